@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * base.h -- what every file needs: dying with a hint, files, hashes, clocks, the stop flag.
+ *
+ * Three kinds of wrong (STYLE.md): our bug is an assert; the world's fault is die(), exit 1; a user's mistake
+ * is reported where it stands (config.h), exit 2.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Exit codes of every sub-command. */
+enum {
+    EXIT_WORLD = 1,        /* disk, memory, device, missing program: the message says what to do */
+    EXIT_USER = 2,         /* the command line, a config or the data is wrong; nothing was written */
+    EXIT_CLAIM = 3,        /* table --require: a claim fails */
+    EXIT_COLLAPSED = 4,    /* run --stop-on-collapse: collapsed */
+    EXIT_DIVERGED = 5,     /* NaN or infinity */
+    EXIT_AGAIN = 75        /* stopped by a signal after a checkpoint: run it again and it goes on */
+};
+
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+
+/* "simsiam: MESSAGE" to stderr, then exit(1).  The message ends with what to do about it. */
+_Noreturn void die(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same for a user's mistake: exit(2). */
+_Noreturn void die_user(const char *format, ...) PRINTF_LIKE(1, 2);
+void warn(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Zeroed host memory; dies when there is none.  The caller frees. */
+void *host_alloc(size_t count, size_t size);
+/* printf into fresh memory; the caller frees. */
+char *text_format(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Seconds since an arbitrary start, monotonic; the CPU seconds this process has used. */
+double clock_seconds(void);
+double clock_cpu_seconds(void);
+
+/* SHA-256 as 64 hexadecimal digits and a NUL. */
+enum { HASH_TEXT = 65 };
+void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes);
+/* The same of a file's content; false (errno set) when it cannot be read. */
+bool hash_file(char hex[HASH_TEXT], const char *path);
+
+/* A whole file in fresh memory, NUL added behind it; NULL with errno set when it cannot be read. */
+char *file_read(const char *path, size_t *bytes);
+/* Replaces `path` by the bytes, or leaves it as it was: temporary file in the same folder, fsync, rename,
+ * fsync the folder.  False with errno set on failure; no temporary file stays behind. */
+bool file_write_atomic(const char *path, const void *data, size_t bytes);
+/* mkdir -p; false with errno set. */
+bool folder_make(const char *path);
+/* fsync a folder, so that a rename in it survives a power loss; false with errno set. */
+bool folder_sync(const char *path);
+
+/* The stop flag.  stop_install() makes INT, TERM and USR1 raise it, and ignores PIPE; every long loop polls
+ * stop_requested() at a point from which it can go on later.  A second signal ends the process at once with 75:
+ * what the last checkpoint holds is kept. */
+void stop_install(void);
+bool stop_requested(void);

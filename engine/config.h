@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config.h -- YAML files read against a table of keys; libyaml for the syntax, the table for the meaning.
+ *
+ * A key is one row: name, type, where it goes, range, unit, sentence.  Everything wrong with a file is reported in
+ * one pass as "file:line:column: what is wrong, what would be right", and nothing is half-applied.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <yaml.h>
+
+enum key_type {
+    KEY_INT,                       /* int */
+    KEY_FLOAT,                     /* double; 1e-5 is a number, NaN and inf are not */
+    KEY_BOOL,                      /* bool: true, false */
+    KEY_CHOICE,                    /* int: index into `choices` (NULL-terminated) */
+    KEY_FLOATS,                    /* double[count], exactly `count` numbers */
+    KEY_INTS,                      /* struct int_list, 1..LIST_MAX numbers */
+    KEY_WORDS                      /* struct word_list, 0..LIST_MAX texts, each checked by `check` */
+};
+
+enum { LIST_MAX = 16, WORD_MAX = 48 };
+struct int_list { int n; int v[LIST_MAX]; };
+struct word_list { int n; char v[LIST_MAX][WORD_MAX]; };
+
+struct key {
+    const char *name;
+    enum key_type type;
+    size_t offset;                 /* in the struct that is filled */
+    double low, high;              /* range of each number */
+    const char *unit;              /* "" if none */
+    const char *sentence;          /* help */
+    const char *const *choices;    /* KEY_CHOICE */
+    int count;                     /* KEY_FLOATS */
+    const char *(*check)(const char *word);   /* KEY_WORDS: NULL if right, else what would be right */
+};
+
+/* One parsed file. */
+struct config_file { const char *path; yaml_document_t document; bool open; int errors; };
+
+/* Parses; syntax errors, other than one document, and non-UTF-8 are reported.  False if there was an error. */
+bool config_open(struct config_file *f, const char *path);
+void config_close(struct config_file *f);
+/* Reports "path:line:column: message" at the node to stderr and counts it in f->errors. */
+void config_error(struct config_file *f, const yaml_node_t *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The root mapping, or NULL (reported). */
+yaml_node_t *config_root(struct config_file *f);
+/* The value of `name` in a mapping, or NULL. */
+yaml_node_t *config_get(struct config_file *f, yaml_node_t *mapping, const char *name);
+/* The text of a scalar, or NULL if it is not one. */
+const char *config_text(const yaml_node_t *node);
+/* A finite number written as YAML 1.2 core or like 1e-5; false if the text is not one. */
+bool config_number(const char *text, double *value);
+
+/* Reads every pair of `mapping` into `target` by `keys` (NULL-named row at the end).  Names in `others` (NULL-
+ * terminated, may be NULL) are left to the caller; any other unknown name is an error with the nearest known one;
+ * a repeated name is an error. */
+void config_apply(struct config_file *f, yaml_node_t *mapping, const struct key *keys, void *target,
+                  const char *const *others);
+/* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */
+const char *config_nearest(const char *word, const char *const *names);
+/* Writes "name: value" lines for every key, in the table's order: the resolved form whose hash names a run.
+ * Numbers as the shortest text that reads back equal.  Fresh memory. */
+char *config_print(const struct key *keys, const void *source);
+/* The help text of a table: name, type, range, unit, sentence. */
+void config_help(FILE *out, const struct key *keys);

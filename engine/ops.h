@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ops.h -- everything the engine asks of a machine.
+ *
+ * Each function is written once per machine, under the same name: in cpu/ (the specification) and in cuda/.
+ * A program links exactly one of them; a missing op is a link error that names it.  The rules:
+ *
+ *   1. Destination first, like memcpy.
+ *   2. Every backward ADDS into its d* arguments; nothing overwrites a gradient.
+ *   3. Any d* argument may be NULL: that gradient is not wanted, skip the work.
+ *   4. The result depends on the arguments alone: same bytes for any number of threads, and run to run.
+ *
+ * Shapes are letters: N images (rows), H x W pixels, C channels in, K channels out, D features, G groups
+ * (views).  Images are NHWC, convolution weights KRSC, fc weights [K, C]; everything is row-major and dense.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Elements in the machine's memory.  Left incomplete on purpose: code outside cpu/ and cuda/ can hand the
+ * pointers around but cannot dereference them.
+ * dev_float is always fp32: parameters, statistics, losses, optimiser state, evaluation features.
+ * dev_act is an activation; the machine chooses its width. */
+typedef struct dev_float dev_float;
+typedef struct dev_act dev_act;
+typedef struct dev_int dev_int;      /* int32 */
+typedef struct dev_byte dev_byte;    /* uint8: images as stored */
+
+/* ---- the machine ------------------------------------------------------------------------------------- */
+
+struct machine_info {
+    char machine[8];       /* "cpu" or "cuda": part of a run's identity */
+    char device[128];      /* model name */
+    char library[256];     /* BLAS with its configuration and core type, or the CUDA libraries */
+    int threads;           /* worker threads in use */
+};
+
+/* Before any other call.  threads <= 0: one per core this process may use.  Dies if there is no such device. */
+void machine_open(int threads);
+void machine_describe(struct machine_info *info);
+
+/* ---- memory ------------------------------------------------------------------------------------------ */
+
+void *mem_alloc(size_t bytes);                                 /* zeroed, 64-byte aligned; dies with a hint */
+void mem_free(void *p);                                        /* NULL is fine */
+void mem_zero(void *p, size_t bytes);
+void mem_upload(void *dst, const void *host_src, size_t bytes);
+void mem_download(void *host_dst, const void *src, size_t bytes);
+size_t mem_act_bytes(void);                                    /* bytes of one dev_act */
+void mem_act_upload(dev_act *dst, const float *host_src, size_t n);     /* converts */
+void mem_act_download(float *host_dst, const dev_act *src, size_t n);   /* converts */
+
+static inline dev_float *float_at(dev_float *p, size_t i) { return p ? (dev_float *)((char *)p + 4 * i) : NULL; }
+static inline dev_act *act_at(dev_act *p, size_t i) { return p ? (dev_act *)((char *)p + mem_act_bytes() * i) : NULL; }
+
+/* ---- convolution ------------------------------------------------------------------------------------- */
+
+struct conv_shape { int n, h, w, c, k, r, stride, pad; };      /* r x r kernel; 1 <= r, 0 <= pad < r */
+static inline int conv_out(int size, int r, int stride, int pad) { return (size + 2 * pad - r) / stride + 1; }
+
+/* y[N,P,Q,K] = x[N,H,W,C] * w[K,R,R,C];  P, Q = conv_out of H, W. */
+void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s);
+/* dx[N,H,W,C] += the transposed convolution of dy[N,P,Q,K];  dw[K,R,R,C] += the correlation of x and dy. */
+void op_conv_bwd(dev_act *dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
+                 struct conv_shape s);
+
+/* ---- fully connected --------------------------------------------------------------------------------- */
+
+/* y[N,K] = x[N,C] w[K,C]^T + b[K];  b may be NULL. */
+void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c, int k);
+/* dx[N,C] += dy w;  dw[K,C] += dy^T x;  db[K] += column sums of dy. */
+void op_fc_bwd(dev_act *dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
+               const dev_float *w, int n, int c, int k);
+
+/* ---- batch norm with its ReLU and residual ----------------------------------------------------------- */
+
+/* x is [G, M, C]: G groups (views) of M rows (images x pixels), statistics per group and channel over M.
+ *   xhat = (x - mean) rstd,   rstd = 1 / sqrt(var + BN_EPS), var biased
+ *   y = act(gamma xhat + beta + residual),   act = ReLU or the identity
+ * gamma, beta NULL: no affine part.  residual NULL: none. */
+#define BN_EPS 1e-5f           /* PyTorch's defaults, on both machines */
+#define BN_MOMENTUM 0.1f
+struct bn_shape { int groups, rows, c; };
+
+/* Saves mean, rstd [G,C] for the backward.  run_mean, run_var [C], if not NULL, move by BN_MOMENTUM once per
+ * group in order (unbiased variance), as separate forward passes of the views would. */
+void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_mean, dev_float *run_var,
+                   const dev_act *x, const dev_float *gamma, const dev_float *beta, const dev_act *residual,
+                   struct bn_shape s, bool relu);
+/* With g = dy where y > 0 (all of dy without ReLU): dresidual += g; dbeta += sum g; dgamma += sum g xhat;
+ * dx += gamma rstd (g - mean_M(g) - xhat mean_M(g xhat)), means per group. */
+void op_bn_act_bwd(dev_act *dx, dev_float *dgamma, dev_float *dbeta, dev_act *dresidual, const dev_act *dy,
+                   const dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *mean,
+                   const dev_float *rstd, struct bn_shape s, bool relu);
+/* Evaluation: xhat from the running statistics. x is [M, C]. */
+void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *beta,
+                    const dev_float *run_mean, const dev_float *run_var, const dev_act *residual,
+                    int rows, int c, bool relu);
+
+/* ---- rows -------------------------------------------------------------------------------------------- */
+
+void op_relu_fwd(dev_act *y, const dev_act *x, size_t n);
+void op_relu_bwd(dev_act *dx, const dev_act *dy, const dev_act *y, size_t n);     /* dx += dy where y > 0 */
+
+/* Global average pooling: y[N,C] = mean over the HW pixels of x[N,HW,C]. */
+void op_pool_fwd(dev_act *y, const dev_act *x, int n, int hw, int c);
+void op_pool_bwd(dev_act *dx, const dev_act *dy, int n, int hw, int c);
+
+/* Negative cosine similarity (eq. 1): loss[0] += weight * mean over the N rows of -cos(p_i, z_i); p, z [N,D].
+ * Norms are taken as at least COSINE_EPS each, like PyTorch's cosine_similarity. */
+#define COSINE_EPS 1e-8f
+void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d);
+void op_cosine_bwd(dev_act *dp, dev_act *dz, const dev_act *p, const dev_act *z, float weight, int n, int d);
+
+/* Sec. 4.1: out[g] = sqrt(D) * mean over channels of the standard deviation (over M - 1) of the l2-normalised
+ * rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */
+void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d);
+
+void op_act_to_float(dev_float *y, const dev_act *x, size_t n);
+void op_normalize_rows(dev_float *x, int n, int d);            /* each row / max(its l2 norm, COSINE_EPS) */
+
+/* ---- optimiser --------------------------------------------------------------------------------------- */
+
+/* PyTorch's SGD: g' = g + wd w;  v = momentum v + g';  w -= lr[0] v.  lr lives on the machine: it varies per
+ * step, and a captured step must not. */
+void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
+            size_t n);
+void op_sumsq(dev_float *out, const dev_float *x, size_t n);   /* out[0] += sum of squares, summed in double */
+
+/* ---- evaluation -------------------------------------------------------------------------------------- */
+
+/* Weighted kNN (Wu et al. 2018): for each query the K nearest bank rows by cosine (rows are l2-normalised
+ * already, ties to the lower index), each voting exp(s / T) for its label; pred = the class of most votes, ties
+ * to the lower class.  query [N,D], bank [M,D], label [M] in 0..classes-1, pred [N].  K is cut to M. */
+void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank, const dev_int *label, int m,
+            int d, int classes, int k, float temperature);
+
+/* A linear softmax classifier, for the probe.  logits = x[index] w^T + b over the rows of x named by index[N]:
+ * loss[0] += mean cross-entropy; dw [K,D], db [K] += its gradient.  label is indexed like x. */
+void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev_float *x, const dev_int *label,
+                        const dev_int *index, int n, int d, int k, const dev_float *w, const dev_float *b);
+/* pred[N] = argmax of x[N,D] w^T + b, ties to the lower class. */
+void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const dev_float *w, const dev_float *b);
+
+/* ---- augmentation ------------------------------------------------------------------------------------ */
+
+struct augment;                 /* augment.h: the recipe's parameters */
+/* y[N,S,S,3] = N views of images [*,3,H,W] (stored planar, 0..255): view `view` of image index[i] in `epoch`.
+ * Parameters: augment_draw(recipe, seed, epoch, index[i], view) of augment.h, bit-equal on every machine; pixels
+ * in float, not rounded between transforms, normalised at the end. */
+void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
+                const struct augment *recipe, uint64_t seed, uint32_t epoch, uint32_t view);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tape.h -- remember a forward pass, then run it backwards.
+ *
+ * The one idea to keep in mind:
+ *
+ *     grad == NULL  means  "no gradient wanted here".
+ *
+ * Images have no grad, frozen weights have no grad, evaluation has no grad, and stop-gradient is nothing but a
+ * copy of the variable with its grad set to NULL.
+ */
+#pragma once
+#include "ops.h"
+
+/* An activation [N, H, W, C]; a feature vector has h = w = 1. */
+struct var {
+    dev_act *data, *grad;
+    int n, h, w, c;
+    int node;                      /* the node that made it; -1 for inputs */
+};
+
+/* A parameter tensor; grad NULL: frozen. */
+struct weight { dev_float *data, *grad; };
+
+/* One recorded op.  The payload holds what its backward needs; each op uses its own part. */
+struct node {
+    void (*bwd)(const struct node *);
+    struct var y, x, x2;           /* output; first and second input (residual, target) */
+    struct weight w, b;            /* weight and bias, or gamma and beta */
+    dev_float *mean, *rstd;        /* batch norm's saved statistics */
+    struct conv_shape conv;
+    struct bn_shape bn;
+    float scale;                   /* a loss term's weight */
+    bool relu;
+    bool live;                     /* does any gradient reach y? */
+};
+
+enum { TAPE_NODES = 1024, TAPE_BLOCKS = 64 };
+struct tape {
+    struct node node[TAPE_NODES];
+    int n_nodes;
+    /* The arena: blocks taken from the machine as the first step needs them, used again by every later one, so
+     * that a training step allocates nothing and sees the same addresses each time. */
+    struct { char *base; size_t size, used; } block[TAPE_BLOCKS];
+    int n_blocks, at;
+};
+
+/* A zeroed struct tape is ready for use. */
+void tape_reset(struct tape *t);                   /* forget everything; keeps the arena */
+void tape_free(struct tape *t);
+size_t tape_bytes(const struct tape *t);           /* the arena's size on the machine */
+/* Runs every live node backwards; loss terms are the roots, and their weights the seeds. */
+void tape_backward(struct tape *t);
+
+struct var var_input(dev_act *data, int n, int h, int w, int c);
+struct var var_rows(struct var x, int first, int n);    /* images first .. first+n-1 of x: a view, no copy */
+struct var stopgrad(struct var x);                      /* Sec. 3: treat x as a constant */
+/* Room for an input or a batch of views in the arena, without a gradient. */
+struct var var_room(struct tape *t, int n, int h, int w, int c);
+
+/* Ops.  A node is recorded only if some input or weight wants a gradient. */
+struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int stride, int pad);
+struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, int k);   /* b.data may be NULL */
+struct var relu(struct tape *t, struct var x);
+struct var pool(struct tape *t, struct var x);                                          /* global average */
+
+/* Batch norm, ReLU and residual as one op.  groups > 0: training, statistics per group of n / groups images,
+ * running statistics move if not NULL.  groups == 0: evaluation from the running statistics. */
+struct norm { struct weight gamma, beta; dev_float *run_mean, *run_var; };
+struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const struct var *residual, int groups,
+                  bool relu);
+
+/* loss[0] += weight * mean(-cos(p, z)), eq. (1). */
+void neg_cosine(struct tape *t, dev_float *loss, float weight, struct var p, struct var z);

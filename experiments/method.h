@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * method.h -- what the methods share: the model, the (source, target) pairs, the distances.
+ */
+#pragma once
+#include "../engine/resnet.h"
+#include "settings.h"
+
+enum { VIEWS_MAX = 4, PAIRS_MAX = 4 };
+struct pair { int source, target; };
+
+/* Adds weight * mean D(p, target) to loss[0]. */
+typedef void distance_fn(struct tape *, dev_float *loss, float weight, struct var p, struct var target);
+struct distance { const char *name; distance_fn *add; };
+extern const struct distance distances[];        /* NULL-named row at the end */
+
+struct model {
+    struct params params;
+    struct resnet backbone;
+    struct head projector, predictor;
+    struct pair pair[PAIRS_MAX];
+    int n_pairs, n_views;          /* views = largest index + 1 */
+    bool stop_grad;
+    distance_fn *distance;
+};
+
+/* What a forward pass of all views yields: each [views * N, ...], view v in rows v N .. v N + N - 1. */
+struct outputs { struct var features, z, p; };
+
+struct method {
+    const char *name;
+    /* Forward pass and loss of one step: x holds all views.  loss[0] is added to. */
+    struct outputs (*loss)(struct tape *, const struct model *, struct var x, dev_float *loss);
+};
+extern const struct method *const methods[];     /* NULL at the end */
+extern const struct method simsiam;
+
+void model_build(struct model *m, const struct settings *s, uint64_t seed);
+void model_free(struct model *m);
+/* f and g: backbone and projector.  groups and track as in bn_apply(). */
+struct var model_features(struct tape *t, const struct model *m, struct var x, int groups, bool track);
+struct var model_project(struct tape *t, const struct model *m, struct var features, int groups, bool track);
+struct var model_predict(struct tape *t, const struct model *m, struct var z, int groups, bool track);
+/* Mean distance over the pairs: p [views * N], target [views * N]. */
+void pair_mean(struct tape *t, const struct model *m, dev_float *loss, struct var p, struct var target);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * settings.h -- the one table of keys, and experiment files: rows, claims, scales.
+ *
+ * A row's settings are: the defaults of the table, the scale's file, the experiment's top level, the row, each
+ * overriding the one before.
+ */
+#pragma once
+#include "../engine/config.h"
+#include "../engine/base.h"
+
+enum predictor_lr { PREDICTOR_COSINE, PREDICTOR_CONSTANT, PREDICTOR_ZERO };
+
+struct settings {
+    /* data */
+    int dataset;                   /* index into data_sources */
+    int image_size;                /* side of a view; the test transform resizes to it */
+    int train_first, train_count;  /* images of the training split used for training, kNN bank and probe */
+    int monitor_split;             /* DATA_TRAIN (held-out choice of settings) or DATA_TEST */
+    int monitor_first, monitor_count;
+    /* model */
+    struct int_list widths;        /* stages of the backbone */
+    int blocks;                    /* basic blocks a stage */
+    int zero_init_residual;        /* bool */
+    int dim;                       /* d */
+    struct word_list projector, predictor;
+    /* method */
+    int method;                    /* index into the methods' name table */
+    int stop_grad;                 /* bool */
+    int distance;                  /* index into the distances' name table */
+    /* optimisation */
+    int epochs, batch;
+    double base_lr, momentum, weight_decay, warmup_epochs;
+    int predictor_lr;              /* enum predictor_lr */
+    /* augmentation */
+    double crop_scale[2], crop_ratio[2], jitter[4], jitter_p, gray_p, blur_sigma[2], blur_p, flip_p;
+    /* monitors */
+    int knn_every, knn_k;
+    double knn_temperature;
+    /* linear probe */
+    double probe_lr;
+    int probe_epochs, probe_batch, probe_augment;      /* bool: crop and flip anew each epoch */
+};
+extern const struct key settings_keys[];
+
+enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_MAX_ = 48, TEXT_MAX = 256 };
+
+/* One predicate of a claim.  A claim may join several by ';': all must hold. */
+enum predicate_kind { CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_RISES, CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE };
+struct predicate {
+    enum predicate_kind kind;
+    int metric;                    /* index into claim_metrics */
+    int row, other;                /* indices into the experiment's rows; other for GREATER and WITHIN_ROW */
+    double within, value;
+};
+/* The metrics a claim may name: "linear", "knn", "loss", "std_sqrtd", "view_share"; NULL at the end. */
+extern const char *const claim_metrics[];
+struct claim {
+    char id[NAME_MAX_], text[TEXT_MAX];      /* the predicate as written */
+    struct predicate part[4];
+    int n;
+};
+
+struct row { char name[NAME_MAX_]; double paper; bool has_paper; struct settings settings; };
+
+struct experiment {
+    char name[NAME_MAX_];          /* the file's name without folder and ".yaml": fig2_stopgrad */
+    char title[TEXT_MAX];          /* `title:` */
+    char scale[NAME_MAX_];
+    char caption[1024];            /* the scale's `note:`: what differs from the paper, for captions */
+    struct row row[ROWS_MAX];
+    int n_rows;
+    struct claim claim[CLAIMS_MAX];
+    int n_claims;
+};
+
+/* Reads an experiment's file at a scale (scale files lie in scale/ beside it, statements in paper.yaml beside
+ * it).  All mistakes of all three files are reported, then exit 2. */
+void experiment_load(struct experiment *e, const char *path, const char *scale);
+/* Index of a row; exit 2 naming the nearest if there is none. */
+int experiment_row(const struct experiment *e, const char *name);
+
+/* A row's resolved config as text (config_print of settings_keys) and the hash that names its run:
+ * SHA-256 of the resolved config, the machine's name and CODE_HASH. */
+char *settings_print(const struct settings *s);
+void settings_hash(char hex[HASH_TEXT], const struct settings *s);
+
+/* A statement of the paper (configs/paper.yaml), by id; false if unknown. */
+struct statement { char section[NAME_MAX_], says[TEXT_MAX], table[NAME_MAX_], predicate[TEXT_MAX]; bool exact; };
+bool statement_find(struct statement *out, const char *paper_yaml, const char *id);
