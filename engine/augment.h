@@ -2,14 +2,15 @@
  *
  * augment.h -- the recipe's random parameters (App. A), drawn by one piece of code on every machine.
  *
- * gcc and nvcc both compile this header, and the numbers must agree to the bit: only +, -, *, / and sqrt-free
- * float arithmetic in a fixed order, no libm, no contraction of a * b + c (the build passes -ffp-contract=off
- * and -fmad=false).  A draw is a function of (seed, epoch, image, view, what): threads, prefetch and resume
- * change nothing.
+ * gcc and nvcc both compile this header, and the numbers must agree to the bit: only +, -, *, / in a fixed
+ * order, no libm, no contraction of a * b + c (the build passes -ffp-contract=off and -fmad=false).  A draw is a
+ * function of (seed, epoch, image, view, what): threads, prefetch and resume change nothing.
  */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
+#include "philox.h"
 
 struct augment {
     bool crop;                     /* false: the whole image (the test transform) */
@@ -21,4 +22,169 @@ struct augment {
     float flip_p;
     float mean[3], std[3];         /* of the data set, for values in 0..1 */
 };
-/* ... struct view_params, augment_draw() and the keyed permutation follow: see the section below. */
+
+enum { JITTER_BRIGHTNESS, JITTER_CONTRAST, JITTER_SATURATION, JITTER_HUE, JITTERS };
+
+/* What is done to one view, in the order of the released code.  A transform that is off is the identity. */
+struct view_params {
+    int top, left, height, width;  /* the crop box, in pixels of the stored image */
+    bool jitter, gray, blur, flip;
+    uint8_t order[JITTERS];        /* which jitter comes first, second, ... */
+    float factor[JITTERS];         /* by JITTER_*; 1, 1, 1, 0 change nothing */
+    float sigma;
+};
+
+/* Each transform has draws of its own, so that switching one off leaves the others as they were.  A crop uses
+ * one draw of four words a try, from DRAW_CROP on. */
+enum { CROP_TRIES = 10 };
+enum augment_draws { DRAW_CROP = 0, DRAW_JITTER = CROP_TRIES, DRAW_FACTORS, DRAW_GRAY, DRAW_BLUR, DRAW_FLIP };
+
+/* ---- elementary functions, the same on every machine ---------------------------------------------------- */
+
+HOST_DEVICE static inline uint64_t double_bits(double x) { uint64_t u; memcpy(&u, &x, sizeof u); return u; }
+HOST_DEVICE static inline double bits_double(uint64_t u) { double x; memcpy(&x, &u, sizeof x); return x; }
+
+/* Square root of a normal x > 0; relative error below 4e-16.  Halving the exponent is right to 6 %, and each of
+ * Newton's steps squares that: 2e-3, 2e-6, 2e-12, rounding. */
+HOST_DEVICE static inline double portable_sqrt(double x)
+{
+    double y = bits_double((double_bits(x) >> 1) + ((uint64_t)0x1FF << 52) + ((uint64_t)1 << 51));
+    for (int i = 0; i < 4; i++) {
+        y = 0.5 * (y + x / y);
+    }
+    return y;
+}
+
+/* Natural logarithm of a normal x > 0; error below 4e-16 max(1, |log x|).  x = 2^e m with m in [2/3, 4/3), and
+ * log m = 2 atanh s with s = (m - 1) / (m + 1), |s| <= 1/5. */
+HOST_DEVICE static inline double portable_log(double x)
+{
+    const uint64_t bits = double_bits(x);
+    int e = (int)(bits >> 52) - 1023;
+    double m = bits_double((bits & (((uint64_t)1 << 52) - 1)) | (uint64_t)1023 << 52);
+    if (m >= 4.0 / 3.0) {
+        m *= 0.5;
+        e++;
+    }
+    const double s = (m - 1.0) / (m + 1.0), s2 = s * s;
+    double sum = 0.0;
+    for (int k = 21; k >= 1; k -= 2) {
+        sum = sum * s2 + 1.0 / k;
+    }
+    return e * 0.69314718055994530942 + 2.0 * s * sum;
+}
+
+/* exp x for |x| <= 700; relative error below 4e-16 max(1, |x|).  x = k log 2 + r with |r| <= log(2) / 2; Taylor in
+ * r. */
+HOST_DEVICE static inline double portable_exp(double x)
+{
+    const double t = x * 1.44269504088896340736;
+    const int k = (int)(t < 0 ? t - 0.5 : t + 0.5);
+    const double r = x - k * 0.69314718055994530942;
+    double sum = 1.0;
+    for (int i = 14; i >= 1; i--) {
+        sum = 1.0 + sum * r / i;
+    }
+    return sum * bits_double((uint64_t)(1023 + k) << 52);
+}
+
+/* ---- drawing ------------------------------------------------------------------------------------------- */
+
+HOST_DEVICE static inline float between(const float range[2], uint32_t word)
+{
+    return range[0] + (range[1] - range[0]) * philox_unit(word);
+}
+
+/* One try of a random crop: its share of the area, and its width / height. */
+HOST_DEVICE static inline void crop_shape_draw(float *share, float *ratio, const struct augment *recipe,
+                                               struct philox r)
+{
+    const double low = portable_log(recipe->crop_ratio[0]), high = portable_log(recipe->crop_ratio[1]);
+    *share = between(recipe->crop_scale, r.v[0]);
+    *ratio = (float)portable_exp(low + (high - low) * philox_unit(r.v[1]));
+}
+
+/* The central crop that torchvision falls back on: as much of the image as the range of ratios allows. */
+HOST_DEVICE static inline void crop_central(struct view_params *v, const struct augment *recipe, int h, int w)
+{
+    const double ratio = (double)w / h;
+    v->height = h;
+    v->width = w;
+    if (ratio < recipe->crop_ratio[0]) {
+        v->height = (int)(w / (double)recipe->crop_ratio[0] + 0.5);
+    } else if (ratio > recipe->crop_ratio[1]) {
+        v->width = (int)(h * (double)recipe->crop_ratio[1] + 0.5);
+    }
+    v->top = (h - v->height) / 2;
+    v->left = (w - v->width) / 2;
+}
+
+/* torchvision's RandomResizedCrop.get_params: ten tries for a box that fits, then the central one. */
+HOST_DEVICE static inline void crop_draw(struct view_params *v, const struct augment *recipe, uint64_t seed,
+                                         uint32_t epoch, uint32_t image, uint32_t view, int h, int w)
+{
+    for (uint32_t attempt = 0; attempt < CROP_TRIES; attempt++) {
+        const struct philox r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_CROP + attempt);
+        float share, ratio;
+        crop_shape_draw(&share, &ratio, recipe, r);
+        const double area = (double)h * w * share;
+        v->width = (int)(portable_sqrt(area * ratio) + 0.5);
+        v->height = (int)(portable_sqrt(area / ratio) + 0.5);
+        if (v->width > 0 && v->width <= w && v->height > 0 && v->height <= h) {
+            v->top = (int)philox_below(r.v[2], (uint32_t)(h - v->height + 1));
+            v->left = (int)philox_below(r.v[3], (uint32_t)(w - v->width + 1));
+            return;
+        }
+    }
+    crop_central(v, recipe, h, w);
+}
+
+/* torchvision's ColorJitter.get_params: each order equally likely; factors uniform in [max(0, 1 - x), 1 + x], hue
+ * in [-x, x].  A jitter of 0 gives the factor that changes nothing. */
+HOST_DEVICE static inline void jitter_draw(struct view_params *v, const float jitter[JITTERS], uint32_t order,
+                                           struct philox r)
+{
+    uint8_t left[JITTERS] = { JITTER_BRIGHTNESS, JITTER_CONTRAST, JITTER_SATURATION, JITTER_HUE };
+    uint32_t code = philox_below(order, 4 * 3 * 2);        /* the digits of `code` pick from what is left */
+    for (uint32_t i = 0; i < JITTERS; i++) {
+        const uint32_t n = JITTERS - i, pick = code % n;
+        code /= n;
+        v->order[i] = left[pick];
+        left[pick] = left[n - 1];
+    }
+    for (int k = 0; k < JITTERS; k++) {
+        const float centre = k == JITTER_HUE ? 0.0f : 1.0f;
+        float range[2] = { centre - jitter[k], centre + jitter[k] };
+        if (k != JITTER_HUE && range[0] < 0.0f) {
+            range[0] = 0.0f;
+        }
+        v->factor[k] = between(range, r.v[k]);
+    }
+}
+
+/* The parameters of view `view` of image `image` [h, w] in `epoch`.  A probability of 0 is never, of 1 always. */
+HOST_DEVICE static inline struct view_params augment_draw(const struct augment *recipe, uint64_t seed,
+                                                          uint32_t epoch, uint32_t image, uint32_t view,
+                                                          int h, int w)
+{
+    struct view_params v = { 0, 0, h, w, false, false, false, false, { 0, 1, 2, 3 }, { 1, 1, 1, 0 }, 0 };
+    if (recipe->crop) {
+        crop_draw(&v, recipe, seed, epoch, image, view, h, w);
+    }
+    struct philox r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_JITTER);
+    v.jitter = philox_unit(r.v[0]) < recipe->jitter_p;
+    if (v.jitter) {
+        const struct philox factors = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_FACTORS);
+        jitter_draw(&v, recipe->jitter, r.v[1], factors);
+    }
+    r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_GRAY);
+    v.gray = philox_unit(r.v[0]) < recipe->gray_p;
+    r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_BLUR);
+    v.blur = philox_unit(r.v[0]) < recipe->blur_p;
+    if (v.blur) {
+        v.sigma = between(recipe->blur_sigma, r.v[1]);
+    }
+    r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_FLIP);
+    v.flip = philox_unit(r.v[0]) < recipe->flip_p;
+    return v;
+}

@@ -49,8 +49,13 @@ char *file_read(const char *path, size_t *bytes);
 /* Replaces `path` by the bytes, or leaves it as it was: temporary file in the same folder, fsync, rename,
  * fsync the folder.  False with errno set on failure; no temporary file stays behind. */
 bool file_write_atomic(const char *path, const void *data, size_t bytes);
+/* Creates or overwrites `path` and fsyncs it, in place: for a name that nobody reads yet.  False with errno set,
+ * and no file, on failure. */
+bool file_write_synced(const char *path, const void *data, size_t bytes);
 /* mkdir -p; false with errno set. */
 bool folder_make(const char *path);
+/* The folder that a path lies in, with its slash: "a/b" -> "a/", "b" -> "./".  The caller frees. */
+char *path_folder(const char *path);
 /* fsync a folder, so that a rename in it survives a power loss; false with errno set. */
 bool folder_sync(const char *path);
 

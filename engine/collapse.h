@@ -25,3 +25,6 @@ void collapse_view_share(struct collapse *c, const float *z1, const float *z2, i
 #define COLLAPSE_SHARE 0.43
 #define COLLAPSE_DEAD 0.05         /* or if std_sqrtd <= COLLAPSE_DEAD */
 bool collapsed(const struct collapse *c);
+/* Would moving the thresholds by COLLAPSE_NEAR of themselves, all one way or all the other, change the verdict? */
+#define COLLAPSE_NEAR 0.1
+bool collapse_near(const struct collapse *c);

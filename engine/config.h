@@ -3,7 +3,10 @@
  * config.h -- YAML files read against a table of keys; libyaml for the syntax, the table for the meaning.
  *
  * A key is one row: name, type, where it goes, range, unit, sentence.  Everything wrong with a file is reported in
- * one pass as "file:line:column: what is wrong, what would be right", and nothing is half-applied.
+ * one pass as "file:line:column: what is wrong, what would be right", and no value is half-applied.
+ *
+ * A file is small by decree: at most 1 MiB, 20,000 nodes and 32 levels, and no aliases, so that it is a tree and
+ * every walk over it is linear.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,6 +18,7 @@ enum key_type {
     KEY_INT,                       /* int */
     KEY_FLOAT,                     /* double; 1e-5 is a number, NaN and inf are not */
     KEY_BOOL,                      /* bool: true, false */
+    KEY_TEXT,                      /* char[count]: 1..count-1 bytes on one line, as `check` wants it */
     KEY_CHOICE,                    /* int: index into `choices` (NULL-terminated) */
     KEY_FLOATS,                    /* double[count], exactly `count` numbers */
     KEY_INTS,                      /* struct int_list, 1..LIST_MAX numbers */
@@ -32,15 +36,19 @@ struct key {
     double low, high;              /* range of each number */
     const char *unit;              /* "" if none */
     const char *sentence;          /* help */
-    const char *const *choices;    /* KEY_CHOICE */
-    int count;                     /* KEY_FLOATS */
-    const char *(*check)(const char *word);   /* KEY_WORDS: NULL if right, else what would be right */
+    const char *const *choices;    /* KEY_CHOICE: the first name */
+    size_t stride;                 /* bytes from one name to the next: names may stand in a table of structs; 0: an
+                                    * array of names */
+    int count;                     /* KEY_FLOATS, KEY_TEXT */
+    const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would be right */
 };
 
 /* One parsed file. */
 struct config_file { const char *path; yaml_document_t document; bool open; int errors; };
 
-/* Parses; syntax errors, other than one document, and non-UTF-8 are reported.  False if there was an error. */
+/* Parses.  False (reported) if the file is not one readable document: missing, too large, syntax, non-UTF-8, aliases.
+ * Names repeated in any of its mappings are reported too, but leave the document readable: count f->errors at the
+ * end.  `path` must outlive f. */
 bool config_open(struct config_file *f, const char *path);
 void config_close(struct config_file *f);
 /* Reports "path:line:column: message" at the node to stderr and counts it in f->errors. */
@@ -52,13 +60,18 @@ yaml_node_t *config_root(struct config_file *f);
 yaml_node_t *config_get(struct config_file *f, yaml_node_t *mapping, const char *name);
 /* The text of a scalar, or NULL if it is not one. */
 const char *config_text(const yaml_node_t *node);
-/* A finite number written as YAML 1.2 core or like 1e-5; false if the text is not one. */
+/* What stands at a node, for a message: its text, cut to fit and quoted if it was, or its kind. */
+enum { SHOWN_MAX = 56 };
+const char *config_shown(char shown[SHOWN_MAX], const yaml_node_t *node);
+/* A decimal number that a double holds: 1, +3, -0.5, .5, 1e-5; false if the text is not one. */
 bool config_number(const char *text, double *value);
 
+/* Reads one value; `target` is the struct that key->offset counts from.  False (reported) if it is wrong. */
+bool config_value(struct config_file *f, const yaml_node_t *node, const struct key *key, void *target);
 /* Reads every pair of `mapping` into `target` by `keys` (NULL-named row at the end).  Names in `others` (NULL-
- * terminated, may be NULL) are left to the caller; any other unknown name is an error with the nearest known one;
- * a repeated name is an error. */
-void config_apply(struct config_file *f, yaml_node_t *mapping, const struct key *keys, void *target,
+ * terminated, may be NULL) are left to the caller; any other unknown name is an error with the nearest known one.
+ * False if the value of a known key was wrong: `target` then lacks it. */
+bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key *keys, void *target,
                   const char *const *others);
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */
 const char *config_nearest(const char *word, const char *const *names);

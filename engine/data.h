@@ -15,18 +15,22 @@ struct dataset {
     uint8_t *images;               /* [n, 3, h, w] */
     int32_t *labels;               /* [n], 0 .. classes-1 */
     int n, h, w, classes;
-    char hash[HASH_TEXT];          /* SHA-256 over the images and labels in use */
+    char hash[HASH_TEXT];          /* SHA-256 over the SHA-256 of the images and that of the labels in use */
 };
 
 enum data_split { DATA_TRAIN, DATA_TEST };
+
+/* One file of a set, and the SHA-256 of its content (of an idx file: unpacked). */
+struct data_file { const char *name; enum data_split split; size_t bytes; const char *sha256; };
 
 /* What is known of a set before it is read. */
 struct data_source {
     const char *name;              /* as in YAML: "cifar10" */
     const char *folder;            /* below the data folder */
-    const char *fetch;             /* what brings it: "make -f Makefile.repro data-cifar10" */
+    const char *fetch;             /* the command that brings it: "make -f Makefile.repro data-cifar10" */
     int n[2], h, w, classes;       /* images per split */
     float mean[3], std[3];         /* per channel, of the training set, for values in 0..1 */
+    const struct data_file *files; /* NULL-named row at the end; an idx file may be gzipped and end in ".gz" */
 };
 /* The table of sets; NULL-named row at its end. */
 extern const struct data_source data_sources[];
@@ -35,8 +39,12 @@ const struct data_source *data_source_find(const char *name);     /* NULL if unk
 /* The user's data folder: DATA if set, else $XDG_CACHE_HOME/simsiam, else ~/.cache/simsiam.  Static text. */
 const char *data_folder(void);
 
-/* Reads images first .. first+count-1 of a split.  Every file is checked in full for size and, where its
- * SHA-256 is known, for content.  Missing files: exit 1, naming the command that brings them; a wrong file:
- * exit 2, naming it and what is wrong.  data_free() accepts a zeroed struct. */
+/* Reads one file, whole and checked, into fresh memory (which the caller frees), and its path into *path (the
+ * same; may be NULL).  Missing: exit 1, naming the command that brings it; wrong: exit 2, saying what is wrong. */
+uint8_t *data_file_read(const struct data_source *source, const struct data_file *file, char **path);
+
+/* Reads images first .. first+count-1 of a split.  Every file that is read is checked in full, by
+ * size and SHA-256; see data_file_read() for what is said and done about wrong ones.  More images than there are:
+ * exit 2.  data_free() accepts a zeroed struct. */
 void data_load(struct dataset *set, const char *name, enum data_split split, int first, int count);
 void data_free(struct dataset *set);

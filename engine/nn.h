@@ -29,7 +29,8 @@ struct params {
     struct param p[PARAMS_MAX];
     int n;
     enum param_group group;        /* given to what params_add declares next */
-    /* data, grad and velocity have one layout; the encoder's part lies before the predictor's. */
+    /* data, grad and velocity have one layout; the encoder's part lies before the predictor's.  A copy of the
+     * struct with grad NULL wants no gradient: it serves evaluation. */
     dev_float *data, *grad, *velocity, *stats;
     size_t count, n_stats;         /* floats in data, in stats */
     size_t group_end[GROUPS];      /* floats of data up to the end of each group */

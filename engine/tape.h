@@ -22,14 +22,26 @@ struct var {
 /* A parameter tensor; grad NULL: frozen. */
 struct weight { dev_float *data, *grad; };
 
-/* One recorded op.  The payload holds what its backward needs; each op uses its own part. */
-struct node {
+struct node;
+/* A kind of op.  fwd and bwd read all they need from the node, so that either can be run again by itself, as the
+ * benchmark does. */
+struct op {
+    const char *name;
+    void (*fwd)(const struct node *);
     void (*bwd)(const struct node *);
+    double (*flops)(const struct node *);      /* of fwd; bwd costs as much for each gradient.  NULL: no products */
+};
+
+/* One recorded op.  The payload holds what it needs; each kind uses its own part. */
+struct node {
+    const struct op *op;
     struct var y, x, x2;           /* output; first and second input (residual, target) */
     struct weight w, b;            /* weight and bias, or gamma and beta */
-    dev_float *mean, *rstd;        /* batch norm's saved statistics */
+    dev_float *mean, *rstd;        /* batch norm's saved statistics, */
+    dev_float *run_mean, *run_var; /* and its running ones */
+    dev_float *loss;               /* where a loss term is added */
     struct conv_shape conv;
-    struct bn_shape bn;
+    struct bn_shape bn;            /* groups == 0: evaluation */
     float scale;                   /* a loss term's weight */
     bool relu;
     bool live;                     /* does any gradient reach y? */

@@ -12,6 +12,10 @@
  *
  * metrics.jsonl, keys of a line: epoch, loss, std_train (mean of the views), grad_norm, lr, lr_predictor and, in
  * monitored epochs, std_sqrtd, mean_norm, view_share, rank, knn, knn_z.  A value that does not exist is null.
+ *
+ * summary.json, keys: schema (1), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
+ * frozen_hash, final (epoch, loss, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z), linear.  No clock
+ * readings: it is part of every byte comparison.
  */
 #pragma once
 #include <stdbool.h>
@@ -31,7 +35,9 @@ struct run_record {
     enum run_state state;
     char row[48];
     int seed, epochs;
+    char evidence[160];            /* why the state is what it is, one sentence; from run_judge() */
     char hash[HASH_TEXT], code_hash[HASH_TEXT], data_hash[HASH_TEXT], machine[8];
+    char frozen_hash[HASH_TEXT];   /* of weights and statistics: the same before and after the probe */
     struct epoch_record last;      /* the last epoch: the numbers that count */
     double linear;                 /* linear top-1, percent */
     struct epoch_record *curve;    /* every line of metrics.jsonl */
@@ -40,12 +46,17 @@ struct run_record {
 
 /* "ROOT/<hash16>/seed-N"; the caller frees. */
 char *run_folder(const char *root, const char *hash, int seed);
-/* Reads a finished run: summary.json and metrics.jsonl in `folder`.  state RUN_NONE if there is no summary. */
+/* Reads a run: summary.json and metrics.jsonl in `folder`.  True if it is finished and whole.  Else false, and
+ * state is RUN_PARTIAL (no summary yet; the curve holds the whole lines there are, `last` the last of them) or
+ * RUN_NONE (no line either, or a finished run with a broken file, which a warning names).  run_free() in each case. */
 bool run_read(struct run_record *r, const char *folder);
 void run_free(struct run_record *r);
 
 /* One line of metrics.jsonl, '\n' included, in fresh memory; and back (false if the line is torn or wrong). */
 char *epoch_print(const struct epoch_record *e);
 bool epoch_parse(struct epoch_record *e, const char *line);
-/* Writes summary.json from r (curve not included). */
+/* Fills state and evidence by the rule of collapse.h from r->last, or as diverged. */
+void run_judge(struct run_record *r, bool diverged);
+/* Writes summary.json from r (curve not included); r->last is the last line of metrics.jsonl.  False with errno
+ * set. */
 bool summary_write(const struct run_record *r, const char *folder);

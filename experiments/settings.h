@@ -21,13 +21,13 @@ struct settings {
     /* model */
     struct int_list widths;        /* stages of the backbone */
     int blocks;                    /* basic blocks a stage */
-    int zero_init_residual;        /* bool */
+    bool zero_init_residual;
     int dim;                       /* d */
     struct word_list projector, predictor;
     /* method */
-    int method;                    /* index into the methods' name table */
-    int stop_grad;                 /* bool */
-    int distance;                  /* index into the distances' name table */
+    int method;                    /* index into method_names */
+    bool stop_grad;
+    int distance;                  /* index into distance_names */
     /* optimisation */
     int epochs, batch;
     double base_lr, momentum, weight_decay, warmup_epochs;
@@ -39,14 +39,20 @@ struct settings {
     double knn_temperature;
     /* linear probe */
     double probe_lr;
-    int probe_epochs, probe_batch, probe_augment;      /* bool: crop and flip anew each epoch */
+    int probe_epochs, probe_batch;
+    bool probe_augment;            /* crop and flip anew each epoch */
 };
 extern const struct key settings_keys[];
+extern const struct settings settings_defaults;            /* the paper's CIFAR-10 recipe (App. D) */
+/* The names of the methods and of the distances, in the order of method.h's tables; NULL at the end. */
+extern const char *const method_names[], *const distance_names[];
 
-enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_MAX_ = 48, TEXT_MAX = 256 };
+enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_LENGTH = 48, TEXT_MAX = 256, CAPTION_MAX = 1024 };
 
 /* One predicate of a claim.  A claim may join several by ';': all must hold. */
-enum predicate_kind { CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_RISES, CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE };
+enum predicate_kind {
+    CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_RISES, CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE
+};
 struct predicate {
     enum predicate_kind kind;
     int metric;                    /* index into claim_metrics */
@@ -55,19 +61,20 @@ struct predicate {
 };
 /* The metrics a claim may name: "linear", "knn", "loss", "std_sqrtd", "view_share"; NULL at the end. */
 extern const char *const claim_metrics[];
+enum { PARTS_MAX = 4 };
 struct claim {
-    char id[NAME_MAX_], text[TEXT_MAX];      /* the predicate as written */
-    struct predicate part[4];
+    char id[NAME_LENGTH], text[TEXT_MAX];      /* the predicate as written */
+    struct predicate part[PARTS_MAX];
     int n;
 };
 
-struct row { char name[NAME_MAX_]; double paper; bool has_paper; struct settings settings; };
+struct row { char name[NAME_LENGTH]; double paper; bool has_paper; struct settings settings; };
 
 struct experiment {
-    char name[NAME_MAX_];          /* the file's name without folder and ".yaml": fig2_stopgrad */
-    char title[TEXT_MAX];          /* `title:` */
-    char scale[NAME_MAX_];
-    char caption[1024];            /* the scale's `note:`: what differs from the paper, for captions */
+    char name[NAME_LENGTH];        /* the file's name without folder and ".yaml": fig2_stopgrad */
+    char title[TEXT_MAX];          /* `title:`; the name if there is none */
+    char scale[NAME_LENGTH];
+    char caption[CAPTION_MAX];     /* the scale's `note:`: what differs from the paper, for captions */
     struct row row[ROWS_MAX];
     int n_rows;
     struct claim claim[CLAIMS_MAX];
@@ -84,7 +91,9 @@ int experiment_row(const struct experiment *e, const char *name);
  * SHA-256 of the resolved config, the machine's name and CODE_HASH. */
 char *settings_print(const struct settings *s);
 void settings_hash(char hex[HASH_TEXT], const struct settings *s);
+/* SHA-256 of the sources and flags that compute a run's numbers. */
+extern const char code_hash[HASH_TEXT];
 
 /* A statement of the paper (configs/paper.yaml), by id; false if unknown. */
-struct statement { char section[NAME_MAX_], says[TEXT_MAX], table[NAME_MAX_], predicate[TEXT_MAX]; bool exact; };
+struct statement { char section[NAME_LENGTH], says[TEXT_MAX], table[NAME_LENGTH], predicate[TEXT_MAX]; bool exact; };
 bool statement_find(struct statement *out, const char *paper_yaml, const char *id);

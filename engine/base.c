@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * base.c -- dying with a hint, files that are whole or absent, hashes, clocks, the stop flag.
+ */
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+/* ---- messages ---------------------------------------------------------------------------------------- */
+
+/* One write per line as far as stdio allows, so that lines of parallel programs do not mix. */
+static void message(const char *kind, const char *format, va_list args)
+{
+    fflush(stdout);                /* what was said before comes before */
+    flockfile(stderr);
+    fprintf(stderr, "simsiam: %s", kind);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    funlockfile(stderr);
+}
+
+void die(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message("", format, args);
+    va_end(args);
+    exit(EXIT_WORLD);
+}
+
+void die_user(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message("", format, args);
+    va_end(args);
+    exit(EXIT_USER);
+}
+
+void warn(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message("warning: ", format, args);
+    va_end(args);
+}
+
+/* ---- memory and text --------------------------------------------------------------------------------- */
+
+void *host_alloc(size_t count, size_t size)
+{
+    /* calloc checks count * size for overflow; no bytes are still a pointer of one's own. */
+    void *p = count && size ? calloc(count, size) : calloc(1, 1);
+    if (!p) {
+        die("out of memory: cannot allocate %zu x %zu bytes (close other programs or use a smaller scale)",
+            count, size);
+    }
+    return p;
+}
+
+char *text_format(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0) {
+        die("out of memory: cannot format a text (close other programs)");
+    }
+    va_end(args);
+    return text;
+}
+
+/* ---- clocks ------------------------------------------------------------------------------------------ */
+
+static double clock_read(clockid_t clock)
+{
+    struct timespec t;
+    if (clock_gettime(clock, &t) != 0) {
+        die("cannot read the clock: %s (is this a POSIX system?)", strerror(errno));
+    }
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double clock_seconds(void)
+{
+    return clock_read(CLOCK_MONOTONIC);
+}
+
+double clock_cpu_seconds(void)
+{
+    return clock_read(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* ---- hashes ------------------------------------------------------------------------------------------ */
+
+static EVP_MD_CTX *hash_open(void)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
+        die("OpenSSL cannot compute SHA-256 (is libcrypto installed whole?)");
+    }
+    return md;
+}
+
+static void hash_add(EVP_MD_CTX *md, const void *data, size_t bytes)
+{
+    if (EVP_DigestUpdate(md, data, bytes) != 1) {
+        die("OpenSSL cannot compute SHA-256 (is libcrypto installed whole?)");
+    }
+}
+
+static void hash_close(char hex[HASH_TEXT], EVP_MD_CTX *md)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int length = 0;
+    if (EVP_DigestFinal_ex(md, digest, &length) != 1 || 2 * length + 1 != HASH_TEXT) {
+        die("OpenSSL cannot compute SHA-256 (is libcrypto installed whole?)");
+    }
+    EVP_MD_CTX_free(md);
+    static const char digit[] = "0123456789abcdef";
+    for (unsigned int i = 0; i < length; i++) {
+        hex[2 * i] = digit[digest[i] >> 4];
+        hex[2 * i + 1] = digit[digest[i] & 15];
+    }
+    hex[HASH_TEXT - 1] = 0;
+}
+
+void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes)
+{
+    EVP_MD_CTX *md = hash_open();
+    hash_add(md, data, bytes);
+    hash_close(hex, md);
+}
+
+bool hash_file(char hex[HASH_TEXT], const char *path)
+{
+    FILE *in = fopen(path, "rb");
+    if (!in) {
+        return false;
+    }
+    EVP_MD_CTX *md = hash_open();
+    static const size_t piece = 1 << 16;
+    unsigned char *buffer = host_alloc(piece, 1);
+    size_t got;
+    errno = 0;
+    while ((got = fread(buffer, 1, piece, in)) > 0) {
+        hash_add(md, buffer, got);
+    }
+    int error = ferror(in) ? errno : 0;
+    free(buffer);
+    hash_close(hex, md);
+    fclose(in);                    /* nothing was written: it has no news */
+    errno = error;
+    return error == 0;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------- */
+
+char *file_read(const char *path, size_t *bytes)
+{
+    FILE *in = fopen(path, "rb");
+    if (!in) {
+        return NULL;
+    }
+    /* Grows by doubling instead of asking for the size first: pipes have none, and files may grow meanwhile. */
+    size_t room = 1 << 12, n = 0;
+    char *data = host_alloc(room, 1);
+    errno = 0;
+    for (;;) {
+        n += fread(data + n, 1, room - 1 - n, in);
+        if (n < room - 1) {
+            break;
+        }
+        room *= 2;
+        char *more = realloc(data, room);
+        if (!more) {
+            die("out of memory: %s does not fit (close other programs)", path);
+        }
+        data = more;
+    }
+    int error = ferror(in) ? errno : 0;
+    fclose(in);
+    if (error) {
+        free(data);
+        errno = error;
+        return NULL;
+    }
+    data[n] = 0;
+    *bytes = n;
+    return data;
+}
+
+char *path_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? text_format("%.*s", (int)(slash - path) + 1, path) : text_format("./");
+}
+
+static bool write_whole(int fd, const char *data, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return false;
+        }
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return true;
+}
+
+bool folder_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    /* Some file systems cannot sync a folder and say EINVAL: there is nothing more that could be done. */
+    bool ok = fsync(fd) == 0 || errno == EINVAL;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return ok;
+}
+
+/* Writes, syncs and closes fd, whose file is `path`; false with errno set, and no file, on failure. */
+static bool write_synced(int fd, const char *path, const void *data, size_t bytes)
+{
+    bool ok = write_whole(fd, data, bytes) && fsync(fd) == 0;
+    int error = errno;
+    if (close(fd) != 0 && ok) {    /* some disks report what they could not write only here */
+        error = errno;
+        ok = false;
+    }
+    if (!ok) {
+        unlink(path);
+        errno = error;
+    }
+    return ok;
+}
+
+bool file_write_synced(const char *path, const void *data, size_t bytes)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return fd >= 0 && write_synced(fd, path, data, bytes);
+}
+
+/* mkstemp makes 0600; the user's umask says what a file of his may be. */
+static bool mode_usual(int fd)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return fchmod(fd, 0666 & ~mask) == 0;
+}
+
+/* A fresh name each time ("...XXXXXX" is filled in): two programs may write the same file at once. */
+static bool temp_write(char *temp, const void *data, size_t bytes)
+{
+    int fd = mkstemp(temp);
+    if (fd < 0) {
+        return false;
+    }
+    if (!mode_usual(fd)) {
+        int error = errno;
+        close(fd);
+        unlink(temp);
+        errno = error;
+        return false;
+    }
+    return write_synced(fd, temp, data, bytes);
+}
+
+bool file_write_atomic(const char *path, const void *data, size_t bytes)
+{
+    char *temp = text_format("%s.tmp-XXXXXX", path);
+    char *folder = path_folder(path);
+    bool ok = temp_write(temp, data, bytes);
+    int error = errno;
+    if (ok && rename(temp, path) != 0) {
+        error = errno;
+        ok = false;
+        unlink(temp);
+    }
+    if (ok && !folder_sync(folder)) {
+        error = errno;
+        ok = false;
+    }
+    free(temp);
+    free(folder);
+    errno = error;
+    return ok;
+}
+
+/* mkdir, where an existing folder is as good.  Only EEXIST asks what is there: another process may be making the
+ * same folder at this moment. */
+static bool folder_make_one(const char *path)
+{
+    if (mkdir(path, 0777) == 0) {
+        return true;
+    }
+    struct stat s;
+    int error = errno;
+    bool folder = stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+    errno = error == EEXIST ? ENOTDIR : error;
+    return folder;
+}
+
+bool folder_make(const char *path)
+{
+    char *p = text_format("%s", path);
+    bool ok = true;
+    /* Each prefix that ends at a slash, and then the whole; a slash at the start ends none. */
+    for (char *at = p + (p[0] == '/'); ok; at++) {
+        char kept = *at;
+        if (kept == '/' || kept == 0) {
+            *at = 0;
+            ok = folder_make_one(p);
+            *at = kept;
+        }
+        if (kept == 0) {
+            break;
+        }
+    }
+    int error = errno;
+    free(p);
+    errno = error;
+    return ok;
+}
+
+/* ---- the stop flag ----------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_raised;      /* the process's own: a signal has no other place to write to */
+
+static void stop_raise(int signal_number)
+{
+    (void)signal_number;
+    if (stop_raised) {
+        _exit(EXIT_AGAIN);
+    }
+    stop_raised = 1;
+}
+
+void stop_install(void)
+{
+    static const int raising[] = { SIGINT, SIGTERM, SIGUSR1 };
+    struct sigaction act = { .sa_handler = stop_raise, .sa_flags = SA_RESTART };
+    sigemptyset(&act.sa_mask);
+    for (size_t i = 0; i < sizeof raising / sizeof *raising; i++) {
+        if (sigaction(raising[i], &act, NULL) != 0) {
+            die("cannot catch signal %d: %s (is this a POSIX system?)", raising[i], strerror(errno));
+        }
+    }
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    sigemptyset(&ignore.sa_mask);
+    if (sigaction(SIGPIPE, &ignore, NULL) != 0) {
+        die("cannot ignore SIGPIPE: %s (is this a POSIX system?)", strerror(errno));
+    }
+}
+
+bool stop_requested(void)
+{
+    return stop_raised;
+}

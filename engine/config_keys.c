@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config_keys.c -- the half of config.h that knows the table of keys: reading by it, printing by it, its help.
+ */
+#include "config.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base.h"
+
+enum { RANGE_MAX = 160, NUMBER_MAX = 32 };
+
+/* The shortest text that reads back equal; 17 digits always do. */
+static void number_text(char out[NUMBER_MAX], double value)
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(out, NUMBER_MAX, "%.*g", digits, value);
+        if (strtod(out, NULL) == value) return;
+    }
+}
+
+static bool is_whole(const struct key *key)
+{
+    return key->type == KEY_INT || key->type == KEY_INTS;
+}
+
+/* "1 to 100000 passes" */
+static const char *range_text(char out[RANGE_MAX], const struct key *key)
+{
+    char low[NUMBER_MAX], high[NUMBER_MAX];
+    if (is_whole(key)) {
+        snprintf(low, sizeof low, "%.0f", key->low);
+        snprintf(high, sizeof high, "%.0f", key->high);
+    } else {
+        number_text(low, key->low);
+        number_text(high, key->high);
+    }
+    snprintf(out, RANGE_MAX, "%s to %s%s%s", low, high, *key->unit ? " " : "", key->unit);
+    return out;
+}
+
+/* The i-th name of a KEY_CHOICE, NULL behind the last. */
+static const char *choice(const struct key *key, int i)
+{
+    const size_t stride = key->stride ? key->stride : sizeof *key->choices;
+    return *(const char *const *)((const char *)key->choices + (size_t)i * stride);
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------- */
+
+static bool number_read(struct config_file *f, const yaml_node_t *node, const struct key *key, double *value)
+{
+    char range[RANGE_MAX], shown[SHOWN_MAX];
+    const char *text = config_text(node);
+    /* "5" in quotes is a text: YAML says so, and so does whoever put the quotes there. */
+    const bool plain = text && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    bool right = plain && config_number(text, value);
+    if (is_whole(key)) right = right && strspn(text, "+-0123456789") == strlen(text);
+    if (!right) {
+        config_error(f, node, "%s: %s is not a %snumber; %s", key->name, config_shown(shown, node),
+                     is_whole(key) ? "whole " : "", range_text(range, key));
+        return false;
+    }
+    if (*value >= key->low && *value <= key->high) return true;
+    config_error(f, node, "%s: %s is out of range; %s", key->name, config_shown(shown, node), range_text(range, key));
+    return false;
+}
+
+static bool bool_read(struct config_file *f, const yaml_node_t *node, const struct key *key, bool *value)
+{
+    char shown[SHOWN_MAX];
+    const char *text = config_text(node);
+    const bool plain = text && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (plain && (!strcmp(text, "true") || !strcmp(text, "false"))) {
+        *value = *text == 't';
+        return true;
+    }
+    config_error(f, node, "%s: %s is neither true nor false", key->name, config_shown(shown, node));
+    return false;
+}
+
+static bool choice_read(struct config_file *f, const yaml_node_t *node, const struct key *key, int *value)
+{
+    char all[512] = "", shown[SHOWN_MAX];
+    const char *text = config_text(node), *name;
+    for (int i = 0; (name = choice(key, i)); i++) {
+        if (text && !strcmp(text, name)) {
+            *value = i;
+            return true;
+        }
+        const size_t n = strlen(all);
+        snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", name);
+    }
+    config_error(f, node, "%s: %s is not known; one of %s", key->name, config_shown(shown, node), all);
+    return false;
+}
+
+static bool text_read(struct config_file *f, const yaml_node_t *node, const struct key *key, char *out, int size)
+{
+    char shown[SHOWN_MAX];
+    const char *text = config_text(node), *wrong = text && key->check ? key->check(text) : NULL;
+    if (!text || !*text || strlen(text) >= (size_t)size) {
+        config_error(f, node, "%s: %s is not a text of 1 to %d bytes", key->name, config_shown(shown, node), size - 1);
+        return false;
+    }
+    for (const char *c = text; *c && !wrong; c++)
+        if (iscntrl((unsigned char)*c)) wrong = "a text on one line; >- folds several lines into one";
+    if (wrong) config_error(f, node, "%s: %s is wrong; %s", key->name, config_shown(shown, node), wrong);
+    else memcpy(out, text, strlen(text) + 1);
+    return !wrong;
+}
+
+/* The number of a list's elements; -1 (reported) if it is not a list of low..high of them. */
+static int list_size(struct config_file *f, const yaml_node_t *node, const struct key *key, int low, int high)
+{
+    char shown[SHOWN_MAX], range[RANGE_MAX];
+    const bool numbers = key->type != KEY_WORDS;
+    const char *each = numbers ? range_text(range, key) : "";
+    if (node->type != YAML_SEQUENCE_NODE) {
+        config_error(f, node, "%s: %s is not a list; [...] of %d to %d%s%s", key->name, config_shown(shown, node), low,
+                     high, numbers ? ", each " : "", each);
+        return -1;
+    }
+    const long n = node->data.sequence.items.top - node->data.sequence.items.start;
+    if (n >= low && n <= high) return (int)n;
+    config_error(f, node, "%s: %ld in the list; %d to %d%s%s", key->name, n, low, high, numbers ? ", each " : "", each);
+    return -1;
+}
+
+static bool list_read(struct config_file *f, const yaml_node_t *node, const struct key *key, void *out)
+{
+    const bool fixed = key->type == KEY_FLOATS;
+    const int n = list_size(f, node, key, fixed ? key->count : key->type == KEY_INTS, fixed ? key->count : LIST_MAX);
+    struct int_list ints = { .n = n };
+    struct word_list words = { .n = n };
+    double floats[LIST_MAX];
+    bool right = n >= 0;
+    for (int i = 0; i < n; i++) {
+        const yaml_node_t *item = yaml_document_get_node(&f->document, node->data.sequence.items.start[i]);
+        if (key->type == KEY_WORDS) {
+            right &= text_read(f, item, key, words.v[i], WORD_MAX);
+        } else {
+            floats[i] = 0;
+            right &= number_read(f, item, key, &floats[i]);
+            if (right) ints.v[i] = (int)floats[i];
+        }
+    }
+    if (!right) return false;
+    switch (key->type) {
+    case KEY_INTS: *(struct int_list *)out = ints; break;
+    case KEY_WORDS: *(struct word_list *)out = words; break;
+    default: memcpy(out, floats, (size_t)n * sizeof *floats); break;
+    }
+    return true;
+}
+
+bool config_value(struct config_file *f, const yaml_node_t *node, const struct key *key, void *target)
+{
+    void *out = (char *)target + key->offset;
+    double number = 0;
+    bool right = false;
+    switch (key->type) {
+    case KEY_INT:
+        if ((right = number_read(f, node, key, &number))) *(int *)out = (int)number;
+        break;
+    case KEY_FLOAT:
+        if ((right = number_read(f, node, key, &number))) *(double *)out = number;
+        break;
+    case KEY_BOOL: right = bool_read(f, node, key, out); break;
+    case KEY_TEXT: right = text_read(f, node, key, out, key->count); break;
+    case KEY_CHOICE: right = choice_read(f, node, key, out); break;
+    case KEY_FLOATS:
+    case KEY_INTS:
+    case KEY_WORDS: right = list_read(f, node, key, out); break;
+    }
+    return right;
+}
+
+static const struct key *key_find(const struct key *keys, const char *name)
+{
+    for (; keys->name; keys++)
+        if (!strcmp(keys->name, name)) return keys;
+    return NULL;
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+    for (; names && *names; names++)
+        if (!strcmp(name, *names)) return true;
+    return false;
+}
+
+static void unknown_report(struct config_file *f, const yaml_node_t *node, const struct key *keys,
+                           const char *const *others)
+{
+    size_t n = 0, count = 0;
+    while (keys[n].name) n++;
+    while (others && others[count]) count++;
+    const char **names = host_alloc(n + count + 1, sizeof *names);
+    for (size_t i = 0; i < n; i++) names[i] = keys[i].name;
+    for (size_t i = 0; i < count; i++) names[n + i] = others[i];
+    char shown[SHOWN_MAX];
+    const char *nearest = config_nearest(config_text(node), names);
+    if (nearest) config_error(f, node, "unknown key %s; did you mean %s?", config_shown(shown, node), nearest);
+    else config_error(f, node, "unknown key %s; `simsiam config --keys` lists the known ones", config_shown(shown, node));
+    free(names);
+}
+
+bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key *keys, void *target,
+                  const char *const *others)
+{
+    bool right = true;
+    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < mapping->data.mapping.pairs.top; p++) {
+        const yaml_node_t *node = yaml_document_get_node(&f->document, p->key);
+        const char *name = config_text(node);
+        if (!name || !*name || is_one_of(name, others)) continue;       /* config_open() reported what is no word */
+        const struct key *key = key_find(keys, name);
+        if (key) right &= config_value(f, yaml_document_get_node(&f->document, p->value), key, target);
+        else unknown_report(f, node, keys, others);
+    }
+    return right;
+}
+
+/* ---- printing ------------------------------------------------------------------------------------------- */
+
+static void numbers_print(FILE *out, const double *v, int n)
+{
+    char text[NUMBER_MAX];
+    for (int i = 0; i < n; i++) {
+        number_text(text, v[i]);
+        fprintf(out, "%s%s", i ? ", " : "", text);
+    }
+}
+
+static void value_print(FILE *out, const struct key *key, const void *value)
+{
+    switch (key->type) {
+    case KEY_INT: fprintf(out, "%d", *(const int *)value); break;
+    case KEY_FLOAT: numbers_print(out, value, 1); break;
+    case KEY_BOOL: fputs(*(const bool *)value ? "true" : "false", out); break;
+    case KEY_TEXT: fputs(value, out); break;
+    case KEY_CHOICE: fputs(choice(key, *(const int *)value), out); break;
+    case KEY_FLOATS:
+        fputc('[', out);
+        numbers_print(out, value, key->count);
+        fputc(']', out);
+        break;
+    case KEY_INTS: {
+        const struct int_list *list = value;
+        fputc('[', out);
+        for (int i = 0; i < list->n; i++) fprintf(out, "%s%d", i ? ", " : "", list->v[i]);
+        fputc(']', out);
+        break;
+    }
+    case KEY_WORDS: {
+        const struct word_list *list = value;
+        fputc('[', out);
+        for (int i = 0; i < list->n; i++) fprintf(out, "%s%s", i ? ", " : "", list->v[i]);
+        fputc(']', out);
+        break;
+    }
+    }
+}
+
+char *config_print(const struct key *keys, const void *source)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) die("out of memory: cannot print a configuration (close other programs)");
+    for (const struct key *k = keys; k->name; k++) {
+        fprintf(out, "%s: ", k->name);
+        value_print(out, k, (const char *)source + k->offset);
+        fputc('\n', out);
+    }
+    if (ferror(out) | fclose(out)) die("out of memory: cannot print a configuration (close other programs)");
+    return text;
+}
+
+void config_help(FILE *out, const struct key *keys)
+{
+    for (const struct key *k = keys; k->name; k++) {
+        char range[RANGE_MAX];
+        fprintf(out, "%-20s", k->name);
+        switch (k->type) {
+        case KEY_INT: fprintf(out, "whole number, %s", range_text(range, k)); break;
+        case KEY_FLOAT: fprintf(out, "number, %s", range_text(range, k)); break;
+        case KEY_BOOL: fputs("true or false", out); break;
+        case KEY_TEXT: fprintf(out, "text, at most %d bytes", k->count - 1); break;
+        case KEY_CHOICE:
+            for (int i = 0; choice(k, i); i++) fprintf(out, "%s%s", i ? " | " : "", choice(k, i));
+            break;
+        case KEY_FLOATS: fprintf(out, "list of %d numbers, each %s", k->count, range_text(range, k)); break;
+        case KEY_INTS: fprintf(out, "list of 1 to %d whole numbers, each %s", LIST_MAX, range_text(range, k)); break;
+        case KEY_WORDS: fprintf(out, "list of at most %d %s", LIST_MAX, k->unit); break;
+        }
+        fprintf(out, "\n%20s%s\n", "", k->sentence);
+    }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cpu.h -- what the files of the CPU machine share: casts, fixed chunks, scratch memory.
+ *
+ * How the machine keeps rule 4 of ops.h (same bytes for any number of threads): work is cut into chunks whose
+ * number and size come from the shape alone; threads take chunks, each chunk is computed by one thread and
+ * single-threaded BLAS; what several chunks contribute to is kept apart and added in the chunks' order.
+ *
+ * Ops are called from one thread at a time: they share one scratch block.
+ */
+#pragma once
+#include "../ops.h"
+
+/* dev_act is fp32 here.  The names say what a pointer may be used for: `in` is read only. */
+static inline float *act_out(dev_act *p) { return (float *)p; }
+static inline const float *act_in(const dev_act *p) { return (const float *)p; }
+static inline float *float_out(dev_float *p) { return (float *)p; }
+static inline const float *float_in(const dev_float *p) { return (const float *)p; }
+
+/* Worker threads; every parallel loop says num_threads(cpu_threads()), because OpenMP's own setting belongs to
+ * the host thread that made it. */
+int cpu_threads(void);
+
+/* The scratch block, at least `bytes` large, 64-byte aligned, its content undefined.  It grows when a larger op
+ * than any before asks, so a repeated step allocates nothing.  Called outside parallel loops, once per op. */
+void *cpu_scratch(size_t bytes);
+
+/* `floats` rounded up to whole cache lines, so that threads' parts of the scratch block share none. */
+static inline size_t line_floats(size_t floats) { return (floats + 15) & ~(size_t)15; }
+
+/* Chunk i of `chunks` of 0 .. n-1 starts here and ends where the next one starts. */
+static inline size_t chunk_start(size_t n, int chunks, int i) { return n * (size_t)i / (size_t)chunks; }
+
+/* C[m,n] = op(A) op(B) + beta C in fixed tiles over the threads; lda, ldb, ldc as for cblas, row-major. */
+void cpu_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const float *a, int lda, const float *b,
+              int ldb, float beta, float *c, int ldc);
+
+/* Loops over fewer elements than this are not worth waking the other threads for. */
+enum { PARALLEL_MIN = 1 << 14 };

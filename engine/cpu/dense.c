@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dense.c -- fully connected layers: y = x w^T + b, and the tiled product under them.
+ */
+#include <assert.h>
+#include <cblas.h>
+#include <string.h>
+#include "cpu.h"
+
+/* Tiles of C: large enough for BLAS to run near its peak, small enough that a head's layer feeds several
+ * threads.  Fixed, so that the threads cannot change a digit. */
+enum { TILE_ROWS = 64, TILE_COLUMNS = 128 };
+
+static int tile_count(int n, int tile)
+{
+    return (n + tile - 1) / tile;
+}
+
+static int tile_size(int n, int tile, int i)
+{
+    return n - i * tile < tile ? n - i * tile : tile;
+}
+
+void cpu_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const float *a, int lda, const float *b,
+              int ldb, float beta, float *c, int ldc)
+{
+    const int across = tile_count(n, TILE_COLUMNS), tiles = tile_count(m, TILE_ROWS) * across;
+#pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic) if (tiles > 1)
+    for (int t = 0; t < tiles; t++) {
+        const size_t i = (size_t)(t / across) * TILE_ROWS, j = (size_t)(t % across) * TILE_COLUMNS;
+        cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
+                    tile_size(m, TILE_ROWS, t / across), tile_size(n, TILE_COLUMNS, t % across), k, 1.0f,
+                    a + (transpose_a ? i : i * (size_t)lda), lda, b + (transpose_b ? j * (size_t)ldb : j), ldb,
+                    beta, c + i * (size_t)ldc + j, ldc);
+    }
+}
+
+void op_fc_fwd(dev_act *y_, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c, int k)
+{
+    assert(n > 0 && c > 0 && k > 0);
+    float *y = act_out(y_);
+    if (b)                               /* y starts as the bias, the product is added */
+        for (int i = 0; i < n; i++) memcpy(y + (size_t)i * k, b, (size_t)k * sizeof *y);
+    cpu_gemm(false, true, n, k, c, act_in(x), c, float_in(w), c, b ? 1.0f : 0.0f, y, k);
+}
+
+/* db[K] += column sums of dy, one running sum in double per column. */
+static void bias_gradient(float *db, const float *dy, int n, int k)
+{
+    enum { COLUMNS = 64 };
+#pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * k > PARALLEL_MIN)
+    for (int first = 0; first < k; first += COLUMNS) {
+        const int columns = tile_size(k, COLUMNS, first / COLUMNS);
+        double sum[COLUMNS] = { 0 };
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < columns; j++) sum[j] += dy[(size_t)i * k + first + j];
+        for (int j = 0; j < columns; j++) db[first + j] += (float)sum[j];
+    }
+}
+
+void op_fc_bwd(dev_act *dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
+               const dev_float *w, int n, int c, int k)
+{
+    assert(n > 0 && c > 0 && k > 0);
+    if (dx) cpu_gemm(false, false, n, c, k, act_in(dy), k, float_in(w), c, 1.0f, act_out(dx), c);
+    if (dw) cpu_gemm(true, false, k, c, n, act_in(dy), k, act_in(x), c, 1.0f, float_out(dw), c);
+    if (db) bias_gradient(float_out(db), act_in(dy), n, k);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mem.c -- the CPU machine: its threads, its memory, what it calls itself.
+ */
+#include <assert.h>
+#include <cblas.h>
+#include <omp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../base.h"
+#include "cpu.h"
+
+enum { ALIGNMENT = 64 };                 /* a cache line */
+
+/* What the machine owns: the only globals. */
+static int n_threads = 1;
+static void *scratch;
+static size_t scratch_bytes;
+
+/* ---- the machine ------------------------------------------------------------------------------------- */
+
+void machine_open(int threads)
+{
+    if (threads <= 0) {
+        cpu_set_t allowed;               /* not the cores of the computer: those this process may use */
+        threads = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : omp_get_num_procs();
+    }
+    n_threads = threads;
+    /* One thread in BLAS: its own threads would fight OpenMP's, and would cut sums by their number. */
+    openblas_set_num_threads(1);
+    omp_set_dynamic(0);
+    omp_set_num_threads(threads);        /* for loops that do not say num_threads() */
+}
+
+/* The first "model name" of /proc/cpuinfo. */
+static void model_name(char *name, size_t size)
+{
+    snprintf(name, size, "unknown CPU");
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    if (!f) return;                      /* a name for the papers, not worth dying for */
+    char line[512];
+    while (fgets(line, sizeof line, f)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(name, size, "%.*s", (int)size - 1, colon + 1 + strspn(colon + 1, " \t"));
+        break;
+    }
+    fclose(f);
+}
+
+void machine_describe(struct machine_info *info)
+{
+    memset(info, 0, sizeof *info);
+    snprintf(info->machine, sizeof info->machine, "cpu");
+    model_name(info->device, sizeof info->device);
+    snprintf(info->library, sizeof info->library, "%s (%s kernels)", openblas_get_config(), openblas_get_corename());
+    info->threads = n_threads;
+}
+
+int cpu_threads(void)
+{
+    return n_threads;
+}
+
+void *cpu_scratch(size_t bytes)
+{
+    if (bytes > scratch_bytes) {
+        mem_free(scratch);
+        scratch = NULL, scratch_bytes = 0;
+        scratch = mem_alloc(bytes);
+        scratch_bytes = bytes;
+    }
+    return scratch;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------ */
+
+void *mem_alloc(size_t bytes)
+{
+    /* aligned_alloc wants whole multiples; no bytes still get an address of their own. */
+    const size_t rounded = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
+    void *p = rounded >= bytes ? aligned_alloc(ALIGNMENT, rounded) : NULL;
+    if (!p)
+        die("cannot get %zu MiB of memory (try a smaller batch, smaller images or a narrower network)", bytes >> 20);
+    return memset(p, 0, rounded);
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+void mem_zero(void *p, size_t bytes)
+{
+    memset(p, 0, bytes);
+}
+
+void mem_upload(void *dst, const void *host_src, size_t bytes)
+{
+    memcpy(dst, host_src, bytes);
+}
+
+void mem_download(void *host_dst, const void *src, size_t bytes)
+{
+    memcpy(host_dst, src, bytes);
+}
+
+size_t mem_act_bytes(void)
+{
+    return sizeof(float);
+}
+
+void mem_act_upload(dev_act *dst, const float *host_src, size_t n)
+{
+    memcpy(dst, host_src, n * sizeof(float));
+}
+
+void mem_act_download(float *host_dst, const dev_act *src, size_t n)
+{
+    memcpy(host_dst, src, n * sizeof(float));
+}

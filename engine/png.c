@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * png.c -- pictures in and out, by libpng, always through memory: the file itself is read and written by
+ * base.c, which knows how to do that atomically.
+ */
+#include <errno.h>
+#include <png.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base.h"
+#include "png.h"
+
+bool png_write_rgb(const char *path, const uint8_t *rgb, int w, int h)
+{
+    if (w < 1 || h < 1 || w > PNG_SIDE_MAX || h > PNG_SIDE_MAX) {
+        warn("cannot write %s: %d x %d pixels (1 to %d a side are possible)", path, w, h, (int)PNG_SIDE_MAX);
+        return false;
+    }
+    png_image image = { .version = PNG_IMAGE_VERSION, .width = (png_uint_32)w, .height = (png_uint_32)h,
+                        .format = PNG_FORMAT_RGB };
+    png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(image);
+    void *file = malloc(bytes);
+    if (!file) {
+        warn("cannot write %s: no memory for %d x %d pixels", path, w, h);
+        return false;
+    }
+    const bool encoded = png_image_write_to_memory(&image, file, &bytes, 0, rgb, 0, NULL);
+    const bool written = encoded && file_write_atomic(path, file, bytes);
+    if (!written) {
+        warn("cannot write %s: %s", path, encoded ? strerror(errno) : image.message);
+    }
+    free(file);
+    return written;
+}
+
+/* All that a read needs, outside the frame of setjmp(): what longjmp() leaves of that frame's own variables is
+ * undefined. */
+struct reader {
+    const unsigned char *file;
+    size_t bytes, at;
+    png_structp png;
+    png_infop info;
+    uint8_t *rgb;
+    char message[128];
+};
+
+static void on_read(png_structp png, png_bytep to, size_t bytes)
+{
+    struct reader *r = png_get_io_ptr(png);
+    if (bytes > r->bytes - r->at) {
+        png_error(png, "the file ends too early");
+    }
+    memcpy(to, r->file + r->at, bytes);
+    r->at += bytes;
+}
+
+static _Noreturn void on_error(png_structp png, png_const_charp message)
+{
+    struct reader *r = png_get_error_ptr(png);
+    snprintf(r->message, sizeof r->message, "%s", message);
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png;                     /* odd ancillary chunks: the pixels are whole */
+    (void)message;
+}
+
+/* Decodes r->file into r->rgb.  Nothing here is needed after a longjmp(). */
+static void decode(struct reader *r)
+{
+    png_structp png = r->png;
+    png_set_user_limits(png, PNG_SIDE_MAX, PNG_SIDE_MAX);
+    png_set_read_fn(png, r, on_read);
+    png_read_info(png, r->info);
+    png_set_expand(png);           /* palettes and 1, 2, 4 bits to 8 */
+    png_set_strip_16(png);
+    png_set_strip_alpha(png);
+    png_set_gray_to_rgb(png);
+    const int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, r->info);
+    const size_t row = png_get_rowbytes(png, r->info), h = png_get_image_height(png, r->info);
+    if (row != 3 * (size_t)png_get_image_width(png, r->info)) {
+        png_error(png, "unexpected pixel format");
+    }
+    r->rgb = calloc(h, row);
+    if (!r->rgb) {
+        png_error(png, "no memory for the pixels");
+    }
+    for (int pass = 0; pass < passes; pass++) {
+        for (size_t i = 0; i < h; i++) {
+            png_read_row(png, r->rgb + i * row, NULL);
+        }
+    }
+    png_read_end(png, NULL);
+}
+
+static bool read_picture(struct reader *r)
+{
+    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
+    r->info = r->png ? png_create_info_struct(r->png) : NULL;
+    if (!r->info) {
+        snprintf(r->message, sizeof r->message, "no memory");
+        return false;
+    }
+    if (setjmp(png_jmpbuf(r->png))) {
+        return false;
+    }
+    decode(r);
+    return true;
+}
+
+uint8_t *png_read_rgb(const char *path, int *w, int *h)
+{
+    struct reader r = { 0 };
+    char *file = file_read(path, &r.bytes);
+    if (!file) {
+        warn("cannot read %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    r.file = (const unsigned char *)file;
+    if (read_picture(&r)) {
+        *w = (int)png_get_image_width(r.png, r.info);
+        *h = (int)png_get_image_height(r.png, r.info);
+    } else {
+        warn("cannot read %s: not a whole PNG picture: %s", path, r.message);
+        free(r.rgb);
+        r.rgb = NULL;
+    }
+    png_destroy_read_struct(&r.png, &r.info, NULL);
+    free(file);
+    return r.rgb;
+}

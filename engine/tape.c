@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tape.c -- the recorded ops, each with its backward beside it.
+ */
+#include "tape.h"
+#include "base.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- the arena ----------------------------------------------------------------------------------------- */
+
+enum { ARENA_BLOCK = 64 << 20 };   /* bytes a block has at least: few blocks, little waste */
+
+void tape_reset(struct tape *t)
+{
+    for (int i = 0; i < t->n_blocks; i++) t->block[i].used = 0;
+    t->at = 0;
+    t->n_nodes = 0;
+}
+
+void tape_free(struct tape *t)
+{
+    for (int i = 0; i < t->n_blocks; i++) mem_free(t->block[i].base);
+    memset(t, 0, sizeof *t);
+}
+
+size_t tape_bytes(const struct tape *t)
+{
+    size_t sum = 0;
+    for (int i = 0; i < t->n_blocks; i++) sum += t->block[i].size;
+    return sum;
+}
+
+/* The same requests in the same order get the same addresses, so every step after the first finds its blocks. */
+static void *take(struct tape *t, size_t bytes)
+{
+    bytes = (bytes + 63) & ~(size_t)63;
+    while (t->at < t->n_blocks && t->block[t->at].size - t->block[t->at].used < bytes) t->at++;
+    if (t->at == t->n_blocks) {
+        if (t->n_blocks == TAPE_BLOCKS) die("the tape's arena is full (%d blocks): make the batch smaller", TAPE_BLOCKS);
+        const size_t size = bytes > ARENA_BLOCK ? bytes : ARENA_BLOCK;
+        t->block[t->n_blocks].base = mem_alloc(size);
+        t->block[t->n_blocks].size = size;
+        t->block[t->n_blocks++].used = 0;
+    }
+    void *p = t->block[t->at].base + t->block[t->at].used;
+    t->block[t->at].used += bytes;
+    return p;
+}
+
+static size_t count(struct var v) { return (size_t)v.n * v.h * v.w * v.c; }
+
+struct var var_input(dev_act *data, int n, int h, int w, int c)
+{
+    return (struct var){ .data = data, .n = n, .h = h, .w = w, .c = c, .node = -1 };
+}
+
+struct var var_room(struct tape *t, int n, int h, int w, int c)
+{
+    struct var v = var_input(NULL, n, h, w, c);
+    v.data = take(t, count(v) * mem_act_bytes());
+    return v;
+}
+
+struct var var_rows(struct var x, int first, int n)
+{
+    assert(first >= 0 && first + n <= x.n);
+    const size_t row = (size_t)x.h * x.w * x.c;
+    x.data = act_at(x.data, first * row);
+    x.grad = act_at(x.grad, first * row);
+    x.n = n;
+    return x;
+}
+
+struct var stopgrad(struct var x)
+{
+    x.grad = NULL;
+    return x;
+}
+
+/* ---- recording ----------------------------------------------------------------------------------------- */
+
+/* Runs a node's forward pass and, if a gradient is wanted, gives its output one and keeps the node. */
+static struct var record(struct tape *t, struct node *n, bool wanted)
+{
+    n->op->fwd(n);
+    if (!wanted) return n->y;
+    if (t->n_nodes == TAPE_NODES) die("the net has more than %d layers: use fewer blocks", TAPE_NODES);
+    if (n->y.data) {
+        const size_t bytes = count(n->y) * mem_act_bytes();
+        n->y.grad = take(t, bytes);
+        n->y.node = t->n_nodes;
+        mem_zero(n->y.grad, bytes);
+    }
+    t->node[t->n_nodes++] = *n;
+    return n->y;
+}
+
+void tape_backward(struct tape *t)
+{
+    for (int i = t->n_nodes - 1; i >= 0; i--) {
+        const struct node *n = &t->node[i];
+        if (!n->live) continue;
+        n->op->bwd(n);
+        const struct var *in[2] = { &n->x, &n->x2 };
+        for (int k = 0; k < 2; k++)
+            if (in[k]->grad && in[k]->node >= 0) t->node[in[k]->node].live = true;
+    }
+}
+
+/* ---- ops: forward and backward side by side, then the call that records them --------------------------- */
+
+static void conv_fwd(const struct node *n) { op_conv_fwd(n->y.data, n->x.data, n->w.data, n->conv); }
+static void conv_bwd(const struct node *n)
+{
+    op_conv_bwd(n->x.grad, n->w.grad, n->y.grad, n->x.data, n->w.data, n->conv);
+}
+static double conv_flops(const struct node *n) { return 2.0 * (double)count(n->y) * n->conv.r * n->conv.r * n->x.c; }
+static const struct op conv_op = { "conv", conv_fwd, conv_bwd, conv_flops };
+
+struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int stride, int pad)
+{
+    struct node n = { .op = &conv_op, .x = x, .w = w, .conv = { x.n, x.h, x.w, x.c, k, r, stride, pad } };
+    n.y = var_room(t, x.n, conv_out(x.h, r, stride, pad), conv_out(x.w, r, stride, pad), k);
+    return record(t, &n, x.grad || w.grad);
+}
+
+static void fc_fwd(const struct node *n)
+{
+    op_fc_fwd(n->y.data, n->x.data, n->w.data, n->b.data, n->x.n, n->x.c, n->y.c);
+}
+static void fc_bwd(const struct node *n)
+{
+    op_fc_bwd(n->x.grad, n->w.grad, n->b.grad, n->y.grad, n->x.data, n->w.data, n->x.n, n->x.c, n->y.c);
+}
+static double fc_flops(const struct node *n) { return 2.0 * (double)count(n->y) * n->x.c; }
+static const struct op fc_op = { "fc", fc_fwd, fc_bwd, fc_flops };
+
+struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, int k)
+{
+    assert(x.h == 1 && x.w == 1);
+    struct node n = { .op = &fc_op, .x = x, .w = w, .b = b, .y = var_room(t, x.n, 1, 1, k) };
+    return record(t, &n, x.grad || w.grad || b.grad);
+}
+
+static void relu_fwd(const struct node *n) { op_relu_fwd(n->y.data, n->x.data, count(n->y)); }
+static void relu_bwd(const struct node *n) { op_relu_bwd(n->x.grad, n->y.grad, n->y.data, count(n->y)); }
+static const struct op relu_op = { "relu", relu_fwd, relu_bwd, NULL };
+
+struct var relu(struct tape *t, struct var x)
+{
+    struct node n = { .op = &relu_op, .x = x, .y = var_room(t, x.n, x.h, x.w, x.c) };
+    return record(t, &n, x.grad);
+}
+
+static void pool_fwd(const struct node *n) { op_pool_fwd(n->y.data, n->x.data, n->x.n, n->x.h * n->x.w, n->x.c); }
+static void pool_bwd(const struct node *n) { op_pool_bwd(n->x.grad, n->y.grad, n->x.n, n->x.h * n->x.w, n->x.c); }
+static const struct op pool_op = { "pool", pool_fwd, pool_bwd, NULL };
+
+struct var pool(struct tape *t, struct var x)
+{
+    struct node n = { .op = &pool_op, .x = x, .y = var_room(t, x.n, 1, 1, x.c) };
+    return record(t, &n, x.grad);
+}
+
+static void bn_act_fwd(const struct node *n)
+{
+    if (n->bn.groups == 0)
+        op_bn_act_eval(n->y.data, n->x.data, n->w.data, n->b.data, n->run_mean, n->run_var, n->x2.data, n->bn.rows,
+                       n->bn.c, n->relu);
+    else
+        op_bn_act_fwd(n->y.data, n->mean, n->rstd, n->run_mean, n->run_var, n->x.data, n->w.data, n->b.data,
+                      n->x2.data, n->bn, n->relu);
+}
+static void bn_act_bwd(const struct node *n)
+{
+    assert(n->bn.groups > 0 && "evaluation has no gradient");
+    op_bn_act_bwd(n->x.grad, n->w.grad, n->b.grad, n->x2.grad, n->y.grad, n->y.data, n->x.data, n->w.data, n->mean,
+                  n->rstd, n->bn, n->relu);
+}
+static const struct op bn_op = { "bn", bn_act_fwd, bn_act_bwd, NULL };
+
+struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const struct var *residual, int groups,
+                  bool relu_after)
+{
+    struct node n = { .op = &bn_op, .x = x, .x2 = { .node = -1 }, .w = bn->gamma, .b = bn->beta,
+                      .run_mean = bn->run_mean, .run_var = bn->run_var, .relu = relu_after };
+    const int rows = x.n * x.h * x.w;
+    if (residual) n.x2 = *residual;
+    n.y = var_room(t, x.n, x.h, x.w, x.c);
+    n.bn = (struct bn_shape){ groups, groups ? rows / groups : rows, x.c };
+    if (groups) {
+        assert(x.n % groups == 0);
+        n.mean = take(t, 4 * (size_t)groups * (size_t)x.c);
+        n.rstd = take(t, 4 * (size_t)groups * (size_t)x.c);
+    }
+    return record(t, &n, groups && (x.grad || n.w.grad || n.b.grad || n.x2.grad));
+}
+
+static void cosine_fwd(const struct node *n)
+{
+    op_cosine_fwd(n->loss, n->x.data, n->x2.data, n->scale, n->x.n, n->x.c);
+}
+static void cosine_bwd(const struct node *n)
+{
+    op_cosine_bwd(n->x.grad, n->x2.grad, n->x.data, n->x2.data, n->scale, n->x.n, n->x.c);
+}
+static const struct op cosine_op = { "cosine", cosine_fwd, cosine_bwd, NULL };
+
+/* A loss term has no output to differentiate: it is a root, live from the start. */
+void neg_cosine(struct tape *t, dev_float *loss, float weight, struct var p, struct var z)
+{
+    assert(p.n == z.n && p.c == z.c);
+    struct node n = { .op = &cosine_op, .x = p, .x2 = z, .loss = loss, .scale = weight, .live = true };
+    record(t, &n, p.grad || z.grad);
+}

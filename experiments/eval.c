@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * eval.c -- `simsiam eval`: the monitors and the probe's accuracy of a run's checkpoint, as it stands.
+ */
+#include "commands.h"
+#include "monitor.h"
+#include "options.h"
+#include "runner.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, int threads)
+{
+    char hash[HASH_TEXT];
+    settings_hash(hash, &row->settings);
+    char *const folder = run_folder(root, hash, seed), *const path = text_format("%s/checkpoint.bin", folder);
+    machine_open(threads);
+    struct trainer *const t = host_alloc(1, sizeof *t);
+    trainer_open(t, &row->settings, seed);
+    if (!trainer_load(t, path, hash))
+        die_user("%s: no checkpoint of %s/%s seed %d (simsiam run makes it)", path, e->name, row->name, seed);
+
+    struct run_record r = { .last = { .epoch = t->epoch } };
+    int status = monitor_run(t, &r.last) ? 0 : EXIT_AGAIN;
+    struct probe_data data;
+    if (!status && t->probe.epoch > 0) {
+        if (monitor_probe_open(t, &data))
+            r.linear = probe_accuracy(&t->probe, &data.test);
+        else
+            status = EXIT_AGAIN;
+        monitor_probe_close(&data);
+    }
+    if (!status) {
+        run_judge(&r, false);
+        printf("%s/%s seed %d, %s, epoch %d of %d\n", e->name, row->name, seed, folder, t->epoch, row->settings.epochs);
+        printf("kNN %.2f on f, %.2f on z\n", r.last.knn, r.last.knn_z);
+        if (t->probe.epoch) printf("linear %.2f after %d epochs of the probe\n", r.linear, t->probe.epoch);
+        printf("std*sqrt(d) %.3f, |E z'| %.3f, view share %.3f, rank %.3f\n", r.last.std_sqrtd, r.last.mean_norm,
+               r.last.view_share, r.last.rank);
+        printf("%s: %s\n", run_state_names[r.state], r.evidence);
+    }
+    trainer_close(t);
+    free(t), free(folder), free(path);
+    return status;
+}
+
+int command_eval(int argc, char **argv)
+{
+    const char *row = NULL, *scale = "quick", *root = "runs";
+    int seed = 1, threads = 0;
+    const struct option_row rows[] = {
+        { "row", OPTION_TEXT, &row, "NAME", "row of the experiment (needed)" },
+        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
+        { "seed", OPTION_INT, &seed, "N", "seed" },
+        { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
+        { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
+        { NULL, OPTION_FLAG, NULL, NULL, NULL }
+    };
+    options_parse(argc, argv, "eval FILE --row NAME [options]",
+                  "Monitors and linear probe of a run's checkpoint; changes nothing.", rows, 1, 1);
+    if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
+    static struct experiment e;
+    experiment_load(&e, argv[1], scale);
+    stop_install();
+    return eval_run(&e, &e.row[experiment_row(&e, row)], seed, root, threads);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * monitor.c -- collapse measures, rank, kNN and the probe's features.
+ */
+#include "monitor.h"
+#include "phase.h"
+#include "../engine/collapse.h"
+#include "../engine/spectrum.h"
+
+#include <stdlib.h>
+
+/* Views that training never draws, so that the monitors' crops are their own; the same ones every epoch, so that a
+ * curve moves by the weights alone. */
+enum { VIEW_TEST = VIEWS_MAX, VIEW_MONITOR, VIEW_PROBE = VIEW_MONITOR + 2 };
+
+/* What an encoding pass yields, on the machine: features [n, f] and z [n, d] with the set's labels. */
+struct encoding { struct features f, z; };
+
+static struct features features_room(const struct image_set *set, int width)
+{
+    return (struct features){ mem_alloc(4 * (size_t)set->host.n * width), set->labels, set->host.n, width,
+                              set->host.classes };
+}
+
+static bool encoding_open(struct encoding *e, struct trainer *t, const struct image_set *set)
+{
+    e->f = features_room(set, t->model.backbone.features);
+    e->z = features_room(set, t->model.projector.out);
+    return trainer_encode(t, set, &t->test_recipe, 0, VIEW_TEST, e->f.x, e->z.x);
+}
+
+static void encoding_close(struct encoding *e)
+{
+    mem_free(e->f.x), mem_free(e->z.x);        /* the labels belong to the image set */
+}
+
+static float *download(const dev_float *x, size_t floats)
+{
+    float *const host = host_alloc(floats, sizeof *host);
+    mem_download(host, x, sizeof *host * floats);
+    return host;
+}
+
+/* z' and its spread over images, and the part of it that lies between two augmented views of one image. */
+static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const struct encoding *test)
+{
+    const int n = test->z.n, d = test->z.d;
+    const size_t floats = (size_t)n * d;
+    struct collapse c;
+    float *const z = download(test->z.x, floats);
+    collapse_spread(&c, z, n, d);
+    r->std_sqrtd = c.std_sqrtd, r->mean_norm = c.mean_norm;
+    r->rank = effective_rank(z, n, d);
+    free(z);
+
+    dev_float *const views = mem_alloc(4 * floats);
+    float *view[2] = { NULL, NULL };
+    for (int v = 0; v < 2; v++)
+        if (trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_MONITOR + (uint32_t)v, NULL, views))
+            view[v] = download(views, floats);
+    const bool done = view[0] && view[1];
+    if (done) collapse_view_share(&c, view[0], view[1], n, d);
+    r->view_share = c.view_share;
+    free(view[0]), free(view[1]);
+    mem_free(views);
+    return done;
+}
+
+/* kNN on backbone features and on z: bank = training images under the test transform. */
+static bool monitor_knn(struct trainer *t, struct epoch_record *r, const struct encoding *test)
+{
+    const float temperature = (float)t->s->knn_temperature;
+    struct encoding bank;
+    bool done = encoding_open(&bank, t, &t->train);
+    if (done) {
+        r->knn = knn_accuracy(&test->f, &bank.f, t->s->knn_k, temperature);
+        r->knn_z = r->knn < 0 ? -1 : knn_accuracy(&test->z, &bank.z, t->s->knn_k, temperature);
+        done = r->knn_z >= 0;
+    }
+    encoding_close(&bank);
+    return done;
+}
+
+bool monitor_run(struct trainer *t, struct epoch_record *r)
+{
+    phase("knn");
+    struct encoding test;
+    r->monitored = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) && monitor_knn(t, r, &test);
+    encoding_close(&test);
+    return r->monitored;
+}
+
+/* ---- linear probe -------------------------------------------------------------------------------------- */
+
+bool monitor_probe_open(struct trainer *t, struct probe_data *data)
+{
+    phase("probe");
+    const int width = t->model.backbone.features;
+    *data = (struct probe_data){ features_room(&t->train, width), features_room(&t->monitor, width) };
+    return trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x, NULL) &&
+           (t->s->probe_augment ||
+            trainer_encode(t, &t->train, &t->test_recipe, 0, VIEW_TEST, data->train.x, NULL));
+}
+
+bool monitor_probe_epoch(struct trainer *t, struct probe_data *data)
+{
+    phase("probe");
+    const struct settings *s = t->s;
+    if (s->probe_augment && !trainer_encode(t, &t->train, &t->probe_recipe, (uint32_t)t->probe.epoch, VIEW_PROBE,
+                                            data->train.x, NULL))
+        return false;
+    const struct probe_plan plan = { s->probe_lr, s->probe_epochs, s->probe_batch, t->seed };
+    probe_epoch(&t->probe, &plan, &data->train);
+    return true;
+}
+
+void monitor_probe_close(struct probe_data *data)
+{
+    mem_free(data->train.x), mem_free(data->test.x);   /* the labels belong to the image sets */
+}

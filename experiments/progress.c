@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * progress.c -- the terminal line (progress.h).
+ */
+#include "progress.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../engine/base.h"
+
+/* Seconds between two showings: of the live line, of two epochs' ends, within a long epoch. */
+static const double LIVE_GAP = 0.1, EPOCH_GAP = 10, STEP_GAP = 60;
+
+void progress_open(struct progress *p, const char *label, bool quiet, bool several)
+{
+    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    *p = (struct progress){ .quiet = quiet, .share_opened = -1 };
+    snprintf(p->label, sizeof p->label, "%s", label);
+    p->live = !quiet && !several && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    p->colour = p->live && !(no_colour && *no_colour);
+    p->opened = p->shown = p->shown_epoch = clock_seconds();
+}
+
+/* Appends printf's text to `line`, cut to its size. */
+PRINTF_LIKE(3, 4)
+static void append(char *line, size_t size, const char *format, ...)
+{
+    const size_t used = strlen(line);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line + used, size - used, format, args);
+    va_end(args);
+}
+static void append_number(char *line, size_t size, const char *name, int digits, double value)
+{
+    if (isnan(value)) {
+        append(line, size, "  %s -", name);
+    } else {
+        append(line, size, "  %s %.*f", name, digits, value);
+    }
+}
+
+static double share_done(const struct progress_at *at)
+{
+    return (at->epoch - 1 + (double)at->step / at->steps) / at->epochs;
+}
+
+static void append_eta(char *line, size_t size, const struct progress *p)
+{
+    const double share = share_done(&p->at), gained = share - p->share_opened;
+    if (!(gained > 0)) return;     /* nothing to extrapolate from */
+    const double seconds = (clock_seconds() - p->opened) * (1 - share) / gained;
+    const long s = lround(seconds);
+    if (s < 3600) {
+        append(line, size, "  ETA %ld:%02ld", s / 60, s % 60);
+    } else {
+        append(line, size, "  ETA %ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    }
+}
+
+static void show(struct progress *p, double now)
+{
+    char line[256] = "";
+    const struct progress_at *at = &p->at;
+    append(line, sizeof line, "%s  epoch %d/%d", p->label, at->epoch, at->epochs);
+    if (p->live || at->step < at->steps) append(line, sizeof line, "  %d/%d", at->step, at->steps);
+    append_number(line, sizeof line, "loss", 4, at->loss);
+    append_number(line, sizeof line, "std", 2, at->std);
+    append_number(line, sizeof line, "kNN", 1, at->knn);
+    append_number(line, sizeof line, "views/s", 0, at->views_per_second);
+    append_eta(line, sizeof line, p);
+
+    if (p->live) {
+        /* A line that wraps cannot be rewritten, so it is cut. */
+        struct winsize size;
+        const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+        const int columns = known ? size.ws_col - 1 : 79, label = (int)strlen(p->label);
+        if (columns < (int)sizeof line) line[columns] = '\0';
+        if (p->colour && label < (int)strlen(line)) {
+            fprintf(stderr, "\r\033[1m%s\033[0m%s\033[K", p->label, line + label);
+        } else {
+            fprintf(stderr, "\r%s\033[K", line);
+        }
+    } else {
+        fprintf(stderr, "%s\n", line);
+    }
+    p->shown = now;
+    p->unshown = false;
+}
+
+void progress_step(struct progress *p, const struct progress_at *at)
+{
+    if (p->quiet) return;
+    const double now = clock_seconds();
+    p->at = *at;
+    p->unshown = true;
+    if (p->share_opened < 0) {     /* the first step: a run that goes on must not count what it found done */
+        p->share_opened = share_done(at);
+        p->opened = now;
+    }
+    const bool epoch_end = at->step == at->steps, last = epoch_end && at->epoch == at->epochs;
+    bool due = now - p->shown >= (p->live ? LIVE_GAP : STEP_GAP);
+    if (!p->live && epoch_end && now - p->shown_epoch >= EPOCH_GAP) due = true;
+    if (due || last) {
+        if (epoch_end) p->shown_epoch = now;
+        show(p, now);
+    }
+}
+
+void progress_close(struct progress *p)
+{
+    if (p->quiet) return;
+    if (p->unshown) show(p, clock_seconds());
+    if (p->live && p->share_opened >= 0) fputc('\n', stderr);
+    p->quiet = true;               /* a second call says nothing */
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * run.c -- `simsiam run`: the rows and seeds of an experiment that are not finished yet, some at a time.
+ */
+#include "commands.h"
+#include "options.h"
+#include "runner.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX };
+struct task { const struct row *row; int seed; pid_t pid; };
+
+static int cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}
+
+/* The runs that are still to be made. */
+static int tasks_gather(struct task *task, const struct experiment *e, int only, const int *seeds, int n_seeds,
+                        const struct run_options *o)
+{
+    int n = 0;
+    for (int i = 0; i < n_seeds; i++)          /* seed by seed, so that early results already compare rows */
+        for (int r = 0; r < e->n_rows; r++) {
+            if (only >= 0 && r != only) continue;
+            char *stale;
+            if (!run_finished(o->root, &e->row[r].settings, seeds[i], &stale)) {
+                if (stale && !o->quiet)
+                    fprintf(stderr, "%s/%s seed %d: %s is of other code and does not count; running again\n", e->name,
+                            e->row[r].name, seeds[i], stale);
+                task[n++] = (struct task){ &e->row[r], seeds[i], 0 };
+            } else if (!o->quiet) {
+                fprintf(stderr, "%s/%s seed %d: finished\n", e->name, e->row[r].name, seeds[i]);
+            }
+            free(stale);
+        }
+    return n;
+}
+
+/* Which of two exit statuses says more: a fault, then a stop, then a divergence. */
+static int graver(int a, int b)
+{
+    static const int order[] = { EXIT_USER, EXIT_WORLD, EXIT_AGAIN, EXIT_DIVERGED };
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (a == order[i] || b == order[i]) return order[i];
+    return a ? a : b;
+}
+
+static int status_of(int wait_status)
+{
+    if (WIFEXITED(wait_status)) return WEXITSTATUS(wait_status);
+    fprintf(stderr, "simsiam: a run was ended by signal %d; the same command goes on from its checkpoint\n",
+            WTERMSIG(wait_status));
+    return EXIT_WORLD;
+}
+
+static void task_start(struct task *t, const struct experiment *e, const struct run_options *o)
+{
+    fflush(NULL);
+    t->pid = fork();
+    if (t->pid < 0) die("cannot start a process: %s (try --jobs 1)", strerror(errno));
+    if (t->pid) return;
+    /* Out of the terminal's process group: a Ctrl-C reaches the parent, which passes it on once. */
+    if (setpgid(0, 0)) die("setpgid: %s", strerror(errno));
+    exit(run_one(e, t->row, t->seed, o));
+}
+
+/* Up to `jobs` processes at a time, each one run: runs need nothing of each other, so this is the best use of a
+ * few cores.  A stop is passed on once; a fault lets the others finish but starts no more. */
+static int tasks_run(struct task *task, int n, int jobs, const struct experiment *e, const struct run_options *o)
+{
+    int status = 0, started = 0, running = 0;
+    bool told = false;
+    while (running || (started < n && !status && !stop_requested())) {
+        if (running < jobs && started < n && (!status || status == EXIT_DIVERGED) && !stop_requested()) {
+            task_start(&task[started++], e, o);
+            running++;
+            continue;
+        }
+        if (stop_requested() && !told) {
+            for (int i = 0; i < started; i++)
+                if (task[i].pid > 0) kill(task[i].pid, SIGTERM);
+            told = true;
+        }
+        int one;
+        const pid_t pid = waitpid(-1, &one, WNOHANG);
+        if (pid < 0) die("waitpid: %s", strerror(errno));
+        if (!pid) {                            /* a signal does not end a waitpid: look again soon */
+            nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+            continue;
+        }
+        for (int i = 0; i < started; i++)
+            if (task[i].pid == pid) task[i].pid = 0;
+        running--;
+        status = graver(status, status_of(one));
+    }
+    return stop_requested() ? graver(status, EXIT_AGAIN) : status;
+}
+
+int command_run(int argc, char **argv)
+{
+    struct run_options o = { .root = "runs", .checkpoint_seconds = 60 };
+    const char *row = NULL, *scale = "quick", *seed_text = "1 2 3";
+    int jobs = 1;
+    const struct option_row rows[] = {
+        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
+        { "row", OPTION_TEXT, &row, "NAME", "only this row of the experiment" },
+        { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
+        { "jobs", OPTION_INT, &jobs, "N", "runs at a time, each on its share of the cores" },
+        { "threads", OPTION_INT, &o.threads, "N", "threads of a run; 0: cores / jobs" },
+        { "runs", OPTION_TEXT, &o.root, "DIR", "where runs are kept" },
+        { "checkpoint-seconds", OPTION_FLOAT, &o.checkpoint_seconds, "S", "save at least so often" },
+        { "quiet", OPTION_FLAG, &o.quiet, NULL, "no progress" },
+        { NULL, OPTION_FLAG, NULL, NULL, NULL }
+    };
+    options_parse(argc, argv, "run FILE [options]",
+                  "Trains what is not finished yet of an experiment's rows and seeds; goes on where it stopped.", rows,
+                  1, 1);
+    if (jobs < 1) die_user("--jobs %d: at least 1", jobs);
+    if (o.threads < 0) die_user("--threads %d: 0 (all cores) or more", o.threads);
+    static struct experiment e;                /* large: not for the stack */
+    experiment_load(&e, argv[1], scale);
+    int seeds[SEEDS_MAX];
+    const int n_seeds = seeds_parse(seeds, seed_text);
+    stop_install();
+
+    struct task *const task = host_alloc(TASKS_MAX, sizeof *task);
+    const int n = tasks_gather(task, &e, row ? experiment_row(&e, row) : -1, seeds, n_seeds, &o);
+    if (jobs > n) jobs = n;
+    o.beside_others = jobs > 1;
+    if (o.threads == 0 && jobs > 1) o.threads = cores() / jobs > 1 ? cores() / jobs : 1;
+    int status = 0;
+    if (jobs > 1)
+        status = tasks_run(task, n, jobs, &e, &o);
+    else
+        for (int i = 0; i < n && (!status || status == EXIT_DIVERGED); i++)
+            status = graver(status, run_one(&e, task[i].row, task[i].seed, &o));
+    free(task);
+    return status;
+}

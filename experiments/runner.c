@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * runner.c -- training, monitors and probe of one run, with its papers.
+ *
+ * The order of writing makes a kill harmless: metrics.jsonl first, then the checkpoint that counts its bytes; what
+ * lies behind that count after a restart is cut off and made again.  summary.json is last.
+ */
+#include "runner.h"
+#include "monitor.h"
+#include "phase.h"
+#include "progress.h"
+#include "provenance.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Steps between two looks at the loss: it is the only thing the host waits for. */
+enum { LOOK_EVERY = 10 };
+
+struct runner {
+    const struct run_options *o;
+    const struct settings *s;
+    const char *label;
+    char hash[HASH_TEXT];
+    char *folder, *checkpoint;
+    FILE *metrics, *timing;
+    struct trainer t;
+    struct progress progress;
+    struct epoch_record now, last;     /* the epoch under way; the last one finished */
+    double saved_at, epoch_start;
+};
+
+/* ---- the run's folder ---------------------------------------------------------------------------------- */
+
+/* Takes the lock for as long as this process lives. */
+static void folder_lock(const struct runner *r)
+{
+    char *const path = text_format("%s/lock", r->folder);
+    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    if (fd < 0) die("cannot open %s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB))
+        die("%s: another process is at this run (wait for it, or end it)", r->folder);
+    free(path);
+}
+
+static void save(struct runner *r)
+{
+    if (fflush(r->metrics) || fsync(fileno(r->metrics)))
+        die("cannot write %s/metrics.jsonl: %s", r->folder, strerror(errno));
+    if (!trainer_save(&r->t, r->checkpoint, r->hash))
+        die("cannot write %s: %s (the checkpoint before it is kept)", r->checkpoint, strerror(errno));
+    r->saved_at = clock_seconds();
+}
+
+static FILE *append_open(const struct runner *r, const char *name)
+{
+    char *const path = text_format("%s/%s", r->folder, name);
+    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    FILE *const f = fd < 0 ? NULL : fdopen(fd, "r+");
+    if (!f) die("cannot open %s: %s", path, strerror(errno));
+    free(path);
+    return f;
+}
+
+/* Opens metrics.jsonl at the checkpoint's position and reads back the last line before it. */
+static void metrics_open(struct runner *r)
+{
+    r->metrics = append_open(r, "metrics.jsonl");
+    struct stat st;
+    const int fd = fileno(r->metrics);
+    if (fstat(fd, &st)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
+    if ((uint64_t)st.st_size < r->t.metrics_bytes)
+        die("%s/metrics.jsonl is shorter than its checkpoint says: remove the folder to run again", r->folder);
+    if (ftruncate(fd, (off_t)r->t.metrics_bytes)) die("cannot cut %s/metrics.jsonl: %s", r->folder, strerror(errno));
+    char line[2048];
+    while (fgets(line, sizeof line, r->metrics))
+        if (!epoch_parse(&r->last, line)) die("%s/metrics.jsonl is damaged: remove the folder to run again", r->folder);
+    if (fseek(r->metrics, 0, SEEK_END)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
+}
+
+static void metrics_append(struct runner *r)
+{
+    char *const line = epoch_print(&r->now);
+    if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s", r->folder, strerror(errno));
+    r->t.metrics_bytes += strlen(line);
+    r->last = r->now;
+    free(line);
+}
+
+static void timing_append(struct runner *r, const char *what, double since)
+{
+    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f}\n", what, r->t.epoch,
+            clock_seconds() - since, clock_cpu_seconds());
+    fflush(r->timing);                         /* a lost clock reading is no loss */
+}
+
+static void papers_write(const struct runner *r, int seed)
+{
+    char *const config = settings_print(r->s), *const path = text_format("%s/config.yaml", r->folder);
+    if (!file_write_atomic(path, config, strlen(config))) die("cannot write %s: %s", path, strerror(errno));
+    provenance_write(r->folder, r->s, seed, r->t.train.host.hash, r->t.monitor.host.hash);
+    free(config), free(path);
+}
+
+/* ---- training ------------------------------------------------------------------------------------------ */
+
+static void record_start(struct runner *r, int epoch)
+{
+    const double none = nan("");
+    r->now = (struct epoch_record){ .epoch = epoch, .loss = none, .std_train = none, .grad_norm = none, .lr = none,
+                                    .lr_predictor = none, .std_sqrtd = none, .mean_norm = none, .view_share = none,
+                                    .rank = none, .knn = none, .knn_z = none };
+}
+
+/* The untrained network is worth a line: on small images its kNN is far above chance. */
+static int monitor_untrained(struct runner *r)
+{
+    if (r->t.untrained_monitored) return 0;
+    record_start(r, 0);
+    const double start = clock_seconds();
+    if (!monitor_run(&r->t, &r->now)) return EXIT_AGAIN;
+    metrics_append(r);
+    timing_append(r, "monitor", start);
+    r->t.untrained_monitored = true;
+    save(r);
+    return 0;
+}
+
+static int train_epoch(struct runner *r)
+{
+    struct trainer *const t = &r->t;
+    phase("train");
+    record_start(r, t->epoch + 1);
+    r->epoch_start = clock_seconds();
+    const int first = t->step;
+    while (t->step < t->steps) {
+        if (stop_requested()) return EXIT_AGAIN;
+        trainer_step(t);
+        if (t->step % LOOK_EVERY && t->step < t->steps) continue;
+        if (!trainer_summary(t, &r->now)) {
+            fprintf(stderr, "%s: diverged in epoch %d by step %d: loss %g, gradient norm %g\n", r->label, t->epoch + 1,
+                    t->step, r->now.loss, r->now.grad_norm);
+            return EXIT_DIVERGED;
+        }
+        const double views = (double)(t->step - first) * t->s->batch * t->model.n_views;
+        progress_step(&r->progress, &(struct progress_at){ t->epoch + 1, t->s->epochs, t->step, t->steps, r->now.loss,
+                                                           r->now.std_train, r->last.knn,
+                                                           views / (clock_seconds() - r->epoch_start) });
+        if (clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) {
+            save(r);
+            phase("train");
+        }
+    }
+    trainer_summary(t, &r->now);
+    r->now.lr = schedule_lr(&t->schedule[GROUP_ENCODER], t->epoch, t->steps - 1);
+    r->now.lr_predictor = t->s->predictor_lr == PREDICTOR_ZERO ? 0 :
+                          schedule_lr(&t->schedule[GROUP_PREDICTOR], t->epoch, t->steps - 1);
+    timing_append(r, "train", r->epoch_start);
+    return 0;
+}
+
+static int train(struct runner *r)
+{
+    struct trainer *const t = &r->t;
+    int status = monitor_untrained(r);
+    while (!status && t->epoch < t->s->epochs) {
+        status = train_epoch(r);
+        if (status == EXIT_DIVERGED) {
+            metrics_append(r);
+            return status;
+        }
+        if (status) break;
+        const int epoch = t->epoch + 1;
+        const double start = clock_seconds();
+        if (epoch % t->s->knn_every == 0 || epoch == t->s->epochs) {
+            if (!monitor_run(t, &r->now)) return EXIT_AGAIN;
+            timing_append(r, "monitor", start);
+        }
+        metrics_append(r);
+        t->epoch++;
+        t->step = 0;
+        save(r);
+    }
+    return status;
+}
+
+/* ---- linear probe -------------------------------------------------------------------------------------- */
+
+/* "Linear" means that the backbone does not move: the weights are hashed before and after. */
+static int probe(struct runner *r, double *linear, char frozen[HASH_TEXT])
+{
+    struct trainer *const t = &r->t;
+    struct probe_data data;
+    const double start = clock_seconds();
+    trainer_hash(t, frozen);
+    bool going = monitor_probe_open(t, &data);
+    while (going && t->probe.epoch < t->s->probe_epochs) {
+        going = !stop_requested() && monitor_probe_epoch(t, &data);
+        if (going && clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) save(r);
+    }
+    if (going) *linear = probe_accuracy(&t->probe, &data.test);
+    monitor_probe_close(&data);
+    if (!going) return EXIT_AGAIN;
+    char after[HASH_TEXT];
+    trainer_hash(t, after);
+    if (strcmp(frozen, after)) die("%s: the frozen weights moved during the linear probe; its number is void", r->label);
+    timing_append(r, "probe", start);
+    save(r);
+    return 0;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------------- */
+
+static void summarise(const struct runner *r, const struct row *row, int seed, int status, double linear,
+                      const char *frozen)
+{
+    struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear };
+    struct machine_info m;
+    machine_describe(&m);
+    run_judge(&sum, status == EXIT_DIVERGED);
+    snprintf(sum.row, sizeof sum.row, "%s", row->name);
+    snprintf(sum.hash, sizeof sum.hash, "%s", r->hash);
+    snprintf(sum.code_hash, sizeof sum.code_hash, "%s", code_hash);
+    snprintf(sum.machine, sizeof sum.machine, "%s", m.machine);
+    snprintf(sum.frozen_hash, sizeof sum.frozen_hash, "%s", frozen);
+    char *const both = text_format("%s%s", r->t.train.host.hash, r->t.monitor.host.hash);
+    hash_bytes(sum.data_hash, both, strlen(both));
+    free(both);
+    phase("summary");
+    if (!summary_write(&sum, r->folder)) die("cannot write %s/summary.json: %s", r->folder, strerror(errno));
+}
+
+static void runner_open(struct runner *r, const struct row *row, int seed)
+{
+    settings_hash(r->hash, r->s);
+    r->folder = run_folder(r->o->root, r->hash, seed);
+    r->checkpoint = text_format("%s/checkpoint.bin", r->folder);
+    if (!folder_make(r->folder)) die("cannot make %s: %s", r->folder, strerror(errno));
+    folder_lock(r);
+    machine_open(r->o->threads);
+    trainer_open(&r->t, &row->settings, seed);
+    const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
+    if (!resumed) papers_write(r, seed);
+    metrics_open(r);
+    r->timing = append_open(r, "timing.jsonl");
+    if (fseek(r->timing, 0, SEEK_END)) die("cannot read %s/timing.jsonl: %s", r->folder, strerror(errno));
+    if (resumed) timing_append(r, "resumed", clock_seconds());
+    r->saved_at = clock_seconds();
+    progress_open(&r->progress, r->label, r->o->quiet, r->o->beside_others);
+}
+
+int run_one(const struct experiment *e, const struct row *row, int seed, const struct run_options *o)
+{
+    char *const label = text_format("%s/%s seed %d", e->name, row->name, seed);
+    struct runner *const r = host_alloc(1, sizeof *r);
+    r->o = o, r->s = &row->settings, r->label = label;
+    r->last.knn = nan("");
+    runner_open(r, row, seed);
+
+    double linear = nan("");
+    char frozen[HASH_TEXT] = "";
+    int status = train(r);
+    if (!status) status = probe(r, &linear, frozen);
+    if (status == EXIT_AGAIN)
+        save(r);
+    else
+        summarise(r, row, seed, status, linear, frozen);
+    progress_close(&r->progress);
+    if (status == EXIT_AGAIN && !o->quiet)
+        fprintf(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n", label, r->t.epoch,
+                r->t.step);
+    if (fclose(r->metrics) || fclose(r->timing)) die("cannot write into %s: %s", r->folder, strerror(errno));
+    trainer_close(&r->t);
+    free(r->folder), free(r->checkpoint), free(r), free(label);
+    return status;
+}
+
+/* A finished run of the same config and seed under another hash: other code, or another machine. */
+static char *run_stale(const char *root, const struct settings *s, int seed)
+{
+    DIR *const runs = opendir(root);
+    char *const config = settings_print(s), *found = NULL;
+    for (struct dirent *d; runs && !found && (d = readdir(runs)); ) {
+        char *const folder = text_format("%s/%s/seed-%d", root, d->d_name, seed);
+        char *const paper = text_format("%s/config.yaml", folder), *const text = file_read(paper, NULL);
+        char *const summary = text_format("%s/summary.json", folder);
+        if (text && !strcmp(text, config) && !access(summary, R_OK)) found = text_format("%s", folder);
+        free(folder), free(paper), free(text), free(summary);
+    }
+    if (runs) closedir(runs);
+    free(config);
+    return found;
+}
+
+bool run_finished(const char *root, const struct settings *s, int seed, char **stale)
+{
+    char hash[HASH_TEXT];
+    settings_hash(hash, s);
+    char *const folder = run_folder(root, hash, seed);
+    struct run_record record;
+    const bool done = run_read(&record, folder);
+    run_free(&record);
+    free(folder);
+    *stale = done ? NULL : run_stale(root, s, seed);
+    return done;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * runner.h -- one run from start, or from where it stopped, to its summary.
+ */
+#pragma once
+#include "settings.h"
+
+struct run_options {
+    const char *root;              /* folder of the runs */
+    int threads;                   /* 0: all cores */
+    double checkpoint_seconds;     /* at most this much work is lost, beside what an epoch's end saves */
+    bool quiet;
+    bool beside_others;            /* other runs write to the same terminal */
+};
+
+/* Trains, monitors and probes row `row` with `seed`; goes on from a checkpoint.  Returns 0, EXIT_DIVERGED or
+ * EXIT_AGAIN.  The folder is locked meanwhile: a second process on the same run exits 1. */
+int run_one(const struct experiment *e, const struct row *row, int seed, const struct run_options *o);
+
+/* Is this run finished?  If not but a run of the same config by other code or another machine is, its folder is
+ * named in `stale` (fresh memory, else NULL). */
+bool run_finished(const char *root, const struct settings *s, int seed, char **stale);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * settings.c -- the one table of keys, its defaults, and the hash that names a run.
+ */
+#include "settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../engine/data.h"
+#include "../engine/nn.h"
+#include "../engine/ops.h"
+#include "../engine/resnet.h"
+#include "code_hash.h"             /* CODE_HASH, made by the build: the sources and flags that compute a run */
+
+const char *const method_names[] = { "simsiam", NULL };
+const char *const distance_names[] = { "cosine", NULL };
+
+static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
+static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
+                                                  [PREDICTOR_ZERO] = "zero", NULL };
+
+#define AT(field) .name = #field, .offset = offsetof(struct settings, field)
+#define INT(field, min, max, u, text) { AT(field), .type = KEY_INT, .low = min, .high = max, .unit = u, .sentence = text }
+#define FLOAT(field, min, max, u, text) \
+    { AT(field), .type = KEY_FLOAT, .low = min, .high = max, .unit = u, .sentence = text }
+#define FLOATS(field, n, min, max, u, text) \
+    { AT(field), .type = KEY_FLOATS, .count = n, .low = min, .high = max, .unit = u, .sentence = text }
+#define BOOL(field, text) { AT(field), .type = KEY_BOOL, .unit = "", .sentence = text }
+#define CHOICE(field, names, text) { AT(field), .type = KEY_CHOICE, .choices = names, .unit = "", .sentence = text }
+#define HEAD(field, text) \
+    { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
+
+const struct key settings_keys[] = {
+    /* data */
+    { AT(dataset), .type = KEY_CHOICE, .choices = &data_sources[0].name, .stride = sizeof data_sources[0],
+      .unit = "", .sentence = "the images; `simsiam data` lists what each set needs" },
+    INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
+    INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
+    INT(train_count, 2, 10000000, "images", "training images used: for training, kNN bank and probe"),
+    CHOICE(monitor_split, split_names, "where the monitor images come from; train: a held-out part, to choose settings on"),
+    INT(monitor_first, 0, 10000000, "", "first monitor image of its split"),
+    INT(monitor_count, 2, 10000000, "images", "images for kNN, std and view share, and the probe's test"),
+    /* model */
+    { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels",
+      .sentence = "channels of each stage of the backbone; ResNet-18 is [64, 128, 256, 512]" },
+    INT(blocks, 1, BLOCKS_MAX / STAGES_MAX, "blocks", "basic blocks in each stage; ResNet-18 has 2"),
+    BOOL(zero_init_residual, "the last BN scale of each block starts at zero (App. A)"),
+    INT(dim, 2, 65536, "features", "d, the output dimension (Sup. B)"),
+    HEAD(projector, "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias], bn [no-affine], relu (Sec. 3)"),
+    HEAD(predictor, "h, the prediction MLP, in the same words; [] is the identity (Table 1a)"),
+    /* method */
+    CHOICE(method, method_names, "which loss is made of the views' outputs"),
+    BOOL(stop_grad, "treat the target as a constant (Sec. 3, Figure 2)"),
+    CHOICE(distance, distance_names, "D(p, z) (Sec. 3, eq. 1)"),
+    /* optimisation */
+    INT(epochs, 1, 100000, "passes", "passes over the training images"),
+    INT(batch, 2, 65536, "images", "images of one step; an incomplete last batch is dropped (Table 2)"),
+    FLOAT(base_lr, 0, 1000, "", "learning rate for 256 images: lr = base_lr * batch / 256, cosine per epoch (Sec. 3)"),
+    FLOAT(momentum, 0, 0.9999, "", "SGD's momentum"),
+    FLOAT(weight_decay, 0, 1, "", "of all parameters, BN scales and biases too (App. A)"),
+    FLOAT(warmup_epochs, 0, 100000, "passes", "linear warm-up of the encoder's learning rate; 0: none"),
+    CHOICE(predictor_lr, predictor_lr_names, "the predictor's learning rate: decayed, not decayed, never trained (Table 1)"),
+    /* augmentation */
+    FLOATS(crop_scale, 2, 0.0001, 1, "", "smallest and largest share of the image's area in a crop"),
+    FLOATS(crop_ratio, 2, 0.1, 10, "", "smallest and largest width/height of a crop"),
+    FLOATS(jitter, 4, 0, 1, "", "strength of the brightness, contrast, saturation and hue jitter; hue at most 0.5"),
+    FLOAT(jitter_p, 0, 1, "", "probability of the colour jitter"),
+    FLOAT(gray_p, 0, 1, "", "probability of grayscale"),
+    FLOATS(blur_sigma, 2, 0.01, 10, "pixels", "smallest and largest sigma of the Gaussian blur"),
+    FLOAT(blur_p, 0, 1, "", "probability of the blur; 0 on CIFAR (App. D)"),
+    FLOAT(flip_p, 0, 1, "", "probability of the horizontal flip"),
+    /* monitors */
+    INT(knn_every, 1, 100000, "passes", "evaluation monitors every so many epochs, and after the last"),
+    INT(knn_k, 1, 100000, "images", "neighbours that vote"),
+    FLOAT(knn_temperature, 0.02, 100, "", "T of the votes exp(similarity / T)"),
+    /* linear probe */
+    FLOAT(probe_lr, 0, 10000, "", "learning rate of the linear probe, not scaled by its batch"),
+    INT(probe_epochs, 1, 100000, "passes", "passes of the linear probe"),
+    INT(probe_batch, 1, 65536, "images", "images of one step of the linear probe"),
+    BOOL(probe_augment, "crop and flip the probe's images anew each epoch; false: features computed once"),
+    { .name = NULL }
+};
+
+/* Appendix D where it speaks; what it leaves open is as in Sec. 3 and App. A, or, for the probe, as in App. A's SGD. */
+const struct settings settings_defaults = {
+    .dataset = 0,                  /* cifar10 */
+    .image_size = 32,
+    .train_first = 0, .train_count = 50000,
+    .monitor_split = DATA_TEST, .monitor_first = 0, .monitor_count = 10000,
+    .widths = { 4, { 64, 128, 256, 512 } }, .blocks = 2, .zero_init_residual = true,
+    .dim = 2048,
+    .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
+    .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } },
+    .method = 0, .stop_grad = true, .distance = 0,
+    .epochs = 800, .batch = 512,
+    .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup_epochs = 0,
+    .predictor_lr = PREDICTOR_CONSTANT,
+    .crop_scale = { 0.2, 1 }, .crop_ratio = { 3.0 / 4, 4.0 / 3 },
+    .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
+    .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5,
+    .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1,
+    .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
+};
+
+char *settings_print(const struct settings *s)
+{
+    return config_print(settings_keys, s);
+}
+
+void settings_hash(char hex[HASH_TEXT], const struct settings *s)
+{
+    struct machine_info machine;
+    machine_describe(&machine);
+    char *config = settings_print(s);
+    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine.machine, CODE_HASH);
+    hash_bytes(hex, text, strlen(text));
+    free(text);
+    free(config);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * table_csv.h -- the CSV files of a table, and the list of its claims that every look shares.
+ *
+ *   <name>.csv   row,n,paper,linear_mean,linear_std,knn_...,loss_...,std_sqrtd_...,view_share_mean,view_share_std,state
+ *   _curves      row,seed,epoch and every number of metrics.jsonl
+ *   _bands       row,epoch,n and mean and std over seeds of what the figure draws
+ *   _claims      id,predicate,n,estimate,low,high,verdict; the parts of a conjunction follow it as id.1, id.2
+ *
+ * A number that does not exist is an empty field.
+ */
+#pragma once
+#include "table_write.h"
+
+void csv_rows(FILE *out, const struct table *t);
+void csv_curves(FILE *out, const struct table *t);
+void csv_bands(FILE *out, const struct table *t);
+void csv_claims(FILE *out, const struct table *t);
+
+/* Claims with the parts of conjunctions after them.  Returns how many. */
+enum { LISTED_MAX = CLAIMS_MAX * (1 + PARTS_MAX) };
+struct listed { char id[NAME_LENGTH + 4], predicate[TEXT_MAX]; const struct decision *decision; };
+int claims_list(struct listed list[LISTED_MAX], const struct table *t);

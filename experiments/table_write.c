@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * table_write.c -- a table for the terminal, for a page and for a paper.
+ */
+#include "table_write.h"
+#include "../engine/collapse.h"
+#include "table_csv.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The order is that of enum measure. */
+static const struct { const char *title; size_t offset; int decimals; } measures[MEASURES] = {
+    [MEASURE_LINEAR] = { "linear",     offsetof(struct run_record, linear),          1 },
+    [MEASURE_KNN]    = { "kNN",        offsetof(struct run_record, last.knn),        1 },
+    [MEASURE_LOSS]   = { "loss",       offsetof(struct run_record, last.loss),       3 },
+    [MEASURE_STD]    = { "std·√d",     offsetof(struct run_record, last.std_sqrtd),  2 },
+    [MEASURE_SHARE]  = { "view share", offsetof(struct run_record, last.view_share), 2 },
+    [MEASURE_NORM]   = { "|E z'|",     offsetof(struct run_record, last.mean_norm),  2 },
+    [MEASURE_RANK]   = { "rank",       offsetof(struct run_record, last.rank),       1 },
+    [MEASURE_KNN_Z]  = { "kNN of z",   offsetof(struct run_record, last.knn_z),      1 },
+};
+
+void row_summarise(struct row_result *row)
+{
+    row->near_threshold = false;
+    row->state = row->n ? run_state_names[row->run[0].state] : run_state_names[RUN_NONE];
+    for (int i = 0; i < row->n; i++) {
+        if (row->run[i].state != row->run[0].state) row->state = "mixed";
+        const struct epoch_record *l = &row->run[i].last;
+        const struct collapse c = { l->std_sqrtd, l->mean_norm, l->view_share };
+        row->near_threshold = row->near_threshold || (row->run[i].state != RUN_DIVERGED && collapse_near(&c));
+    }
+    for (int m = 0; m < MEASURES; m++) {
+        double x[SEEDS_MAX];
+        for (int i = 0; i < row->n; i++) x[i] = *(const double *)((const char *)&row->run[i] + measures[m].offset);
+        row->number[m] = spread_of(x, row->n);
+    }
+}
+
+/* "45.1 ± 0.3", "45.1" of one seed, "-" where there is no number. */
+enum { CELL = 64 };
+static void cell_format(char cell[CELL], const struct spread *s, int decimals)
+{
+    if (!isfinite(s->mean))
+        snprintf(cell, CELL, "-");
+    else if (!isfinite(s->std))
+        snprintf(cell, CELL, "%.*f", decimals, s->mean);
+    else
+        snprintf(cell, CELL, "%.*f ± %.*f", decimals, s->mean, decimals, s->std);
+}
+
+/* The cells of every look: row, n, paper, the measures, state. */
+enum { LEADING = 3, COLUMNS = LEADING + MEASURE_COLUMNS + 1, EVIDENCE = MEASURES - MEASURE_COLUMNS + 2 };
+struct cells { char text[COLUMNS][CELL]; };
+
+static void cells_title(struct cells *c)
+{
+    static const char *const leading[LEADING] = { "row", "n", "paper" };
+    for (int i = 0; i < LEADING; i++) snprintf(c->text[i], CELL, "%s", leading[i]);
+    for (int m = 0; m < MEASURE_COLUMNS; m++) snprintf(c->text[LEADING + m], CELL, "%s", measures[m].title);
+    snprintf(c->text[COLUMNS - 1], CELL, "state");
+}
+
+static void cells_row(struct cells *c, const struct table *t, int i)
+{
+    const struct row *row = &t->e.row[i];
+    const struct row_result *result = &t->row[i];
+    snprintf(c->text[0], CELL, "%s", row->name);
+    snprintf(c->text[1], CELL, "%d", result->n);
+    if (row->has_paper)
+        snprintf(c->text[2], CELL, "%.1f", row->paper);
+    else
+        snprintf(c->text[2], CELL, "-");
+    for (int m = 0; m < MEASURE_COLUMNS; m++)
+        cell_format(c->text[LEADING + m], &result->number[m], measures[m].decimals);
+    snprintf(c->text[COLUMNS - 1], CELL, "%s", result->state);
+}
+
+static void cells_evidence(struct cells *c, const struct table *t, int i)
+{
+    snprintf(c->text[0], CELL, "%s", i < 0 ? "evidence" : t->e.row[i].name);
+    for (int m = MEASURE_COLUMNS; m < MEASURES; m++) {
+        char *cell = c->text[1 + m - MEASURE_COLUMNS];
+        if (i < 0)
+            snprintf(cell, CELL, "%s", measures[m].title);
+        else
+            cell_format(cell, &t->row[i].number[m], measures[m].decimals);
+    }
+    snprintf(c->text[EVIDENCE - 1], CELL, "%s", i >= 0 && t->row[i].near_threshold ? "near the threshold" : "");
+}
+
+/* Columns on a terminal, where "±" is three bytes and one place wide. */
+static int places(const char *text)
+{
+    int n = 0;
+    for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static void columns_print(FILE *out, const struct cells *line, int n_lines, int n_columns)
+{
+    int width[COLUMNS] = { 0 };
+    for (int i = 0; i < n_lines; i++)
+        for (int c = 0; c < n_columns; c++)
+            if (places(line[i].text[c]) > width[c]) width[c] = places(line[i].text[c]);
+    for (int i = 0; i < n_lines; i++) {
+        for (int c = 0; c < n_columns; c++) {
+            const bool last = c == n_columns - 1;
+            fprintf(out, "%s%*s", line[i].text[c], last ? 0 : width[c] + 2 - places(line[i].text[c]), "");
+        }
+        fputc('\n', out);
+    }
+}
+
+/* "0.0231 [0.0102, 0.036]"; "" where there is no number. */
+enum { ESTIMATE_TEXT = 96 };
+static void estimate_format(char text[ESTIMATE_TEXT], const struct decision *d)
+{
+    text[0] = 0;
+    if (isfinite(d->low) && isfinite(d->high))
+        snprintf(text, ESTIMATE_TEXT, "%.3g [%.3g, %.3g]", d->estimate, d->low, d->high);
+    else if (isfinite(d->estimate))
+        snprintf(text, ESTIMATE_TEXT, "%.3g", d->estimate);
+}
+
+static void claims_print(FILE *out, const struct table *t)
+{
+    struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
+    const int n = claims_list(list, t);
+    for (int i = 0; i < n; i++) {
+        const struct decision *d = list[i].decision;
+        char estimate[ESTIMATE_TEXT];
+        estimate_format(estimate, d);
+        fprintf(out, "  %-20s %-12s  %s\n", list[i].id, verdict_names[d->verdict], list[i].predicate);
+        if (!estimate[0] && !d->reason[0]) continue;
+        fprintf(out, "  %-20s %-12s  ", "", "");
+        if (d->n) fprintf(out, "n %d%s", d->n, estimate[0] ? ", " : "");
+        fprintf(out, "%s%s%s\n", estimate, d->n && d->reason[0] ? "; " : "", d->reason);
+    }
+    free(list);
+}
+
+/* kNN before training, of the first row that has it: a backbone that was never trained is not at chance. */
+static struct spread untrained_knn(const struct table *t)
+{
+    for (int i = 0; i < t->e.n_rows; i++) {
+        const struct row_result *row = &t->row[i];
+        double x[SEEDS_MAX];
+        int n = 0;
+        for (int r = 0; r < row->n; r++)
+            if (row->run[r].n_curve && row->run[r].curve[0].epoch == 0) x[n++] = row->run[r].curve[0].knn;
+        if (n) return spread_of(x, n);
+    }
+    return spread_of(NULL, 0);
+}
+
+/* " code aabbccdd 11223344": each different text that the runs have at `offset`. */
+static void hashes_print(FILE *out, const struct table *t, const char *title, size_t offset)
+{
+    const char *seen[ROWS_MAX * 2];
+    int n = 0;
+    fprintf(out, " %s", title);
+    for (int i = 0; i < t->e.n_rows; i++) {
+        for (int r = 0; r < t->row[i].n && n < ROWS_MAX * 2; r++) {
+            const char *hash = (const char *)&t->row[i].run[r] + offset;
+            int k = 0;
+            while (k < n && strcmp(seen[k], hash)) k++;
+            if (k < n) continue;
+            seen[n++] = hash;
+            fprintf(out, " %.8s", hash);
+        }
+    }
+}
+
+/* One sentence a line: what the table is, and what differs from the paper's. */
+static void caption_print(FILE *out, const struct table *t)
+{
+    fprintf(out, "%s\n", t->e.title);
+    fprintf(out, "Scale %s: %s\n", t->e.scale, t->e.caption);
+    fprintf(out, "linear: top-1 (%%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
+                 "seeds; paper: ImageNet, ResNet-50, linear top-1 (%%).\n");
+    fprintf(out, "loss: last epoch's mean in training; kNN (%%): on backbone features; std·√d and view share: of z/|z|, "
+                 "in evaluation mode on the monitor images.\n");
+    const struct spread knn = untrained_knn(t);
+    if (isfinite(knn.mean)) {
+        char cell[CELL];
+        cell_format(cell, &knn, 1);
+        fprintf(out, "A backbone that was never trained has kNN %s.\n", cell);
+    }
+    fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD, COLLAPSE_SHARE,
+            COLLAPSE_DEAD);
+    fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
+    fprintf(out, "%s", t->committed ? "From committed runs, not rerun here:" : "From runs of");
+    hashes_print(out, t, "code", offsetof(struct run_record, code_hash));
+    fputc(',', out);
+    hashes_print(out, t, "data", offsetof(struct run_record, data_hash));
+    fputc(',', out);
+    hashes_print(out, t, "machine", offsetof(struct run_record, machine));
+    fputs(".\n", out);
+}
+
+void table_print(FILE *out, const struct table *t)
+{
+    struct cells *line = host_alloc(ROWS_MAX + 1, sizeof *line);
+    cells_title(&line[0]);
+    for (int i = 0; i < t->e.n_rows; i++) cells_row(&line[1 + i], t, i);
+    columns_print(out, line, 1 + t->e.n_rows, COLUMNS);
+    fputc('\n', out);
+    for (int i = -1; i < t->e.n_rows; i++) cells_evidence(&line[1 + i], t, i);
+    columns_print(out, line, 1 + t->e.n_rows, EVIDENCE);
+    free(line);
+    fputs("\nclaims\n", out);
+    claims_print(out, t);
+    fputc('\n', out);
+    caption_print(out, t);
+}
+
+/* ---- Markdown ---- */
+
+/* '|' would end a cell. */
+static void markdown_cell(FILE *out, const char *text)
+{
+    fputs("| ", out);
+    for (; *text; text++) fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
+    fputc(' ', out);
+}
+
+static void markdown_line(FILE *out, const struct cells *c, int columns)
+{
+    for (int i = 0; i < columns; i++) markdown_cell(out, c->text[i]);
+    fputs("|\n", out);
+}
+
+static void markdown_rule(FILE *out, int columns)
+{
+    for (int i = 0; i < columns; i++) fputs("|---", out);
+    fputs("|\n", out);
+}
+
+static void markdown_write(FILE *out, const struct table *t)
+{
+    struct cells line;
+    cells_title(&line);
+    markdown_line(out, &line, COLUMNS);
+    markdown_rule(out, COLUMNS);
+    for (int i = 0; i < t->e.n_rows; i++) {
+        cells_row(&line, t, i);
+        markdown_line(out, &line, COLUMNS);
+    }
+    fputc('\n', out);
+    for (int i = -1; i < t->e.n_rows; i++) {
+        cells_evidence(&line, t, i);
+        markdown_line(out, &line, EVIDENCE);
+        if (i < 0) markdown_rule(out, EVIDENCE);
+    }
+    fputs("\n| claim | predicate | verdict | n | estimate | note |\n", out);
+    markdown_rule(out, 6);
+    struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
+    const int n = claims_list(list, t);
+    for (int i = 0; i < n; i++) {
+        const struct decision *d = list[i].decision;
+        char estimate[ESTIMATE_TEXT];
+        estimate_format(estimate, d);
+        markdown_cell(out, list[i].id);
+        markdown_cell(out, list[i].predicate);
+        fprintf(out, "| %s | %d ", verdict_names[d->verdict], d->n);
+        markdown_cell(out, estimate);
+        markdown_cell(out, d->reason);
+        fputs("|\n", out);
+    }
+    free(list);
+    fputc('\n', out);
+    caption_print(out, t);
+}
+
+/* ---- LaTeX ---- */
+
+static void latex_text(FILE *out, const char *text)
+{
+    static const struct { const char *from, *to; } escapes[] = {
+        { "\\", "\\textbackslash{}" }, { "~", "\\textasciitilde{}" }, { "^", "\\textasciicircum{}" },
+        { "_", "\\_" }, { "%", "\\%" }, { "&", "\\&" }, { "#", "\\#" }, { "$", "\\$" }, { "{", "\\{" }, { "}", "\\}" },
+        { "<=", "$\\le$" }, { ">=", "$\\ge$" }, { "<", "$<$" }, { ">", "$>$" }, { "|", "$|$" },
+        { "±", "$\\pm$" }, { "√d", "$\\sqrt{d}$" }, { "·", "$\\cdot$" }, { "×", "$\\times$" }, { "−", "$-$" },
+    };
+    while (*text) {
+        size_t i = 0;
+        while (i < sizeof escapes / sizeof *escapes && strncmp(text, escapes[i].from, strlen(escapes[i].from))) i++;
+        if (i < sizeof escapes / sizeof *escapes) {
+            fputs(escapes[i].to, out);
+            text += strlen(escapes[i].from);
+        } else {
+            fputc(*text++, out);
+        }
+    }
+}
+
+static void latex_line(FILE *out, const struct cells *c)
+{
+    for (int i = 0; i < COLUMNS; i++) {
+        if (i) fputs(" & ", out);
+        latex_text(out, c->text[i]);
+    }
+    fputs(" \\\\\n", out);
+}
+
+static void latex_write(FILE *out, const struct table *t)
+{
+    struct cells line;
+    char *caption;
+    size_t bytes;
+    FILE *stream = open_memstream(&caption, &bytes);
+    if (!stream) die("cannot make a text stream: %s (free some memory)", strerror(errno));
+    caption_print(stream, t);
+    if (fclose(stream)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+    fputs("% needs booktabs\n\\begin{table}\n\\centering\n\\begin{tabular}{lr*{6}{c}l}\n\\toprule\n", out);
+    cells_title(&line);
+    latex_line(out, &line);
+    fputs("\\midrule\n", out);
+    for (int i = 0; i < t->e.n_rows; i++) {
+        cells_row(&line, t, i);
+        latex_line(out, &line);
+    }
+    fputs("\\bottomrule\n\\end{tabular}\n\\caption{", out);
+    latex_text(out, caption);
+    fprintf(out, "}\n\\label{tab:%s}\n\\end{table}\n", t->e.name);
+    free(caption);
+}
+
+/* ---- files ---- */
+
+void table_write(const struct table *t, const char *folder)
+{
+    static const struct { const char *suffix; void (*write)(FILE *, const struct table *); } files[] = {
+        { ".csv", csv_rows },          { ".md", markdown_write },     { ".tex", latex_write },
+        { "_curves.csv", csv_curves }, { "_bands.csv", csv_bands }, { "_claims.csv", csv_claims },
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *text, *path = text_format("%s/%s%s", folder, t->e.name, files[i].suffix);
+        size_t bytes;
+        FILE *out = open_memstream(&text, &bytes);
+        if (!out) die("cannot make a text stream: %s (free some memory)", strerror(errno));
+        files[i].write(out, t);
+        if (fclose(out)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+        if (!file_write_atomic(path, text, bytes))
+            die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
+        free(text);
+        free(path);
+    }
+}

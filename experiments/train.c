@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * train.c -- the run's state, one step of SGD, and its checkpoint.
+ */
+#include "train.h"
+#include "phase.h"
+#include "../engine/checkpoint.h"
+#include "../engine/philox.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- opening ------------------------------------------------------------------------------------------- */
+
+static struct image_set image_set_open(const char *name, enum data_split split, int first, int count)
+{
+    struct image_set set = { 0 };
+    data_load(&set.host, name, split, first, count);
+    const size_t bytes = (size_t)3 * set.host.h * set.host.w * (size_t)set.host.n;
+    set.images = mem_alloc(bytes);
+    mem_upload(set.images, set.host.images, bytes);
+    set.labels = mem_alloc(sizeof(int32_t) * (size_t)set.host.n);
+    mem_upload(set.labels, set.host.labels, sizeof(int32_t) * (size_t)set.host.n);
+    free(set.host.images);                     /* the labels and the hash are still of use */
+    set.host.images = NULL;
+    return set;
+}
+
+static void image_set_close(struct image_set *set)
+{
+    mem_free(set->images), mem_free(set->labels);
+    data_free(&set->host);
+}
+
+static void copy_floats(float *to, const double *from, int n)
+{
+    for (int i = 0; i < n; i++) to[i] = (float)from[i];
+}
+
+/* The training recipe (App. A), the test transform (a resize) and the probe's (crop and flip). */
+static void recipes_open(struct trainer *t, const struct data_source *source)
+{
+    const struct settings *s = t->s;
+    struct augment a = { 0 };
+    memcpy(a.mean, source->mean, sizeof a.mean);
+    memcpy(a.std, source->std, sizeof a.std);
+    t->test_recipe = a;
+    a.crop = true;
+    copy_floats(a.crop_scale, s->crop_scale, 2);
+    copy_floats(a.crop_ratio, s->crop_ratio, 2);
+    a.flip_p = (float)s->flip_p;
+    t->probe_recipe = a;
+    copy_floats(a.jitter, s->jitter, 4);
+    a.jitter_p = (float)s->jitter_p;
+    a.gray_p = (float)s->gray_p;
+    copy_floats(a.blur_sigma, s->blur_sigma, 2);
+    a.blur_p = (float)s->blur_p;
+    t->recipe = a;
+}
+
+void trainer_open(struct trainer *t, const struct settings *s, int seed)
+{
+    memset(t, 0, sizeof *t);
+    t->s = s;
+    t->seed = (uint64_t)seed;
+    const struct data_source *source = &data_sources[s->dataset];
+    t->train = image_set_open(source->name, DATA_TRAIN, s->train_first, s->train_count);
+    t->monitor = image_set_open(source->name, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
+    recipes_open(t, source);
+    model_build(&t->model, s, t->seed);
+    t->steps = s->train_count / s->batch;
+    const double lr = s->base_lr * s->batch / 256;
+    for (int g = 0; g < GROUPS; g++)
+        t->schedule[g] = (struct schedule){ lr, s->epochs, t->steps, s->warmup_epochs, false };
+    t->schedule[GROUP_PREDICTOR].constant = s->predictor_lr == PREDICTOR_CONSTANT;
+    t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
+    t->lr = mem_alloc(sizeof(float) * GROUPS);
+    t->index = mem_alloc(sizeof(int32_t) * (size_t)(s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK));
+    probe_open(&t->probe, t->model.backbone.features, source->classes);
+}
+
+void trainer_close(struct trainer *t)
+{
+    probe_close(&t->probe);
+    mem_free(t->log), mem_free(t->lr), mem_free(t->index);
+    tape_free(&t->tape);
+    model_free(&t->model);
+    image_set_close(&t->train), image_set_close(&t->monitor);
+    memset(t, 0, sizeof *t);
+}
+
+/* ---- one step ------------------------------------------------------------------------------------------ */
+
+/* All views of the batch at (epoch, step), view after view: [views * batch, S, S, 3]. */
+static struct var batch_views(struct trainer *t)
+{
+    const int n = t->s->batch, size = t->s->image_size, views = t->model.n_views;
+    int32_t *const order = host_alloc((size_t)n, sizeof *order);
+    for (int i = 0; i < n; i++)
+        order[i] = (int32_t)permute_index(t->seed, (uint32_t)t->epoch, (uint32_t)t->train.host.n,
+                                          (uint32_t)(t->step * n + i));
+    mem_upload(t->index, order, sizeof *order * (size_t)n);
+    free(order);
+    struct var x = var_room(&t->tape, views * n, size, size, 3);
+    for (int v = 0; v < views; v++)
+        op_augment(var_rows(x, v * n, n).data, t->train.images, t->index, n, t->train.host.h, t->train.host.w, size,
+                   &t->recipe, t->seed, (uint32_t)t->epoch, (uint32_t)v);
+    return x;
+}
+
+void trainer_step(struct trainer *t)
+{
+    assert(t->step < t->steps);
+    struct params *const ps = &t->model.params;
+    dev_float *const log = float_at(t->log, (size_t)t->step * LOG_WIDTH);
+    mem_zero(log, sizeof(float) * LOG_WIDTH);
+    float lr[GROUPS];
+    for (int g = 0; g < GROUPS; g++) lr[g] = (float)schedule_lr(&t->schedule[g], t->epoch, t->step);
+    mem_upload(t->lr, lr, sizeof lr);
+
+    tape_reset(&t->tape);
+    mem_zero(ps->grad, sizeof(float) * ps->count);
+    const struct outputs o = methods[t->s->method]->loss(&t->tape, &t->model, batch_views(t),
+                                                         float_at(log, LOG_LOSS));
+    op_std(float_at(log, LOG_STD), o.z.data, t->model.n_views, t->s->batch, o.z.c);
+    tape_backward(&t->tape);
+    op_sumsq(float_at(log, LOG_GRAD), ps->grad, ps->count);
+    for (int g = 0; g < GROUPS; g++)
+        optim_sgd(ps, (enum param_group)g, float_at(t->lr, (size_t)g), (float)t->s->momentum,
+                  (float)t->s->weight_decay);
+    t->step++;
+}
+
+bool trainer_summary(const struct trainer *t, struct epoch_record *r)
+{
+    float *const log = host_alloc((size_t)t->step * LOG_WIDTH, sizeof *log);
+    mem_download(log, t->log, sizeof *log * (size_t)t->step * LOG_WIDTH);
+    double loss = 0, grad = 0, spread = 0;
+    for (int i = 0; i < t->step; i++) {
+        const float *const row = log + (size_t)i * LOG_WIDTH;
+        loss += row[LOG_LOSS];
+        grad += sqrt(row[LOG_GRAD]);
+        for (int v = 0; v < t->model.n_views; v++) spread += row[LOG_STD + v] / t->model.n_views;
+    }
+    free(log);
+    r->loss = loss / t->step;
+    r->grad_norm = grad / t->step;
+    r->std_train = spread / t->step;
+    return isfinite(loss) && isfinite(grad) && isfinite(spread);
+}
+
+/* ---- evaluation ---------------------------------------------------------------------------------------- */
+
+bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
+                    uint32_t view, dev_float *features, dev_float *z)
+{
+    struct model *const frozen = host_alloc(1, sizeof *frozen);
+    *frozen = t->model;
+    frozen->params.grad = NULL;                /* no gradient is wanted: nothing is recorded */
+    const int size = t->s->image_size;
+    int first = 0;
+    for (; first < set->host.n && !stop_requested(); first += EVAL_CHUNK) {
+        const int n = set->host.n - first < EVAL_CHUNK ? set->host.n - first : EVAL_CHUNK;
+        int32_t order[EVAL_CHUNK];
+        for (int i = 0; i < n; i++) order[i] = first + i;
+        mem_upload(t->index, order, sizeof *order * (size_t)n);
+        tape_reset(&t->tape);
+        struct var x = var_room(&t->tape, n, size, size, 3);
+        op_augment(x.data, set->images, t->index, n, set->host.h, set->host.w, size, recipe, t->seed, epoch, view);
+        const struct var f = model_features(&t->tape, frozen, x, 0, false);
+        if (features) op_act_to_float(float_at(features, (size_t)first * f.c), f.data, (size_t)n * f.c);
+        if (!z) continue;
+        const struct var p = model_project(&t->tape, frozen, f, 0, false);
+        op_act_to_float(float_at(z, (size_t)first * p.c), p.data, (size_t)n * p.c);
+    }
+    free(frozen);
+    return first >= set->host.n;
+}
+
+/* ---- checkpoints --------------------------------------------------------------------------------------- */
+
+/* The tensors a checkpoint holds, by name. */
+enum { TENSORS = 5 };
+struct tensor { const char *name; dev_float *data; size_t floats; };
+
+static void tensors(const struct trainer *t, struct tensor list[TENSORS])
+{
+    const struct params *ps = &t->model.params;
+    const struct tensor all[TENSORS] = {
+        { "weights", ps->data, ps->count }, { "velocity", ps->velocity, ps->count },
+        { "statistics", ps->stats, ps->n_stats }, { "log", t->log, (size_t)t->steps * LOG_WIDTH },
+        { "probe", t->probe.state, probe_floats(t->probe.d, t->probe.classes) },
+    };
+    memcpy(list, all, sizeof all);
+}
+
+void trainer_hash(const struct trainer *t, char hex[HASH_TEXT])
+{
+    const struct params *ps = &t->model.params;
+    float *const all = host_alloc(ps->count + ps->n_stats, sizeof *all);
+    mem_download(all, ps->data, sizeof *all * ps->count);
+    mem_download(all + ps->count, ps->stats, sizeof *all * ps->n_stats);
+    hash_bytes(hex, all, sizeof *all * (ps->count + ps->n_stats));
+    free(all);
+}
+
+/* The position as numbers, in this order. */
+enum { AT_EPOCH, AT_STEP, AT_UNTRAINED, AT_METRICS, AT_PROBE, POSITIONS };
+
+bool trainer_save(const struct trainer *t, const char *path, const char *identity)
+{
+    phase("checkpoint");
+    struct tensor list[TENSORS];
+    tensors(t, list);
+    const uint64_t position[POSITIONS] = { (uint64_t)t->epoch, (uint64_t)t->step, t->untrained_monitored,
+                                           t->metrics_bytes, (uint64_t)t->probe.epoch };
+    struct blob blobs[TENSORS + 2] = { { "identity", identity, strlen(identity) },
+                                       { "position", position, sizeof position } };
+    for (int i = 0; i < TENSORS; i++) {
+        float *const copy = host_alloc(list[i].floats, sizeof *copy);
+        mem_download(copy, list[i].data, sizeof *copy * list[i].floats);
+        /* Rows of the log that this epoch has not reached hold the last epoch's: keep the file a function of the
+         * position alone, so that a resumed run's checkpoints are the undisturbed run's. */
+        if (list[i].data == t->log)
+            memset(copy + (size_t)t->step * LOG_WIDTH, 0, sizeof *copy * LOG_WIDTH * (size_t)(t->steps - t->step));
+        blobs[2 + i] = (struct blob){ list[i].name, copy, sizeof *copy * list[i].floats };
+    }
+    const bool saved = checkpoint_save(path, blobs, TENSORS + 2);
+    for (int i = 0; i < TENSORS; i++) free((void *)blobs[2 + i].data);
+    return saved;
+}
+
+bool trainer_load(struct trainer *t, const char *path, const char *identity)
+{
+    struct checkpoint c;
+    if (!checkpoint_load(&c, path)) return false;
+    struct tensor list[TENSORS];
+    tensors(t, list);
+    const struct blob *who = checkpoint_find(&c, "identity"), *where = checkpoint_find(&c, "position");
+    bool ours = who && who->bytes == strlen(identity) && !memcmp(who->data, identity, who->bytes) && where &&
+                where->bytes == POSITIONS * sizeof(uint64_t);
+    const struct blob *found[TENSORS];
+    for (int i = 0; i < TENSORS && ours; i++) {
+        found[i] = checkpoint_find(&c, list[i].name);
+        ours = found[i] && found[i]->bytes == sizeof(float) * list[i].floats;
+    }
+    uint64_t position[POSITIONS];
+    if (ours) memcpy(position, where->data, sizeof position);
+    ours = ours && position[AT_EPOCH] <= (uint64_t)t->s->epochs && position[AT_STEP] <= (uint64_t)t->steps &&
+           position[AT_PROBE] <= (uint64_t)t->s->probe_epochs;
+    if (ours) {
+        for (int i = 0; i < TENSORS; i++) mem_upload(list[i].data, found[i]->data, found[i]->bytes);
+        t->epoch = (int)position[AT_EPOCH];
+        t->step = (int)position[AT_STEP];
+        t->untrained_monitored = position[AT_UNTRAINED];
+        t->metrics_bytes = position[AT_METRICS];
+        t->probe.epoch = (int)position[AT_PROBE];
+    } else {
+        warn("%s is not a checkpoint of this run: starting over", path);
+    }
+    checkpoint_free(&c);
+    return ours;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * train.h -- one run, from images to features: its state, its steps, its checkpoints.
+ *
+ * Everything random is a function of (seed, epoch, image, view), so a position (epoch, step) and the tensors are
+ * all there is to keep.
+ */
+#pragma once
+#include "../engine/augment.h"
+#include "../engine/data.h"
+#include "../engine/eval.h"
+#include "../engine/optim.h"
+#include "method.h"
+#include "record.h"
+
+/* A data set on the machine. */
+struct image_set { struct dataset host; dev_byte *images; dev_int *labels; };
+
+/* One step's numbers on the machine: loss, sum of squares of the gradient, std of each view. */
+enum { LOG_LOSS, LOG_GRAD, LOG_STD, LOG_WIDTH = LOG_STD + VIEWS_MAX };
+
+struct trainer {
+    const struct settings *s;
+    uint64_t seed;
+    struct model model;
+    struct tape tape;
+    struct image_set train, monitor;
+    struct augment recipe, test_recipe, probe_recipe;
+    struct schedule schedule[GROUPS];
+    int steps;                     /* per epoch; the last, smaller batch is dropped (the released code) */
+    dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
+    dev_float *lr;                 /* [GROUPS] */
+    dev_int *index;                /* [batch or EVAL_CHUNK] */
+
+    /* position: what a checkpoint holds beside the tensors */
+    int epoch, step;               /* epochs done; steps done in the current one */
+    bool untrained_monitored;      /* the line of epoch 0 is written */
+    uint64_t metrics_bytes;        /* length of metrics.jsonl that belongs to this position */
+    struct probe probe;
+};
+
+/* Images per pass in evaluation: enough to fill the machine, few enough for the memory. */
+enum { EVAL_CHUNK = 256 };
+
+/* Loads the data, builds and initialises the model.  Sizes are checked by experiment_load(). */
+void trainer_open(struct trainer *t, const struct settings *s, int seed);
+void trainer_close(struct trainer *t);
+
+/* One optimisation step at the trainer's position, which it advances. */
+void trainer_step(struct trainer *t);
+/* Means over the current epoch's first `step` steps; false if a number among them is not finite. */
+bool trainer_summary(const struct trainer *t, struct epoch_record *r);
+
+/* Encodes all images of `set` in evaluation mode under `recipe` (views of `epoch`, `view`): backbone features
+ * [n, f] into `features`, projections [n, d] into `z`; either may be NULL.  False if a stop was requested. */
+bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
+                    uint32_t view, dev_float *features, dev_float *z);
+
+/* SHA-256 of all weights and running statistics. */
+void trainer_hash(const struct trainer *t, char hex[HASH_TEXT]);
+
+/* Checkpoint: tensors, position, log and probe.  trainer_load is false if there is none, or none of this run
+ * (`identity` is the run's hash): the trainer is then as it was. */
+bool trainer_save(const struct trainer *t, const char *path, const char *identity);
+bool trainer_load(struct trainer *t, const char *path, const char *identity);

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: MIT
+"""Makes parity_*.txt: what PyTorch computes for one training step and after three, as tests/test_parity.c wants it.
+
+    python3 make_parity.py            (PyTorch 2.x on the CPU; some minutes; writes beside this script)
+    python3 make_parity.py --search   (prints seeds for NETS)
+
+The two programs share no file of weights.  Every tensor comes from one formula, a hash of its name and of the
+element's index, on the C layout: convolutions KRSC, images NHWC.  The answers are computed in double, so that they
+are exact for the purpose, and the fp32 of the C engine is held against them; PyTorch's own fp32 has to pass the
+same tolerance here, or nothing is written.  One thing must be kept out of the comparison: a ReLU whose input lies within
+rounding of zero, where two right programs differ by a whole step.  Betas are far from zero, so that few inputs are
+near it, and the images' seed is one for which none is; that too is checked before anything is written.
+
+A file is text.  '#' starts a comment; every other line is one tensor:
+
+    KIND NAME COUNT SCALE  NORM PROJECTION PROJECTION ENTRY ...
+
+KIND is out (loss, z, p of the first step), grad (of the first step), or after (weights and running statistics after
+three).  SCALE is the tensor's l2 norm; where the exact gradient is zero, 1e-3 of the whole gradient's norm; where
+the exact running mean is zero, the norm of the standard deviations.  The norm itself, the projections and the
+entries follow as multiples of 1e-7 SCALE.
+"""
+import os
+import sys
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cosine_similarity
+
+BATCH, STEPS, ENTRIES, PROJECTIONS = 8, 3, 64, 2
+LR, MOMENTUM, DECAY = 0.05, 0.9, 5e-4
+UNIT = 1e-7
+TOLERANCE = 1e-4        # of SCALE; the C test's number
+ZERO_SHARE = 1e-3
+MARGIN = 4              # each ReLU's input nearest to zero, over the rms error of fp32 among that ReLU's inputs
+
+PREDICTOR = ["fc d/4", "bn", "relu", "fc d"]
+HEADS = {               # the paper's head; the released code's; biases that a batch norm removes again
+    "paper": (["fc d", "bn", "relu", "fc d", "bn"], PREDICTOR),
+    "released": (["fc d", "bn", "relu", "fc d frozen-bias", "bn no-affine"], PREDICTOR),
+    "bias": (["fc d bias", "bn", "relu", "fc d bias", "bn"], ["fc d/4 bias", "bn", "relu", "fc d"]),
+}
+NETS = {                # widths, blocks a stage, image size, d, the images' seed (found by --search)
+    "small": ((32, 64, 128), 1, 16, 64, 1),
+    "resnet18": ((64, 128, 256, 512), 2, 32, 256, 1),
+}
+CASES = [("small", "paper"), ("small", "released"), ("small", "bias"), ("resnet18", "paper"), ("resnet18", "released")]
+
+
+# ---- the formula that both languages share ------------------------------------------------------------------
+
+def uniform(name, n):
+    """u[i] in [-1, 1): 24 bits of a hash of the name (FNV-1a) and i (a 32-bit finaliser); exact in fp32."""
+    h = 2166136261
+    for byte in name.encode():
+        h = (h ^ byte) * 16777619 & 0xffffffff
+    x = (np.arange(1, n + 1, dtype=np.uint64) * 0x9e3779b9 + h & 0xffffffff).astype(np.uint32)
+    x = (x ^ x >> 16) * np.uint32(0x7feb352d)
+    x = (x ^ x >> 15) * np.uint32(0x846ca68b)
+    x = x ^ x >> 16
+    return (x >> 8).astype(np.float32) / np.float32(1 << 23) - np.float32(1)
+
+
+def formula(name, dims, module):
+    """The fp32 values of a parameter of a module; dims is its C layout."""
+    u = uniform(name, int(np.prod(dims)))
+    if isinstance(module, nn.Conv2d):                      # K R R C: the variance of kaiming's fan_out
+        v = np.float32(np.sqrt(6 / (dims[0] * dims[1] * dims[2]))) * u
+    elif isinstance(module, nn.Linear):                    # K C, or the bias
+        v = np.float32(np.sqrt(1 / dims[1]) if len(dims) == 2 else 0.25) * u
+    elif name.endswith(".weight"):                         # gamma
+        v = np.float32(1) + np.float32(0.25) * u
+    else:                                                  # beta: 2 to 2.5 from zero, either side
+        v = np.float32(0.5) * u + np.where(u < 0, np.float32(-2), np.float32(2))
+    return v.reshape(dims)
+
+
+def images(seed, views, n, size):
+    """views * n images NHWC: half of the noise is shared by the views of an image."""
+    dims = (views, n, size, size, 3)
+    shared = uniform(f"image {seed}", int(np.prod(dims[1:]))).reshape(dims[1:])
+    return shared + np.float32(0.5) * uniform(f"view {seed}", int(np.prod(dims))).reshape(dims)
+
+
+def positions(count):
+    if count <= ENTRIES:
+        return np.arange(count)
+    k, stride = np.arange(ENTRIES), count // ENTRIES
+    return k * stride + k % stride
+
+
+# ---- the model ----------------------------------------------------------------------------------------------
+
+class Relu(nn.Module):
+    """Remembers its input, for margin()."""
+    def forward(self, x):
+        self.seen = x.detach()
+        return torch.relu(x)
+
+
+class Block(nn.Module):
+    def __init__(self, c, k, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(c, k, 3, stride, 1, bias=False), nn.BatchNorm2d(k)
+        self.conv2, self.bn2 = nn.Conv2d(k, k, 3, 1, 1, bias=False), nn.BatchNorm2d(k)
+        self.relu1, self.relu2, self.downsample = Relu(), Relu(), None
+        if stride != 1 or c != k:
+            self.downsample = nn.Sequential(nn.Conv2d(c, k, 1, stride, bias=False), nn.BatchNorm2d(k))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        return self.relu2(y + (self.downsample(x) if self.downsample else x))
+
+
+def head(words, width, d):
+    layers = []
+    for i, word in enumerate(words):
+        kind, *options = word.split()
+        if kind == "fc":
+            bias = options[1:] != [] or i + 1 == len(words) or not words[i + 1].startswith("bn")
+            k = {"d": d, "d/4": d // 4}[options[0]]
+            layers.append(nn.Linear(width, k, bias=bias))
+            if "frozen-bias" in options:
+                layers[-1].bias.requires_grad = False
+            width = k
+        elif kind == "bn":
+            layers.append(nn.BatchNorm1d(width, affine="no-affine" not in options))
+        else:
+            layers.append(Relu())
+    return nn.Sequential(*layers)
+
+
+class SimSiam(nn.Module):
+    def __init__(self, widths, blocks, d, projector, predictor):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0])
+        self.relu, self.stages, c = Relu(), [], widths[0]
+        for s, k in enumerate(widths):
+            stage = nn.Sequential(*(Block(c if b == 0 else k, k, 2 if s and b == 0 else 1) for b in range(blocks)))
+            self.add_module(f"layer{s + 1}", stage)
+            self.stages.append(f"layer{s + 1}")
+            c = k
+        self.projector, self.predictor = head(projector, c, d), head(predictor, d, d)
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        for stage in self.stages:
+            y = getattr(self, stage)(y)
+        z = self.projector(y.mean((2, 3)))
+        return z, self.predictor(z)
+
+
+def c_layout(t):
+    """A tensor as the C engine lays it out: OIHW becomes KRSC."""
+    return (t.permute(0, 2, 3, 1) if t.dim() == 4 else t).detach().double().contiguous().numpy().ravel()
+
+
+def load_formula(model):
+    for prefix, module in model.named_modules():
+        for name, p in module.named_parameters(prefix, recurse=False):
+            dims = tuple(p.permute(0, 2, 3, 1).shape if p.dim() == 4 else p.shape)
+            v = torch.from_numpy(formula(name, dims, module))
+            with torch.no_grad():
+                p.copy_(v.permute(0, 3, 1, 2) if p.dim() == 4 else v)
+
+
+def build(net, heads, seed, dtype):
+    widths, blocks, size, d, _ = NETS[net]
+    model = SimSiam(widths, blocks, d, *HEADS[heads])
+    load_formula(model)
+    x = torch.from_numpy(images(seed, 2, BATCH, size)).permute(0, 1, 4, 2, 3).to(dtype)
+    return model.to(dtype).train(), x
+
+
+def margin(net, heads, seed):
+    """The least over ReLUs and views of MARGIN's quotient."""
+    exact, x = build(net, heads, seed, torch.float64)
+    single, _ = build(net, heads, seed, torch.float32)
+    least = np.inf
+    for view in x:
+        with torch.no_grad():
+            exact(view), single(view.float())
+        for a, b in zip(exact.modules(), single.modules()):
+            if isinstance(a, Relu):
+                least = min(least, (a.seen.abs().min() / (a.seen - b.seen).square().mean().sqrt()).item())
+    return least
+
+
+# ---- three steps --------------------------------------------------------------------------------------------
+
+def train(net, heads, stop, dtype):
+    """{(kind, name): values} of a case, in the C layout."""
+    model, (x1, x2) = build(net, heads, NETS[net][4], dtype)
+    sgd = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], LR, MOMENTUM, weight_decay=DECAY)
+    out = {}
+    for step in range(STEPS):
+        (z1, p1), (z2, p2) = model(x1), model(x2)          # separate passes: statistics per view
+        t1, t2 = (z1.detach(), z2.detach()) if stop else (z1, z2)
+        loss = -(cosine_similarity(p1, t2, eps=1e-8).mean() + cosine_similarity(p2, t1, eps=1e-8).mean()) / 2
+        sgd.zero_grad()
+        loss.backward()
+        if step == 0:
+            out["out", "loss"] = c_layout(loss)
+            out["out", "z"], out["out", "p"] = c_layout(torch.cat((z1, z2))), c_layout(torch.cat((p1, p2)))
+            for name, p in model.named_parameters():
+                if p.requires_grad:
+                    out["grad", name] = c_layout(p.grad)
+        sgd.step()
+    for name, t in model.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            out["after", name] = c_layout(t)
+    return out
+
+
+def measure(name, values):
+    """What a file keeps of a tensor: its norm, the projections on random signs, the entries."""
+    signs = [np.sign(uniform(f"{name}/sign{j}", values.size) + 2.0**-25) for j in range(PROJECTIONS)]
+    return np.concatenate(([np.linalg.norm(values)], [s @ values for s in signs], values[positions(values.size)]))
+
+
+def scale_of(kind, name, exact, norm, whole):
+    """The norm, but where the exact value is zero, of which double leaves some 1e-16."""
+    if kind == "grad" and norm < 1e-10 * whole:            # a bias before a batch norm
+        return ZERO_SHARE * whole
+    if name.endswith("running_mean") and norm < 1e-10:     # an fc without bias behind a batch norm without affine
+        return np.sqrt(exact[kind, name.replace("mean", "var")].sum())
+    return norm
+
+
+def write_case(folder, net, heads, stop):
+    exact, single = train(net, heads, stop, torch.float64), train(net, heads, stop, torch.float32)
+    whole = np.sqrt(sum(v @ v for (kind, _), v in exact.items() if kind == "grad"))
+    lines, worst = [], (0, "")
+    for (kind, name), values in exact.items():
+        m = measure(name, values)
+        scale = scale_of(kind, name, exact, m[0], whole)
+        ratio = np.abs(measure(name, single[kind, name]) - m).max() / (TOLERANCE * scale)
+        worst = max(worst, (ratio, f"{kind} {name}"))
+        units = " ".join(str(int(round(v))) for v in m / (UNIT * scale))
+        lines.append(f"{kind} {name} {values.size} {scale:.9g}  {units}\n")
+    case = f"parity_{net}_{heads}_{'stop' if stop else 'flow'}"
+    print(f"{case}: loss {exact['out', 'loss'][0]:.4f}, PyTorch's fp32 uses {worst[0]:.3f} of the tolerance"
+          f" ({worst[1]})", flush=True)
+    assert worst[0] <= 1, "PyTorch's fp32 misses the tolerance"
+    with open(os.path.join(folder, case + ".txt"), "w") as f:
+        f.write(f"# made by make_parity.py, PyTorch {torch.__version__}, in double; do not edit\n")
+        f.writelines(lines)
+
+
+def search(net):
+    """Prints seeds whose margins suffice for every head of the net."""
+    for seed in range(1, 1000):
+        least = min(margin(n, heads, seed) for n, heads in CASES if n == net)
+        print(f"{net}: seed {seed} has margin {least:.2f}", flush=True)
+        if least >= MARGIN:
+            return
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--search"]:
+        for net in NETS:
+            search(net)
+        sys.exit()
+    for net, heads in CASES:
+        assert margin(net, heads, NETS[net][4]) >= MARGIN, "a ReLU's input is too near zero: --search for a seed"
+        for stop in (True, False):
+            write_case(os.path.dirname(os.path.abspath(__file__)), net, heads, stop)

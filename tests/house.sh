@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# house.sh -- the rules of STYLE.md that a compiler cannot check.  Needs nothing but the sources.
+set -u
+export LC_ALL=C
+shopt -s nullglob lastpipe
+cd "$(dirname "$0")/.." || exit 1
+
+bad=0
+# complain RULE: the lines on standard input break it.
+complain() {
+    local found
+    found=$(sed 's/^/    /')
+    [ -z "$found" ] && return
+    printf 'house: %s\n%s\n' "$1" "$found"
+    bad=1
+}
+# includes PATTERN FILE...: the #include lines whose name begins like the pattern.
+includes() { grep -nHE "^#[[:space:]]*include[[:space:]]*[<\"]($1)" "${@:2}"; }
+
+engine=(engine/*.[ch])
+machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
+experiments=(experiments/*.[ch])
+code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch])
+scripts=(CMakeLists.txt .ci/* engine/*.cmake experiments/*.sh plots/* tests/*.sh tests/golden/*.py)
+configs=(configs/*.yaml configs/scale/*.yaml)
+sources=("${code[@]}" "${scripts[@]}" "${configs[@]}" Makefile.repro)
+prose=(./*.md)
+
+# ---- the machine ---------------------------------------------------------------------------------------
+
+ops() { grep -oE '\b(op|mem|machine)_[a-z0-9_]+\(' | tr -d '(' | sort -u; }
+promised=$(grep -E '^[a-z].*;|^[a-z].*,$' engine/ops.h | ops)
+for machine in engine/cpu engine/cuda; do
+    files=("$machine"/*.c "$machine"/*.cu)
+    [ ${#files[@]} = 0 ] && continue
+    # A definition starts in column 0 and has no semicolon behind it.
+    kept=$(grep -hE '^[a-z][^;=]*\([^;]*$' "${files[@]}" | grep -v '^static' | ops)
+    comm -23 <(echo "$promised") <(echo "$kept") | complain "in engine/ops.h, but not in $machine"
+    comm -13 <(echo "$promised") <(echo "$kept") | complain "in $machine, but not in engine/ops.h"
+done
+
+includes 'cblas|openblas|cuda|cudnn|cublas|nccl' "${engine[@]}" "${experiments[@]}" |
+    complain 'a machine is seen above engine/ops.h'
+includes 'lapack' "${code[@]}" | grep -v '^engine/spectrum\.c:' | complain 'LAPACK outside engine/spectrum.c'
+includes '\.\./' "${machines[@]}" | grep -vE '"\.\./(ops|base|augment|philox)\.h"' |
+    complain 'a machine sees what is above it'
+includes '.*experiments/' "${engine[@]}" "${machines[@]}" | complain 'engine/ includes experiments/'
+includes '.*tests/' "${code[@]}" | complain 'tests/ is included'
+grep -nHiE '^#[[:space:]]*(if|elif).*(cuda|backend)' engine/*.c "${experiments[@]}" |
+    complain 'a machine chosen by #if: CMake chooses'
+
+# ---- the look ------------------------------------------------------------------------------------------
+
+for file in "${sources[@]}"; do
+    head -n 2 "$file" | grep -q 'SPDX-License-Identifier: MIT' || echo "$file"
+done | complain 'no SPDX line at the top'
+grep -nHP '\t' "${code[@]}" "${scripts[@]}" "${configs[@]}" | complain 'a tab'
+grep -nHE '[[:space:]]+$' "${sources[@]}" | complain 'space at the end of a line'
+awk 'length > 116 { print FILENAME ":" FNR ": " length " columns" }' "${sources[@]}" | complain 'over 116 columns'
+# From a brace in column 0 to a brace in column 0.
+awk '/^\{/ { start = FNR }
+     /^\}/ { if (start && FNR - start > 81) print FILENAME ":" start ": " FNR - start - 1 " lines"; start = 0 }' \
+    "${code[@]}" | complain 'a function of over 80 lines'
+# The patterns are split, or this file would find itself.
+grep -nHE '\b(TO''DO|FIX''ME|XX''X)\b' "${sources[@]}" "${prose[@]}" | complain 'something left to do'
+grep -nHE '\.\./sha''red|/ho''me/[a-z]|/ro''ot/' "${sources[@]}" "${prose[@]}" |
+    complain "a path of somebody's machine"
+
+# ---- nothing lies about unnamed ------------------------------------------------------------------------
+
+for file in "${engine[@]}" "${machines[@]}" "${experiments[@]}"; do
+    grep -qE "(^|[ (])$file([ )]|\$)" CMakeLists.txt || echo "$file"
+done | complain 'not named in CMakeLists.txt'
+run=" $(sed -n '/^cmocka_tests(/,/)/p; /^shell_test(/p' CMakeLists.txt | tr -s '()\n' '   ') "
+for file in tests/test_*.c tests/*.sh; do
+    name=${file#tests/} name=${name%.c}
+    [[ $name == *.sh ]] || name=${name#test_}
+    [[ $run == *" $name "* ]] || echo "$file"
+done | complain 'a test that CMakeLists.txt does not run'
+for file in configs/*.yaml; do
+    name=$(basename "$file" .yaml)
+    [ "$name" = paper ] || grep -qE "^config\.[a-z0-9_]+ := $name\$" Makefile.repro || echo "$file"
+done | complain 'an experiment without a target in Makefile.repro'
+for file in configs/scale/*.yaml; do
+    grep -qF "\`$(basename "$file" .yaml)\`" README.md || echo "$file"
+done | complain 'a scale that README.md does not name'
+
+[ $bad = 0 ] && echo 'house: in order'
+exit $bad

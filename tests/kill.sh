@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# kill.sh -- a run that is killed, however often, ends in the bytes of one that is not.
+#
+# usage: kill.sh SIMSIAM CONFIG_DIR [KILLS [SEED]]
+#
+# KILLS SIGKILLs hit `simsiam run` and `simsiam table` at random times, every second one in the phase hit least so
+# far; each time the same command goes on.  Then the same for SIGTERM and SIGINT, which must end with 75, and for
+# one thread against two.  Compared: metrics.jsonl, summary.json, checkpoint.bin, every file of the table, and that
+# nothing else lies in the folder.
+set -u
+export LC_ALL=C
+
+simsiam=$(realpath "$1") configs=$(realpath "$2") kills=${3:-20}
+RANDOM=${4:-1}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+export SIMSIAM_PHASE_FILE=$work/phase
+
+fail() { echo "kill.sh: $*" >&2; exit 1; }
+now_us() { echo "${EPOCHREALTIME/./}"; }
+random_below() { echo $(((RANDOM << 15 | RANDOM) % ($1 > 0 ? $1 : 1))); }
+# A sleep without a process of its own, so that it can be short.
+exec {never}<> <(:)
+sleep_us() { read -r -t "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))" -u "$never"; }
+
+# ---- the two commands ----------------------------------------------------------------------------------
+
+threads=2
+run_command() {      # run_command ROOT
+    exec env --default-signal=INT,TERM "$simsiam" run "$configs/fig2_stopgrad.yaml" --row with --seeds 1 \
+        --scale test --runs "$1/runs" --threads $threads --checkpoint-seconds 0 --quiet
+}
+table_command() {    # table_command ROOT
+    exec "$simsiam" table "$configs/fig2_stopgrad.yaml" --seeds 1 --scale test --runs "$1/runs" \
+        --results "$1/results" >"$1/table.txt"
+}
+finish() { ("$@") || fail "$1 ended with $?"; }
+
+# same ROOT: what lies there is what the undisturbed run left.
+same() {
+    local of=("$work/calm"/runs/*/seed-1) is=("$1"/runs/*/seed-1) file
+    for file in metrics.jsonl summary.json checkpoint.bin config.yaml; do
+        cmp "${of[0]}/$file" "${is[0]}/$file" || fail "$file differs $2"
+    done
+    diff <(cd "${of[0]}" && ls -A) <(cd "${is[0]}" && ls -A) || fail "other files lie in the run's folder $2"
+}
+same_table() {
+    diff -r "$work/calm/results" "$1/results" || fail "the table differs $2"
+}
+
+# ---- kills ---------------------------------------------------------------------------------------------
+
+# The word in the phase file; it may be between two words.
+phase() { local word=; read -r word <"$SIMSIAM_PHASE_FILE"; echo "${word:-start}"; } 2>/dev/null
+
+declare -A hits=()
+least_hit() {        # of the phases of a run
+    local least=train word
+    for word in train knn probe checkpoint; do
+        [ "${hits[$word]:-0}" -lt "${hits[$least]:-0}" ] && least=$word
+    done
+    echo $least
+}
+
+# strike SIGNAL SPAN_US AIM COMMAND ROOT: starts the command and sends the signal after a random part of the span
+# and, with an aim, once the aim's phase is reached.  Sets `status`, and `word`, the phase that was hit.
+strike() {
+    local signal=$1 delay aim=$3 pid
+    delay=$(random_below "$2")
+    echo start >"$SIMSIAM_PHASE_FILE"
+    ("$4" "$5") &
+    pid=$!
+    sleep_us "$delay"
+    while [ -n "$aim" ] && [ "$(phase)" != "$aim" ] && kill -0 $pid 2>/dev/null; do sleep_us 500; done
+    word=$(phase)
+    kill -s "$signal" $pid 2>/dev/null
+    { wait $pid; } 2>/dev/null
+    status=$?
+}
+
+# Every run that ends before its blow is compared, and another is begun.
+kill_runs() {
+    local left=$1 aim tries=0
+    while [ "$left" -gt 0 ]; do
+        [ $((tries += 1)) -lt $((20 * $1 + 100)) ] || fail "the runs end before they can be killed"
+        aim=
+        [ $((left % 2)) = 0 ] && aim=$(least_hit)
+        strike KILL "$span" "$aim" run_command "$work/killed"
+        case $status in
+        137) hits[$word]=$((${hits[$word]:-0} + 1)) left=$((left - 1)) ;;
+        0) same "$work/killed" "after kills"; rm -rf "$work/killed" ;;
+        *) fail "a killed run went on to end with $status" ;;
+        esac
+    done
+    finish run_command "$work/killed"
+    same "$work/killed" "after kills"
+}
+
+kill_tables() {
+    local left=$1 tries=0
+    while [ "$left" -gt 0 ]; do
+        [ $((tries += 1)) -lt $((100 * $1 + 100)) ] || fail "the tables end before they can be killed"
+        strike KILL "$table_span" "" table_command "$work/killed"
+        case $status in
+        137) hits[table]=$((${hits[table]:-0} + 1)) left=$((left - 1)) ;;
+        0) same_table "$work/killed" "after kills" ;;
+        *) fail "a killed table went on to end with $status" ;;
+        esac
+    done
+    finish table_command "$work/killed"
+    same_table "$work/killed" "after kills"
+}
+
+# A polite stop: 75 after a checkpoint, and the same command goes on.
+stop_runs() {
+    local signal stops
+    for signal in TERM INT; do
+        rm -rf "$work/stopped"
+        stops=0
+        while strike $signal "$span" "" run_command "$work/stopped"; [ "$status" != 0 ]; do
+            # Before the handler is in place the signal ends the program as it ends any other.
+            [ "$status" = 75 ] || [ "$word" = start ] || fail "SIG$signal in $word ended the run with $status, not 75"
+            [ "$status" = 75 ] && stops=$((stops + 1))
+            [ $stops -lt 3 ] || { finish run_command "$work/stopped"; break; }
+        done
+        same "$work/stopped" "after $stops SIG$signal"
+        echo "SIG$signal: stopped $stops times with 75, then the same bytes"
+    done
+}
+
+# ---- the test ------------------------------------------------------------------------------------------
+
+mkdir "$work"/calm "$work"/one
+begin=$(now_us)
+finish run_command "$work/calm"
+span=$(($(now_us) - begin))
+begin=$(now_us)
+finish table_command "$work/calm"
+table_span=$(($(now_us) - begin))
+
+(threads=1; run_command "$work/one") || fail "one thread: $?"
+same "$work/one" "with one thread"
+echo "one thread and two: the same bytes"
+
+tables=$((kills / 5))
+mkdir -p "$work/killed"
+kill_runs $((kills - tables))
+kill_tables $tables
+echo "$kills SIGKILLs, then the same bytes; where they hit:"
+for word in "${!hits[@]}"; do
+    printf '  %-10s %2d %s\n' "$word" "${hits[$word]}" "$(printf '%*s' "${hits[$word]}" '' | tr ' ' '#')"
+done | sort
+stop_runs

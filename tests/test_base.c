@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_base.c -- files that are whole or as they were, hashes by their published vectors, the stop flag.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../engine/base.h"
+
+static char root[] = "/tmp/test-base-XXXXXX";
+
+static int root_make(void **state)
+{
+    (void)state;
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int root_remove(void **state)
+{
+    (void)state;
+    char *command = text_format("rm -rf '%s'", root);
+    int rc = system(command);
+    free(command);
+    return rc;
+}
+
+static int files_in(const char *folder)
+{
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    int n = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        n += e->d_name[0] != '.';
+    }
+    closedir(d);
+    return n;
+}
+
+static void assert_file_is(const char *path, const char *text)
+{
+    size_t bytes;
+    char *got = file_read(path, &bytes);
+    assert_non_null(got);
+    assert_int_equal(bytes, strlen(text));
+    assert_string_equal(got, text);
+    free(got);
+}
+
+/* Runs `body` in a child with stderr in the file root/err; returns the wait status. */
+static int in_child(void (*body)(void))
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char *err = text_format("%s/err", root);
+        if (!freopen(err, "w", stderr)) {
+            _exit(99);
+        }
+        free(err);
+        body();
+        exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------- */
+
+static void written_file_reads_back_and_nothing_else_is_left(void **state)
+{
+    (void)state;
+    char *folder = text_format("%s/a/b//c", root), *path = text_format("%s/a/b/c/file", root);
+    assert_true(folder_make(folder));
+    assert_true(folder_make(folder));          /* again: as good */
+    assert_true(file_write_atomic(path, "one", 3));
+    assert_file_is(path, "one");
+    assert_true(file_write_atomic(path, "", 0));
+    assert_file_is(path, "");
+    /* Long enough that reading grows its room several times, with a NUL inside. */
+    enum { LONG = 100003 };
+    char *data = host_alloc(LONG, 1);
+    for (int i = 0; i < LONG; i++) {
+        data[i] = (char)(i * 7 % 251);
+    }
+    assert_true(file_write_atomic(path, data, LONG));
+    size_t bytes;
+    char *got = file_read(path, &bytes);
+    assert_int_equal(bytes, LONG);
+    assert_memory_equal(got, data, LONG);
+    assert_int_equal(got[LONG], 0);
+    assert_int_equal(files_in(folder), 1);
+    free(got);
+    free(data);
+    free(path);
+    free(folder);
+}
+
+static void new_file_has_the_mode_that_the_umask_leaves(void **state)
+{
+    (void)state;
+    char *path = text_format("%s/mode", root);
+    mode_t before = umask(027);
+    bool ok = file_write_atomic(path, "x", 1);
+    umask(before);
+    assert_true(ok);
+    struct stat s;
+    assert_int_equal(stat(path, &s), 0);
+    assert_int_equal(s.st_mode & 0777, 0640);
+    free(path);
+}
+
+static void full_disk_leaves_the_old_file_and_no_temporary_one(void **state)
+{
+    (void)state;
+    char *folder = text_format("%s/full", root), *path = text_format("%s/full/file", root);
+    assert_true(folder_make(folder));
+    assert_true(file_write_atomic(path, "old", 3));
+    /* A limit on the size of files fails in write(), as a full disk does. */
+    struct rlimit before, tight;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    tight = before;
+    tight.rlim_cur = 1000;
+    char data[5000] = { 1 };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    bool ok = file_write_atomic(path, data, sizeof data);
+    int error = errno;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_false(ok);
+    assert_int_equal(error, EFBIG);
+    assert_file_is(path, "old");
+    assert_int_equal(files_in(folder), 1);
+    free(path);
+    free(folder);
+}
+
+static void file_that_cannot_be_replaced_leaves_no_temporary_one(void **state)
+{
+    (void)state;
+    char *folder = text_format("%s/taken", root), *path = text_format("%s/taken/file/x", root);
+    assert_true(folder_make(path));            /* a folder that is not empty stands where the file should go */
+    path[strlen(path) - 2] = 0;
+    assert_false(file_write_atomic(path, "x", 1));
+    assert_int_not_equal(errno, 0);
+    assert_int_equal(files_in(folder), 1);
+    free(path);
+    free(folder);
+}
+
+static void path_below_a_file_is_refused_with_a_reason(void **state)
+{
+    (void)state;
+    char *file = text_format("%s/file", root), *below = text_format("%s/file/below", root);
+    assert_true(file_write_atomic(file, "x", 1));
+    errno = 0;
+    assert_false(file_write_atomic(below, "x", 1));
+    assert_int_equal(errno, ENOTDIR);
+    errno = 0;
+    assert_false(folder_make(below));
+    assert_int_equal(errno, ENOTDIR);
+    errno = 0;
+    assert_false(folder_make(file));
+    assert_int_equal(errno, ENOTDIR);
+    size_t bytes;
+    errno = 0;
+    assert_null(file_read(below, &bytes));
+    assert_int_equal(errno, ENOTDIR);
+    errno = 0;
+    assert_null(file_read(root, &bytes));      /* a folder opens, but does not read */
+    assert_int_equal(errno, EISDIR);
+    assert_false(folder_sync(below));
+    free(file);
+    free(below);
+}
+
+static void folder_of_a_path_ends_in_its_slash(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = { { "a/b", "a/" }, { "b", "./" }, { "/b", "/" }, { "/a/b/c", "/a/b/" } };
+    for (int i = 0; i < 4; i++) {
+        char *folder = path_folder(pairs[i][0]);
+        assert_string_equal(folder, pairs[i][1]);
+        free(folder);
+    }
+}
+
+/* ---- hashes ------------------------------------------------------------------------------------------ */
+
+static void hashes_are_those_of_fips_180(void **state)
+{
+    (void)state;
+    char hex[HASH_TEXT];
+    hash_bytes(hex, "", 0);
+    assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    hash_bytes(hex, "abc", 3);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    enum { MILLION = 1000000 };
+    char *a = host_alloc(MILLION, 1);
+    memset(a, 'a', MILLION);
+    char *path = text_format("%s/million", root);
+    assert_true(file_write_atomic(path, a, MILLION));
+    assert_true(hash_file(hex, path));
+    assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    errno = 0;
+    assert_false(hash_file(hex, root));
+    assert_int_equal(errno, EISDIR);
+    assert_int_equal(unlink(path), 0);
+    assert_false(hash_file(hex, path));
+    assert_int_equal(errno, ENOENT);
+    free(a);
+    free(path);
+}
+
+/* ---- messages and signals ---------------------------------------------------------------------------- */
+
+static void die_body(void)
+{
+    die("cannot open %s (try %d)", "x", 7);
+}
+
+static void die_user_body(void)
+{
+    die_user("no row %s", "y");
+}
+
+static void huge_body(void)
+{
+    /* More than there is, and more than fits a size_t. */
+    volatile size_t half = (SIZE_MAX >> 1) + 1;
+    free(host_alloc(half, 2));
+}
+
+static void dying_says_why_and_which_kind_of_wrong_it_was(void **state)
+{
+    (void)state;
+    char *err = text_format("%s/err", root);
+    int status = in_child(die_body);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_WORLD);
+    assert_file_is(err, "simsiam: cannot open x (try 7)\n");
+    status = in_child(die_user_body);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_USER);
+    assert_file_is(err, "simsiam: no row y\n");
+    status = in_child(huge_body);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_WORLD);
+    free(err);
+}
+
+static int raised;                 /* the signal that stop_body() tries */
+
+static void stop_body(void)
+{
+    stop_install();
+    if (stop_requested()) {
+        _exit(1);
+    }
+    kill(getpid(), SIGPIPE);       /* ignored */
+    kill(getpid(), raised);
+    if (!stop_requested()) {
+        _exit(2);
+    }
+    kill(getpid(), raised);        /* the second one ends it here */
+    _exit(3);
+}
+
+static void first_signal_raises_the_flag_and_a_second_exits_75(void **state)
+{
+    (void)state;
+    static const int signals[] = { SIGINT, SIGTERM, SIGUSR1 };
+    for (int i = 0; i < 3; i++) {
+        raised = signals[i];
+        int status = in_child(stop_body);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), EXIT_AGAIN);
+    }
+}
+
+static void clocks_move_forward(void **state)
+{
+    (void)state;
+    double start = clock_seconds(), cpu = clock_cpu_seconds();
+    assert_true(start >= 0 && cpu >= 0);
+    while (clock_seconds() - start < 0.01) {
+    }
+    assert_true(clock_cpu_seconds() > cpu);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(written_file_reads_back_and_nothing_else_is_left),
+        cmocka_unit_test(new_file_has_the_mode_that_the_umask_leaves),
+        cmocka_unit_test(full_disk_leaves_the_old_file_and_no_temporary_one),
+        cmocka_unit_test(file_that_cannot_be_replaced_leaves_no_temporary_one),
+        cmocka_unit_test(path_below_a_file_is_refused_with_a_reason),
+        cmocka_unit_test(folder_of_a_path_ends_in_its_slash),
+        cmocka_unit_test(hashes_are_those_of_fips_180),
+        cmocka_unit_test(dying_says_why_and_which_kind_of_wrong_it_was),
+        cmocka_unit_test(first_signal_raises_the_flag_and_a_second_exits_75),
+        cmocka_unit_test(clocks_move_forward),
+    };
+    return cmocka_run_group_tests(tests, root_make, root_remove);
+}

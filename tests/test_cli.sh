@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# test_cli.sh -- what a user types and what comes back: streams, exit codes, files.
+#
+# usage: test_cli.sh SIMSIAM CONFIG_DIR
+set -u
+export LC_ALL=C
+
+simsiam=$(realpath "$1") configs=$(realpath "$2")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+fig2=$configs/fig2_stopgrad.yaml
+commands=(run eval table plan config data info bench)
+
+failed=0
+fail() { echo "FAILED: $*"; failed=1; }
+# given ARGUMENT...: runs the program; status, out and err are what came back.
+given() {
+    "$simsiam" "$@" >"$work/out" 2>"$work/err" </dev/null
+    status=$? out=$(<"$work/out") err=$(<"$work/err")
+    what="simsiam $*"
+}
+is_told() {          # to stdout, status 0, silence on stderr
+    [ $status = 0 ] || fail "$what: exit $status, not 0: $err"
+    [ -n "$out" ] || fail "$what: nothing on stdout"
+    [ -z "$err" ] || fail "$what: on stderr: $err"
+}
+is_done() {          # like is_told, but talk on stderr is fine
+    [ $status = 0 ] || fail "$what: exit $status: $err"
+    [ -n "$out" ] || fail "$what: nothing on stdout"
+}
+is_refused() {       # is_refused WORD: status 2, a message with the word, silence on stdout, nothing written
+    [ $status = 2 ] || fail "$what: exit $status, not 2"
+    [[ $err == *"$1"* ]] || fail "$what: no \`$1\` in: $err"
+    [ -z "$out" ] || fail "$what: on stdout: $out"
+    [ "$(ls -A "$work")" = $'err\nout' ] || fail "$what: wrote $(ls -A "$work")"
+}
+
+# ---- help and mistakes ---------------------------------------------------------------------------------
+
+given --help; is_told
+for command in "${commands[@]}"; do
+    [[ $out == *"  $command "* ]] || fail "simsiam --help does not name $command"
+done
+given --version; is_told
+[[ $out =~ ^simsiam\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "--version says: $out"
+for command in "${commands[@]}"; do
+    given "$command" --help; is_told
+    [[ $out == *"usage: simsiam $command"* ]] || fail "$what has no usage line"
+    given "$command" --no-such-option; is_refused no-such-option
+done
+
+given; is_refused usage
+given tabel; is_refused table
+given run; is_refused FILE
+given run "$fig2" --scael test; is_refused scale
+given run "$fig2" --scale nosuch; is_refused nosuch
+given run "$fig2" --scale test --row witout; is_refused without
+given run "$fig2" --scale test --seeds "1 1"; is_refused 1
+given run "$fig2" --scale test --seeds one; is_refused one
+given run "$fig2" --scale test --jobs 0; is_refused jobs
+given run nosuch.yaml --scale test; is_refused nosuch.yaml
+
+# Every mistake of a file, each where it stands, in one pass.
+mkdir wrong && cp -r "$configs"/paper.yaml "$configs"/scale wrong/
+sed 's/^rows:/epoch: 3\nbatch: many\nrows:/' "$fig2" >wrong/two.yaml
+given config wrong/two.yaml --scale test
+[ $status = 2 ] || fail "$what: exit $status, not 2"
+[ "$(grep -cE '^[^ ]*two\.yaml:[0-9]+:[0-9]+: ' <<<"$err")" = 2 ] || fail "$what: not two located mistakes: $err"
+[[ $err == *epochs* ]] || fail "$what: does not name the nearest key: $err"
+rm -r wrong
+
+# ---- config --------------------------------------------------------------------------------------------
+
+given config "$fig2" --row with --scale test; is_told
+grep -q '^stop_grad: true$' <<<"$out" || fail "$what: no stop_grad: true"
+grep -qE '\b[0-9a-f]{64}\b' <<<"$out" || fail "$what: no hash"
+with=$out
+given config "$fig2" --row without --scale test; is_told
+[ "$(diff <(echo "$with") <(echo "$out") | grep -c '^>')" = 2 ] || fail "the rows differ in more than one key and the hash"
+
+# ---- run and table, end to end -------------------------------------------------------------------------
+
+# The results of a test are no results of the project: everything stays in this folder.
+run=(run "$fig2" --scale test --seeds "1 2" --runs runs --threads 1)
+table=(table "$fig2" --scale test --seeds "1 2" --runs runs --results results)
+
+given "${table[@]}"
+[ $status = 0 ] || fail "$what before any run: exit $status"
+grep -q 'not run' <<<"$out" || fail "$what before any run does not say so"
+
+given "${run[@]}" --jobs 2
+[ $status = 0 ] || fail "$what: exit $status: $err"
+[ -z "$out" ] || fail "$what: progress on stdout"
+grep -q $'[\r\e]' <<<"$err" && fail "$what: a terminal's control characters in a file"
+for file in config.yaml provenance.json metrics.jsonl timing.jsonl checkpoint.bin summary.json; do
+    [ "$(find runs -path '*/seed-[12]/*' -name $file | wc -l)" = 4 ] || fail "not one $file for each of 4 runs"
+done
+
+stamps() { find runs -type f -printf '%p %T@ %s\n' | sort; }
+before=$(stamps)
+given "${run[@]}" --jobs 2
+[ $status = 0 ] || fail "the second $what: exit $status: $err"
+[ "$before" = "$(stamps)" ] || fail "a second $what did something again"
+given "${run[@]}" --quiet
+[ -z "$out$err" ] || fail "$what is not quiet: $out$err"
+
+given "${table[@]}"
+[ $status = 0 ] || fail "$what: exit $status: $err"
+for file in fig2_stopgrad{.csv,.md,.tex,_curves.csv,_claims.csv}; do
+    [ -s "results/test/$file" ] || fail "$what: no results/test/$file"
+done
+columns=row,n,paper,linear_mean,linear_std,knn_mean,knn_std,loss_mean,loss_std,std_sqrtd_mean,std_sqrtd_std
+[ "$(head -n 1 results/test/fig2_stopgrad.csv)" = "$columns,view_share_mean,view_share_std,state" ] ||
+    fail "the columns are $(head -n 1 results/test/fig2_stopgrad.csv)"
+grep -qE '^with,2,67\.7,' results/test/fig2_stopgrad.csv || fail "no row \`with\` of 2 seeds beside the paper's 67.7"
+cp -r results first
+given "${table[@]}"
+diff -r first results >/dev/null || fail "the second $what wrote other bytes"
+
+# ---- the rest ------------------------------------------------------------------------------------------
+
+given info; is_told
+given plan "$fig2" --scale test
+is_done
+given bench --scale test
+is_done
+
+[ $failed = 0 ] && echo "test_cli: as written"
+exit $failed

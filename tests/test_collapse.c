@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_collapse.c -- the measures on distributions whose value is known, and the rule's truth table.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "../engine/base.h"
+#include "../engine/collapse.h"
+
+static const double ROUNDING = 1e-6;       /* float inputs of size 1 */
+/* Monte Carlo: a variance estimated from n d >= 1e5 normal numbers is off by sqrt(2 / (n d)) < 0.005 (one sigma);
+ * three of these. */
+static const double SAMPLING = 0.015;
+
+static double gauss(void)
+{
+    const double u = 1 - drand48(), v = drand48();
+    return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
+}
+static float *gauss_rows(int n, int d, double offset, double scale)
+{
+    float *z = host_alloc((size_t)n * d, sizeof *z);
+    for (size_t i = 0; i < (size_t)n * d; i++) z[i] = (float)(offset + scale * gauss());
+    return z;
+}
+
+static void gaussian_output_has_std_one(void **state)
+{
+    (void)state;
+    enum { N = 2500, D = 64 };
+    srand48(1);
+    float *z = gauss_rows(N, D, 0, 3);
+    struct collapse c;
+    collapse_spread(&c, z, N, D);
+    assert_float_equal(c.std_sqrtd, 1, SAMPLING);
+    assert_true(c.mean_norm < 3 / sqrt(N));
+    free(z);
+}
+
+static void constant_output_has_std_zero_and_mean_norm_one(void **state)
+{
+    (void)state;
+    enum { N = 33, D = 7 };
+    float z[N * D];
+    for (int i = 0; i < N * D; i++) z[i] = 0.1f * (float)(1 + i % D) * (float)(1 + i / D);   /* one direction */
+    struct collapse c;
+    collapse_spread(&c, z, N, D);
+    assert_float_equal(c.std_sqrtd, 0, ROUNDING);
+    assert_float_equal(c.mean_norm, 1, ROUNDING);
+    assert_true(collapsed(&(struct collapse){ c.std_sqrtd, c.mean_norm, NAN }));
+}
+
+/* Half the rows at +e, half at -e: the variance over n - 1 of the one channel is n / (n - 1). */
+static void two_opposite_points_have_a_known_std(void **state)
+{
+    (void)state;
+    enum { N = 8, D = 4 };
+    float z[N * D] = { 0 };
+    for (int i = 0; i < N; i++) z[i * D + 2] = i % 2 ? 5 : -0.5f;
+    struct collapse c;
+    collapse_spread(&c, z, N, D);
+    assert_float_equal(c.std_sqrtd, sqrt(D) * sqrt(N / (N - 1.0)) / D, ROUNDING);
+    assert_float_equal(c.mean_norm, 0, ROUNDING);
+}
+
+static void a_zero_row_stays_zero(void **state)
+{
+    (void)state;
+    const float z[] = { 0, 0, 3, 0 };
+    struct collapse c;
+    collapse_spread(&c, z, 2, 2);
+    assert_float_equal(c.mean_norm, 0.5, ROUNDING);
+    assert_float_equal(c.std_sqrtd, sqrt(2) * sqrt(0.5) / 2, ROUNDING);
+}
+
+static void nan_is_seen_and_is_no_collapse(void **state)
+{
+    (void)state;
+    const float z[] = { 1, 2, 3, NAN };
+    struct collapse c;
+    collapse_spread(&c, z, 2, 2);
+    collapse_view_share(&c, z, z, 2, 2);
+    assert_true(isnan(c.std_sqrtd) && isnan(c.mean_norm) && isnan(c.view_share));
+    assert_false(collapsed(&c));
+}
+
+static double share(const float *z1, const float *z2, int n, int d)
+{
+    struct collapse c = { 0 };
+    collapse_view_share(&c, z1, z2, n, d);
+    return c.view_share;
+}
+
+static void identical_views_share_nothing(void **state)
+{
+    (void)state;
+    srand48(2);
+    float *z = gauss_rows(33, 7, 1, 1), *scaled = host_alloc(33 * 7, sizeof *scaled);
+    assert_true(share(z, z, 33, 7) == 0);
+    for (int i = 0; i < 33 * 7; i++) scaled[i] = z[i] * (float)(1 + i / 7);     /* the length of a row is nothing */
+    assert_float_equal(share(z, scaled, 33, 7), 0, ROUNDING);
+    free(z);
+    free(scaled);
+}
+
+static void independent_views_have_share_one(void **state)
+{
+    (void)state;
+    enum { N = 2500, D = 64 };
+    srand48(3);
+    float *z1 = gauss_rows(N, D, 0.3, 1), *z2 = gauss_rows(N, D, 0.3, 1);
+    assert_float_equal(share(z1, z2, N, D), 1, SAMPLING);
+    free(z1);
+    free(z2);
+}
+
+static void opposite_views_have_share_two(void **state)
+{
+    (void)state;
+    const float z1[] = { 3, 4, -1, 0.5f, 0, 2 }, z2[] = { -3, -4, 1, -0.5f, 0, -2 };
+    assert_float_equal(share(z1, z2, 3, 2), 2, ROUNDING);
+}
+
+/* Views of one image differ by `within`, images by `between`, around an offset so large that dividing by the norm
+ * changes the ratio by less than a thousandth: S = within^2 / (within^2 + between^2). */
+static void planted_variances_are_found(void **state)
+{
+    (void)state;
+    enum { N = 2500, D = 64 };
+    static const double planted[][2] = { { 1, 3 }, { 1, 1 }, { 2, 1 } };
+    srand48(4);
+    for (int k = 0; k < 3; k++) {
+        const double within = planted[k][0], between = planted[k][1];
+        float *image = gauss_rows(N, D, 100, between), *z1 = gauss_rows(N, D, 0, within);
+        float *z2 = gauss_rows(N, D, 0, within);
+        for (int i = 0; i < N * D; i++) {
+            z1[i] += image[i];
+            z2[i] += image[i];
+        }
+        assert_float_equal(share(z1, z2, N, D), within * within / (within * within + between * between), SAMPLING);
+        free(image);
+        free(z1);
+        free(z2);
+    }
+}
+
+static void a_constant_has_no_share(void **state)
+{
+    (void)state;
+    enum { N = 7, D = 3 };
+    float z[N * D];
+    for (int i = 0; i < N * D; i++) z[i] = (float)(1 + i % D);
+    assert_true(isnan(share(z, z, N, D)));
+    for (int i = 0; i < N * D; i++) z[i] += 1e-6f * (float)i;      /* variance about 1e-10: defined again */
+    assert_false(isnan(share(z, z, N, D)));
+}
+
+struct rule_case { double std, share; bool collapsed; };
+static void assert_cases(const struct rule_case *cases, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct collapse c = { .std_sqrtd = cases[i].std, .view_share = cases[i].share };
+        if (collapsed(&c) != cases[i].collapsed) fail_msg("std %g, share %g", cases[i].std, cases[i].share);
+    }
+}
+
+static void the_rule_holds_at_its_thresholds(void **state)
+{
+    (void)state;
+    static const struct rule_case cases[] = {
+        { 0.5, 0.43, true }, { 0.5001, 0.43, false }, { 0.5, 0.4299, false }, { 0.2, 0.9, true },
+        { 0.98, 0.9, false }, { 0.05, 0, true }, { 0.0501, 0, false }, { 0.05, NAN, true },
+        { 0.3, NAN, false }, { 0, NAN, true }, { NAN, 0.9, false },
+    };
+    assert_cases(cases, sizeof cases / sizeof *cases);
+}
+
+/* Runs of a prototype in another framework: std in evaluation mode, view share, verdict by inspection. */
+static void the_rule_tells_the_prototypes_runs_apart(void **state)
+{
+    (void)state;
+    static const struct rule_case cases[] = {
+        { 0.98, 0.30, false },     /* default */
+        { 0.38, 0.23, false },     /* no BN in the heads: a large common offset, no collapse */
+        { 0.35, 0.24, false },
+        { 0.43, 0.23, false },     /* the same, 16 epochs */
+        { 0.98, 0.36, false },     /* cross-entropy */
+        { 0.85, 0.30, false },     /* fixed random predictor */
+        { 0.26, 0.58, true },      /* without stop-gradient */
+        { 0.18, 0.54, true },      /* the same, 16 epochs */
+        { 0.34, 0.61, true },      /* the same, no affine in the output BN */
+        { 0.02, 0.89, true },      /* the same, no BN in the heads */
+        { 0.37, 0.53, true },      /* the same, cross-entropy */
+        { 0.36, 0.53, true },      /* no predictor */
+        { 0.23, 0.49, true },      /* the same, 16 epochs */
+    };
+    assert_cases(cases, sizeof cases / sizeof *cases);
+}
+
+static void nearness_is_about_the_verdict(void **state)
+{
+    (void)state;
+    static const struct { double std, share; bool near; } cases[] = {
+        { 0.22, 0.45, true }, { 0.22, 0.40, true }, { 0.22, 0.58, false }, { 0.22, 0.36, false },
+        { 0.52, 0.58, true }, { 0.47, 0.58, true }, { 0.52, 0.20, false }, { 0.98, 0.43, false },
+        { 0.052, 0.20, true }, { 0.048, 0.20, true }, { 0.048, 0.58, false }, { 0.03, NAN, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct collapse c = { .std_sqrtd = cases[i].std, .view_share = cases[i].share };
+        if (collapse_near(&c) != cases[i].near) fail_msg("std %g, share %g", cases[i].std, cases[i].share);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gaussian_output_has_std_one),
+        cmocka_unit_test(constant_output_has_std_zero_and_mean_norm_one),
+        cmocka_unit_test(two_opposite_points_have_a_known_std),
+        cmocka_unit_test(a_zero_row_stays_zero),
+        cmocka_unit_test(nan_is_seen_and_is_no_collapse),
+        cmocka_unit_test(identical_views_share_nothing),
+        cmocka_unit_test(independent_views_have_share_one),
+        cmocka_unit_test(opposite_views_have_share_two),
+        cmocka_unit_test(planted_variances_are_found),
+        cmocka_unit_test(a_constant_has_no_share),
+        cmocka_unit_test(the_rule_holds_at_its_thresholds),
+        cmocka_unit_test(the_rule_tells_the_prototypes_runs_apart),
+        cmocka_unit_test(nearness_is_about_the_verdict),
+    };
+    return cmocka_run_group_tests_name("collapse", tests, NULL, NULL);
+}
