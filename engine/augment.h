@@ -49,9 +49,8 @@ HOST_DEVICE static inline double bits_double(uint64_t u) { double x; memcpy(&x, 
 HOST_DEVICE static inline double portable_sqrt(double x)
 {
     double y = bits_double((double_bits(x) >> 1) + ((uint64_t)0x1FF << 52) + ((uint64_t)1 << 51));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         y = 0.5 * (y + x / y);
-    }
     return y;
 }
 
@@ -68,9 +67,8 @@ HOST_DEVICE static inline double portable_log(double x)
     }
     const double s = (m - 1.0) / (m + 1.0), s2 = s * s;
     double sum = 0.0;
-    for (int k = 21; k >= 1; k -= 2) {
+    for (int k = 21; k >= 1; k -= 2)
         sum = sum * s2 + 1.0 / k;
-    }
     return e * 0.69314718055994530942 + 2.0 * s * sum;
 }
 
@@ -82,9 +80,8 @@ HOST_DEVICE static inline double portable_exp(double x)
     const int k = (int)(t < 0 ? t - 0.5 : t + 0.5);
     const double r = x - k * 0.69314718055994530942;
     double sum = 1.0;
-    for (int i = 14; i >= 1; i--) {
+    for (int i = 14; i >= 1; i--)
         sum = 1.0 + sum * r / i;
-    }
     return sum * bits_double((uint64_t)(1023 + k) << 52);
 }
 
@@ -155,9 +152,8 @@ HOST_DEVICE static inline void jitter_draw(struct view_params *v, const float ji
     for (int k = 0; k < JITTERS; k++) {
         const float centre = k == JITTER_HUE ? 0.0f : 1.0f;
         float range[2] = { centre - jitter[k], centre + jitter[k] };
-        if (k != JITTER_HUE && range[0] < 0.0f) {
+        if (k != JITTER_HUE && range[0] < 0.0f)
             range[0] = 0.0f;
-        }
         v->factor[k] = between(range, r.v[k]);
     }
 }
@@ -168,9 +164,8 @@ HOST_DEVICE static inline struct view_params augment_draw(const struct augment *
                                                           int h, int w)
 {
     struct view_params v = { 0, 0, h, w, false, false, false, false, { 0, 1, 2, 3 }, { 1, 1, 1, 0 }, 0 };
-    if (recipe->crop) {
+    if (recipe->crop)
         crop_draw(&v, recipe, seed, epoch, image, view, h, w);
-    }
     struct philox r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_JITTER);
     v.jitter = philox_unit(r.v[0]) < recipe->jitter_p;
     if (v.jitter) {
@@ -181,9 +176,8 @@ HOST_DEVICE static inline struct view_params augment_draw(const struct augment *
     v.gray = philox_unit(r.v[0]) < recipe->gray_p;
     r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_BLUR);
     v.blur = philox_unit(r.v[0]) < recipe->blur_p;
-    if (v.blur) {
+    if (v.blur)
         v.sigma = between(recipe->blur_sigma, r.v[1]);
-    }
     r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_FLIP);
     v.flip = philox_unit(r.v[0]) < recipe->flip_p;
     return v;

@@ -2,9 +2,9 @@
  *
  * config.c -- YAML files read against a table of keys (config.h).
  *
- * A file is walked twice.  First as a stream of events, to stop at what must not become a document: bad syntax, too
- * many nodes, too deep a nest, aliases (a few of them can stand for billions of nodes, or for a cycle).  What is left
- * is a small tree, and is loaded as libyaml's document.
+ * A file is walked twice.  First as a stream of events, to stop at what must not become a document: bad syntax,
+ * too many nodes, too deep a nest, aliases (a few of them can stand for billions of nodes, or for a cycle).  What
+ * is left is a small tree, and is loaded as libyaml's document.
  */
 #include "config.h"
 
@@ -39,7 +39,7 @@ static void report(struct config_file *f, yaml_mark_t mark, const char *format, 
     if (vsnprintf(text, sizeof text, format, arguments) < 0) die("cannot format a message about %s", f->path);
     text_disarm(text);
     fprintf(stderr, "%s:%zu:%zu: %s\n", f->path, mark.line + 1, mark.column + 1, text);
-    if (f->errors == ERRORS_MAX) fprintf(stderr, "%s: that is %d mistakes; more are not shown\n", f->path, ERRORS_MAX);
+    if (f->errors == ERRORS_MAX) fprintf(stderr, "%s: the %dth mistake; more are not shown\n", f->path, ERRORS_MAX);
 }
 
 __attribute__((format(printf, 3, 4)))
@@ -184,7 +184,7 @@ static char *text_read(struct config_file *f, size_t *bytes)
         return NULL;
     }
     if (!S_ISREG(st.st_mode) || st.st_size > BYTES_MAX) {
-        error_at(f, (yaml_mark_t){ 0, 0, 0 }, "not a regular file of at most %d bytes, as a YAML file here is", BYTES_MAX);
+        error_at(f, (yaml_mark_t){ 0, 0, 0 }, "not a regular file of at most %d bytes", BYTES_MAX);
         return NULL;
     }
     char *text = file_read(f->path, bytes);

@@ -46,9 +46,9 @@ struct key {
 /* One parsed file. */
 struct config_file { const char *path; yaml_document_t document; bool open; int errors; };
 
-/* Parses.  False (reported) if the file is not one readable document: missing, too large, syntax, non-UTF-8, aliases.
- * Names repeated in any of its mappings are reported too, but leave the document readable: count f->errors at the
- * end.  `path` must outlive f. */
+/* Parses.  False (reported) if the file is not one readable document: missing, too large, syntax, non-UTF-8,
+ * aliases.  Names repeated in any of its mappings are reported too, but leave the document readable: count
+ * f->errors at the end.  `path` must outlive f. */
 bool config_open(struct config_file *f, const char *path);
 void config_close(struct config_file *f);
 /* Reports "path:line:column: message" at the node to stderr and counts it in f->errors. */

@@ -12,12 +12,14 @@
 
 enum { RANGE_MAX = 160, NUMBER_MAX = 32 };
 
-/* The shortest text that reads back equal; 17 digits always do. */
+/* The shortest text that reads back equal, "30" rather than "3e+01"; 17 digits always do. */
 static void number_text(char out[NUMBER_MAX], double value)
 {
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(out, NUMBER_MAX, "%.*g", digits, value);
-        if (strtod(out, NULL) == value) return;
+    char text[NUMBER_MAX];
+    snprintf(out, NUMBER_MAX, "%.17g", value);
+    for (int digits = 1; digits < 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value && strlen(text) <= strlen(out)) memcpy(out, text, sizeof text);
     }
 }
 
@@ -64,7 +66,8 @@ static bool number_read(struct config_file *f, const yaml_node_t *node, const st
         return false;
     }
     if (*value >= key->low && *value <= key->high) return true;
-    config_error(f, node, "%s: %s is out of range; %s", key->name, config_shown(shown, node), range_text(range, key));
+    config_error(f, node, "%s: %s is out of range; %s", key->name, config_shown(shown, node),
+                 range_text(range, key));
     return false;
 }
 
@@ -102,7 +105,8 @@ static bool text_read(struct config_file *f, const yaml_node_t *node, const stru
     char shown[SHOWN_MAX];
     const char *text = config_text(node), *wrong = text && key->check ? key->check(text) : NULL;
     if (!text || !*text || strlen(text) >= (size_t)size) {
-        config_error(f, node, "%s: %s is not a text of 1 to %d bytes", key->name, config_shown(shown, node), size - 1);
+        config_error(f, node, "%s: %s is not a text of 1 to %d bytes", key->name, config_shown(shown, node),
+                     size - 1);
         return false;
     }
     for (const char *c = text; *c && !wrong; c++)
@@ -117,22 +121,23 @@ static int list_size(struct config_file *f, const yaml_node_t *node, const struc
 {
     char shown[SHOWN_MAX], range[RANGE_MAX];
     const bool numbers = key->type != KEY_WORDS;
-    const char *each = numbers ? range_text(range, key) : "";
+    const char *comma = numbers ? ", each " : "", *each = numbers ? range_text(range, key) : "";
     if (node->type != YAML_SEQUENCE_NODE) {
-        config_error(f, node, "%s: %s is not a list; [...] of %d to %d%s%s", key->name, config_shown(shown, node), low,
-                     high, numbers ? ", each " : "", each);
+        config_error(f, node, "%s: %s is not a list; [...] of %d to %d%s%s", key->name, config_shown(shown, node),
+                     low, high, comma, each);
         return -1;
     }
     const long n = node->data.sequence.items.top - node->data.sequence.items.start;
     if (n >= low && n <= high) return (int)n;
-    config_error(f, node, "%s: %ld in the list; %d to %d%s%s", key->name, n, low, high, numbers ? ", each " : "", each);
+    config_error(f, node, "%s: %ld in the list; %d to %d%s%s", key->name, n, low, high, comma, each);
     return -1;
 }
 
 static bool list_read(struct config_file *f, const yaml_node_t *node, const struct key *key, void *out)
 {
     const bool fixed = key->type == KEY_FLOATS;
-    const int n = list_size(f, node, key, fixed ? key->count : key->type == KEY_INTS, fixed ? key->count : LIST_MAX);
+    const int low = fixed ? key->count : key->type == KEY_INTS ? 1 : 0, high = fixed ? key->count : LIST_MAX;
+    const int n = list_size(f, node, key, low, high);
     struct int_list ints = { .n = n };
     struct word_list words = { .n = n };
     double floats[LIST_MAX];
@@ -204,7 +209,7 @@ static void unknown_report(struct config_file *f, const yaml_node_t *node, const
     char shown[SHOWN_MAX];
     const char *nearest = config_nearest(config_text(node), names);
     if (nearest) config_error(f, node, "unknown key %s; did you mean %s?", config_shown(shown, node), nearest);
-    else config_error(f, node, "unknown key %s; `simsiam config --keys` lists the known ones", config_shown(shown, node));
+    else config_error(f, node, "unknown key %s; `simsiam config --keys` lists all", config_shown(shown, node));
     free(names);
 }
 
@@ -293,7 +298,9 @@ void config_help(FILE *out, const struct key *keys)
             for (int i = 0; choice(k, i); i++) fprintf(out, "%s%s", i ? " | " : "", choice(k, i));
             break;
         case KEY_FLOATS: fprintf(out, "list of %d numbers, each %s", k->count, range_text(range, k)); break;
-        case KEY_INTS: fprintf(out, "list of 1 to %d whole numbers, each %s", LIST_MAX, range_text(range, k)); break;
+        case KEY_INTS:
+            fprintf(out, "list of 1 to %d whole numbers, each %s", LIST_MAX, range_text(range, k));
+            break;
         case KEY_WORDS: fprintf(out, "list of at most %d %s", LIST_MAX, k->unit); break;
         }
         fprintf(out, "\n%20s%s\n", "", k->sentence);

@@ -13,14 +13,14 @@
 /* ---- what is known ----------------------------------------------------------------------------------- */
 
 /* The official files, as cifar-10-binary.tar.gz holds them. */
-#define CIFAR_FILE (10000 * (size_t)CIFAR_RECORD)
+#define BATCH (10000 * (size_t)CIFAR_RECORD)      /* bytes of a file */
 static const struct data_file cifar10_files[] = {
-    { "data_batch_1.bin", DATA_TRAIN, CIFAR_FILE, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5" },
-    { "data_batch_2.bin", DATA_TRAIN, CIFAR_FILE, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed" },
-    { "data_batch_3.bin", DATA_TRAIN, CIFAR_FILE, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67" },
-    { "data_batch_4.bin", DATA_TRAIN, CIFAR_FILE, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48" },
-    { "data_batch_5.bin", DATA_TRAIN, CIFAR_FILE, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add" },
-    { "test_batch.bin", DATA_TEST, CIFAR_FILE, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b" },
+    { "data_batch_1.bin", DATA_TRAIN, BATCH, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5" },
+    { "data_batch_2.bin", DATA_TRAIN, BATCH, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed" },
+    { "data_batch_3.bin", DATA_TRAIN, BATCH, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67" },
+    { "data_batch_4.bin", DATA_TRAIN, BATCH, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48" },
+    { "data_batch_5.bin", DATA_TRAIN, BATCH, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add" },
+    { "test_batch.bin", DATA_TEST, BATCH, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b" },
     { NULL, DATA_TRAIN, 0, NULL }
 };
 
@@ -51,12 +51,13 @@ enum { SYNTHETIC_SIDE = 16 };
 const struct data_source data_sources[] = {
     { "cifar10", "cifar10", "make -f Makefile.repro data-cifar10", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 10,
       { 0.4914f, 0.4822f, 0.4465f }, { 0.2023f, 0.1994f, 0.2010f }, cifar10_files },
-    { "mnist", "mnist", "cp {train,t10k}-{images-idx3,labels-idx1}-ubyte.gz DATA/mnist", { 60000, 10000 }, 28, 28, 10,
+    { "mnist", "mnist", "cp {train,t10k}-{images-idx3,labels-idx1}-ubyte.gz DATA/mnist",
+      { 60000, 10000 }, 28, 28, 10,
       { 0.1307f, 0.1307f, 0.1307f }, { 0.3081f, 0.3081f, 0.3081f }, mnist_files },
     { "fashion-mnist", "fashion-mnist", "make -f Makefile.repro data-fashion-mnist", { 60000, 10000 }, 28, 28, 10,
       { 0.2860f, 0.2860f, 0.2860f }, { 0.3530f, 0.3530f, 0.3530f }, fashion_mnist_files },
     { "synthetic", "", "nothing: it is made in code", { 2000, 500 }, SYNTHETIC_SIDE, SYNTHETIC_SIDE, 10,
-      { 0.5f, 0.5f, 0.5f }, { 0.25f, 0.25f, 0.25f }, no_files },
+      { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files },
     { NULL, NULL, NULL, { 0, 0 }, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, NULL }
 };
 
@@ -167,9 +168,11 @@ static void cifar10_read(struct dataset *set, const struct data_source *source, 
         int from = first > begin ? first : begin, to = last < end ? last : end;
         if (from < to) {
             uint8_t *content = data_file_read(source, f, NULL);
-            parsed(cifar_parse(set->images + (size_t)(from - first) * image, set->labels + (from - first), to - from,
-                               content + (size_t)(from - begin) * CIFAR_RECORD, (size_t)(to - from) * CIFAR_RECORD,
-                               wrong), wrong);
+            const uint8_t *record = content + (size_t)(from - begin) * CIFAR_RECORD;
+            const int n = to - from;
+            uint8_t *images = set->images + (size_t)(from - first) * image;
+            parsed(cifar_parse(images, set->labels + (from - first), n, record, (size_t)n * CIFAR_RECORD, wrong),
+                   wrong);
             free(content);
         }
         begin = end;
@@ -205,27 +208,27 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-/* 0..255 and back in 16 steps: stripes without libm, so the bytes are the same everywhere. */
+/* 0..224 and back in 16 steps: stripes without libm, so that the bytes are the same everywhere. */
 static int triangle(int x)
 {
     int t = x & 15;
     return t < 8 ? 32 * t : 32 * (15 - t);
 }
 
-/* Class c: stripes in one of five directions, fine in classes 0..4 and coarse above, from one colour to its
- * complement; where they start, their colour and the noise are the image's own. */
+/* Class c: stripes in one of five directions, fine in classes 0..4 and coarse above.  Where they start, how strong
+ * they are in each channel, and the noise are the image's own. */
 static void synthetic_image(uint8_t *image, int label, uint64_t key)
 {
     static const int direction[5][2] = { { 1, 0 }, { 0, 1 }, { 1, 1 }, { 1, -1 }, { 2, 1 } };
     const int *d = direction[label % 5], step = label < 5 ? 4 : 2;
     const int phase = (int)(mix(key) & 15);
     for (int c = 0; c < 3; c++) {
-        const int colour = (int)(mix(key ^ (uint64_t)(c + 1)) & 127) - 64;
+        const int strength = (int)(mix(key ^ (uint64_t)(c + 1)) & 127);
         for (int i = 0; i < SYNTHETIC_SIDE * SYNTHETIC_SIDE; i++) {
             const int x = i % SYNTHETIC_SIDE, y = i / SYNTHETIC_SIDE;
             const int wave = triangle(step * (d[0] * y + d[1] * x) + phase) - 112;
             const int noise = (int)(mix(key + (uint64_t)(16 + 3 * i + c)) & 63) - 32;
-            const int v = 128 + wave * (64 + colour) / 96 + noise;
+            const int v = 128 + wave * strength / 96 + noise;
             image[c * SYNTHETIC_SIDE * SYNTHETIC_SIDE + i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
         }
     }

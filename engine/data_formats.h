@@ -15,7 +15,8 @@ enum { WRONG_TEXT = 160 };
 /* Records of 1 + 3 * 32 * 32 bytes, the label and the planes R, G, B: images [n, 3, 32, 32], labels [n] below 10.
  * The bytes must be n records, no more. */
 enum { CIFAR_SIDE = 32, CIFAR_CLASSES = 10, CIFAR_RECORD = 1 + 3 * CIFAR_SIDE * CIFAR_SIDE };
-bool cifar_parse(uint8_t *images, int32_t *labels, int n, const uint8_t *file, size_t bytes, char wrong[WRONG_TEXT]);
+bool cifar_parse(uint8_t *images, int32_t *labels, int n, const uint8_t *file, size_t bytes,
+                 char wrong[WRONG_TEXT]);
 /* The record of one image [32, 32, 3], the other way round. */
 void cifar_record(uint8_t record[CIFAR_RECORD], int label, const uint8_t *rgb);
 

@@ -69,8 +69,8 @@ double knn_accuracy(const struct features *query, const struct features *bank, i
     int done = 0;
     for (; done < query->n && !stop_requested(); done += KNN_ROWS) {
         const int n = query->n - done < KNN_ROWS ? query->n - done : KNN_ROWS;
-        op_knn(int_at(pred, (size_t)done), float_at(q, (size_t)done * query->d), n, b, bank->label, bank->n, bank->d,
-               bank->classes, k, temperature);
+        op_knn(int_at(pred, (size_t)done), float_at(q, (size_t)done * query->d), n, b, bank->label, bank->n,
+               bank->d, bank->classes, k, temperature);
     }
     const double accuracy = done < query->n ? -1 : 100.0 * hits(pred, query->label, query->n) / query->n;
     mem_free(pred);
@@ -133,7 +133,8 @@ double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct 
         const int first = i * plan->batch, rows = n - first < plan->batch ? n - first : plan->batch;
         mem_zero(p->grad, count * sizeof(float));
         op_classifier_grad(float_at(losses, (size_t)i), p->grad, float_at(p->grad, b_at), train->x, train->label,
-                           int_at(order, (size_t)first), rows, p->d, p->classes, p->state, float_at(p->state, b_at));
+                           int_at(order, (size_t)first), rows, p->d, p->classes, p->state,
+                           float_at(p->state, b_at));
         op_sgd(p->state, float_at(p->state, count), p->grad, lr_there, PROBE_MOMENTUM, 0, count);
     }
 

@@ -63,9 +63,8 @@ HOST_DEVICE static inline uint32_t permute_index(uint64_t seed, uint32_t epoch, 
 {
     enum { ROUNDS = 8 };           /* 4 are known to do for large halves; small sets have halves of 1 to 4 bits */
     int half = 0;
-    while (((uint64_t)1 << (2 * half)) < n) {
+    while (((uint64_t)1 << (2 * half)) < n)
         half++;
-    }
     const uint32_t mask = ((uint32_t)1 << half) - 1;
     do {
         uint32_t left = i >> half, right = i & mask;

@@ -28,9 +28,8 @@ bool png_write_rgb(const char *path, const uint8_t *rgb, int w, int h)
     }
     const bool encoded = png_image_write_to_memory(&image, file, &bytes, 0, rgb, 0, NULL);
     const bool written = encoded && file_write_atomic(path, file, bytes);
-    if (!written) {
+    if (!written)
         warn("cannot write %s: %s", path, encoded ? strerror(errno) : image.message);
-    }
     free(file);
     return written;
 }
@@ -49,9 +48,8 @@ struct reader {
 static void on_read(png_structp png, png_bytep to, size_t bytes)
 {
     struct reader *r = png_get_io_ptr(png);
-    if (bytes > r->bytes - r->at) {
+    if (bytes > r->bytes - r->at)
         png_error(png, "the file ends too early");
-    }
     memcpy(to, r->file + r->at, bytes);
     r->at += bytes;
 }
@@ -83,17 +81,14 @@ static void decode(struct reader *r)
     const int passes = png_set_interlace_handling(png);
     png_read_update_info(png, r->info);
     const size_t row = png_get_rowbytes(png, r->info), h = png_get_image_height(png, r->info);
-    if (row != 3 * (size_t)png_get_image_width(png, r->info)) {
+    if (row != 3 * (size_t)png_get_image_width(png, r->info))
         png_error(png, "unexpected pixel format");
-    }
     r->rgb = calloc(h, row);
-    if (!r->rgb) {
+    if (!r->rgb)
         png_error(png, "no memory for the pixels");
-    }
     for (int pass = 0; pass < passes; pass++) {
-        for (size_t i = 0; i < h; i++) {
+        for (size_t i = 0; i < h; i++)
             png_read_row(png, r->rgb + i * row, NULL);
-        }
     }
     png_read_end(png, NULL);
 }
@@ -106,9 +101,8 @@ static bool read_picture(struct reader *r)
         snprintf(r->message, sizeof r->message, "no memory");
         return false;
     }
-    if (setjmp(png_jmpbuf(r->png))) {
+    if (setjmp(png_jmpbuf(r->png)))
         return false;
-    }
     decode(r);
     return true;
 }

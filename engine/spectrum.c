@@ -43,7 +43,7 @@ static bool centre(double *x, const float *z, int n, int d)
 /* value[d] = the eigenvalues of x^T x, ascending. */
 static void eigenvalues(double *value, const double *x, int n, int d)
 {
-    /* LAPACK's own name for BLAS's dsyrk is dsfrk, on a packed triangle.  Row-major [n, d] is column-major [d, n]. */
+    /* LAPACK's own dsyrk is dsfrk, on a packed triangle.  Row-major [n, d] is column-major [d, n]. */
     double *packed = host_alloc((size_t)d * ((size_t)d + 1) / 2, sizeof *packed);
     double *gram = host_alloc((size_t)d * d, sizeof *gram);
     int info = LAPACKE_dsfrk(LAPACK_COL_MAJOR, 'N', 'L', 'N', d, n, 1.0, x, d, 0.0, packed);

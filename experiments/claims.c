@@ -19,7 +19,7 @@ const char *const verdict_names[] = { "holds", "fails", "inconclusive", "not run
 
 /* Where a metric of claim_metrics lies: at the end of a run, and in an epoch of its curve. */
 static const struct metric { const char *name; size_t end, epoch; bool has_curve; } metrics[] = {
-    { "linear",     offsetof(struct run_record, linear),          0,                                         false },
+    { "linear",     offsetof(struct run_record, linear),          0, false },
     { "knn",        offsetof(struct run_record, last.knn),        offsetof(struct epoch_record, knn),        true },
     { "loss",       offsetof(struct run_record, last.loss),       offsetof(struct epoch_record, loss),       true },
     { "std_sqrtd",  offsetof(struct run_record, last.std_sqrtd),  offsetof(struct epoch_record, std_sqrtd),  true },
@@ -147,15 +147,20 @@ static bool numbers_of(struct decision *d, double *x, const struct experiment *e
 }
 
 /* The fewest seeds whose interval, at the spread seen, would be narrower than `margin`; 0 if more than a
- * thousand. */
+ * thousand.  The width falls with n, so the answer is bisected. */
 static int seeds_needed(const struct spread *s, double margin, double level)
 {
-    enum { SEEDS_SENSIBLE = 1000 };
-    for (int n = s->n + 1; n <= SEEDS_SENSIBLE; n++) {
-        const struct spread more = { n, s->mean, s->std };
-        if (interval_half(&more, level) < margin) return n;
+    int few = s->n, enough = 1000;
+    const struct spread most = { enough, s->mean, s->std };
+    if (!(interval_half(&most, level) < margin)) return 0;
+    while (enough - few > 1) {
+        const struct spread some = { (few + enough) / 2, s->mean, s->std };
+        if (interval_half(&some, level) < margin)
+            enough = some.n;
+        else
+            few = some.n;
     }
-    return 0;
+    return enough;
 }
 
 /* Inside (low, high) at 95 %: holds.  Outside at `fail_level`: fails. */
@@ -179,8 +184,8 @@ static void decide_region(struct decision *d, const double *x, int n, double low
         const int needed = seeds_needed(&s, margin, inside ? 0.95 : fail_level);
         const char *level = d->high < low || d->low > high ? "outside, but not corrected for the parts; " : "";
         if (needed)
-            conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; about %d seeds would decide at this spread", level,
-                     half, needed);
+            conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; about %d seeds would decide at this spread",
+                     level, half, needed);
         else
             conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; over 1000 seeds at this spread", level, half);
     }

@@ -12,7 +12,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, int threads)
+/* The probe's accuracy at other learning rates, from the same frozen features: for choosing a rate, on held-out
+ * images.  False if a stop was requested. */
+static bool probe_rates(struct trainer *t, struct probe_data *data, const char *rates)
+{
+    struct settings s = *t->s;
+    const struct settings *const kept = t->s;
+    char *const text = text_format("%s", rates);
+    bool going = true;
+    t->s = &s;
+    for (char *word = strtok(text, " ,"); word && going; word = strtok(NULL, " ,")) {
+        if (!config_number(word, &s.probe_lr) || s.probe_lr <= 0) die_user("--probe-rates: `%s` is not a rate", word);
+        mem_zero(t->probe.state, sizeof(float) * probe_floats(t->probe.d, t->probe.classes));
+        t->probe.epoch = 0;
+        while (going && t->probe.epoch < s.probe_epochs) going = !stop_requested() && monitor_probe_epoch(t, data);
+        if (going) printf("linear %.2f at lr %s\n", probe_accuracy(&t->probe, &data->test), word);
+    }
+    t->s = kept;
+    free(text);
+    return going;
+}
+
+static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, int threads,
+                    const char *rates)
 {
     char hash[HASH_TEXT];
     settings_hash(hash, &row->settings);
@@ -25,19 +47,20 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
 
     struct run_record r = { .last = { .epoch = t->epoch } };
     int status = monitor_run(t, &r.last) ? 0 : EXIT_AGAIN;
-    struct probe_data data;
-    if (!status && t->probe.epoch > 0) {
-        if (monitor_probe_open(t, &data))
-            r.linear = probe_accuracy(&t->probe, &data.test);
-        else
-            status = EXIT_AGAIN;
+    const int probed = t->probe.epoch;
+    if (!status && (probed || rates)) {
+        struct probe_data data;
+        bool going = monitor_probe_open(t, &data);
+        if (going && probed) r.linear = probe_accuracy(&t->probe, &data.test);
+        if (going && rates) going = probe_rates(t, &data, rates);
+        if (!going) status = EXIT_AGAIN;
         monitor_probe_close(&data);
     }
     if (!status) {
         run_judge(&r, false);
         printf("%s/%s seed %d, %s, epoch %d of %d\n", e->name, row->name, seed, folder, t->epoch, row->settings.epochs);
         printf("kNN %.2f on f, %.2f on z\n", r.last.knn, r.last.knn_z);
-        if (t->probe.epoch) printf("linear %.2f after %d epochs of the probe\n", r.linear, t->probe.epoch);
+        if (probed) printf("linear %.2f after %d epochs of the probe\n", r.linear, probed);
         printf("std*sqrt(d) %.3f, |E z'| %.3f, view share %.3f, rank %.3f\n", r.last.std_sqrtd, r.last.mean_norm,
                r.last.view_share, r.last.rank);
         printf("%s: %s\n", run_state_names[r.state], r.evidence);
@@ -49,7 +72,7 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
 
 int command_eval(int argc, char **argv)
 {
-    const char *row = NULL, *scale = "quick", *root = "runs";
+    const char *row = NULL, *scale = "quick", *root = "runs", *rates = NULL;
     int seed = 1, threads = 0;
     const struct option_row rows[] = {
         { "row", OPTION_TEXT, &row, "NAME", "row of the experiment (needed)" },
@@ -57,6 +80,7 @@ int command_eval(int argc, char **argv)
         { "seed", OPTION_INT, &seed, "N", "seed" },
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
+        { "probe-rates", OPTION_TEXT, &rates, "LIST", "also train the probe anew at these learning rates" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "eval FILE --row NAME [options]",
@@ -65,5 +89,5 @@ int command_eval(int argc, char **argv)
     static struct experiment e;
     experiment_load(&e, argv[1], scale);
     stop_install();
-    return eval_run(&e, &e.row[experiment_row(&e, row)], seed, root, threads);
+    return eval_run(&e, &e.row[experiment_row(&e, row)], seed, root, threads, rates);
 }

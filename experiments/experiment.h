@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * experiment.h -- what the readers of settings.h's files share: experiment.c, rules.c, claim_parse.c.
+ * experiment.h -- what the readers of settings.h's files share: experiment.c, rules.c, statement.c, claim_parse.c.
  */
 #pragma once
 #include "settings.h"
@@ -16,11 +16,20 @@ struct rule {
 enum { RULES_MAX = 32 };
 extern const struct rule settings_rules[];       /* NULL function at the end */
 
-/* ---- claim_parse.c: the paper's statements, and claims on them ------------------------------------------- */
+/* ---- statement.c: paper.yaml ------------------------------------------------------------------------------ */
 
-/* One statement from the pairs of paper.yaml's root. */
-bool statement_read(struct config_file *paper, yaml_node_t *node, struct statement *out);
-/* Checks all statements of paper.yaml; false if its root is missing. */
-bool statements_check(struct config_file *paper);
-/* Reads `claims:` of the experiment; its rows are read already.  Mistakes are counted in `f`. */
-void claims_read(struct experiment *e, struct config_file *f, yaml_node_t *claims, struct config_file *paper);
+struct named_statement { const char *id; bool right; struct statement statement; };      /* wrong: reported */
+struct statements {
+    struct config_file file;       /* its `errors` count what was reported */
+    struct named_statement *v;     /* in the file's order, NULL-named at the end; NULL if the file has no root */
+};
+void statements_open(struct statements *s, const char *path);
+void statements_close(struct statements *s);
+/* The id nearest to a wrong one, or NULL. */
+const char *statements_nearest(const struct statements *s, const char *id);
+
+/* ---- claim_parse.c ---------------------------------------------------------------------------------------- */
+
+/* Reads the value of `claims:`; the experiment's name and rows are read already.  Mistakes are counted in f. */
+void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims,
+                 const struct statements *known);

@@ -17,10 +17,10 @@
 /* Seconds between two showings: of the live line, of two epochs' ends, within a long epoch. */
 static const double LIVE_GAP = 0.1, EPOCH_GAP = 10, STEP_GAP = 60;
 
-void progress_open(struct progress *p, const char *label, bool quiet, bool several)
+void progress_open(struct progress *p, bool quiet, bool several, const char *label)
 {
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
-    *p = (struct progress){ .quiet = quiet, .share_opened = -1 };
+    *p = (struct progress){ .quiet = quiet, .share_opened = -1, .knn = NAN };
     snprintf(p->label, sizeof p->label, "%s", label);
     p->live = !quiet && !several && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
     p->colour = p->live && !(no_colour && *no_colour);
@@ -46,14 +46,14 @@ static void append_number(char *line, size_t size, const char *name, int digits,
     }
 }
 
-static double share_done(const struct progress_at *at)
+static double share_done(const struct progress *p)
 {
-    return (at->epoch - 1 + (double)at->step / at->steps) / at->epochs;
+    return (p->epoch - 1 + (double)p->step / p->steps) / p->epochs;
 }
 
 static void append_eta(char *line, size_t size, const struct progress *p)
 {
-    const double share = share_done(&p->at), gained = share - p->share_opened;
+    const double share = share_done(p), gained = share - p->share_opened;
     if (!(gained > 0)) return;     /* nothing to extrapolate from */
     const double seconds = (clock_seconds() - p->opened) * (1 - share) / gained;
     const long s = lround(seconds);
@@ -67,13 +67,12 @@ static void append_eta(char *line, size_t size, const struct progress *p)
 static void show(struct progress *p, double now)
 {
     char line[256] = "";
-    const struct progress_at *at = &p->at;
-    append(line, sizeof line, "%s  epoch %d/%d", p->label, at->epoch, at->epochs);
-    if (p->live || at->step < at->steps) append(line, sizeof line, "  %d/%d", at->step, at->steps);
-    append_number(line, sizeof line, "loss", 4, at->loss);
-    append_number(line, sizeof line, "std", 2, at->std);
-    append_number(line, sizeof line, "kNN", 1, at->knn);
-    append_number(line, sizeof line, "views/s", 0, at->views_per_second);
+    append(line, sizeof line, "%s  epoch %d/%d", p->label, p->epoch, p->epochs);
+    if (p->live || p->step < p->steps) append(line, sizeof line, "  %d/%d", p->step, p->steps);
+    append_number(line, sizeof line, "loss", 4, p->loss);
+    append_number(line, sizeof line, "std", 2, p->std);
+    append_number(line, sizeof line, "kNN", 1, p->knn);
+    append_number(line, sizeof line, "views/s", 0, p->speed);
     append_eta(line, sizeof line, p);
 
     if (p->live) {
@@ -94,17 +93,20 @@ static void show(struct progress *p, double now)
     p->unshown = false;
 }
 
-void progress_step(struct progress *p, const struct progress_at *at)
+void progress_step(struct progress *p, int epoch, int epochs, int step, int steps, double loss, double std,
+                   double knn, double views_per_second)
 {
     if (p->quiet) return;
     const double now = clock_seconds();
-    p->at = *at;
+    p->epoch = epoch, p->epochs = epochs, p->step = step, p->steps = steps;
+    p->loss = loss, p->std = std, p->speed = views_per_second;
+    if (!isnan(knn)) p->knn = knn;
     p->unshown = true;
     if (p->share_opened < 0) {     /* the first step: a run that goes on must not count what it found done */
-        p->share_opened = share_done(at);
+        p->share_opened = share_done(p);
         p->opened = now;
     }
-    const bool epoch_end = at->step == at->steps, last = epoch_end && at->epoch == at->epochs;
+    const bool epoch_end = step == steps, last = epoch_end && epoch == epochs;
     bool due = now - p->shown >= (p->live ? LIVE_GAP : STEP_GAP);
     if (!p->live && epoch_end && now - p->shown_epoch >= EPOCH_GAP) due = true;
     if (due || last) {
@@ -118,5 +120,4 @@ void progress_close(struct progress *p)
     if (p->quiet) return;
     if (p->unshown) show(p, clock_seconds());
     if (p->live && p->share_opened >= 0) fputc('\n', stderr);
-    p->quiet = true;               /* a second call says nothing */
 }

@@ -8,25 +8,21 @@
 #pragma once
 #include <stdbool.h>
 
-/* Where the run is; NaN: not known (yet). */
-struct progress_at {
-    int epoch, epochs;             /* the current epoch, from 1 */
-    int step, steps;               /* done in it */
-    double loss, std, knn;         /* std: times sqrt(d), as in training; knn: of the last monitor */
-    double views_per_second;
-};
-
 struct progress {
     char label[96];                /* begins each line: "fig2_stopgrad/with seed 1" */
     bool quiet, live, colour;
-    double opened, shown, shown_epoch;     /* clock readings */
+    double opened, shown, shown_epoch;         /* clock readings */
     double share_opened;           /* share of the run done when it was opened; below 0: no step seen yet */
-    struct progress_at at;
-    bool unshown;                  /* `at` is newer than what is on the screen */
+    int epoch, epochs, step, steps;            /* of the last step */
+    double loss, std, knn, speed;
+    bool unshown;                  /* the last step is not on the screen */
 };
 
 /* several: other jobs write to the same terminal, so no line is rewritten. */
-void progress_open(struct progress *p, const char *label, bool quiet, bool several);
-void progress_step(struct progress *p, const struct progress_at *at);
+void progress_open(struct progress *p, bool quiet, bool several, const char *label);
+/* `step` of `steps` are done in `epoch` (from 1) of `epochs`.  std: times sqrt(d), as in training.  NaN: not known;
+ * of kNN, which is not measured each epoch, the last known value is shown. */
+void progress_step(struct progress *p, int epoch, int epochs, int step, int steps, double loss, double std,
+                   double knn, double views_per_second);
 /* Shows the last step if it has not been shown, and leaves the cursor on a fresh line. */
 void progress_close(struct progress *p);

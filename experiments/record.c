@@ -283,7 +283,7 @@ void run_judge(struct run_record *r, bool diverged)
     const size_t room = sizeof r->evidence;
     if (diverged) {
         r->state = RUN_DIVERGED;
-        snprintf(r->evidence, room, "a number stopped being finite after epoch %d", r->last.epoch);
+        snprintf(r->evidence, room, "a number stopped being finite in epoch %d", r->last.epoch);
         return;
     }
     r->state = collapsed(&c) ? RUN_COLLAPSED : RUN_HEALTHY;

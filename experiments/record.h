@@ -14,8 +14,8 @@
  * monitored epochs, std_sqrtd, mean_norm, view_share, rank, knn, knn_z.  A value that does not exist is null.
  *
  * summary.json, keys: schema (1), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
- * frozen_hash, final (epoch, loss, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z), linear.  No clock
- * readings: it is part of every byte comparison.
+ * frozen_hash, final (epoch, loss, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z), linear.  No
+ * clock readings: it is part of every byte comparison.
  */
 #pragma once
 #include <stdbool.h>
@@ -48,7 +48,7 @@ struct run_record {
 char *run_folder(const char *root, const char *hash, int seed);
 /* Reads a run: summary.json and metrics.jsonl in `folder`.  True if it is finished and whole.  Else false, and
  * state is RUN_PARTIAL (no summary yet; the curve holds the whole lines there are, `last` the last of them) or
- * RUN_NONE (no line either, or a finished run with a broken file, which a warning names).  run_free() in each case. */
+ * RUN_NONE (no line either, or a finished run with a broken file, named in a warning).  run_free() either way. */
 bool run_read(struct run_record *r, const char *folder);
 void run_free(struct run_record *r);
 

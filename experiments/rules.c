@@ -28,8 +28,8 @@ static bool train_beyond(const struct settings *s, char *why)
     const struct data_source *source = &data_sources[s->dataset];
     const int have = source->n[DATA_TRAIN];
     return s->train_first + s->train_count > have &&
-           because(why, "training images %d to %d; %s has 0 to %d", s->train_first, s->train_first + s->train_count - 1,
-                   source->name, have - 1);
+           because(why, "training images %d to %d; %s has 0 to %d", s->train_first,
+                   s->train_first + s->train_count - 1, source->name, have - 1);
 }
 
 static bool monitor_beyond(const struct settings *s, char *why)
@@ -67,7 +67,7 @@ static bool probe_batch_large(const struct settings *s, char *why)
 static bool knn_large(const struct settings *s, char *why)
 {
     return s->knn_k > s->train_count &&
-           because(why, "knn_k %d is more than the %d training images, which are the bank; at most as many", s->knn_k,
+           because(why, "knn_k %d is more than the %d training images, the bank; at most as many", s->knn_k,
                    s->train_count);
 }
 
@@ -156,7 +156,8 @@ static bool blur_sigma_order(const struct settings *s, char *why)
 /* A hue is an angle in turns; half a turn reaches all of them. */
 static bool hue_large(const struct settings *s, char *why)
 {
-    return s->jitter[3] > 0.5 && because(why, "jitter: a hue of %g; at most 0.5, half the colour circle", s->jitter[3]);
+    return s->jitter[3] > 0.5 &&
+           because(why, "jitter: a hue of %g; at most 0.5, half the colour circle", s->jitter[3]);
 }
 
 const struct rule settings_rules[] = {

@@ -150,9 +150,8 @@ static int train_epoch(struct runner *r)
             return EXIT_DIVERGED;
         }
         const double views = (double)(t->step - first) * t->s->batch * t->model.n_views;
-        progress_step(&r->progress, &(struct progress_at){ t->epoch + 1, t->s->epochs, t->step, t->steps, r->now.loss,
-                                                           r->now.std_train, r->last.knn,
-                                                           views / (clock_seconds() - r->epoch_start) });
+        progress_step(&r->progress, t->epoch + 1, t->s->epochs, t->step, t->steps, r->now.loss, r->now.std_train,
+                      r->last.knn, views / (clock_seconds() - r->epoch_start));
         if (clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) {
             save(r);
             phase("train");
@@ -253,7 +252,7 @@ static void runner_open(struct runner *r, const struct row *row, int seed)
     if (fseek(r->timing, 0, SEEK_END)) die("cannot read %s/timing.jsonl: %s", r->folder, strerror(errno));
     if (resumed) timing_append(r, "resumed", clock_seconds());
     r->saved_at = clock_seconds();
-    progress_open(&r->progress, r->label, r->o->quiet, r->o->beside_others);
+    progress_open(&r->progress, r->o->quiet, r->o->beside_others, r->label);
 }
 
 int run_one(const struct experiment *e, const struct row *row, int seed, const struct run_options *o)

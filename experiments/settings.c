@@ -21,7 +21,8 @@ static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine",
                                                   [PREDICTOR_ZERO] = "zero", NULL };
 
 #define AT(field) .name = #field, .offset = offsetof(struct settings, field)
-#define INT(field, min, max, u, text) { AT(field), .type = KEY_INT, .low = min, .high = max, .unit = u, .sentence = text }
+#define INT(field, min, max, u, text) \
+    { AT(field), .type = KEY_INT, .low = min, .high = max, .unit = u, .sentence = text }
 #define FLOAT(field, min, max, u, text) \
     { AT(field), .type = KEY_FLOAT, .low = min, .high = max, .unit = u, .sentence = text }
 #define FLOATS(field, n, min, max, u, text) \
@@ -34,11 +35,11 @@ static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine",
 const struct key settings_keys[] = {
     /* data */
     { AT(dataset), .type = KEY_CHOICE, .choices = &data_sources[0].name, .stride = sizeof data_sources[0],
-      .unit = "", .sentence = "the images; `simsiam data` lists what each set needs" },
+      .unit = "", .sentence = "the images" },
     INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
     INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
     INT(train_count, 2, 10000000, "images", "training images used: for training, kNN bank and probe"),
-    CHOICE(monitor_split, split_names, "where the monitor images come from; train: a held-out part, to choose settings on"),
+    CHOICE(monitor_split, split_names, "split of the monitor images; train: held out, to choose settings by"),
     INT(monitor_first, 0, 10000000, "", "first monitor image of its split"),
     INT(monitor_count, 2, 10000000, "images", "images for kNN, std and view share, and the probe's test"),
     /* model */
@@ -56,11 +57,11 @@ const struct key settings_keys[] = {
     /* optimisation */
     INT(epochs, 1, 100000, "passes", "passes over the training images"),
     INT(batch, 2, 65536, "images", "images of one step; an incomplete last batch is dropped (Table 2)"),
-    FLOAT(base_lr, 0, 1000, "", "learning rate for 256 images: lr = base_lr * batch / 256, cosine per epoch (Sec. 3)"),
+    FLOAT(base_lr, 0, 1000, "", "lr = base_lr * batch / 256, then cosine per epoch (Sec. 3)"),
     FLOAT(momentum, 0, 0.9999, "", "SGD's momentum"),
     FLOAT(weight_decay, 0, 1, "", "of all parameters, BN scales and biases too (App. A)"),
-    FLOAT(warmup_epochs, 0, 100000, "passes", "linear warm-up of the encoder's learning rate; 0: none"),
-    CHOICE(predictor_lr, predictor_lr_names, "the predictor's learning rate: decayed, not decayed, never trained (Table 1)"),
+    FLOAT(warmup_epochs, 0, 10000, "passes", "linear warm-up of the encoder's learning rate; 0: none"),
+    CHOICE(predictor_lr, predictor_lr_names, "the predictor's lr: decayed, not decayed, never trained (Table 1)"),
     /* augmentation */
     FLOATS(crop_scale, 2, 0.0001, 1, "", "smallest and largest share of the image's area in a crop"),
     FLOATS(crop_ratio, 2, 0.1, 10, "", "smallest and largest width/height of a crop"),
@@ -82,7 +83,7 @@ const struct key settings_keys[] = {
     { .name = NULL }
 };
 
-/* Appendix D where it speaks; what it leaves open is as in Sec. 3 and App. A, or, for the probe, as in App. A's SGD. */
+/* Appendix D where it speaks; where it does not, Sec. 3 and App. A, whose SGD the probe takes. */
 const struct settings settings_defaults = {
     .dataset = 0,                  /* cifar10 */
     .image_size = 32,
@@ -103,6 +104,8 @@ const struct settings settings_defaults = {
     .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
 };
 
+const char code_hash[HASH_TEXT] = CODE_HASH;
+
 char *settings_print(const struct settings *s)
 {
     return config_print(settings_keys, s);
@@ -113,7 +116,7 @@ void settings_hash(char hex[HASH_TEXT], const struct settings *s)
     struct machine_info machine;
     machine_describe(&machine);
     char *config = settings_print(s);
-    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine.machine, CODE_HASH);
+    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine.machine, code_hash);
     hash_bytes(hex, text, strlen(text));
     free(text);
     free(config);

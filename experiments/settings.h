@@ -95,5 +95,9 @@ void settings_hash(char hex[HASH_TEXT], const struct settings *s);
 extern const char code_hash[HASH_TEXT];
 
 /* A statement of the paper (configs/paper.yaml), by id; false if unknown. */
-struct statement { char section[NAME_LENGTH], says[TEXT_MAX], table[NAME_LENGTH], predicate[TEXT_MAX]; bool exact; };
+struct statement {
+    char section[NAME_LENGTH], says[TEXT_MAX];
+    char table[NAME_LENGTH], predicate[TEXT_MAX];    /* "" if exact */
+    bool exact;                    /* a unit test decides it, not runs */
+};
 bool statement_find(struct statement *out, const char *paper_yaml, const char *id);

@@ -142,7 +142,8 @@ static void file_copy(const char *from, const char *to, const char *name, bool w
 static void runs_commit(const struct table *t, const struct places *p)
 {
     static const struct { const char *name; bool clock; } papers[] = {
-        { "config.yaml", false }, { "provenance.json", true }, { "metrics.jsonl", false }, { "summary.json", false },
+        { "config.yaml", false }, { "provenance.json", true }, { "metrics.jsonl", false },
+        { "summary.json", false },
     };
     for (int i = 0; i < t->e.n_rows; i++) {
         for (int k = 0; k < t->row[i].n; k++) {
@@ -182,8 +183,8 @@ int command_table(int argc, char **argv)
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "table FILE [options]",
-                  "Prints an experiment's finished runs beside the paper's numbers, decides its claims, and writes both "
-                  "under results/.", rows, 1, 1);
+                  "Prints an experiment's finished runs beside the paper's numbers, decides its claims, and writes "
+                  "both under results/.", rows, 1, 1);
     struct table *t = host_alloc(1, sizeof *t);
     experiment_load(&t->e, argv[1], scale);
     int seeds[SEEDS_MAX];
@@ -195,8 +196,8 @@ int command_table(int argc, char **argv)
     const int failed = claims_decide(t);
     table_print(stdout, t);
     if (!finished)
-        printf("\nNo run is finished, so nothing was written.  To train:\n  simsiam run %s --scale %s --seeds \"%s\"\n",
-               argv[1], scale, seed_text);
+        printf("\nNo run is finished, so nothing was written.  To train:\n"
+               "  simsiam run %s --scale %s --seeds \"%s\"\n", argv[1], scale, seed_text);
     else if (!p.from_results)
         results_write(t, &p);
     for (int i = 0; i < t->e.n_rows; i++)

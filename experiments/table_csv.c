@@ -157,7 +157,8 @@ void csv_bands(FILE *out, const struct table *t)
         int last = -1;
         for (int r = 0; r < t->row[i].n; r++) {
             const struct run_record *run = &t->row[i].run[r];
-            if (run->n_curve && run->curve[run->n_curve - 1].epoch > last) last = run->curve[run->n_curve - 1].epoch;
+            const int end = run->n_curve ? run->curve[run->n_curve - 1].epoch : -1;
+            if (end > last) last = end;
         }
         for (int epoch = 0; epoch <= last; epoch++) band_write(out, &t->row[i], t->e.row[i].name, epoch);
     }

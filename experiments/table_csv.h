@@ -2,7 +2,7 @@
  *
  * table_csv.h -- the CSV files of a table, and the list of its claims that every look shares.
  *
- *   <name>.csv   row,n,paper,linear_mean,linear_std,knn_...,loss_...,std_sqrtd_...,view_share_mean,view_share_std,state
+ *   <name>.csv   row,n,paper, mean and std of linear, knn, loss, std_sqrtd and view_share, state
  *   _curves      row,seed,epoch and every number of metrics.jsonl
  *   _bands       row,epoch,n and mean and std over seeds of what the figure draws
  *   _claims      id,predicate,n,estimate,low,high,verdict; the parts of a conjunction follow it as id.1, id.2

@@ -181,16 +181,16 @@ static void caption_print(FILE *out, const struct table *t)
     fprintf(out, "Scale %s: %s\n", t->e.scale, t->e.caption);
     fprintf(out, "linear: top-1 (%%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
                  "seeds; paper: ImageNet, ResNet-50, linear top-1 (%%).\n");
-    fprintf(out, "loss: last epoch's mean in training; kNN (%%): on backbone features; std·√d and view share: of z/|z|, "
-                 "in evaluation mode on the monitor images.\n");
+    fprintf(out, "loss: last epoch's mean in training; kNN (%%): on backbone features; std·√d and view share: "
+                 "of z/|z|, in evaluation mode on the monitor images.\n");
     const struct spread knn = untrained_knn(t);
     if (isfinite(knn.mean)) {
         char cell[CELL];
         cell_format(cell, &knn, 1);
         fprintf(out, "A backbone that was never trained has kNN %s.\n", cell);
     }
-    fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD, COLLAPSE_SHARE,
-            COLLAPSE_DEAD);
+    fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,
+            COLLAPSE_SHARE, COLLAPSE_DEAD);
     fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
     fprintf(out, "%s", t->committed ? "From committed runs, not rerun here:" : "From runs of");
     hashes_print(out, t, "code", offsetof(struct run_record, code_hash));
@@ -281,9 +281,10 @@ static void latex_text(FILE *out, const char *text)
 {
     static const struct { const char *from, *to; } escapes[] = {
         { "\\", "\\textbackslash{}" }, { "~", "\\textasciitilde{}" }, { "^", "\\textasciicircum{}" },
-        { "_", "\\_" }, { "%", "\\%" }, { "&", "\\&" }, { "#", "\\#" }, { "$", "\\$" }, { "{", "\\{" }, { "}", "\\}" },
+        { "_", "\\_" }, { "%", "\\%" }, { "&", "\\&" }, { "#", "\\#" }, { "$", "\\$" },
+        { "{", "\\{" }, { "}", "\\}" },
         { "<=", "$\\le$" }, { ">=", "$\\ge$" }, { "<", "$<$" }, { ">", "$>$" }, { "|", "$|$" },
-        { "±", "$\\pm$" }, { "√d", "$\\sqrt{d}$" }, { "·", "$\\cdot$" }, { "×", "$\\times$" }, { "−", "$-$" },
+        { "±", "$\\pm$" }, { "√d", "$\\sqrt{d}$" }, { "·", "$\\cdot$" }, { "×", "$\\times$" },
     };
     while (*text) {
         size_t i = 0;

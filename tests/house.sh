@@ -53,7 +53,7 @@ grep -nHiE '^#[[:space:]]*(if|elif).*(cuda|backend)' engine/*.c "${experiments[@
 
 # ---- the look ------------------------------------------------------------------------------------------
 
-for file in "${sources[@]}"; do
+for file in "${code[@]}" "${scripts[@]}" Makefile.repro; do
     head -n 2 "$file" | grep -q 'SPDX-License-Identifier: MIT' || echo "$file"
 done | complain 'no SPDX line at the top'
 grep -nHP '\t' "${code[@]}" "${scripts[@]}" "${configs[@]}" | complain 'a tab'
@@ -73,7 +73,7 @@ grep -nHE '\.\./sha''red|/ho''me/[a-z]|/ro''ot/' "${sources[@]}" "${prose[@]}" |
 for file in "${engine[@]}" "${machines[@]}" "${experiments[@]}"; do
     grep -qE "(^|[ (])$file([ )]|\$)" CMakeLists.txt || echo "$file"
 done | complain 'not named in CMakeLists.txt'
-run=" $(sed -n '/^cmocka_tests(/,/)/p; /^shell_test(/p' CMakeLists.txt | tr -s '()\n' '   ') "
+run=" $(tr '\n' ' ' <CMakeLists.txt | grep -oE '\b(cmocka_tests|shell_test)\([^)]*\)' | tr '()\n' '   ') "
 for file in tests/test_*.c tests/*.sh; do
     name=${file#tests/} name=${name%.c}
     [[ $name == *.sh ]] || name=${name#test_}
@@ -81,7 +81,7 @@ for file in tests/test_*.c tests/*.sh; do
 done | complain 'a test that CMakeLists.txt does not run'
 for file in configs/*.yaml; do
     name=$(basename "$file" .yaml)
-    [ "$name" = paper ] || grep -qE "^config\.[a-z0-9_]+ := $name\$" Makefile.repro || echo "$file"
+    [ "$name" = paper ] || grep -v '^#' Makefile.repro | grep -qwF "$name" || echo "$file"
 done | complain 'an experiment without a target in Makefile.repro'
 for file in configs/scale/*.yaml; do
     grep -qF "\`$(basename "$file" .yaml)\`" README.md || echo "$file"

@@ -34,7 +34,7 @@ run_command() {      # run_command ROOT
 }
 table_command() {    # table_command ROOT
     exec "$simsiam" table "$configs/fig2_stopgrad.yaml" --seeds 1 --scale test --runs "$1/runs" \
-        --results "$1/results" >"$1/table.txt"
+        --results "$1/results" >"$1/table.txt" 2>&1
 }
 finish() { ("$@") || fail "$1 ended with $?"; }
 
@@ -115,17 +115,22 @@ kill_tables() {
 
 # A polite stop: 75 after a checkpoint, and the same command goes on.
 stop_runs() {
-    local signal stops
+    local signal stops=0 tries=0
     for signal in TERM INT; do
-        rm -rf "$work/stopped"
+        rm -rf "$work/killed"
         stops=0
-        while strike $signal "$span" "" run_command "$work/stopped"; [ "$status" != 0 ]; do
+        while [ $stops -lt 2 ]; do
+            [ $((tries += 1)) -lt 100 ] || fail "the runs end before SIG$signal reaches them"
+            strike $signal $((span / 2)) "" run_command "$work/killed"
+            case $status in
+            75) stops=$((stops + 1)) ;;
+            0) rm -rf "$work/killed"; stops=0 ;;
             # Before the handler is in place the signal ends the program as it ends any other.
-            [ "$status" = 75 ] || [ "$word" = start ] || fail "SIG$signal in $word ended the run with $status, not 75"
-            [ "$status" = 75 ] && stops=$((stops + 1))
-            [ $stops -lt 3 ] || { finish run_command "$work/stopped"; break; }
+            *) [ "$word" = start ] || fail "SIG$signal in $word ended the run with $status, not 75" ;;
+            esac
         done
-        same "$work/stopped" "after $stops SIG$signal"
+        finish run_command "$work/killed"
+        same "$work/killed" "after SIG$signal"
         echo "SIG$signal: stopped $stops times with 75, then the same bytes"
     done
 }

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +46,14 @@ static void make_image(uint8_t *image, int kind, int h, int w)
 static const double TORCH_TOLERANCE = 1e-5;
 /* The cut at 3 sigma leaves out 0.27 % of the Gaussian's mass a dimension, so at most 0.54 % of the range. */
 static const double GAUSS_TOLERANCE = 0.0054;
-/* Pillow rounds after each pass, and takes contrast's mean grey as a whole number. */
+/* Pillow rounds after each pass, and takes contrast's mean grey as a whole number.  Its blur is compared on the
+ * smooth picture for sigma >= 1, away from the border: there Pillow repeats the last pixel where torchvision
+ * mirrors (16/255 apart on that picture), and its boxes are poor for a small sigma (3/255 apart at 0.5, and on
+ * white noise 15/255 at 0.25). */
 static const double PIL_TOLERANCE = 2.0 / 255;
+/* Pillow's hue is a byte: the shift and the hue are both cut to whole 255ths of a turn, and where colour is full,
+ * one of those changes a channel by six times as much. */
+static const double PIL_HUE_TOLERANCE = 8.0 / 255;
 
 struct golden {
     char reference[8], name[32];
@@ -65,12 +70,10 @@ static bool golden_read(struct golden *g, FILE *in)
                &g->size, &v->top, &v->left, &v->height, &v->width, &flag[0]) != 11) {
         return false;
     }
-    for (int i = 0; i < JITTERS; i++) {
+    for (int i = 0; i < JITTERS; i++)
         assert_int_equal(fscanf(in, "%hhu", &v->order[i]), 1);
-    }
-    for (int i = 0; i < JITTERS; i++) {
+    for (int i = 0; i < JITTERS; i++)
         assert_int_equal(fscanf(in, "%f", &v->factor[i]), 1);
-    }
     assert_int_equal(fscanf(in, "%d %f %d %d", &flag[1], &v->sigma, &flag[2], &g->normalize), 4);
     v->jitter = flag[0];
     v->gray = flag[1];
@@ -86,23 +89,27 @@ static double golden_difference(const struct golden *g, FILE *in)
     static float y[3 * SIDE_MAX * SIDE_MAX];
     make_image(image, g->kind, g->h, g->w);
     augment_pixels(y, image, g->h, g->w, g->size, g->normalize ? &paper : &nothing, &g->v);
-    const double unit = strcmp(g->reference, "pil") == 0 ? 1.0 / 255 : 1e-6;
+    const bool pil = strcmp(g->reference, "pil") == 0;
+    const int margin = pil ? (int)ceil(3.0 * (double)g->v.sigma) : 0;
     double worst = 0.0;
     for (int i = 0; i < 3 * g->size * g->size; i++) {
         double value;
         assert_int_equal(fscanf(in, "%lf", &value), 1);
-        const double difference = fabs(value * unit - (double)y[i]);
-        worst = difference > worst ? difference : worst;
+        const int row = i / 3 / g->size, column = i / 3 % g->size, end = g->size - margin;
+        const bool inside = row >= margin && row < end && column >= margin && column < end;
+        const double difference = fabs(value * (pil ? 1.0 / 255 : 1e-6) - (double)y[i]);
+        worst = inside && difference > worst ? difference : worst;
     }
     return worst;
 }
 
 static double golden_tolerance(const struct golden *g)
 {
-    if (strcmp(g->reference, "torch") == 0) {
+    if (strcmp(g->reference, "torch") == 0)
         return TORCH_TOLERANCE;
-    }
-    return strcmp(g->reference, "gauss") == 0 ? GAUSS_TOLERANCE : PIL_TOLERANCE;
+    if (strcmp(g->reference, "gauss") == 0)
+        return GAUSS_TOLERANCE;
+    return strcmp(g->name, "hue") == 0 ? PIL_HUE_TOLERANCE : PIL_TOLERANCE;
 }
 
 static void pixels_match_the_golden_values(void **state)
@@ -113,21 +120,113 @@ static void pixels_match_the_golden_values(void **state)
     int cases = 0, wrong = 0;
     for (struct golden g; golden_read(&g, in); cases++) {
         const double difference = golden_difference(&g, in), tolerance = golden_tolerance(&g);
-        if (getenv("SHOW") || difference > tolerance) {
-            print_message("%s %s (image %d, sigma %g, hue %g): differs by %.3g, allowed %.3g\n", g.reference, g.name,
-                          g.kind, (double)g.v.sigma, (double)g.v.factor[3], difference, tolerance);
+        if (!(difference <= tolerance)) {
+            print_error("%s %s (image %d, sigma %g, hue %g): differs by %.3g, allowed %.3g\n", g.reference, g.name,
+                        g.kind, (double)g.v.sigma, (double)g.v.factor[3], difference, tolerance);
+            wrong++;
         }
-        wrong += difference > tolerance;
     }
     assert_true(feof(in));
     fclose(in);
-    assert_int_equal(cases, 95);
+    assert_int_equal(cases, 89);
     assert_int_equal(wrong, 0);
 }
+
+/* Black, white and between: hue is undefined there, and 0 / 0 must not come out. */
+static void grey_pixels_keep_their_colour(void **state)
+{
+    (void)state;
+    const uint8_t image[3 * 4] = { 0, 100, 200, 255, 0, 100, 200, 255, 0, 100, 200, 255 };
+    float y[3 * 4];
+    const struct view_params v = { .height = 2, .width = 2, .jitter = true, .order = { 3, 2, 0, 1 },
+                                   .factor = { 1, 1, 1, 0.25f } };
+    augment_pixels(y, image, 2, 2, 2, &nothing, &v);
+    for (int i = 0; i < 3 * 4; i++)
+        assert_true(y[i] == (float)image[i / 3] / 255.0f);
+}
+
+/* The blur is the widest user of the stack: it must fit at the size of ImageNet's views, and keep a constant. */
+static void large_views_work(void **state)
+{
+    (void)state;
+    enum { SIDE = 256, PIXELS = SIDE * SIDE };
+    uint8_t *const image = malloc(3 * PIXELS);
+    float *const y = malloc(3 * PIXELS * sizeof *y);
+    assert_non_null(image);
+    assert_non_null(y);
+    memset(image, 51, 3 * PIXELS);
+    const struct view_params v = { .height = SIDE, .width = SIDE, .blur = true, .sigma = 300.0f };
+    augment_pixels(y, image, SIDE, SIDE, SIDE, &nothing, &v);
+    for (int i = 0; i < 3 * PIXELS; i++)
+        assert_true(fabsf(y[i] - 0.2f) < 1e-5f);
+    free(y);
+    free(image);
+}
+
+/* ---- op_augment ---------------------------------------------------------------------------------------- */
+
+enum { BATCH = 33, H = 32, W = 29, SIZE = 15, IN = 3 * H * W, OUT = 3 * SIZE * SIZE };
+
+static void make_batch(uint8_t *images, int32_t *index)
+{
+    for (int i = 0; i < BATCH; i++) {
+        make_image(images + (size_t)i * IN, i % 2, H, W);
+        images[i * IN + i] ^= 0x55;                    /* no two alike */
+        index[i] = (int32_t)((i * 7 + 3) % BATCH);
+    }
+}
+
+static void augment(float *y, const uint8_t *images, const int32_t *index, int n, const struct augment *recipe)
+{
+    op_augment((dev_act *)y, (const dev_byte *)images, (const dev_int *)index, n, H, W, SIZE, recipe, 5, 2, 1);
+}
+
+static void batch_is_the_same_for_any_threads_and_order(void **state)
+{
+    (void)state;
+    static uint8_t images[BATCH * IN];
+    static float one[BATCH * OUT], many[BATCH * OUT], view[OUT];
+    int32_t index[BATCH];
+    make_batch(images, index);
+    machine_open(1);
+    augment(one, images, index, BATCH, &paper);
+    for (int threads = 2; threads <= 5; threads++) {
+        machine_open(threads);
+        memset(many, 0xFF, sizeof many);
+        augment(many, images, index, BATCH, &paper);
+        assert_memory_equal(many, one, sizeof one);
+    }
+    for (int i = BATCH - 1; i >= 0; i--) {             /* one at a time, from the last, as augment.h says */
+        augment(many, images, index + i, 1, &paper);
+        assert_memory_equal(many, one + i * OUT, sizeof view);
+        const struct view_params v = augment_draw(&paper, 5, 2, (uint32_t)index[i], 1, H, W);
+        augment_pixels(view, images + index[i] * IN, H, W, SIZE, &paper, &v);
+        assert_memory_equal(view, one + i * OUT, sizeof view);
+    }
+}
+
+static void test_transform_is_the_identity_at_equal_size(void **state)
+{
+    (void)state;
+    static uint8_t image[3 * 32 * 32];
+    static float y[3 * 32 * 32];
+    const int32_t index = 0;
+    make_image(image, 1, 32, 32);
+    op_augment((dev_act *)y, (const dev_byte *)image, (const dev_int *)&index, 1, 32, 32, 32, &nothing, 1, 2, 3);
+    for (int c = 0; c < 3; c++) {
+        for (int i = 0; i < 32 * 32; i++)
+            assert_true(y[3 * i + c] == (float)image[c * 32 * 32 + i] / 255.0f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pixels_match_the_golden_values),
+        cmocka_unit_test(grey_pixels_keep_their_colour),
+        cmocka_unit_test(large_views_work),
+        cmocka_unit_test(batch_is_the_same_for_any_threads_and_order),
+        cmocka_unit_test(test_transform_is_the_identity_at_equal_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,18 +16,16 @@
 static double chi_square_limit(int k)
 {
     double root = 1.0;
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 40; i++)
         root = 0.5 * (root + 2.0 * k / root);
-    }
     return k + 6.0 * root;
 }
 
 static double chi_square(const int *count, int bins, double expected)
 {
     double sum = 0.0;
-    for (int i = 0; i < bins; i++) {
+    for (int i = 0; i < bins; i++)
         sum += (count[i] - expected) * (count[i] - expected) / expected;
-    }
     return sum;
 }
 
@@ -62,9 +60,8 @@ static void every_argument_changes_the_draw(void **state)
     };
     const size_t n = sizeof other / sizeof *other;
     for (size_t a = 0; a < n; a++) {
-        for (size_t b = 0; b < a; b++) {
+        for (size_t b = 0; b < a; b++)
             assert_memory_not_equal(&other[a], &other[b], sizeof other[a]);
-        }
     }
 }
 
@@ -129,9 +126,8 @@ static void every_place_is_equally_likely(void **state)
             }
         }
     }
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         assert_true(chi_square(place[i], N, (double)EPOCHS / N) < chi_square_limit(N - 1));
-    }
     assert_int_equal(distance[0], 0);
     assert_true(chi_square(distance + 1, N - 1, (double)EPOCHS / (N - 1)) < chi_square_limit(N - 2));
 }
@@ -142,9 +138,8 @@ static void small_permutations_are_even(void **state)
     (void)state;
     enum { N = 7, EPOCHS = 84000 };
     static int pair[N * N];
-    for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
+    for (uint32_t epoch = 0; epoch < EPOCHS; epoch++)
         pair[permute_index(1, epoch, N, 2) * N + permute_index(1, epoch, N, 5)]++;
-    }
     double sum = 0.0;
     for (int i = 0; i < N * N; i++) {
         const double expected = i / N == i % N ? 0.0 : EPOCHS / (N * (N - 1.0));

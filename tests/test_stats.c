@@ -60,6 +60,8 @@ static void spread_divides_by_n_minus_one(void **state)
     assert_int_equal(s.n, 3);
     assert_near(s.mean, 1e9 + 3, ROUNDING);
     assert_near(s.std, sqrt(7), ROUNDING);
+    const double equal[] = { 0.97, 0.97, 0.97 };
+    assert_true(spread_of(equal, 3).std == 0 && spread_of(equal, 3).mean == 0.97);
 }
 
 static void spread_of_too_few_numbers_is_not_a_number(void **state)

@@ -8,8 +8,8 @@
  * float tensor, clamping to [0, 1] where that clamps; tests/golden/augment.txt holds it to that.
  */
 #include <assert.h>
-#include "../ops.h"
 #include "augment_pixels.h"
+#include "cpu.h"
 
 static float clamp01(float x)
 {
@@ -39,9 +39,8 @@ static void make_taps(struct tap *tap, float *weight, int in, int out)
             weight[j - first] = tent > 0.0f ? tent : 0.0f;
             total += weight[j - first];
         }
-        for (int j = 0; j < end - first; j++) {
+        for (int j = 0; j < end - first; j++)
             weight[j] /= total;
-        }
         tap[i] = (struct tap){ first, end - first, weight };
         weight += end - first;
     }
@@ -59,21 +58,18 @@ static void crop_resize(float *y, const uint8_t *image, int h, int w, int size, 
     for (int p = 0; p < size; p++) {
         for (int c = 0; c < 3; c++) {
             const uint8_t *box = image + ((size_t)c * h + v->top) * w + v->left;
-            for (int x = 0; x < v->width; x++) {
+            for (int x = 0; x < v->width; x++)
                 row[x] = 0.0f;
-            }
             for (int j = 0; j < down[p].n; j++) {
                 const uint8_t *from = box + (size_t)(down[p].first + j) * w;
                 const float weight = down[p].weight[j];
-                for (int x = 0; x < v->width; x++) {
+                for (int x = 0; x < v->width; x++)
                     row[x] += weight * (float)from[x];
-                }
             }
             for (int q = 0; q < size; q++) {
                 float sum = 0.0f;
-                for (int j = 0; j < across[q].n; j++) {
+                for (int j = 0; j < across[q].n; j++)
                     sum += across[q].weight[j] * row[across[q].first + j];
-                }
                 y[((size_t)p * size + q) * 3 + c] = sum / 255.0f;
             }
         }
@@ -89,22 +85,19 @@ static float luma(const float *rgb)        /* ITU-R 601-2, with torchvision's di
 
 static void adjust_brightness(float *y, size_t n, float factor)
 {
-    for (size_t i = 0; i < 3 * n; i++) {
+    for (size_t i = 0; i < 3 * n; i++)
         y[i] = clamp01(factor * y[i]);
-    }
 }
 
 /* Blends with the mean grey of the whole view. */
 static void adjust_contrast(float *y, size_t n, float factor)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         sum += luma(y + 3 * i);
-    }
     const float rest = (1.0f - factor) * (float)(sum / (double)n);
-    for (size_t i = 0; i < 3 * n; i++) {
+    for (size_t i = 0; i < 3 * n; i++)
         y[i] = clamp01(factor * y[i] + rest);
-    }
 }
 
 /* Blends with each pixel's own grey. */
@@ -112,9 +105,8 @@ static void adjust_saturation(float *y, size_t n, float factor)
 {
     for (size_t i = 0; i < n; i++) {
         const float rest = (1.0f - factor) * luma(y + 3 * i);
-        for (int c = 0; c < 3; c++) {
+        for (int c = 0; c < 3; c++)
             y[3 * i + c] = clamp01(factor * y[3 * i + c] + rest);
-        }
     }
 }
 
@@ -148,9 +140,8 @@ static void pixel_hue(float *rgb, float shift)
 
 static void adjust_hue(float *y, size_t n, float shift)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         pixel_hue(y + 3 * i, shift);
-    }
 }
 
 static void jitter_colours(float *y, size_t n, const struct view_params *v)
@@ -161,9 +152,8 @@ static void jitter_colours(float *y, size_t n, const struct view_params *v)
     for (int i = 0; i < JITTERS; i++) {
         const int k = v->order[i];
         const float neutral = k == JITTER_HUE ? 0.0f : 1.0f;
-        if (v->factor[k] != neutral) {
+        if (v->factor[k] != neutral)
             adjust[k](y, n, v->factor[k]);
-        }
     }
 }
 
@@ -183,17 +173,15 @@ static void blur_line(float *y, int n, size_t step, const float *kernel, int rad
     float line[AUGMENT_SIDE_MAX * 3 * 3];      /* with `radius` < n mirrored pixels at each end */
     for (int i = -radius; i < n + radius; i++) {
         const int mirrored = i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
-        for (int c = 0; c < 3; c++) {
+        for (int c = 0; c < 3; c++)
             line[3 * (i + radius) + c] = y[(size_t)mirrored * step + c];
-        }
     }
     for (int i = 0; i < n; i++) {
         const float *centre = line + 3 * (i + radius);
         for (int c = 0; c < 3; c++) {
             float sum = kernel[0] * centre[c];
-            for (int j = 1; j <= radius; j++) {
+            for (int j = 1; j <= radius; j++)
                 sum += kernel[j] * (centre[c - 3 * j] + centre[c + 3 * j]);
-            }
             y[(size_t)i * step + c] = sum;
         }
     }
@@ -214,15 +202,12 @@ static void blur(float *y, int size, float sigma)
         kernel[j] = exponent > -700.0 ? (float)portable_exp(exponent) : 0.0f;
         sum += j ? 2.0 * (double)kernel[j] : (double)kernel[j];
     }
-    for (int j = 0; j <= radius; j++) {
+    for (int j = 0; j <= radius; j++)
         kernel[j] = (float)((double)kernel[j] / sum);
-    }
-    for (int i = 0; i < size; i++) {
+    for (int i = 0; i < size; i++)
         blur_line(y + (size_t)i * size * 3, size, 3, kernel, radius);
-    }
-    for (int i = 0; i < size; i++) {
+    for (int i = 0; i < size; i++)
         blur_line(y + (size_t)i * 3, size, (size_t)size * 3, kernel, radius);
-    }
 }
 
 /* ---- flip and normalise -------------------------------------------------------------------------------- */
@@ -244,9 +229,8 @@ static void flip(float *y, int size)
 static void normalize(float *y, size_t n, const struct augment *recipe)
 {
     for (size_t i = 0; i < n; i++) {
-        for (int c = 0; c < 3; c++) {
+        for (int c = 0; c < 3; c++)
             y[3 * i + c] = (y[3 * i + c] - recipe->mean[c]) / recipe->std[c];
-        }
     }
 }
 
@@ -260,18 +244,14 @@ void augment_pixels(float *y, const uint8_t *image, int h, int w, int size, cons
     assert(v->top + v->height <= h && v->left + v->width <= w);
     const size_t n = (size_t)size * size;
     crop_resize(y, image, h, w, size, v);
-    if (v->jitter) {
+    if (v->jitter)
         jitter_colours(y, n, v);
-    }
-    if (v->gray) {
+    if (v->gray)
         make_gray(y, n);
-    }
-    if (v->blur && v->sigma > 0.0f) {
+    if (v->blur && v->sigma > 0.0f)
         blur(y, size, v->sigma);
-    }
-    if (v->flip) {
+    if (v->flip)
         flip(y, size);
-    }
     normalize(y, n, recipe);
 }
 
@@ -281,9 +261,9 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
     const int32_t *at = (const int32_t *)index;
     const uint8_t *stored = (const uint8_t *)images;
     const size_t in = (size_t)3 * h * w, out = (size_t)3 * size * size;
-    #pragma omp parallel for schedule(static)
+    #pragma omp parallel for schedule(static) num_threads(cpu_threads())
     for (int i = 0; i < n; i++) {
         const struct view_params v = augment_draw(recipe, seed, epoch, (uint32_t)at[i], view, h, w);
-        augment_pixels((float *)y + i * out, stored + (size_t)at[i] * in, h, w, size, recipe, &v);
+        augment_pixels(act_out(y) + i * out, stored + (size_t)at[i] * in, h, w, size, recipe, &v);
     }
 }

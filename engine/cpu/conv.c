@@ -34,7 +34,9 @@ static struct geometry geometry_of(struct conv_shape s)
 {
     assert(s.n > 0 && s.c > 0 && s.k > 0 && s.r >= 1 && s.stride >= 1 && s.pad >= 0 && s.pad < s.r);
     assert(s.h + 2 * s.pad >= s.r && s.w + 2 * s.pad >= s.r);
-    struct geometry g = { .s = s, .p = conv_out(s.h, s.r, s.stride, s.pad), .q = conv_out(s.w, s.r, s.stride, s.pad) };
+    struct geometry g = { .s = s };
+    g.p = conv_out(s.h, s.r, s.stride, s.pad);
+    g.q = conv_out(s.w, s.r, s.stride, s.pad);
     g.pixels = (size_t)s.n * (size_t)g.p * (size_t)g.q;
     g.depth = s.r * s.r * s.c;
     g.block = block_pixels(g.depth, s.k);
@@ -107,10 +109,10 @@ static void columns_add(float *dx, const float *columns, const struct geometry *
         const int low = w0 < 0 ? -w0 : 0, high = w0 + s->r > s->w ? s->w - w0 : s->r;     /* inside the image */
         for (int r = 0; r < s->r; r++) {
             if (h0 + r < 0 || h0 + r >= s->h) continue;
-            const float *restrict src = columns + ((size_t)i * (size_t)(s->r * s->r) + (size_t)(r * s->r + low))
-                                        * (size_t)s->c;
-            float *restrict dst = dx + ((image * (size_t)s->h + (size_t)(h0 + r)) * (size_t)s->w + (size_t)(w0 + low))
-                                  * (size_t)s->c;
+            const size_t tap = (size_t)i * (size_t)(s->r * s->r) + (size_t)(r * s->r + low);
+            const size_t at = (image * (size_t)s->h + (size_t)(h0 + r)) * (size_t)s->w + (size_t)(w0 + low);
+            const float *restrict src = columns + tap * (size_t)s->c;
+            float *restrict dst = dx + at * (size_t)s->c;
             for (int j = 0; j < (high - low) * s->c; j++) dst[j] += src[j];
         }
     }
@@ -130,7 +132,8 @@ static void transpose(float *t, const float *a, int m, int n)
 }
 
 /* y = columns(x) wt + beta y, with weights wt[R R C, K] already transposed: BLAS is faster that way round. */
-static void convolve(float *y, const float *x, const float *wt, const struct geometry *g, float beta, float *columns)
+static void convolve(float *y, const float *x, const float *wt, const struct geometry *g, float beta,
+                     float *columns)
 {
     const size_t blocks = block_count(g), step = columns_floats(g);
     const int k = g->s.k;
@@ -232,7 +235,8 @@ static void weight_gradient(float *dw, const float *dy, const float *x, const st
     for (int task = 0; task < ranges * tiles; task++) {
         const size_t begin = chunk_start(g->pixels, ranges, task / tiles);
         const size_t end = chunk_start(g->pixels, ranges, task / tiles + 1);
-        const size_t k0 = chunk_start((size_t)k, tiles, task % tiles), k1 = chunk_start((size_t)k, tiles, task % tiles + 1);
+        const size_t k0 = chunk_start((size_t)k, tiles, task % tiles);
+        const size_t k1 = chunk_start((size_t)k, tiles, task % tiles + 1);
         float *const own = columns + step * (size_t)omp_get_thread_num();
         float *const out = part + size * (size_t)(task / tiles) + k0 * (size_t)g->depth;
         for (size_t first = begin; first < end; first += (size_t)g->block) {

@@ -93,8 +93,10 @@ void op_knn(dev_int *pred, const dev_float *query_, int n, const dev_float *bank
     const int near = k < m ? k : m;
     const float *query = float_in(query_), *bank = float_in(bank_);
     /* Each thread's room: cosines [QUERIES, BANK], votes [classes], candidates [QUERIES, 2 k]. */
-    const size_t cosine_bytes = QUERIES * BANK * sizeof(float), vote_bytes = up_to_line((size_t)classes * sizeof(double));
-    const size_t room = cosine_bytes + vote_bytes + up_to_line(QUERIES * 2 * (size_t)near * sizeof(struct neighbour));
+    const size_t cosine_bytes = QUERIES * BANK * sizeof(float);
+    const size_t vote_bytes = up_to_line((size_t)classes * sizeof(double));
+    const size_t list_bytes = up_to_line(QUERIES * 2 * (size_t)near * sizeof(struct neighbour));
+    const size_t room = cosine_bytes + vote_bytes + list_bytes;
     char *scratch = cpu_scratch(room * (size_t)cpu_threads());
 #pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic)
     for (int q = 0; q < n; q += QUERIES) {

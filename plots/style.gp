@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+#
+# style.gp -- what all figures share: the look, and how a curve is read from a table's bands.
+
+# Colours of Okabe and Ito, told apart by colour-blind readers: one a row, the same in each panel.
+blue = "#0072B2"
+vermillion = "#D55E00"
+grey = "#8A8A8A"
+
+set border 3 linewidth 0.8 linecolor rgb "#444444"
+set tics out nomirror scale 0.5 textcolor rgb "#222222"
+set format "%g"                     # the default starts with a space, and a centred label hangs right
+set style fill transparent solid 0.2 noborder
+set xlabel offset 0, 0.4
+set title offset 0, -0.4
+unset key
+
+# Lines "epoch mean std" of column NAME (NAME_mean, NAME_std) of one row; epochs that have no number are left out,
+# and one seed has no band.
+curve(row, name) = sprintf("< awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } " \
+    . "NR > 1 && $1 == \"%s\" && $at[\"%s_mean\"] != \"\" " \
+    . "{ print $at[\"epoch\"], $at[\"%s_mean\"], $at[\"%s_std\"] + 0 }' '%s'", row, name, name, name, bands)
+# Where the x axis ends: the last epoch of any row.
+epochs = int(system(sprintf("awk -F, 'NR > 1 && $2 > e { e = $2 } END { print e + 0 }' '%s'", bands)))

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_settings.c -- experiment files: layers of settings, claims, mistakes and where they stand, the hash.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../engine/data.h"
+#include "../engine/ops.h"
+#include "../experiments/experiment.h"
+#include "../experiments/method.h"
+
+static char folder[] = "/tmp/simsiam-settings-XXXXXX";
+static struct experiment experiment;             /* large */
+
+static const char paper[] =
+    "better: { section: Section 1, says: a is better, table: x, predicate: linear a > b }\n"
+    "close:  { section: Section 1, says: a is close, table: x, predicate: linear a within 1 of b; no collapse a }\n"
+    "other:  { section: Section 1, says: elsewhere, table: y, predicate: linear a > b }\n"
+    "proof:  { section: Section 1, says: exact, exact: true }\n";
+static const char scale[] = "note: a scale for tests\ndataset: synthetic\nimage_size: 16\ntrain_count: 100\n"
+                            "monitor_count: 50\nwidths: [8, 16]\ndim: 32\nbatch: 10\nknn_k: 5\nprobe_batch: 10\n";
+
+/* Writes folder/NAME. */
+static void file_put(const char *name, const char *text)
+{
+    char *path = text_format("%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    free(path);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    machine_open(1);
+    if (!mkdtemp(folder)) return -1;
+    char *path = text_format("%s/scale", folder);
+    const bool made = folder_make(path);
+    free(path);
+    return made ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "scale/s.yaml", "scale", "paper.yaml", "x.yaml", "" };
+    int failed = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = text_format("%s/%s", folder, names[i]);
+        failed |= remove(path);
+        free(path);
+    }
+    return failed;
+}
+
+/* Loads folder/x.yaml with the three files as given, in this process: they are right. */
+static void load(const char *x)
+{
+    file_put("x.yaml", x);
+    file_put("scale/s.yaml", scale);
+    file_put("paper.yaml", paper);
+    char *path = text_format("%s/x.yaml", folder);
+    experiment_load(&experiment, path, "s");
+    free(path);
+}
+
+/* Loads in a child, whose exit status is returned; `said` is what it printed to stderr. */
+enum { SAID_MAX = 1 << 14 };
+static int load_child(char said[SAID_MAX], const char *path, const char *scale_name, const char *row)
+{
+    FILE *out = tmpfile();
+    assert_non_null(out);
+    fflush(NULL);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (!pid) {
+        if (dup2(fileno(out), STDERR_FILENO) < 0) _exit(99);
+        experiment_load(&experiment, path, scale_name);
+        if (row) experiment_row(&experiment, row);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    rewind(out);
+    said[fread(said, 1, SAID_MAX - 1, out)] = 0;
+    fclose(out);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* The whole of what loading these files says, the folder's name cut out; it must exit 2. */
+static const char *mistakes(const char *x, const char *s, const char *p)
+{
+    static char text[SAID_MAX];
+    char said[SAID_MAX], *path = text_format("%s/x.yaml", folder), *end = text;
+    file_put("x.yaml", x);
+    file_put("scale/s.yaml", s);
+    file_put("paper.yaml", p);
+    assert_int_equal(load_child(said, path, "s", NULL), 2);
+    free(path);
+    const size_t n = strlen(folder) + 1;
+    for (const char *c = said; *c;) {
+        if (!strncmp(c, folder, n - 1)) c += n;
+        else *end++ = *c++;
+    }
+    *end = 0;
+    /* The last line counts them. */
+    char *last = strstr(text, "simsiam: ");
+    assert_non_null(last);
+    assert_non_null(strstr(last, "in the configuration; nothing was done\n"));
+    int lines = 0;
+    for (const char *c = text; c < last; c++) lines += *c == '\n';
+    assert_int_equal(strtol(last + strlen("simsiam: "), NULL, 10), lines);
+    *last = 0;
+    return text;
+}
+
+/* ---- what stands in configs/ ------------------------------------------------------------------------------- */
+
+static int is_yaml(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot && !strcmp(dot, ".yaml") && strcmp(entry->d_name, "paper.yaml");
+}
+
+/* Calls `each` for every experiment of configs/ at every scale. */
+static void committed_each(void (*each)(const char *path))
+{
+    struct dirent **config, **size;
+    const int n = scandir(CONFIG_DIR, &config, is_yaml, alphasort);
+    const int m = scandir(CONFIG_DIR "/scale", &size, is_yaml, alphasort);
+    assert_true(n >= 1 && m >= 7);
+    for (int i = 0; i < n; i++) {
+        char *path = text_format(CONFIG_DIR "/%s", config[i]->d_name);
+        for (int j = 0; j < m; j++) {
+            char *name = text_format("%.*s", (int)(strlen(size[j]->d_name) - 5), size[j]->d_name), said[SAID_MAX];
+            if (load_child(said, path, name, NULL)) fail_msg("%s at %s: %s", path, name, said);
+            experiment_load(&experiment, path, name);
+            assert_string_equal(experiment.scale, name);
+            assert_true(strlen(experiment.caption) > 20);
+            each(path);
+            free(name);
+        }
+        free(path);
+        free(config[i]);
+    }
+    for (int j = 0; j < m; j++) free(size[j]);
+    free(config);
+    free(size);
+}
+
+static void hashes_differ(const char *path)
+{
+    for (int i = 0; i < experiment.n_rows; i++)
+        for (int j = 0; j < i; j++) {
+            char a[HASH_TEXT], b[HASH_TEXT];
+            settings_hash(a, &experiment.row[i].settings);
+            settings_hash(b, &experiment.row[j].settings);
+            if (!strcmp(a, b)) fail_msg("%s: rows %d and %d are one run", path, i, j);
+        }
+}
+
+static void every_committed_experiment_loads_at_every_scale(void **state)
+{
+    (void)state;
+    committed_each(hashes_differ);
+}
+
+static void every_statement_of_a_committed_table_is_claimed(void **state)
+{
+    (void)state;
+    experiment_load(&experiment, CONFIG_DIR "/fig2_stopgrad.yaml", "quick");
+    struct statements known;
+    statements_open(&known, CONFIG_DIR "/paper.yaml");
+    assert_int_equal(known.file.errors, 0);
+    int claimed = 0;
+    for (const struct named_statement *s = known.v; s->id; s++) {
+        if (s->statement.exact || strcmp(s->statement.table, experiment.name)) continue;
+        int found = 0;
+        for (int i = 0; i < experiment.n_claims; i++) found += !strcmp(experiment.claim[i].id, s->id);
+        if (found != 1) fail_msg("%s is claimed %d times", s->id, found);
+        claimed++;
+    }
+    assert_int_equal(claimed, 5);
+    statements_close(&known);
+}
+
+static void figure_2_is_read_as_it_stands(void **state)
+{
+    (void)state;
+    experiment_load(&experiment, CONFIG_DIR "/fig2_stopgrad.yaml", "cifar10");
+    const struct experiment *e = &experiment;
+    assert_string_equal(e->name, "fig2_stopgrad");
+    assert_string_equal(e->title, "Figure 2: with and without stop-gradient");
+    assert_int_equal(e->n_rows, 2);
+    const int with = experiment_row(e, "with"), without = experiment_row(e, "without");
+    assert_true(e->row[with].settings.stop_grad && !e->row[without].settings.stop_grad);
+    assert_true(e->row[with].has_paper && e->row[with].paper == 67.7);
+    assert_int_equal(e->row[with].settings.predictor_lr, PREDICTOR_COSINE);
+    assert_int_equal(e->n_claims, 5);
+    const struct predicate *loss = &e->claim[0].part[0];
+    assert_int_equal(loss->kind, CLAIM_WITHIN_VALUE);
+    assert_string_equal(claim_metrics[loss->metric], "loss");
+    assert_int_equal(loss->row, without);
+    assert_true(loss->within == 0.05 && loss->value == -1);
+    assert_int_equal(e->claim[1].part[0].kind, CLAIM_COLLAPSE);
+    assert_int_equal(e->claim[2].part[0].kind, CLAIM_NO_COLLAPSE);
+    assert_int_equal(e->claim[3].part[0].kind, CLAIM_RISES);
+    assert_int_equal(e->claim[4].part[0].kind, CLAIM_GREATER);
+    assert_int_equal(e->claim[4].part[0].row, with);
+    assert_int_equal(e->claim[4].part[0].other, without);
+}
+
+static void scale_cifar10_is_the_defaults(void **state)
+{
+    (void)state;
+    experiment_load(&experiment, CONFIG_DIR "/fig2_stopgrad.yaml", "cifar10");
+    struct settings s = settings_defaults;
+    s.predictor_lr = PREDICTOR_COSINE;                          /* Figure 2's */
+    char *want = settings_print(&s), *got = settings_print(&experiment.row[0].settings);
+    assert_string_equal(got, want);
+    free(want);
+    free(got);
+}
+
+static void a_statement_is_found_by_its_id(void **state)
+{
+    (void)state;
+    struct statement s;
+    assert_true(statement_find(&s, CONFIG_DIR "/paper.yaml", "stopgrad-std"));
+    assert_string_equal(s.table, "fig2_stopgrad");
+    assert_string_equal(s.predicate, "no collapse with");
+    assert_false(s.exact);
+    assert_true(statement_find(&s, CONFIG_DIR "/paper.yaml", "one-step"));
+    assert_true(s.exact);
+    assert_false(statement_find(&s, CONFIG_DIR "/paper.yaml", "no-such-id"));
+}
+
+static void names_are_those_of_the_method_tables(void **state)
+{
+    (void)state;
+    int n = 0;
+    for (; methods[n]; n++) assert_string_equal(method_names[n], methods[n]->name);
+    assert_null(method_names[n]);
+    for (n = 0; distances[n].name; n++) assert_string_equal(distance_names[n], distances[n].name);
+    assert_null(distance_names[n]);
+    assert_string_equal(data_sources[settings_defaults.dataset].name, "cifar10");
+}
+
+/* ---- layers and the hash ----------------------------------------------------------------------------------- */
+
+static void row_overrides_top_overrides_scale_overrides_defaults(void **state)
+{
+    (void)state;
+    load("epochs: 20\nbatch: 20\nrows:\n- { name: a, epochs: 30 }\n- name: b\n");
+    const struct settings *a = &experiment.row[0].settings, *b = &experiment.row[1].settings;
+    assert_int_equal(a->epochs, 30);                            /* row */
+    assert_int_equal(b->epochs, 20);                            /* top level; another row does not leak */
+    assert_int_equal(a->batch, 20);                             /* over the scale's 10 */
+    assert_int_equal(a->knn_k, 5);                              /* scale, over the default's 200 */
+    assert_true(a->momentum == 0.9);                            /* default */
+    assert_false(experiment.row[0].has_paper);
+    assert_string_equal(experiment.title, "x");
+    assert_string_equal(experiment.caption, "a scale for tests");
+    assert_int_equal(experiment.n_claims, 0);
+}
+
+static void printed_row_is_a_config_of_the_same_hash(void **state)
+{
+    (void)state;
+    load("crop_scale: [0.1, 0.7]\nwarmup_epochs: 0.5\nrows: [{ name: a, predictor: [], base_lr: 0.1 }]\n");
+    char *text = settings_print(&experiment.row[0].settings), want[HASH_TEXT], got[HASH_TEXT];
+    settings_hash(want, &experiment.row[0].settings);
+    char *again = text_format("%srows: [{ name: a }]\n", text);
+    load(again);
+    settings_hash(got, &experiment.row[0].settings);
+    assert_string_equal(got, want);
+    assert_int_equal(strlen(got), 64);
+    free(text);
+    free(again);
+}
+
+/* Another value in range for a key, written over `s`. */
+static void value_change(struct settings *s, const struct key *k)
+{
+    void *at = (char *)s + k->offset;
+    switch (k->type) {
+    case KEY_INT: *(int *)at += 1; break;
+    case KEY_FLOAT: *(double *)at += 1e-9; break;
+    case KEY_BOOL: *(bool *)at = !*(bool *)at; break;
+    case KEY_FLOATS: ((double *)at)[k->count - 1] += 1e-9; break;
+    case KEY_INTS: ((struct int_list *)at)->v[1]++; break;
+    case KEY_WORDS: ((struct word_list *)at)->n--; break;
+    default: fail_msg("%s: no way to change it", k->name);
+    }
+}
+
+static void hash_changes_with_every_key(void **state)
+{
+    (void)state;
+    char plain[HASH_TEXT], changed[HASH_TEXT];
+    settings_hash(plain, &settings_defaults);
+    size_t keys = 0;
+    for (const struct key *k = settings_keys; k->name; k++, keys++) {
+        struct settings s = settings_defaults;
+        if (k->type == KEY_CHOICE) {
+            int *choice = (int *)((char *)&s + k->offset);
+            if (k->choices == method_names || k->choices == distance_names) continue;      /* one choice as yet */
+            *choice = !*choice;
+        } else {
+            value_change(&s, k);
+        }
+        settings_hash(changed, &s);
+        if (!strcmp(plain, changed)) fail_msg("%s does not change the hash", k->name);
+    }
+    assert_true(keys > 35);
+}
+
+/* ---- claims ------------------------------------------------------------------------------------------------ */
+
+static void a_claim_may_join_parts(void **state)
+{
+    (void)state;
+    load("rows: [{ name: a }, { name: b }]\nclaims:\n  close: linear a within 1 of b; no collapse a\n");
+    const struct claim *c = &experiment.claim[0];
+    assert_string_equal(c->id, "close");
+    assert_string_equal(c->text, "linear a within 1 of b; no collapse a");
+    assert_int_equal(c->n, 2);
+    assert_int_equal(c->part[0].kind, CLAIM_WITHIN_ROW);
+    assert_int_equal(c->part[0].other, 1);
+    assert_true(c->part[0].within == 1);
+    assert_int_equal(c->part[1].kind, CLAIM_NO_COLLAPSE);
+    assert_int_equal(c->part[1].row, 0);
+}
+
+static void a_token_that_names_a_row_is_the_row(void **state)
+{
+    (void)state;
+    static const char *const text = "linear 64 within 2 of 256; linear 64 within 2 of 256.0";
+    char *x = text_format("rows: [{ name: 64 }, { name: 256 }]\nclaims:\n  n: %s\n", text);
+    char *p = text_format("n: { section: s, says: s, table: x, predicate: %s }\n", text);
+    file_put("x.yaml", x);
+    file_put("scale/s.yaml", scale);
+    file_put("paper.yaml", p);
+    free(x);
+    free(p);
+    char *path = text_format("%s/x.yaml", folder);
+    experiment_load(&experiment, path, "s");
+    free(path);
+    const struct claim *c = &experiment.claim[0];
+    assert_int_equal(c->part[0].kind, CLAIM_WITHIN_ROW);
+    assert_int_equal(c->part[0].other, 1);
+    assert_int_equal(c->part[1].kind, CLAIM_WITHIN_VALUE);
+    assert_true(c->part[1].value == 256);
+}
+
+/* The first mistake said of a claim that paper.yaml repeats. */
+static const char *claim_mistake(const char *text)
+{
+    char *x = text_format("rows: [{ name: with }, { name: without }]\nclaims:\n  c: \"%s\"\n", text);
+    char *p = text_format("c: { section: s, says: s, table: x, predicate: \"%s\" }\n", text);
+    const char *said = mistakes(x, scale, p);
+    free(x);
+    free(p);
+    return said;
+}
+
+#define NO_METRIC " is no metric; one of linear, knn, loss, std_sqrtd, view_share\n"
+
+static void claims_that_do_not_parse_are_placed(void **state)
+{
+    (void)state;
+    static const struct { const char *claim, *message; } cases[] = {
+        { "loos with > without", "x.yaml:3:7: loos" NO_METRIC },
+        { "linear wiht > without", "x.yaml:3:14: no row wiht; did you mean with?\n" },
+        { "linear with > nobody", "x.yaml:3:21: no row nobody; the first is with\n" },
+        { "linear with < without", "x.yaml:3:19: < where a relation belongs; >, within X of, or rises\n" },
+        { "linear with", "x.yaml:3:18: nothing where a relation belongs; >, within X of, or rises\n" },
+        { "linear with >", "x.yaml:3:20: the claim ends here; a row's name is missing\n" },
+        { "linear with > with", "x.yaml:3:14: a row against itself; name two rows\n" },
+        { "linear with within 0 of 3", "x.yaml:3:26: within 0; within a number above 0\n" },
+        { "linear with within 2 from 3", "x.yaml:3:28: `of` is missing: METRIC ROW within X of ROW or VALUE\n" },
+        { "linear with within 2 of x", "x.yaml:3:31: no row x; the first is with\n" },
+        { "collapse", "x.yaml:3:15: the claim ends here; a row's name is missing\n" },
+        { "no linear", "x.yaml:3:10: `no` goes with `collapse ROW`\n" },
+        { "knn with rises fast", "x.yaml:3:22: fast is too much; a `;` or nothing\n" },
+        { "collapse with;", "x.yaml:3:21: nothing" NO_METRIC },
+        { "\xc3\xa9 with rises", "x.yaml:3:7: \xc3\xa9" NO_METRIC },
+        { "\xc3\xa9 with rises; collapse nobody",
+          "x.yaml:3:7: \xc3\xa9" NO_METRIC "x.yaml:3:30: no row nobody; the first is with\n" },
+        { "knn with rises; collapse nobody; linear with < without",
+          "x.yaml:3:32: no row nobody; the first is with\n"
+          "x.yaml:3:52: < where a relation belongs; >, within X of, or rises\n" },
+        { "collapse with; collapse with; collapse with; collapse with; collapse with",
+          "x.yaml:3:66: more than 4 parts; split the claim\n" },
+        { "a b c d e f g h i", "x.yaml:3:23: too long; METRIC ROW > ROW is four short words\n" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(claim_mistake(cases[i].claim), cases[i].message);
+}
+
+static void claims_must_be_the_papers(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\n"
+                                 "claims:\n"
+                                 "  better: linear b > a\n"
+                                 "  clos: linear a > b\n"
+                                 "  other: linear a > b\n"
+                                 "  proof: collapse a\n", scale, paper),
+                        "x.yaml:3:11: better claims `linear b > a`, but paper.yaml says `linear a > b`; they must "
+                        "be equal\n"
+                        "x.yaml:4:3: clos is no statement of paper.yaml; did you mean close?\n"
+                        "x.yaml:5:3: other belongs to the table y, not to x; claim it there\n"
+                        "x.yaml:6:3: proof is decided by a unit test, not by runs; leave it out\n");
+    assert_string_equal(mistakes("rows: [{ name: a }]\nclaims: [better]\n", scale, paper),
+                        "x.yaml:2:9: claims: `id: predicate` lines, with ids from paper.yaml\n");
+}
+
+/* ---- mistakes ---------------------------------------------------------------------------------------------- */
+
+static void mistakes_of_all_files_come_in_one_pass(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes("titel: t\n"
+                                 "epochs: 0\n"
+                                 "epochs: 3\n"
+                                 "rows:\n"
+                                 "- { name: a, batch: none }\n"
+                                 "- { name: a, projector: [fc d, batchnorm] }\n"
+                                 "- { nmae: c, paper: nan }\n"
+                                 "- d\n"
+                                 "claims: { better: linear a > q }\n",
+                                 "note: n\nbase_lr: fast\n", "better: { section: 1, says: s, tabel: x }\n"),
+                        "x.yaml:3:1: epochs stands twice, first in line 2; keep one\n"
+                        "scale/s.yaml:2:10: base_lr: fast is not a number; 0 to 1000\n"
+                        "x.yaml:1:1: unknown key titel; did you mean title?\n"
+                        "x.yaml:2:9: epochs: 0 is out of range; 1 to 100000 passes\n"
+                        "x.yaml:5:21: batch: none is not a whole number; 2 to 65536 images\n"
+                        "x.yaml:6:11: row a stands twice; each row has its own name\n"
+                        "x.yaml:6:32: projector: batchnorm is wrong; a layer is `fc WIDTH "
+                        "[bias|no-bias|frozen-bias]` with WIDTH a number to 65536, d, f, d/N or f/N, or `bn [no-affine]`, or `relu`\n"
+                        "x.yaml:7:3: the row has no name; `name: with`\n"
+                        "x.yaml:7:21: paper: nan is not a number; 0 to 100 percent\n"
+                        "x.yaml:7:5: unknown key nmae; did you mean name?\n"
+                        "x.yaml:8:3: a row is a mapping, like { name: with, stop_grad: true }\n"
+                        "paper.yaml:1:32: unknown key tabel; did you mean table?\n"
+                        "paper.yaml:1:9: a statement has section and says, and either table and predicate or "
+                        "`exact: true`\n"
+                        "x.yaml:9:30: no row q; the first is a\n");
+}
+
+static void a_wrong_value_invents_no_other_mistake(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes("train_count: 300x\nrows: [{ name: a, batch: 250 }]\n", scale, paper),
+                        "x.yaml:1:14: train_count: 300x is not a whole number; 2 to 10000000 images\n");
+    assert_string_equal(mistakes("rows: [{ name: a, batch: 250, train_count: 300x }]\n", scale, paper),
+                        "x.yaml:1:44: train_count: 300x is not a whole number; 2 to 10000000 images\n");
+}
+
+#define NOT_WHOLE " a statement has section and says, and either table and predicate or `exact: true`\n"
+
+static void statements_are_whole(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\nclaims: { better: linear a > b }\n", scale,
+                                 "better: { section: 1, says: s, table: x, predicate: linear a > b }\n"
+                                 "c: { section: 1, says: s, table: x, exact: true }\n"
+                                 "d: { section: 1, says: s, predicate: linear a > b }\n"
+                                 "e: { section: 1, says: s }\n"
+                                 "f: { says: s, exact: true }\n"
+                                 "g: text\n"),
+                        "paper.yaml:2:4:" NOT_WHOLE "paper.yaml:3:4:" NOT_WHOLE "paper.yaml:4:4:" NOT_WHOLE
+                        "paper.yaml:5:4:" NOT_WHOLE "paper.yaml:6:4:" NOT_WHOLE);
+}
+
+static void rows_are_wanted(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes("title: t\n", scale, paper),
+                        "x.yaml:1:1: rows: 1 to 32 are wanted, like - { name: with }\n");
+    assert_string_equal(mistakes("rows: []\n", scale, paper),
+                        "x.yaml:1:7: rows: 1 to 32 are wanted, like - { name: with }\n");
+    assert_string_equal(mistakes("rows: [{ name: a b }]\n", scale, paper),
+                        "x.yaml:1:16: name: a b is wrong; letters, digits, and between them _ . -\n");
+    assert_non_null(strstr(mistakes("rows: [{ name: ../a }]\n", scale, paper), "name: ../a is wrong"));
+}
+
+static void settings_that_do_not_go_together_are_placed(void **state)
+{
+    (void)state;
+    static const struct { const char *row, *message; } cases[] = {
+        { "train_count: 3000", "training images 0 to 2999; synthetic has 0 to 1999" },
+        { "train_first: 1901", "training images 1901 to 2000; synthetic has 0 to 1999" },
+        { "monitor_first: 451", "monitor images 451 to 500; the test split of synthetic has 0 to 499" },
+        { "monitor_split: train", "monitor images 0 to 49 are trained on too (0 to 99); hold them out" },
+        { "batch: 101", "batch 101 is more than the 100 training images; at most as many" },
+        { "probe_batch: 101", "probe_batch 101 is more than the 100 training images; at most as many" },
+        { "knn_k: 101", "knn_k 101 is more than the 100 training images, the bank; at most as many" },
+        { "widths: [8, 8, 8, 8, 8]", "5 stages; 1 to 4" },
+        { "image_size: 4, widths: [8, 8, 8, 8]", "image_size 4 does not survive 4 stages; at least 8" },
+        { "dim: 30", "fc d/4: d is 30, not a multiple of 4" },
+        { "projector: [fc f/3]", "fc f/3: f is 16, not a multiple of 3" },
+        { "predictor: [fc d/64]", "fc d/64: d is 32, not a multiple of 64" },
+        { "predictor: [fc 31]",
+          "the predictor gives 31 features, the projector 32; they are compared, so as many" },
+        { "projector: []", "the predictor gives 32 features, the projector 16; they are compared, so as many" },
+        { "warmup_epochs: 801", "warmup_epochs 801 is more than epochs 800; at most as many" },
+        { "crop_scale: [0.9, 0.2]", "crop_scale: the smaller number comes first" },
+        { "crop_ratio: [2, 1]", "crop_ratio: the smaller number comes first" },
+        { "blur_sigma: [2, 1]", "blur_sigma: the smaller number comes first" },
+        { "jitter: [0, 0, 0, 0.6]", "jitter: a hue of 0.6; at most 0.5, half the colour circle" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *x = text_format("rows:\n- { name: a, %s }\n", cases[i].row);
+        const int column = 14 + (int)strcspn(cases[i].row, ":") + 2;
+        char *message = text_format("x.yaml:2:%d: %s\n", column, cases[i].message);
+        assert_string_equal(mistakes(x, scale, paper), message);
+        free(x);
+        free(message);
+    }
+}
+
+static void a_rule_broken_above_the_rows_is_said_once(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes("batch: 200\n"
+                                 "rows: [{ name: a }, { name: b }, { name: c, batch: 300 }, { name: d, batch: 9 }]\n",
+                                 scale, paper),
+                        "x.yaml:1:8: batch 200 is more than the 100 training images; at most as many\n"
+                        "x.yaml:2:52: batch 300 is more than the 100 training images; at most as many\n");
+    char *small = text_format("%sblocks: 1\ncrop_scale: [1, 0.5]\n", scale);
+    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\n", small, paper),
+                        "scale/s.yaml:12:13: crop_scale: the smaller number comes first\n");
+    free(small);
+}
+
+static void what_goes_together_is_left_alone(void **state)
+{
+    (void)state;
+    load("rows:\n"
+         "- { name: a, predictor: [] }\n"
+         "- { name: b, predictor_lr: zero, predictor: [] }\n"
+         "- { name: c, projector: [], predictor: [fc f/2, bn, relu, fc f] }\n"
+         "- { name: d, projector: [], predictor: [] }\n"
+         "- { name: e, monitor_split: train, monitor_first: 100 }\n"
+         "- { name: f, train_first: 1900, monitor_split: train, monitor_first: 1850 }\n"
+         "- { name: g, projector: [fc d, bn, relu, fc d frozen-bias, bn no-affine] }\n"
+         "- { name: h, batch: 100, knn_k: 100, probe_batch: 100, crop_scale: [1, 1], warmup_epochs: 800 }\n");
+    assert_int_equal(experiment.n_rows, 8);
+}
+
+static void unknown_scales_rows_and_files_exit_2_with_a_hint(void **state)
+{
+    (void)state;
+    char said[SAID_MAX];
+    const char *figure = CONFIG_DIR "/fig2_stopgrad.yaml";
+    assert_int_equal(load_child(said, figure, "quik", NULL), 2);
+    assert_non_null(strstr(said, "no scale quik; did you mean quick? There are "));
+    assert_int_equal(load_child(said, figure, "../paper", NULL), 2);
+    assert_int_equal(load_child(said, figure, "quick", "wihout"), 2);
+    assert_non_null(strstr(said, "no row wihout; did you mean without? There are with, without\n"));
+    assert_int_equal(load_child(said, figure, "quick", "without"), 0);
+    assert_string_equal(said, "");
+    assert_int_equal(load_child(said, "/nonexistent/x.yaml", "quick", NULL), 2);
+    assert_non_null(strstr(said, "/nonexistent/x.yaml:1:1: cannot read it: No such file"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_committed_experiment_loads_at_every_scale),
+        cmocka_unit_test(every_statement_of_a_committed_table_is_claimed),
+        cmocka_unit_test(figure_2_is_read_as_it_stands),
+        cmocka_unit_test(scale_cifar10_is_the_defaults),
+        cmocka_unit_test(a_statement_is_found_by_its_id),
+        cmocka_unit_test(names_are_those_of_the_method_tables),
+        cmocka_unit_test(row_overrides_top_overrides_scale_overrides_defaults),
+        cmocka_unit_test(printed_row_is_a_config_of_the_same_hash),
+        cmocka_unit_test(hash_changes_with_every_key),
+        cmocka_unit_test(a_claim_may_join_parts),
+        cmocka_unit_test(a_token_that_names_a_row_is_the_row),
+        cmocka_unit_test(claims_that_do_not_parse_are_placed),
+        cmocka_unit_test(claims_must_be_the_papers),
+        cmocka_unit_test(mistakes_of_all_files_come_in_one_pass),
+        cmocka_unit_test(a_wrong_value_invents_no_other_mistake),
+        cmocka_unit_test(statements_are_whole),
+        cmocka_unit_test(rows_are_wanted),
+        cmocka_unit_test(settings_that_do_not_go_together_are_placed),
+        cmocka_unit_test(a_rule_broken_above_the_rows_is_said_once),
+        cmocka_unit_test(what_goes_together_is_left_alone),
+        cmocka_unit_test(unknown_scales_rows_and_files_exit_2_with_a_hint),
+    };
+    return cmocka_run_group_tests_name("settings", tests, setup, teardown);
+}

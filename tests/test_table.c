@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_table.c -- `simsiam table` from made-up runs to files, end to end.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../experiments/commands.h"
+#include "../experiments/record.h"
+#include "../experiments/settings.h"
+
+static const char experiment[] =
+    "title: \"Figure 2: with_and without | 100 %\"\n"
+    "rows:\n"
+    "  - { name: with, stop_grad: true, paper: 67.7 }\n"
+    "  - { name: without, stop_grad: false, paper: 0.1 }\n"
+    "  - { name: later, base_lr: 0.3 }\n"
+    "claims:\n"
+    "  loss: loss without within 0.05 of -1\n"
+    "  dead: collapse without\n"
+    "  knn: knn with rises\n"
+    "  better: linear with > without\n"
+    "  both: linear with > without; linear later > without\n"
+    "  alive: no collapse without\n";
+
+static const char statements[] =
+    "loss: { section: \"1\", says: x, table: made_up, predicate: loss without within 0.05 of -1 }\n"
+    "dead: { section: \"1\", says: x, table: made_up, predicate: collapse without }\n"
+    "knn: { section: \"1\", says: x, table: made_up, predicate: knn with rises }\n"
+    "better: { section: \"1\", says: x, table: made_up, predicate: linear with > without }\n"
+    "both: { section: \"1\", says: x, table: made_up,\n"
+    "        predicate: linear with > without; linear later > without }\n"
+    "alive: { section: \"1\", says: x, table: made_up, predicate: no collapse without }\n";
+
+/* The folder of the test under way, and paths in it. */
+static char root[64];
+
+static const char *under(const char *name)
+{
+    static char path[4][512];
+    static int next;
+    char *p = path[next++ % 4];
+    snprintf(p, sizeof path[0], "%s/%s", root, name);
+    return p;
+}
+
+static void put(const char *path, const char *text)
+{
+    assert_true(file_write_atomic(path, text, strlen(text)));
+}
+
+static char *content(const char *name)
+{
+    size_t bytes;
+    char *text = file_read(under(name), &bytes);
+    if (!text) {
+        fail_msg("no %s", name);
+        abort();                   /* fail_msg does not return, but does not say so */
+    }
+    return text;
+}
+
+static bool exists(const char *name)
+{
+    return access(under(name), F_OK) == 0;
+}
+
+static int folder_open(void **state)
+{
+    (void)state;
+    snprintf(root, sizeof root, "/tmp/test_table.XXXXXX");
+    assert_non_null(mkdtemp(root));
+    assert_true(folder_make(under("configs/scale")));
+    put(under("configs/made_up.yaml"), experiment);
+    put(under("configs/paper.yaml"), statements);
+    put(under("configs/scale/tiny.yaml"), "note: A test, nothing else.\ndataset: synthetic\nepochs: 3\n"
+        "train_count: 512\nmonitor_count: 64\nbatch: 64\n");
+    return 0;
+}
+
+static int unlink_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    (void)st, (void)type, (void)walk;
+    return remove(path);
+}
+
+static int folder_remove(void **state)
+{
+    (void)state;
+    return nftw(root, unlink_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A finished run as `simsiam run` leaves it. */
+static void run_make(const char *row, int seed, double linear, bool dead)
+{
+    static struct experiment e;
+    experiment_load(&e, under("configs/made_up.yaml"), "tiny");
+    const struct settings *s = &e.row[experiment_row(&e, row)].settings;
+    struct run_record r = { .seed = seed, .epochs = 3, .linear = linear };
+    settings_hash(r.hash, s);
+    snprintf(r.row, sizeof r.row, "%s", row);
+    hash_bytes(r.code_hash, "code", 4);
+    hash_bytes(r.data_hash, "data", 4);
+    hash_bytes(r.frozen_hash, "weights", 7);
+    strcpy(r.machine, "cpu");
+    char *folder = run_folder(under("runs"), r.hash, seed), metrics[8192] = "";
+    assert_true(folder_make(folder));
+    for (int epoch = 0; epoch <= 3; epoch++) {
+        struct epoch_record *l = &r.last;
+        *l = (struct epoch_record){ epoch, NAN, NAN, NAN, NAN, NAN, true, 0.9, 0.2, 0.3, 60, 28, 27 };
+        if (epoch) {
+            *l = (struct epoch_record){ epoch, dead ? -0.99 : -0.6 - 0.03 * epoch, dead ? 0.1 : 0.95, 1, 0.1, 0.1,
+                                        true, dead ? 0.2 : 0.97, dead ? 0.98 : 0.15, dead ? 0.6 : 0.3,
+                                        dead ? 15.0 : 70.0,
+                                        (dead ? 28 : 30 + 2 * epoch) + 0.1 * seed, 27 };
+        }
+        char *line = epoch_print(l);
+        strcat(metrics, line);
+        free(line);
+    }
+    run_judge(&r, false);
+    char path[600], *config = settings_print(s);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+    put(path, metrics);
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    put(path, config);
+    snprintf(path, sizeof path, "%s/provenance.json", folder);
+    put(path, "{\"code_hash\": \"c0de\", \"started\": \"2020-01-01T00:00:00Z\"}");
+    assert_true(summary_write(&r, folder));
+    free(config);
+    free(folder);
+}
+
+static void runs_make(void)
+{
+    static const double with[] = { 45.1, 45.5, 44.9 }, without[] = { 30.2, 30.9, 29.6 };
+    for (int i = 0; i < 3; i++) {
+        run_make("with", i + 1, with[i], false);
+        run_make("without", i + 1, without[i], true);
+    }
+}
+
+/* Runs the command with its output in root/out; `more` is one more option or NULL. */
+static int table(const char *more)
+{
+    char runs[128], results[128], file[128];
+    snprintf(runs, sizeof runs, "--runs=%s/runs", root);
+    snprintf(results, sizeof results, "--results=%s/results", root);
+    snprintf(file, sizeof file, "%s/configs/made_up.yaml", root);
+    char *argv[] = { "table", file, "--scale=tiny", "--seeds=1 2 3", runs, results, (char *)more, NULL };
+    fflush(stdout);
+    const int kept = dup(STDOUT_FILENO), kept_error = dup(STDERR_FILENO);
+    assert_non_null(freopen(under("out"), "w", stdout));
+    assert_non_null(freopen(under("err"), "w", stderr));
+    const int status = command_table(more ? 7 : 6, argv);
+    fflush(stdout);
+    fflush(stderr);
+    assert_true(dup2(kept, STDOUT_FILENO) >= 0 && dup2(kept_error, STDERR_FILENO) >= 0);
+    close(kept);
+    close(kept_error);
+    return status;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part)) return;
+    print_error("%s\n", text);
+    fail_msg("no \"%s\" in the text above", part);
+}
+
+static void rows_are_written_as_the_house_says(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *csv = content("results/tiny/made_up.csv");
+    assert_string_equal(csv,
+        "row,n,paper,linear_mean,linear_std,knn_mean,knn_std,loss_mean,loss_std,std_sqrtd_mean,std_sqrtd_std,"
+        "view_share_mean,view_share_std,state\n"
+        "with,3,67.7,45.1667,0.305505,36.2,0.1,-0.69,0,0.97,0,0.3,0,healthy\n"
+        "without,3,0.1,30.2333,0.650641,28.2,0.1,-0.99,0,0.2,0,0.6,0,collapsed\n"
+        "later,0,,,,,,,,,,,,not run\n");
+    free(csv);
+}
+
+static void claims_are_written_with_their_verdicts(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *csv = content("results/tiny/made_up_claims.csv");
+    /* Differences 14.9, 14.6, 15.3: std 0.351188, half-width 0.872402. */
+    assert_string_equal(csv,
+        "id,predicate,n,estimate,low,high,verdict\n"
+        "loss,loss without within 0.05 of -1,3,0.01,0.01,0.01,holds\n"
+        "dead,collapse without,3,1,,,holds\n"
+        "knn,knn with rises,3,2,2,2,holds\n"
+        "better,linear with > without,3,14.9333,14.0609,15.8057,holds\n"
+        "both,linear with > without; linear later > without,0,,,,not run\n"
+        "both.1,linear with > without,3,14.9333,14.0609,15.8057,holds\n"
+        "both.2,linear later > without,0,,,,not run\n"
+        "alive,no collapse without,3,1,,,fails\n");
+    free(csv);
+}
+
+static void curves_and_bands_hold_every_epoch(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *curves = content("results/tiny/made_up_curves.csv"), *bands = content("results/tiny/made_up_bands.csv");
+    assert_has(curves, "row,seed,epoch,loss,std_train,grad_norm,lr,lr_predictor,std_sqrtd,mean_norm,view_share,"
+                       "rank,knn,knn_z\nwith,1,0,,,,,,0.9,0.2,0.3,60,28,27\nwith,1,1,-0.63,0.95,1,0.1,0.1,0.97,");
+    assert_has(curves, "\nwithout,3,3,-0.99,0.1,1,0.1,0.1,0.2,0.98,0.6,15,28.3,27\n");
+    assert_has(bands, "row,epoch,n,loss_mean,loss_std,std_train_mean,std_train_std,std_sqrtd_mean,std_sqrtd_std,"
+                      "view_share_mean,view_share_std,knn_mean,knn_std\nwith,0,3,,,,,0.9,0,0.3,0,28,0\n"
+                      "with,1,3,-0.63,0,0.95,0,0.97,0,0.3,0,32.2,0.1\n");
+    free(curves);
+    free(bands);
+}
+
+static void page_and_paper_show_every_row(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *md = content("results/tiny/made_up.md"), *tex = content("results/tiny/made_up.tex");
+    char *out = content("out");
+    assert_has(md, "| with | 3 | 67.7 | 45.2 ± 0.3 | 36.2 ± 0.1 | -0.690 ± 0.000 | 0.97 ± 0.00 | 0.30 ± "
+                   "0.00 | healthy |\n");
+    assert_has(md, "| later | 0 | - | - | - | - | - | - | not run |\n");
+    assert_has(md, "| alive | no collapse without | fails | 3 |");
+    assert_has(tex, "with & 3 & 67.7 & 45.2 $\\pm$ 0.3 &");
+    assert_has(tex, "later & 0 & - & - & - & - & - & - & not run \\\\\n\\bottomrule");
+    assert_has(tex, "Figure 2: with\\_and without $|$ 100 \\%");
+    assert_has(out, "later    0  -      -           -");
+    assert_has(out, "not run       linear later > without\n");
+    assert_has(out, "later is not run");
+    assert_has(out, "A backbone that was never trained has kNN 28.0 ± 0.0.");
+    assert_has(out, "Scale tiny: A test, nothing else.");
+    free(md);
+    free(tex);
+    free(out);
+}
+
+static void require_exits_3_if_a_claim_fails(void **state)
+{
+    (void)state;
+    assert_int_equal(table("--require"), 0);   /* nothing is run: nothing fails */
+    runs_make();
+    assert_int_equal(table("--require"), 3);
+    assert_true(exists("results/tiny/made_up.csv"));
+}
+
+static void no_run_writes_nothing_and_says_what_to_run(void **state)
+{
+    (void)state;
+    assert_true(folder_make(under("results/tiny")));
+    put(under("results/tiny/made_up.csv"), "as it was\n");
+    assert_int_equal(table(NULL), 0);
+    char *csv = content("results/tiny/made_up.csv"), *out = content("out");
+    assert_string_equal(csv, "as it was\n");
+    assert_false(exists("results/tiny/made_up.md"));
+    assert_has(out, "simsiam run ");
+    assert_has(out, "--scale tiny --seeds \"1 2 3\"");
+    free(csv);
+    free(out);
+}
+
+static void same_runs_give_the_same_bytes(void **state)
+{
+    (void)state;
+    static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex", "made_up_claims.csv",
+                                         "runs/with-seed-2/provenance.json", "runs/with-seed-2/summary.json" };
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *first[6];
+    for (int i = 0; i < 6; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "results/tiny/%s", files[i]);
+        first[i] = content(name);
+    }
+    assert_int_equal(table(NULL), 0);
+    for (int i = 0; i < 6; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "results/tiny/%s", files[i]);
+        char *again = content(name);
+        assert_string_equal(first[i], again);
+        free(first[i]);
+        free(again);
+    }
+}
+
+static void committed_papers_hold_no_clock(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *provenance = content("results/tiny/runs/without-seed-3/provenance.json");
+    assert_has(provenance, "c0de");
+    assert_null(strstr(provenance, "started"));
+    free(provenance);
+    assert_true(exists("results/tiny/runs/without-seed-3/summary.json"));
+    assert_true(exists("results/tiny/runs/without-seed-3/metrics.jsonl"));
+    assert_true(exists("results/tiny/runs/without-seed-3/config.yaml"));
+}
+
+static void clone_shows_what_it_cannot_rerun(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *here = content("out");
+    assert_int_equal(rename(under("runs"), under("gone")), 0);
+    assert_int_equal(remove(under("results/tiny/made_up.csv")), 0);
+    assert_int_equal(table("--from-results"), 0);
+    char *there = content("out");
+    assert_has(there, "From committed runs, not rerun here: code ");
+    const size_t same = (size_t)(strstr(here, "From runs of") - here);
+    assert_memory_equal(here, there, same);
+    assert_false(exists("results/tiny/made_up.csv"));
+    free(here);
+    free(there);
+    /* Other settings than the row has now: not this row's run. */
+    put(under("results/tiny/runs/with-seed-1/config.yaml"), "epochs: 800\n");
+    assert_int_equal(table("--from-results"), 0);
+    there = content("out");
+    char *err = content("err");
+    assert_has(there, "with     2  67.7");
+    assert_has(err, "with-seed-1 is of other settings");
+    free(there);
+    free(err);
+}
+
+static void run_in_the_wrong_folder_is_not_counted(void **state)
+{
+    (void)state;
+    runs_make();
+    static struct experiment e;
+    experiment_load(&e, under("configs/made_up.yaml"), "tiny");
+    char hash[HASH_TEXT];
+    settings_hash(hash, &e.row[0].settings);
+    char *two = run_folder(under("runs"), hash, 2), *three = run_folder(under("runs"), hash, 3), gone[600];
+    snprintf(gone, sizeof gone, "%s.gone", three);
+    assert_int_equal(rename(three, gone), 0);
+    assert_int_equal(rename(two, three), 0);
+    free(two);
+    free(three);
+    assert_int_equal(table(NULL), 0);
+    char *out = content("out");
+    assert_has(out, "with     1  67.7");
+    assert_has(out, "with and without have different seeds");
+    free(out);
+}
+
+int main(void)
+{
+#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_open, folder_remove)
+    const struct CMUnitTest tests[] = {
+        IN_A_FOLDER(rows_are_written_as_the_house_says),
+        IN_A_FOLDER(claims_are_written_with_their_verdicts),
+        IN_A_FOLDER(curves_and_bands_hold_every_epoch),
+        IN_A_FOLDER(page_and_paper_show_every_row),
+        IN_A_FOLDER(require_exits_3_if_a_claim_fails),
+        IN_A_FOLDER(no_run_writes_nothing_and_says_what_to_run),
+        IN_A_FOLDER(same_runs_give_the_same_bytes),
+        IN_A_FOLDER(committed_papers_hold_no_clock),
+        IN_A_FOLDER(clone_shows_what_it_cannot_rerun),
+        IN_A_FOLDER(run_in_the_wrong_folder_is_not_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
