@@ -197,7 +197,7 @@ char *file_read(const char *path, size_t *bytes)
         return NULL;
     }
     data[n] = 0;
-    *bytes = n;
+    if (bytes) *bytes = n;
     return data;
 }
 

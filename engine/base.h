@@ -44,7 +44,8 @@ void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes);
 /* The same of a file's content; false (errno set) when it cannot be read. */
 bool hash_file(char hex[HASH_TEXT], const char *path);
 
-/* A whole file in fresh memory, NUL added behind it; NULL with errno set when it cannot be read. */
+/* A whole file in fresh memory, NUL added behind it, its length in *bytes unless NULL; NULL with errno set when it
+ * cannot be read. */
 char *file_read(const char *path, size_t *bytes);
 /* Replaces `path` by the bytes, or leaves it as it was: temporary file in the same folder, fsync, rename,
  * fsync the folder.  False with errno set on failure; no temporary file stays behind. */

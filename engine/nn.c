@@ -116,7 +116,8 @@ static int add_tensor(struct params *ps, const char *prefix, const char *name, e
 struct conv_layer conv_declare(struct params *ps, const char *name, int c, int k, int r, int stride, int pad)
 {
     const int dim[4] = { k, r, r, c };
-    return (struct conv_layer){ add_tensor(ps, name, "weight", INIT_KAIMING, k * r * r, 4, dim), k, r, stride, pad };
+    const int w = add_tensor(ps, name, "weight", INIT_KAIMING, k * r * r, 4, dim);
+    return (struct conv_layer){ w, k, r, stride, pad };
 }
 
 struct var conv_apply(struct tape *t, const struct params *ps, const struct conv_layer *l, struct var x)
@@ -195,7 +196,8 @@ const char *head_word_error(const char *words)
            "`bn [no-affine]`, or `relu`";
 }
 
-struct head head_declare(struct params *ps, const char *prefix, const char *const *words, int n, int in, int d, int f)
+struct head head_declare(struct params *ps, const char *prefix, const char *const *words, int n, int in, int d,
+                         int f)
 {
     struct head h = { .out = in };
     assert(n <= HEAD_LAYERS);

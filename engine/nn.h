@@ -69,6 +69,7 @@ struct head { struct head_layer layer[HEAD_LAYERS]; int n; int out; };      /* n
 const char *head_word_error(const char *words);
 /* Declares the layers of `words` [n] for inputs of `in` features; names are "PREFIX.0", "PREFIX.1", ...  Width
  * symbols mean d and f.  The words have passed head_word_error(). */
-struct head head_declare(struct params *ps, const char *prefix, const char *const *words, int n, int in, int d, int f);
+struct head head_declare(struct params *ps, const char *prefix, const char *const *words, int n, int in, int d,
+                         int f);
 struct var head_apply(struct tape *t, const struct params *ps, const struct head *h, struct var x, int groups,
                       bool track);

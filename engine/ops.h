@@ -55,8 +55,15 @@ size_t mem_act_bytes(void);                                    /* bytes of one d
 void mem_act_upload(dev_act *dst, const float *host_src, size_t n);     /* converts */
 void mem_act_download(float *host_dst, const dev_act *src, size_t n);   /* converts */
 
-static inline dev_float *float_at(dev_float *p, size_t i) { return p ? (dev_float *)((char *)p + 4 * i) : NULL; }
-static inline dev_act *act_at(dev_act *p, size_t i) { return p ? (dev_act *)((char *)p + mem_act_bytes() * i) : NULL; }
+/* The i-th element; NULL stays NULL. */
+static inline dev_float *float_at(dev_float *p, size_t i)
+{
+    return p ? (dev_float *)((char *)p + 4 * i) : NULL;
+}
+static inline dev_act *act_at(dev_act *p, size_t i)
+{
+    return p ? (dev_act *)((char *)p + mem_act_bytes() * i) : NULL;
+}
 
 /* ---- convolution ------------------------------------------------------------------------------------- */
 

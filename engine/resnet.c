@@ -7,7 +7,8 @@
 #include <assert.h>
 #include <stdio.h>
 
-static struct basic_block block_declare(struct params *ps, const char *name, int c, int k, int stride, bool zero_init)
+static struct basic_block block_declare(struct params *ps, const char *name, int c, int k, int stride,
+                                        bool zero_init)
 {
     char part[40];
     struct basic_block b = { .project = stride != 1 || c != k };

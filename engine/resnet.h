@@ -8,7 +8,11 @@
 #include "nn.h"
 
 enum { STAGES_MAX = 4, BLOCKS_MAX = 32 };
-struct basic_block { struct conv_layer conv1, conv2, shortcut; struct bn_layer bn1, bn2, bn_shortcut; bool project; };
+struct basic_block {
+    struct conv_layer conv1, conv2, shortcut;
+    struct bn_layer bn1, bn2, bn_shortcut;
+    bool project;                  /* the shortcut is a 1x1 convolution, not the identity */
+};
 struct resnet {
     struct conv_layer stem;
     struct bn_layer bn_stem;

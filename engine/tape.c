@@ -38,7 +38,8 @@ static void *take(struct tape *t, size_t bytes)
     bytes = (bytes + 63) & ~(size_t)63;
     while (t->at < t->n_blocks && t->block[t->at].size - t->block[t->at].used < bytes) t->at++;
     if (t->at == t->n_blocks) {
-        if (t->n_blocks == TAPE_BLOCKS) die("the tape's arena is full (%d blocks): make the batch smaller", TAPE_BLOCKS);
+        if (t->n_blocks == TAPE_BLOCKS)
+            die("the arena has more than %d blocks: make the batch smaller", TAPE_BLOCKS);
         const size_t size = bytes > ARENA_BLOCK ? bytes : ARENA_BLOCK;
         t->block[t->n_blocks].base = mem_alloc(size);
         t->block[t->n_blocks].size = size;
@@ -116,7 +117,10 @@ static void conv_bwd(const struct node *n)
 {
     op_conv_bwd(n->x.grad, n->w.grad, n->y.grad, n->x.data, n->w.data, n->conv);
 }
-static double conv_flops(const struct node *n) { return 2.0 * (double)count(n->y) * n->conv.r * n->conv.r * n->x.c; }
+static double conv_flops(const struct node *n)
+{
+    return 2.0 * (double)count(n->y) * n->conv.r * n->conv.r * n->x.c;
+}
 static const struct op conv_op = { "conv", conv_fwd, conv_bwd, conv_flops };
 
 struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int stride, int pad)

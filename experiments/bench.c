@@ -138,12 +138,13 @@ static void bench_row(const struct experiment *e, const struct row *row, int rep
     const int kinds = profile(&t->tape, kind, repeats);
     double sum = 0, flops = 0;
     for (int i = 0; i < kinds; i++) sum += kind[i].seconds, flops += kind[i].flops;
-    printf("%s/%s, batch %d, %d x %d, median of %d\n", e->name, row->name, row->settings.batch, row->settings.image_size,
-           row->settings.image_size, repeats);
+    printf("%s/%s, batch %d, %d x %d, median of %d\n", e->name, row->name, row->settings.batch,
+           row->settings.image_size, row->settings.image_size, repeats);
     printf("large product: %.1f GFLOP/s (the peak below)\n", 1e-9 * peak);
     line("step", "whole", whole, flops, whole, peak);
     for (int i = 0; i < kinds; i++)
-        line(kind[i].op->name, kind[i].backward ? "backward" : "forward", kind[i].seconds, kind[i].flops, whole, peak);
+        line(kind[i].op->name, kind[i].backward ? "backward" : "forward", kind[i].seconds, kind[i].flops, whole,
+             peak);
     const double augment = time_augment(t, repeats), sgd = time_sgd(t, repeats);
     line("augment", "", augment, 0, whole, peak);
     line("sgd", "", sgd, 0, whole, peak);
@@ -165,8 +166,8 @@ int command_bench(int argc, char **argv)
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "bench FILE [options]",
-                  "Time of a training step and the share of each op, beside the rate of a large matrix product.", rows,
-                  1, 1);
+                  "Time of a training step and the share of each op, beside the rate of a large matrix product.",
+                  rows, 1, 1);
     if (repeats < 1 || repeats > REPEATS_MAX) die_user("--repeats %d: 1 to %d", repeats, REPEATS_MAX);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);

@@ -198,6 +198,7 @@ static void decide_collapse(struct decision *d, const struct row_runs *row, bool
     const int agree = wanted ? dead : row->n - dead;
     d->n = row->n;
     d->estimate = (double)dead / row->n;
+    d->counted = true;
     conclude(d, agree == row->n ? VERDICT_HOLDS : agree == 0 ? VERDICT_FAILS : VERDICT_INCONCLUSIVE,
              "%d of %d seeds collapsed", dead, row->n);
 }

@@ -23,6 +23,7 @@ struct decision {
     enum verdict verdict;
     int n;                         /* seeds; of a conjunction the fewest of its parts; 0 if not run */
     double estimate, low, high;    /* mean difference or slope with its 95 % interval; NaN where there is none */
+    bool counted;                  /* of a collapse: estimate is the share of seeds that did, as reason says */
     char reason[TEXT_MAX];         /* what to print beside it; "" where the numbers say it all */
 };
 

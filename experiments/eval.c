@@ -22,7 +22,8 @@ static bool probe_rates(struct trainer *t, struct probe_data *data, const char *
     bool going = true;
     t->s = &s;
     for (char *word = strtok(text, " ,"); word && going; word = strtok(NULL, " ,")) {
-        if (!config_number(word, &s.probe_lr) || s.probe_lr <= 0) die_user("--probe-rates: `%s` is not a rate", word);
+        if (!config_number(word, &s.probe_lr) || s.probe_lr <= 0)
+            die_user("--probe-rates: `%s` is not a rate; give numbers above 0", word);
         mem_zero(t->probe.state, sizeof(float) * probe_floats(t->probe.d, t->probe.classes));
         t->probe.epoch = 0;
         while (going && t->probe.epoch < s.probe_epochs) going = !stop_requested() && monitor_probe_epoch(t, data);
@@ -58,7 +59,8 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
     }
     if (!status) {
         run_judge(&r, false);
-        printf("%s/%s seed %d, %s, epoch %d of %d\n", e->name, row->name, seed, folder, t->epoch, row->settings.epochs);
+        printf("%s/%s seed %d, %s, epoch %d of %d\n", e->name, row->name, seed, folder, t->epoch,
+               row->settings.epochs);
         printf("kNN %.2f on f, %.2f on z\n", r.last.knn, r.last.knn_z);
         if (probed) printf("linear %.2f after %d epochs of the probe\n", r.linear, probed);
         printf("std*sqrt(d) %.3f, |E z'| %.3f, view share %.3f, rank %.3f\n", r.last.std_sqrtd, r.last.mean_norm,

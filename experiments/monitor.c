@@ -85,7 +85,8 @@ bool monitor_run(struct trainer *t, struct epoch_record *r)
 {
     phase("knn");
     struct encoding test;
-    r->monitored = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) && monitor_knn(t, r, &test);
+    r->monitored = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) &&
+                   monitor_knn(t, r, &test);
     encoding_close(&test);
     return r->monitored;
 }

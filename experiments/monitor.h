@@ -8,7 +8,8 @@
 /* Fills std_sqrtd, mean_norm, view_share, rank, knn and knn_z of r.  False if a stop was requested. */
 bool monitor_run(struct trainer *t, struct epoch_record *r);
 
-/* The linear probe on frozen backbone features, going on from t->probe: one epoch; false if a stop was requested. */
+/* The linear probe on frozen backbone features, going on from t->probe: one epoch; false if a stop was
+ * requested. */
 struct probe_data { struct features train, test; };
 bool monitor_probe_open(struct trainer *t, struct probe_data *data);
 bool monitor_probe_epoch(struct trainer *t, struct probe_data *data);

@@ -36,7 +36,8 @@ static struct cost measure(const struct settings *s, int steps)
     const struct params *ps = &t->model.params;
     struct cost c = { .step_seconds = (clock_seconds() - start) / (steps > 0 ? steps : 1),
                       .parameters = (double)ps->count };
-    const size_t features = (size_t)(s->train_count + s->monitor_count) * (size_t)(t->model.backbone.features + s->dim);
+    const size_t widths = (size_t)t->model.backbone.features + (size_t)t->model.projector.out;
+    const size_t features = (size_t)(s->train_count + s->monitor_count) * widths;
     c.run_seconds = run_seconds(t, c.step_seconds);
     c.memory_mib = (double)(tape_bytes(&t->tape) + 12 * ps->count + 4 * features) / (1 << 20);
     c.checkpoint_mib = 2.0 * 8 * (double)ps->count / (1 << 20);
@@ -57,8 +58,8 @@ int command_plan(int argc, char **argv)
         { "steps", OPTION_INT, &steps, "N", "steps to time for each row" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
-    options_parse(argc, argv, "plan FILE [options]", "Which runs are left, and their time, memory and disk here.", rows,
-                  1, 1);
+    options_parse(argc, argv, "plan FILE [options]", "Which runs are left, and their time, memory and disk here.",
+                  rows, 1, 1);
     if (steps < 1) die_user("--steps %d: at least 1", steps);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);

@@ -26,9 +26,9 @@ static void facts_gather(struct fact fact[FACTS])
     if (uname(&u)) die("uname: %s", strerror(errno));
     const char *const name[FACTS] = { "version", "commit", "compiler", "flags", "machine", "device", "library",
                                       "system", "libc", "libyaml", "jansson" };
-    const char *const value[FACTS] = { BUILD_VERSION, BUILD_COMMIT, BUILD_COMPILER, BUILD_FLAGS, m.machine, m.device,
-                                       m.library, u.release, gnu_get_libc_version(), yaml_get_version_string(),
-                                       JANSSON_VERSION };
+    const char *const value[FACTS] = { BUILD_VERSION, BUILD_COMMIT, BUILD_COMPILER, BUILD_FLAGS, m.machine,
+                                       m.device, m.library, u.release, gnu_get_libc_version(),
+                                       yaml_get_version_string(), JANSSON_VERSION };
     for (int i = 0; i < FACTS; i++) {
         fact[i].name = name[i];
         snprintf(fact[i].value, sizeof fact[i].value, "%s", value[i]);

@@ -35,8 +35,8 @@ static int tasks_gather(struct task *task, const struct experiment *e, int only,
             char *stale;
             if (!run_finished(o->root, &e->row[r].settings, seeds[i], &stale)) {
                 if (stale && !o->quiet)
-                    fprintf(stderr, "%s/%s seed %d: %s is of other code and does not count; running again\n", e->name,
-                            e->row[r].name, seeds[i], stale);
+                    fprintf(stderr, "%s/%s seed %d: %s is of other code and does not count; running again\n",
+                            e->name, e->row[r].name, seeds[i], stale);
                 task[n++] = (struct task){ &e->row[r], seeds[i], 0 };
             } else if (!o->quiet) {
                 fprintf(stderr, "%s/%s seed %d: finished\n", e->name, e->row[r].name, seeds[i]);
@@ -123,8 +123,8 @@ int command_run(int argc, char **argv)
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "run FILE [options]",
-                  "Trains what is not finished yet of an experiment's rows and seeds; goes on where it stopped.", rows,
-                  1, 1);
+                  "Trains what is not finished yet of an experiment's rows and seeds; goes on where it stopped.",
+                  rows, 1, 1);
     if (jobs < 1) die_user("--jobs %d: at least 1", jobs);
     if (o.threads < 0) die_user("--threads %d: 0 (all cores) or more", o.threads);
     static struct experiment e;                /* large: not for the stack */

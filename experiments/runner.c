@@ -78,10 +78,12 @@ static void metrics_open(struct runner *r)
     if (fstat(fd, &st)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
     if ((uint64_t)st.st_size < r->t.metrics_bytes)
         die("%s/metrics.jsonl is shorter than its checkpoint says: remove the folder to run again", r->folder);
-    if (ftruncate(fd, (off_t)r->t.metrics_bytes)) die("cannot cut %s/metrics.jsonl: %s", r->folder, strerror(errno));
+    if (ftruncate(fd, (off_t)r->t.metrics_bytes))
+        die("cannot cut %s/metrics.jsonl: %s", r->folder, strerror(errno));
     char line[2048];
     while (fgets(line, sizeof line, r->metrics))
-        if (!epoch_parse(&r->last, line)) die("%s/metrics.jsonl is damaged: remove the folder to run again", r->folder);
+        if (!epoch_parse(&r->last, line))
+            die("%s/metrics.jsonl is damaged: remove the folder to run again", r->folder);
     if (fseek(r->metrics, 0, SEEK_END)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
 }
 
@@ -145,8 +147,8 @@ static int train_epoch(struct runner *r)
         trainer_step(t);
         if (t->step % LOOK_EVERY && t->step < t->steps) continue;
         if (!trainer_summary(t, &r->now)) {
-            fprintf(stderr, "%s: diverged in epoch %d by step %d: loss %g, gradient norm %g\n", r->label, t->epoch + 1,
-                    t->step, r->now.loss, r->now.grad_norm);
+            fprintf(stderr, "%s: diverged in epoch %d by step %d: loss %g, gradient norm %g\n", r->label,
+                    t->epoch + 1, t->step, r->now.loss, r->now.grad_norm);
             return EXIT_DIVERGED;
         }
         const double views = (double)(t->step - first) * t->s->batch * t->model.n_views;
@@ -209,7 +211,8 @@ static int probe(struct runner *r, double *linear, char frozen[HASH_TEXT])
     if (!going) return EXIT_AGAIN;
     char after[HASH_TEXT];
     trainer_hash(t, after);
-    if (strcmp(frozen, after)) die("%s: the frozen weights moved during the linear probe; its number is void", r->label);
+    if (strcmp(frozen, after))
+        die("%s: the frozen weights moved during the linear probe: a bug; report it", r->label);
     timing_append(r, "probe", start);
     save(r);
     return 0;

@@ -18,7 +18,7 @@ static const struct { const char *title; size_t offset; int decimals; } measures
     [MEASURE_STD]    = { "std·√d",     offsetof(struct run_record, last.std_sqrtd),  2 },
     [MEASURE_SHARE]  = { "view share", offsetof(struct run_record, last.view_share), 2 },
     [MEASURE_NORM]   = { "|E z'|",     offsetof(struct run_record, last.mean_norm),  2 },
-    [MEASURE_RANK]   = { "rank",       offsetof(struct run_record, last.rank),       1 },
+    [MEASURE_RANK]   = { "rank",       offsetof(struct run_record, last.rank),       2 },
     [MEASURE_KNN_Z]  = { "kNN of z",   offsetof(struct run_record, last.knn_z),      1 },
 };
 
@@ -107,21 +107,21 @@ static void columns_print(FILE *out, const struct cells *line, int n_lines, int 
             if (places(line[i].text[c]) > width[c]) width[c] = places(line[i].text[c]);
     for (int i = 0; i < n_lines; i++) {
         for (int c = 0; c < n_columns; c++) {
-            const bool last = c == n_columns - 1;
+            const bool last = c == n_columns - 1 || (c == n_columns - 2 && !line[i].text[c + 1][0]);
             fprintf(out, "%s%*s", line[i].text[c], last ? 0 : width[c] + 2 - places(line[i].text[c]), "");
         }
         fputc('\n', out);
     }
 }
 
-/* "0.0231 [0.0102, 0.036]"; "" where there is no number. */
+/* "0.0231 [0.0102, 0.036]"; "" where there is no number, or words beside it say it. */
 enum { ESTIMATE_TEXT = 96 };
 static void estimate_format(char text[ESTIMATE_TEXT], const struct decision *d)
 {
     text[0] = 0;
     if (isfinite(d->low) && isfinite(d->high))
         snprintf(text, ESTIMATE_TEXT, "%.3g [%.3g, %.3g]", d->estimate, d->low, d->high);
-    else if (isfinite(d->estimate))
+    else if (isfinite(d->estimate) && !d->counted)
         snprintf(text, ESTIMATE_TEXT, "%.3g", d->estimate);
 }
 

@@ -67,7 +67,8 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->seed = (uint64_t)seed;
     const struct data_source *source = &data_sources[s->dataset];
     t->train = image_set_open(source->name, DATA_TRAIN, s->train_first, s->train_count);
-    t->monitor = image_set_open(source->name, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
+    t->monitor = image_set_open(source->name, (enum data_split)s->monitor_split, s->monitor_first,
+                                s->monitor_count);
     recipes_open(t, source);
     model_build(&t->model, s, t->seed);
     t->steps = s->train_count / s->batch;

@@ -68,7 +68,8 @@ cp -r "$configs" wrong
 sed 's/^rows:/epoch: 3\nbatch: many\nrows:/' "$fig2" >wrong/fig2_stopgrad.yaml
 given config wrong/fig2_stopgrad.yaml --scale test
 [ $status = 2 ] || fail "$what: exit $status, not 2"
-[ "$(grep -cE '^[^ ]*fig2_stopgrad\.yaml:[0-9]+:[0-9]+: ' <<<"$err")" = 2 ] || fail "$what: not two located mistakes: $err"
+[ "$(grep -cE '^[^ ]*fig2_stopgrad\.yaml:[0-9]+:[0-9]+: ' <<<"$err")" = 2 ] ||
+    fail "$what: not two located mistakes: $err"
 [[ $err == *epochs* ]] || fail "$what: does not name the nearest key: $err"
 rm -r wrong
 

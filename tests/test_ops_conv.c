@@ -19,6 +19,7 @@ static const struct conv_shape shapes[] = {
     {  3,  7,  7,  2,  3, 3, 3, 2 },
     {  2,  9,  8,  3,  4, 5, 2, 2 },
     {  3, 16, 16,  3, 32, 3, 1, 1 },         /* the stem of a small net, several blocks of pixels */
+    { 33, 16, 17,  3,  5, 3, 1, 1 },         /* several blocks in each range of the weight gradient */
     {  5,  8,  8, 32, 33, 3, 2, 1 },
     {  3,  6,  6, 70, 130, 3, 1, 1 },        /* two tiles of output channels */
     {  1,  5,  5, 65, 257, 1, 1, 0 },        /* four of them, uneven */

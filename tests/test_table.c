@@ -7,7 +7,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <math.h>
 #include <stdlib.h>
@@ -149,6 +149,23 @@ static void runs_make(void)
     }
 }
 
+/* Sends what is written to `fd` into a file under root; returns what restore() needs. */
+static int redirect(int fd, const char *name)
+{
+    fflush(NULL);
+    const int kept = dup(fd), file = open(under(name), O_CREAT | O_TRUNC | O_WRONLY, 0666);
+    assert_true(kept >= 0 && file >= 0 && dup2(file, fd) >= 0);
+    close(file);
+    return kept;
+}
+
+static void restore(int fd, int kept)
+{
+    fflush(NULL);
+    assert_true(dup2(kept, fd) >= 0);
+    close(kept);
+}
+
 /* Runs the command with its output in root/out; `more` is one more option or NULL. */
 static int table(const char *more)
 {
@@ -157,16 +174,10 @@ static int table(const char *more)
     snprintf(results, sizeof results, "--results=%s/results", root);
     snprintf(file, sizeof file, "%s/configs/made_up.yaml", root);
     char *argv[] = { "table", file, "--scale=tiny", "--seeds=1 2 3", runs, results, (char *)more, NULL };
-    fflush(stdout);
-    const int kept = dup(STDOUT_FILENO), kept_error = dup(STDERR_FILENO);
-    assert_non_null(freopen(under("out"), "w", stdout));
-    assert_non_null(freopen(under("err"), "w", stderr));
+    const int kept_out = redirect(STDOUT_FILENO, "out"), kept_err = redirect(STDERR_FILENO, "err");
     const int status = command_table(more ? 7 : 6, argv);
-    fflush(stdout);
-    fflush(stderr);
-    assert_true(dup2(kept, STDOUT_FILENO) >= 0 && dup2(kept_error, STDERR_FILENO) >= 0);
-    close(kept);
-    close(kept_error);
+    restore(STDOUT_FILENO, kept_out);
+    restore(STDERR_FILENO, kept_err);
     return status;
 }
 
