@@ -10,7 +10,7 @@
 static struct basic_block block_declare(struct params *ps, const char *name, int c, int k, int stride,
                                         bool zero_init)
 {
-    char part[40];
+    char part[48];
     struct basic_block b = { .project = stride != 1 || c != k };
     snprintf(part, sizeof part, "%s.conv1", name);
     b.conv1 = conv_declare(ps, part, c, k, 3, stride, 1);
@@ -37,7 +37,7 @@ struct resnet resnet_declare(struct params *ps, const int *widths, int stages, i
     int c = widths[0];
     for (int i = 0; i < stages; i++)
         for (int j = 0; j < blocks; j++) {
-            char name[24];
+            char name[32];
             snprintf(name, sizeof name, "layer%d.%d", i + 1, j);
             net.block[net.n_blocks++] = block_declare(ps, name, c, widths[i], i > 0 && j == 0 ? 2 : 1, zero_init);
             c = widths[i];

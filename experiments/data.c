@@ -4,7 +4,7 @@
  */
 #include "commands.h"
 #include "options.h"
-#include "settings.h"
+#include "recipe.h"
 #include "views.h"
 #include "../engine/config.h"
 #include "../engine/data.h"
@@ -235,27 +235,6 @@ static int decode_sheets(int argc, char **argv)
 
 /* ---- views ------------------------------------------------------------------------------------------- */
 
-/* The default settings' training recipe with the set's own normalisation. */
-static struct augment recipe_default(const struct data_source *source, double blur_p)
-{
-    const struct settings *s = &settings_defaults;
-    struct augment a = { .crop = true, .jitter_p = (float)s->jitter_p, .gray_p = (float)s->gray_p,
-                         .blur_p = (float)blur_p, .flip_p = (float)s->flip_p };
-    for (int i = 0; i < 2; i++) {
-        a.crop_scale[i] = (float)s->crop_scale[i];
-        a.crop_ratio[i] = (float)s->crop_ratio[i];
-        a.blur_sigma[i] = (float)s->blur_sigma[i];
-    }
-    for (int i = 0; i < JITTERS; i++) {
-        a.jitter[i] = (float)s->jitter[i];
-    }
-    for (int c = 0; c < 3; c++) {
-        a.mean[c] = source->mean[c];
-        a.std[c] = source->std[c];
-    }
-    return a;
-}
-
 static int views(int argc, char **argv)
 {
     const char *out = NULL;
@@ -285,7 +264,10 @@ static int views(int argc, char **argv)
     machine_open(0);
     struct dataset set;
     data_load(&set, source->name, DATA_TRAIN, 0, images);
-    const struct augment recipe = recipe_default(source, blur);
+    struct settings as_trained = settings_defaults;
+    as_trained.dataset = (int)(source - data_sources);
+    as_trained.blur_p = blur;
+    const struct augment recipe = recipe_train(&as_trained);
     enum { CELL = 96 };            /* pixels that a small view is drawn large as: enough to be seen */
     const int scale = size < CELL ? CELL / size : 1;
     const bool ok = views_sheet(out, &set, &recipe, size, images, per_image, (uint64_t)seed, scale);

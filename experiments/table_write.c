@@ -192,6 +192,9 @@ static void caption_print(FILE *out, const struct table *t)
     fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,
             COLLAPSE_SHARE, COLLAPSE_DEAD);
     fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
+    int runs = 0;
+    for (int i = 0; i < t->e.n_rows; i++) runs += t->row[i].n;
+    if (!runs) return;
     fprintf(out, "%s", t->committed ? "From committed runs, not rerun here:" : "From runs of");
     hashes_print(out, t, "code", offsetof(struct run_record, code_hash));
     fputc(',', out);

@@ -4,6 +4,7 @@
  */
 #include "train.h"
 #include "phase.h"
+#include "recipe.h"
 #include "../engine/checkpoint.h"
 #include "../engine/philox.h"
 
@@ -34,32 +35,6 @@ static void image_set_close(struct image_set *set)
     data_free(&set->host);
 }
 
-static void copy_floats(float *to, const double *from, int n)
-{
-    for (int i = 0; i < n; i++) to[i] = (float)from[i];
-}
-
-/* The training recipe (App. A), the test transform (a resize) and the probe's (crop and flip). */
-static void recipes_open(struct trainer *t, const struct data_source *source)
-{
-    const struct settings *s = t->s;
-    struct augment a = { 0 };
-    memcpy(a.mean, source->mean, sizeof a.mean);
-    memcpy(a.std, source->std, sizeof a.std);
-    t->test_recipe = a;
-    a.crop = true;
-    copy_floats(a.crop_scale, s->crop_scale, 2);
-    copy_floats(a.crop_ratio, s->crop_ratio, 2);
-    a.flip_p = (float)s->flip_p;
-    t->probe_recipe = a;
-    copy_floats(a.jitter, s->jitter, 4);
-    a.jitter_p = (float)s->jitter_p;
-    a.gray_p = (float)s->gray_p;
-    copy_floats(a.blur_sigma, s->blur_sigma, 2);
-    a.blur_p = (float)s->blur_p;
-    t->recipe = a;
-}
-
 void trainer_open(struct trainer *t, const struct settings *s, int seed)
 {
     memset(t, 0, sizeof *t);
@@ -69,7 +44,9 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->train = image_set_open(source->name, DATA_TRAIN, s->train_first, s->train_count);
     t->monitor = image_set_open(source->name, (enum data_split)s->monitor_split, s->monitor_first,
                                 s->monitor_count);
-    recipes_open(t, source);
+    t->recipe = recipe_train(s);
+    t->test_recipe = recipe_test(s);
+    t->probe_recipe = recipe_probe(s);
     model_build(&t->model, s, t->seed);
     t->steps = s->train_count / s->batch;
     const double lr = s->base_lr * s->batch / 256;

@@ -117,7 +117,8 @@ done
 columns=row,n,paper,linear_mean,linear_std,knn_mean,knn_std,loss_mean,loss_std,std_sqrtd_mean,std_sqrtd_std
 [ "$(head -n 1 results/test/fig2_stopgrad.csv)" = "$columns,view_share_mean,view_share_std,state" ] ||
     fail "the columns are $(head -n 1 results/test/fig2_stopgrad.csv)"
-grep -qE '^with,2,67\.7,' results/test/fig2_stopgrad.csv || fail "no row \`with\` of 2 seeds beside the paper's 67.7"
+grep -qE '^with,2,67\.7,' results/test/fig2_stopgrad.csv ||
+    fail "no row \`with\` of 2 seeds beside the paper's 67.7"
 cp -r results first
 given "${table[@]}"
 diff -r first results >/dev/null || fail "the second $what wrote other bytes"

@@ -6,6 +6,12 @@
 #include <unistd.h>
 #include "naive.h"
 
+#ifdef __has_feature                     /* clang's way of saying __SANITIZE_ADDRESS__ */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 static const struct { int n, d; } shapes[] = {
     { 1, 1 }, { 1, 7 }, { 7, 33 }, { 33, 3 }, { 33, 257 }, { 129, 130 },
 };

@@ -282,6 +282,7 @@ static void no_run_writes_nothing_and_says_what_to_run(void **state)
     assert_string_equal(csv, "as it was\n");
     assert_false(exists("results/tiny/made_up.md"));
     assert_has(out, "simsiam run ");
+    assert_null(strstr(out, "From runs of"));
     assert_has(out, "--scale tiny --seeds \"1 2 3\"");
     free(csv);
     free(out);
