@@ -16,7 +16,7 @@ struct places { const char *runs, *results; bool from_results; };
 
 static char *committed_folder(const struct places *p, const struct table *t, const char *row, int seed)
 {
-    return text_format("%s/%s/runs/%s-seed-%d", p->results, t->e.scale, row, seed);
+    return text_format("%s/%s/runs/%s/%s-seed-%d", p->results, t->e.scale, t->e.name, row, seed);
 }
 
 static bool file_is(const char *folder, const char *name, const char *text)

@@ -76,7 +76,7 @@ static void tensor_fill(float *x, const struct param *p, const char *last)
     if (p->n_dims == 4) {
         spread = (float)sqrt(6.0 / (p->dim[0] * p->dim[1] * p->dim[2]));
     } else if (p->n_dims == 2) {
-        spread = (float)sqrt(1.0 / p->dim[1]);
+        spread = (float)sqrt(16.0 / p->dim[1]);
     } else if (!strcmp(role, ".weight")) {                     /* gamma */
         spread = 0.125f, centre[0] = centre[1] = 1;
     } else if (p->init != INIT_FC) {                           /* beta: no ReLU's input near zero (make_parity.py) */

@@ -292,7 +292,7 @@ static void same_runs_give_the_same_bytes(void **state)
 {
     (void)state;
     static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex", "made_up_claims.csv",
-                                         "runs/with-seed-2/provenance.json", "runs/with-seed-2/summary.json" };
+                                         "runs/made_up/with-seed-2/provenance.json", "runs/made_up/with-seed-2/summary.json" };
     runs_make();
     assert_int_equal(table(NULL), 0);
     char *first[6];
@@ -317,13 +317,13 @@ static void committed_papers_hold_no_clock(void **state)
     (void)state;
     runs_make();
     assert_int_equal(table(NULL), 0);
-    char *provenance = content("results/tiny/runs/without-seed-3/provenance.json");
+    char *provenance = content("results/tiny/runs/made_up/without-seed-3/provenance.json");
     assert_has(provenance, "c0de");
     assert_null(strstr(provenance, "started"));
     free(provenance);
-    assert_true(exists("results/tiny/runs/without-seed-3/summary.json"));
-    assert_true(exists("results/tiny/runs/without-seed-3/metrics.jsonl"));
-    assert_true(exists("results/tiny/runs/without-seed-3/config.yaml"));
+    assert_true(exists("results/tiny/runs/made_up/without-seed-3/summary.json"));
+    assert_true(exists("results/tiny/runs/made_up/without-seed-3/metrics.jsonl"));
+    assert_true(exists("results/tiny/runs/made_up/without-seed-3/config.yaml"));
 }
 
 static void clone_shows_what_it_cannot_rerun(void **state)
@@ -343,7 +343,7 @@ static void clone_shows_what_it_cannot_rerun(void **state)
     free(here);
     free(there);
     /* Other settings than the row has now: not this row's run. */
-    put(under("results/tiny/runs/with-seed-1/config.yaml"), "epochs: 800\n");
+    put(under("results/tiny/runs/made_up/with-seed-1/config.yaml"), "epochs: 800\n");
     assert_int_equal(table("--from-results"), 0);
     there = content("out");
     char *err = content("err");

@@ -197,9 +197,8 @@ static void gradient_moments(double *restrict sum, double *restrict product, con
                     memset(g[i], 0, sizeof g[i]), memset(gx[i], 0, sizeof gx[i]);
                     continue;
                 }
-                const float *own_y = relu ? y + at : NULL;
                 for (int j = 0; j < lanes; j++) {
-                    g[i][j] = masked(dy[at + (size_t)j], own_y, j, relu);
+                    g[i][j] = masked(dy[at + (size_t)j], y + at, j, relu);
                     gx[i][j] = g[i][j] * (x[at + (size_t)j] - mean[first + j]);
                 }
             }
@@ -215,7 +214,7 @@ static void rows_gradient(float *restrict dx, const float *restrict dy, const fl
                           const float *restrict x, const float *restrict mean, const float *restrict scale,
                           const float *restrict g_mean, const float *restrict slope, size_t rows, int c, bool relu)
 {
-    for (size_t r = 0; r < rows; r++, dx += c, dy += c, x += c, y += relu ? c : 0)
+    for (size_t r = 0; r < rows; r++, dx += c, dy += c, x += c, y += c)
         for (int j = 0; j < c; j++)
             dx[j] += scale[j] * (masked(dy[j], y, j, relu) - g_mean[j] - (x[j] - mean[j]) * slope[j]);
 }
@@ -248,7 +247,8 @@ void op_bn_act_bwd(dev_act *dx_, dev_float *dgamma, dev_float *dbeta, dev_act *d
     const struct chunks n = chunks_of(s);
     const struct work k = work_of(s, n);
     float *dx = act_out(dx_), *dresidual = act_out(dresidual_);
-    const float *dy = act_in(dy_), *y = act_in(y_), *x = act_in(x_);
+    const float *dy = act_in(dy_), *x = act_in(x_);
+    const float *y = relu ? act_in(y_) : dy;             /* without ReLU y is not looked at, and may be NULL */
     const float *mean = float_in(mean_), *rstd = float_in(rstd_);
     float *scale = k.coefficient[0], *g_mean = k.coefficient[1], *slope = k.coefficient[2];
     const size_t c = (size_t)s.c;
@@ -258,7 +258,7 @@ void op_bn_act_bwd(dev_act *dx_, dev_float *dgamma, dev_float *dbeta, dev_act *d
             size_t first;
             const size_t rows = chunk_rows(&first, n, s, i), at = first * c;
             double *sum = k.sums + (size_t)i * 2 * c;
-            gradient_moments(sum, sum + c, dy + at, relu ? y + at : NULL, x + at,
+            gradient_moments(sum, sum + c, dy + at, y + at, x + at,
                              mean + (size_t)(i / n.per_group) * c, rows, s.c, relu);
         }
         for (int g = 0; g < s.groups; g++) {
@@ -272,10 +272,9 @@ void op_bn_act_bwd(dev_act *dx_, dev_float *dgamma, dev_float *dbeta, dev_act *d
     for (int i = 0; i < n.total; i++) {
         size_t first;
         const size_t rows = chunk_rows(&first, n, s, i), at = first * c, group = (size_t)(i / n.per_group) * c;
-        const float *own_y = relu ? y + at : NULL;
-        if (dresidual) residual_gradient(dresidual + at, dy + at, own_y, rows * c, relu);
+        if (dresidual) residual_gradient(dresidual + at, dy + at, y + at, rows * c, relu);
         if (dx)
-            rows_gradient(dx + at, dy + at, own_y, x + at, mean + group, scale + group, g_mean + group,
+            rows_gradient(dx + at, dy + at, y + at, x + at, mean + group, scale + group, g_mean + group,
                           slope + group, rows, s.c, relu);
     }
 }

@@ -15,7 +15,7 @@ void op_relu_fwd(dev_act *y_, const dev_act *x_, size_t n)
 {
     float *y = act_out(y_);
     const float *x = act_in(x_);
-#pragma omp parallel for simd num_threads(cpu_threads()) if (n > PARALLEL_MIN)
+#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
     for (size_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];           /* NaN < 0 is false: NaN stays */
 }
 
@@ -24,7 +24,7 @@ void op_relu_bwd(dev_act *dx_, const dev_act *dy_, const dev_act *y_, size_t n)
     if (!dx_) return;
     float *dx = act_out(dx_);
     const float *dy = act_in(dy_), *y = act_in(y_);
-#pragma omp parallel for simd num_threads(cpu_threads()) if (n > PARALLEL_MIN)
+#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
     for (size_t i = 0; i < n; i++) dx[i] += y[i] > 0 ? dy[i] : 0;
 }
 
@@ -180,7 +180,7 @@ void op_sgd(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *
 {
     float *w = float_out(w_), *v = float_out(v_);
     const float *g = float_in(g_), lr = *float_in(lr_);
-#pragma omp parallel for simd num_threads(cpu_threads()) if (n > PARALLEL_MIN)
+#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
     for (size_t i = 0; i < n; i++) {
         v[i] = momentum * v[i] + (g[i] + wd * w[i]);
         w[i] -= lr * v[i];

@@ -73,8 +73,8 @@ def formula(name, dims, module, last):
     u = uniform(name, int(np.prod(dims)))
     if isinstance(module, nn.Conv2d):                      # K R R C: the variance of kaiming's fan_out
         v = np.float32(np.sqrt(6 / (dims[0] * dims[1] * dims[2]))) * u
-    elif isinstance(module, nn.Linear):                    # K C, or the bias
-        v = np.float32(np.sqrt(1 / dims[1]) if len(dims) == 2 else 0.25) * u
+    elif isinstance(module, nn.Linear):                    # K C, large: what fp32 leaves of a zero gradient shrinks
+        v = np.float32(np.sqrt(16 / dims[1]) if len(dims) == 2 else 0.25) * u
     elif name.endswith(".weight"):                         # gamma
         v = np.float32(1) + np.float32(0.125) * u
     else:                                                  # beta: the same side of zero on both legs of a block
