@@ -22,7 +22,7 @@
 #include "../experiments/method.h"
 
 enum { BATCH = 8, VIEWS = 2, STEPS = 3, ENTRIES = 64, PROJECTIONS = 2 };
-static const float LR = 0.05f, MOMENTUM = 0.9f, DECAY = 5e-4f;
+static const float LR = 0.005f, MOMENTUM = 0.9f, DECAY = 0.1f;
 /* fp32 against double, relative to a tensor's norm.  PyTorch's own fp32 stays below it (make_parity.py). */
 static const double TOLERANCE = 1e-4;
 static const double UNIT = 1e-7;   /* of the scale: what one count in a golden file is worth */

@@ -292,7 +292,8 @@ static void same_runs_give_the_same_bytes(void **state)
 {
     (void)state;
     static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex", "made_up_claims.csv",
-                                         "runs/made_up/with-seed-2/provenance.json", "runs/made_up/with-seed-2/summary.json" };
+                                         "runs/made_up/with-seed-2/provenance.json",
+                                         "runs/made_up/with-seed-2/summary.json" };
     runs_make();
     assert_int_equal(table(NULL), 0);
     char *first[6];

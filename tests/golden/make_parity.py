@@ -30,7 +30,7 @@ from torch import nn
 from torch.nn.functional import cosine_similarity
 
 BATCH, STEPS, ENTRIES, PROJECTIONS = 8, 3, 64, 2
-LR, MOMENTUM, DECAY = 0.05, 0.9, 5e-4
+LR, MOMENTUM, DECAY = 0.005, 0.9, 0.1      # steps short enough to stay comparable, decay strong enough to be seen
 UNIT = 1e-7
 TOLERANCE = 1e-4        # of SCALE; the C test's number
 ZERO_SHARE = 1e-3
