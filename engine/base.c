@@ -259,36 +259,13 @@ bool file_write_synced(const char *path, const void *data, size_t bytes)
     return fd >= 0 && write_synced(fd, path, data, bytes);
 }
 
-/* mkstemp makes 0600; the user's umask says what a file of his may be. */
-static bool mode_usual(int fd)
-{
-    mode_t mask = umask(0);
-    umask(mask);
-    return fchmod(fd, 0666 & ~mask) == 0;
-}
-
-/* A fresh name each time ("...XXXXXX" is filled in): two programs may write the same file at once. */
-static bool temp_write(char *temp, const void *data, size_t bytes)
-{
-    int fd = mkstemp(temp);
-    if (fd < 0) {
-        return false;
-    }
-    if (!mode_usual(fd)) {
-        int error = errno;
-        close(fd);
-        unlink(temp);
-        errno = error;
-        return false;
-    }
-    return write_synced(fd, temp, data, bytes);
-}
-
 bool file_write_atomic(const char *path, const void *data, size_t bytes)
 {
-    char *temp = text_format("%s.tmp-XXXXXX", path);
+    /* Always the same name: what a kill leaves behind, the next write takes.  Two programs that write one file at
+     * once write the same bytes (a run's folder is locked, a table is a function of its runs). */
+    char *temp = text_format("%s.tmp", path);
     char *folder = path_folder(path);
-    bool ok = temp_write(temp, data, bytes);
+    bool ok = file_write_synced(temp, data, bytes);
     int error = errno;
     if (ok && rename(temp, path) != 0) {
         error = errno;

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,6 +72,8 @@ static void task_start(struct task *t, const struct experiment *e, const struct 
     if (t->pid) return;
     /* Out of the terminal's process group: a Ctrl-C reaches the parent, which passes it on once. */
     if (setpgid(0, 0)) die("setpgid: %s", strerror(errno));
+    /* Nor does a run outlive a parent that was killed: it stops as if told to, after a checkpoint. */
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM)) die("prctl: %s", strerror(errno));
     exit(run_one(e, t->row, t->seed, o));
 }
 
