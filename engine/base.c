@@ -74,9 +74,8 @@ char *text_format(const char *format, ...)
     va_list args;
     va_start(args, format);
     char *text = NULL;
-    if (vasprintf(&text, format, args) < 0) {
+    if (vasprintf(&text, format, args) < 0)
         die("out of memory: cannot format a text (close other programs)");
-    }
     va_end(args);
     return text;
 }
@@ -86,9 +85,8 @@ char *text_format(const char *format, ...)
 static double clock_read(clockid_t clock)
 {
     struct timespec t;
-    if (clock_gettime(clock, &t) != 0) {
+    if (clock_gettime(clock, &t) != 0)
         die("cannot read the clock: %s (is this a POSIX system?)", strerror(errno));
-    }
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -107,26 +105,23 @@ double clock_cpu_seconds(void)
 static EVP_MD_CTX *hash_open(void)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
+    if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
         die("OpenSSL cannot compute SHA-256 (is libcrypto installed whole?)");
-    }
     return md;
 }
 
 static void hash_add(EVP_MD_CTX *md, const void *data, size_t bytes)
 {
-    if (EVP_DigestUpdate(md, data, bytes) != 1) {
+    if (EVP_DigestUpdate(md, data, bytes) != 1)
         die("OpenSSL cannot compute SHA-256 (is libcrypto installed whole?)");
-    }
 }
 
 static void hash_close(char hex[HASH_TEXT], EVP_MD_CTX *md)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int length = 0;
-    if (EVP_DigestFinal_ex(md, digest, &length) != 1 || 2 * length + 1 != HASH_TEXT) {
+    if (EVP_DigestFinal_ex(md, digest, &length) != 1 || 2 * length + 1 != HASH_TEXT)
         die("OpenSSL cannot compute SHA-256 (is libcrypto installed whole?)");
-    }
     EVP_MD_CTX_free(md);
     static const char digit[] = "0123456789abcdef";
     for (unsigned int i = 0; i < length; i++) {
@@ -146,17 +141,15 @@ void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes)
 bool hash_file(char hex[HASH_TEXT], const char *path)
 {
     FILE *in = fopen(path, "rb");
-    if (!in) {
+    if (!in)
         return false;
-    }
     EVP_MD_CTX *md = hash_open();
     static const size_t piece = 1 << 16;
     unsigned char *buffer = host_alloc(piece, 1);
     size_t got;
     errno = 0;
-    while ((got = fread(buffer, 1, piece, in)) > 0) {
+    while ((got = fread(buffer, 1, piece, in)) > 0)
         hash_add(md, buffer, got);
-    }
     int error = ferror(in) ? errno : 0;
     free(buffer);
     hash_close(hex, md);
@@ -170,23 +163,20 @@ bool hash_file(char hex[HASH_TEXT], const char *path)
 char *file_read(const char *path, size_t *bytes)
 {
     FILE *in = fopen(path, "rb");
-    if (!in) {
+    if (!in)
         return NULL;
-    }
     /* Grows by doubling instead of asking for the size first: pipes have none, and files may grow meanwhile. */
     size_t room = 1 << 12, n = 0;
     char *data = host_alloc(room, 1);
     errno = 0;
     for (;;) {
         n += fread(data + n, 1, room - 1 - n, in);
-        if (n < room - 1) {
+        if (n < room - 1)
             break;
-        }
         room *= 2;
         char *more = realloc(data, room);
-        if (!more) {
+        if (!more)
             die("out of memory: %s does not fit (close other programs)", path);
-        }
         data = more;
     }
     int error = ferror(in) ? errno : 0;
@@ -211,12 +201,10 @@ static bool write_whole(int fd, const char *data, size_t bytes)
 {
     while (bytes > 0) {
         ssize_t n = write(fd, data, bytes);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR)
             continue;
-        }
-        if (n < 0) {
+        if (n < 0)
             return false;
-        }
         data += n;
         bytes -= (size_t)n;
     }
@@ -226,9 +214,8 @@ static bool write_whole(int fd, const char *data, size_t bytes)
 bool folder_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
+    if (fd < 0)
         return false;
-    }
     /* Some file systems cannot sync a folder and say EINVAL: there is nothing more that could be done. */
     bool ok = fsync(fd) == 0 || errno == EINVAL;
     int error = errno;
@@ -286,9 +273,8 @@ bool file_write_atomic(const char *path, const void *data, size_t bytes)
  * same folder at this moment. */
 static bool folder_make_one(const char *path)
 {
-    if (mkdir(path, 0777) == 0) {
+    if (mkdir(path, 0777) == 0)
         return true;
-    }
     struct stat s;
     int error = errno;
     bool folder = stat(path, &s) == 0 && S_ISDIR(s.st_mode);
@@ -308,9 +294,8 @@ bool folder_make(const char *path)
             ok = folder_make_one(p);
             *at = kept;
         }
-        if (kept == 0) {
+        if (kept == 0)
             break;
-        }
     }
     int error = errno;
     free(p);
@@ -325,9 +310,8 @@ static volatile sig_atomic_t stop_raised;      /* the process's own: a signal ha
 static void stop_raise(int signal_number)
 {
     (void)signal_number;
-    if (stop_raised) {
+    if (stop_raised)
         _exit(EXIT_AGAIN);
-    }
     stop_raised = 1;
 }
 
@@ -337,15 +321,13 @@ void stop_install(void)
     struct sigaction act = { .sa_handler = stop_raise, .sa_flags = SA_RESTART };
     sigemptyset(&act.sa_mask);
     for (size_t i = 0; i < sizeof raising / sizeof *raising; i++) {
-        if (sigaction(raising[i], &act, NULL) != 0) {
+        if (sigaction(raising[i], &act, NULL) != 0)
             die("cannot catch signal %d: %s (is this a POSIX system?)", raising[i], strerror(errno));
-        }
     }
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigemptyset(&ignore.sa_mask);
-    if (sigaction(SIGPIPE, &ignore, NULL) != 0) {
+    if (sigaction(SIGPIPE, &ignore, NULL) != 0)
         die("cannot ignore SIGPIPE: %s (is this a POSIX system?)", strerror(errno));
-    }
 }
 
 bool stop_requested(void)

@@ -24,9 +24,8 @@ enum { VERSION = 1, DIGEST = SHA256_DIGEST_LENGTH, HEADER = 16, BLOB_MIN = 4 + 8
 /* Little endian whatever the machine, so that a checkpoint can be moved. */
 static char *put(char *at, uint64_t value, int bytes)
 {
-    for (int i = 0; i < bytes; i++) {
+    for (int i = 0; i < bytes; i++)
         *at++ = (char)(value >> 8 * i & 255);
-    }
     return at;
 }
 
@@ -42,9 +41,8 @@ static char *put_bytes(char *at, const void *data, size_t bytes)
 static char *image_make(size_t *bytes, const struct blob *blobs, int n)
 {
     size_t total = HEADER + DIGEST;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         total += BLOB_MIN + strlen(blobs[i].name) + blobs[i].bytes;
-    }
     char *image = host_alloc(total, 1);
     char *at = put_bytes(image, magic, sizeof magic);
     at = put(at, VERSION, 4);
@@ -68,9 +66,8 @@ static bool spare_make(const char *spare, const char *path)
     if (unlink(spare) != 0 && errno != ENOENT) {       /* there if the last save was killed */
         return false;
     }
-    if (link(path, spare) == 0 || errno == ENOENT) {
+    if (link(path, spare) == 0 || errno == ENOENT)
         return true;
-    }
     size_t bytes;
     char *old = file_read(path, &bytes);
     bool ok = old && file_write_synced(spare, old, bytes);
@@ -122,13 +119,11 @@ struct cursor { char *at; size_t left; };
 
 static bool take(uint64_t *value, struct cursor *c, size_t bytes)
 {
-    if (c->left < bytes) {
+    if (c->left < bytes)
         return false;
-    }
     *value = 0;
-    for (size_t i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < bytes; i++)
         *value |= (uint64_t)(unsigned char)c->at[i] << 8 * i;
-    }
     c->at += bytes;
     c->left -= bytes;
     return true;
@@ -136,9 +131,8 @@ static bool take(uint64_t *value, struct cursor *c, size_t bytes)
 
 static bool take_bytes(char **data, struct cursor *c, uint64_t bytes)
 {
-    if (c->left < bytes) {
+    if (c->left < bytes)
         return false;
-    }
     *data = c->at;
     c->at += bytes;
     c->left -= (size_t)bytes;
@@ -162,29 +156,24 @@ static bool take_blob(struct blob *b, struct cursor *c)
 /* NULL if the file is whole, else what is wrong with it. */
 static const char *image_parse(struct checkpoint *c)
 {
-    if (c->bytes < HEADER + DIGEST || memcmp(c->file, magic, sizeof magic) != 0) {
+    if (c->bytes < HEADER + DIGEST || memcmp(c->file, magic, sizeof magic) != 0)
         return "it is cut short or no checkpoint";
-    }
     size_t content = c->bytes - DIGEST;
     unsigned char digest[DIGEST];
     SHA256((const unsigned char *)c->file, content, digest);
-    if (memcmp(digest, c->file + content, DIGEST) != 0) {
+    if (memcmp(digest, c->file + content, DIGEST) != 0)
         return "its checksum is wrong";
-    }
     struct cursor at = { c->file + sizeof magic, content - sizeof magic };
     uint64_t version = 0, n = 0;
-    if (!take(&version, &at, 4) || version != VERSION) {
+    if (!take(&version, &at, 4) || version != VERSION)
         return "another version of the program wrote it";
-    }
     /* As many blobs as could fit, before memory for them is asked for. */
-    if (!take(&n, &at, 4) || n > at.left / BLOB_MIN) {
+    if (!take(&n, &at, 4) || n > at.left / BLOB_MIN)
         return "its list of blobs is wrong";
-    }
     c->blob = host_alloc((size_t)n, sizeof *c->blob);
     for (c->n = 0; c->n < (int)n; c->n++) {
-        if (!take_blob(&c->blob[c->n], &at)) {
+        if (!take_blob(&c->blob[c->n], &at))
             return "a blob is longer than the file";
-        }
     }
     return at.left ? "bytes follow its last blob" : NULL;
 }
@@ -195,9 +184,8 @@ static bool load_one(struct checkpoint *c, const char *path)
     *c = (struct checkpoint){ 0 };
     c->file = file_read(path, &c->bytes);
     if (!c->file) {
-        if (errno != ENOENT) {
+        if (errno != ENOENT)
             warn("cannot read the checkpoint %s: %s", path, strerror(errno));
-        }
         return false;
     }
     const char *wrong = image_parse(c);
@@ -210,14 +198,12 @@ static bool load_one(struct checkpoint *c, const char *path)
 
 bool checkpoint_load(struct checkpoint *c, const char *path)
 {
-    if (load_one(c, path)) {
+    if (load_one(c, path))
         return true;
-    }
     char *prev = text_format("%s.prev", path);
     bool ok = load_one(c, prev);
-    if (ok) {
+    if (ok)
         warn("going on from the previous checkpoint, %s", prev);
-    }
     free(prev);
     return ok;
 }
@@ -225,9 +211,8 @@ bool checkpoint_load(struct checkpoint *c, const char *path)
 const struct blob *checkpoint_find(const struct checkpoint *c, const char *name)
 {
     for (int i = 0; i < c->n; i++) {
-        if (strcmp(c->blob[i].name, name) == 0) {
+        if (strcmp(c->blob[i].name, name) == 0)
             return &c->blob[i];
-        }
     }
     return NULL;
 }

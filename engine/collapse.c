@@ -34,9 +34,8 @@ static void inverse_norms(double *out, const float *z, int n, int d)
 /* mean[d] += weight * sum of the rows of z'. */
 static void mean_add(double *mean, const float *z, const double *inverse, int n, int d, double weight)
 {
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         for (int c = 0; c < d; c++) mean[c] += weight * inverse[i] * z[(size_t)i * d + c];
-    }
 }
 
 /* square[d] += sum over the rows of (z' - mean)^2.  Two passes: with a mean near 1 and a spread near 0, which is

@@ -64,9 +64,8 @@ const struct data_source data_sources[] = {
 const struct data_source *data_source_find(const char *name)
 {
     for (const struct data_source *s = data_sources; s->name; s++) {
-        if (strcmp(s->name, name) == 0) {
+        if (strcmp(s->name, name) == 0)
             return s;
-        }
     }
     return NULL;
 }
@@ -85,9 +84,8 @@ const char *data_folder(void)
     } else {
         die("there is no home folder to keep data in (set DATA to a folder)");
     }
-    if (n < 0 || (size_t)n >= sizeof folder) {
+    if (n < 0 || (size_t)n >= sizeof folder)
         die("the data folder's name is longer than %zu bytes (set DATA to another)", sizeof folder - 1);
-    }
     return folder;
 }
 
@@ -116,25 +114,21 @@ uint8_t *data_file_read(const struct data_source *source, const struct data_file
     size_t bytes;
     bool packed;
     uint8_t *content = file_open(&at, &bytes, &packed, source, file);
-    if (!content) {
+    if (!content)
         die("cannot open %s: %s; run %s", at, strerror(errno), source->fetch);
-    }
     if (packed) {
         uint8_t *unpacked = gzip_unpack(&bytes, file->bytes, content, bytes, wrong);
         free(content);
         content = unpacked;
-        if (!content) {
+        if (!content)
             die_user("%s: %s; run %s", at, wrong, source->fetch);
-        }
     }
-    if (bytes != file->bytes) {
+    if (bytes != file->bytes)
         die_user("%s: it has %zu bytes, should have %zu; run %s", at, bytes, file->bytes, source->fetch);
-    }
     char hash[HASH_TEXT];
     hash_bytes(hash, content, bytes);
-    if (strcmp(hash, file->sha256) != 0) {
+    if (strcmp(hash, file->sha256) != 0)
         die_user("%s: its SHA-256 is %s, should be %s; run %s", at, hash, file->sha256, source->fetch);
-    }
     if (path) {
         *path = at;
     } else {
@@ -150,9 +144,8 @@ typedef void reader_fn(struct dataset *set, const struct data_source *source, en
 /* A file that has passed its SHA-256 and does not parse is a wrong row in the tables above. */
 static void parsed(bool ok, const char *wrong)
 {
-    if (!ok) {
+    if (!ok)
         die("a file with the right SHA-256 does not parse: %s (this is a bug; please report it)", wrong);
-    }
 }
 
 static void cifar10_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
@@ -161,9 +154,8 @@ static void cifar10_read(struct dataset *set, const struct data_source *source, 
     char wrong[WRONG_TEXT] = "";
     int begin = 0, last = first + set->n;      /* this file's images are begin .. end-1 of the split */
     for (const struct data_file *f = source->files; f->name; f++) {
-        if (f->split != split) {
+        if (f->split != split)
             continue;
-        }
         int end = begin + (int)(f->bytes / CIFAR_RECORD);
         int from = first > begin ? first : begin, to = last < end ? last : end;
         if (from < to) {
@@ -182,9 +174,8 @@ static void cifar10_read(struct dataset *set, const struct data_source *source, 
 static void idx_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
 {
     const struct data_file *f = source->files;
-    while (f->split != split) {
+    while (f->split != split)
         f++;
-    }
     const int dim[3] = { source->n[split], source->h, source->w }, plane = source->h * source->w;
     char wrong[WRONG_TEXT] = "";
     const uint8_t *values = NULL;

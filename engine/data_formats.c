@@ -26,14 +26,12 @@ PRINTF_LIKE(2, 3) static bool refuse(char wrong[WRONG_TEXT], const char *format,
 
 bool cifar_parse(uint8_t *images, int32_t *labels, int n, const uint8_t *file, size_t bytes, char wrong[WRONG_TEXT])
 {
-    if (bytes != (size_t)n * CIFAR_RECORD) {
+    if (bytes != (size_t)n * CIFAR_RECORD)
         return refuse(wrong, "it has %zu bytes, and %d images are %zu", bytes, n, (size_t)n * CIFAR_RECORD);
-    }
     for (int i = 0; i < n; i++) {
         const uint8_t *record = file + (size_t)i * CIFAR_RECORD;
-        if (record[0] >= CIFAR_CLASSES) {
+        if (record[0] >= CIFAR_CLASSES)
             return refuse(wrong, "the label of image %d is %d, not 0..%d", i, record[0], CIFAR_CLASSES - 1);
-        }
         labels[i] = record[0];
         memcpy(images + (size_t)i * (CIFAR_RECORD - 1), record + 1, CIFAR_RECORD - 1);
     }
@@ -45,9 +43,8 @@ void cifar_record(uint8_t record[CIFAR_RECORD], int label, const uint8_t *rgb)
     enum { PLANE = CIFAR_SIDE * CIFAR_SIDE };
     record[0] = (uint8_t)label;
     for (int c = 0; c < 3; c++) {
-        for (int i = 0; i < PLANE; i++) {
+        for (int i = 0; i < PLANE; i++)
             record[1 + c * PLANE + i] = rgb[3 * i + c];
-        }
     }
 }
 
@@ -56,9 +53,8 @@ void cifar_record(uint8_t record[CIFAR_RECORD], int label, const uint8_t *rgb)
 size_t idx_bytes(int n_dims, const int *dim)
 {
     size_t values = 1;
-    for (int i = 0; i < n_dims; i++) {
+    for (int i = 0; i < n_dims; i++)
         values *= (size_t)dim[i];
-    }
     return 4 + 4 * (size_t)n_dims + values;
 }
 
@@ -66,9 +62,8 @@ bool idx_parse(const uint8_t **values, int n_dims, const int *dim, const uint8_t
                char wrong[WRONG_TEXT])
 {
     size_t header = 4 + 4 * (size_t)n_dims;
-    if (bytes < header) {
+    if (bytes < header)
         return refuse(wrong, "it has %zu bytes, and an idx header of %d dimensions is %zu", bytes, n_dims, header);
-    }
     if (file[0] != 0 || file[1] != 0 || file[2] != 8 || file[3] != n_dims) {
         return refuse(wrong, "it begins with %02x %02x %02x %02x, and an idx file of bytes in %d dimensions with "
                       "00 00 08 %02x", file[0], file[1], file[2], file[3], n_dims, n_dims);
@@ -76,13 +71,11 @@ bool idx_parse(const uint8_t **values, int n_dims, const int *dim, const uint8_t
     for (int i = 0; i < n_dims; i++) {
         const uint8_t *d = file + 4 + 4 * i;
         uint32_t got = (uint32_t)d[0] << 24 | (uint32_t)d[1] << 16 | (uint32_t)d[2] << 8 | d[3];
-        if (got != (uint32_t)dim[i]) {
+        if (got != (uint32_t)dim[i])
             return refuse(wrong, "its dimension %d is %u, not %d", i + 1, got, dim[i]);
-        }
     }
-    if (bytes != idx_bytes(n_dims, dim)) {
+    if (bytes != idx_bytes(n_dims, dim))
         return refuse(wrong, "it has %zu bytes, and its dimensions make %zu", bytes, idx_bytes(n_dims, dim));
-    }
     *values = file + header;
     return true;
 }
@@ -100,9 +93,8 @@ void grey_repeat(uint8_t *images, const uint8_t *grey, int n, int plane)
 bool labels_parse(int32_t *labels, int n, int classes, const uint8_t *values, char wrong[WRONG_TEXT])
 {
     for (int i = 0; i < n; i++) {
-        if (values[i] >= classes) {
+        if (values[i] >= classes)
             return refuse(wrong, "the label of image %d is %d, not 0..%d", i, values[i], classes - 1);
-        }
         labels[i] = values[i];
     }
     return true;
@@ -122,9 +114,8 @@ uint8_t *gzip_unpack(size_t *bytes, size_t most, const uint8_t *file, size_t fil
     z_stream z = { .next_in = (z_const Bytef *)(uintptr_t)file, .avail_in = (uInt)file_bytes,
                    .next_out = out, .avail_out = (uInt)most + 1 };
     enum { WINDOW = 15, GZIP_ONLY = 16 };
-    if (inflateInit2(&z, WINDOW + GZIP_ONLY) != Z_OK) {
+    if (inflateInit2(&z, WINDOW + GZIP_ONLY) != Z_OK)
         die("zlib cannot start to unpack (out of memory? close other programs)");
-    }
     int end = inflate(&z, Z_FINISH);
     size_t got = most + 1 - z.avail_out;
     bool ok = false;

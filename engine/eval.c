@@ -141,9 +141,8 @@ double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct 
     float *loss = host_alloc((size_t)batches, sizeof *loss);
     mem_download(loss, losses, (size_t)batches * sizeof *loss);
     double sum = 0;                /* over images: the last batch weighs what it holds */
-    for (int i = 0; i < batches; i++) {
+    for (int i = 0; i < batches; i++)
         sum += (double)loss[i] * (n - i * plan->batch < plan->batch ? n - i * plan->batch : plan->batch);
-    }
     free(loss);
     mem_free(losses);
     mem_free(order);

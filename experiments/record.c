@@ -50,9 +50,8 @@ static const struct text_key row_text[] = { TEXT(row), { NULL, 0, 0 } };
  * would be worse. */
 static void put(json_t *object, const char *name, json_t *value)
 {
-    if (json_object_set_new(object, name, value)) {
+    if (json_object_set_new(object, name, value))
         die("cannot write \"%s\" as JSON (not UTF-8, or out of memory)", name);
-    }
 }
 static json_t *object_new(void)
 {
@@ -66,9 +65,8 @@ static json_t *real_new(double value)
 }
 static void put_reals(json_t *object, const struct real_key *keys, const struct epoch_record *e)
 {
-    for (; keys->name; keys++) {
+    for (; keys->name; keys++)
         put(object, keys->name, real_new(*(const double *)((const char *)e + keys->offset)));
-    }
 }
 static void put_texts(json_t *object, const struct text_key *keys, const struct run_record *r)
 {
@@ -138,9 +136,8 @@ static bool get_real(double *out, const json_t *object, const char *name)
 }
 static bool get_reals(struct epoch_record *e, const json_t *object, const struct real_key *keys)
 {
-    for (; keys->name; keys++) {
+    for (; keys->name; keys++)
         if (!get_real((double *)((char *)e + keys->offset), object, keys->name)) return false;
-    }
     return true;
 }
 static bool get_texts(struct run_record *r, const json_t *object, const struct text_key *keys)

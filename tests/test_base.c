@@ -42,9 +42,8 @@ static int files_in(const char *folder)
     DIR *d = opendir(folder);
     assert_non_null(d);
     int n = 0;
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
         n += e->d_name[0] != '.';
-    }
     closedir(d);
     return n;
 }
@@ -66,9 +65,8 @@ static int in_child(void (*body)(void))
     assert_true(child >= 0);
     if (child == 0) {
         char *err = text_format("%s/err", root);
-        if (!freopen(err, "w", stderr)) {
+        if (!freopen(err, "w", stderr))
             _exit(99);
-        }
         free(err);
         body();
         exit(0);
@@ -93,9 +91,8 @@ static void written_file_reads_back_and_nothing_else_is_left(void **state)
     /* Long enough that reading grows its room several times, with a NUL inside. */
     enum { LONG = 100003 };
     char *data = host_alloc(LONG, 1);
-    for (int i = 0; i < LONG; i++) {
+    for (int i = 0; i < LONG; i++)
         data[i] = (char)(i * 7 % 251);
-    }
     assert_true(file_write_atomic(path, data, LONG));
     size_t bytes;
     char *got = file_read(path, &bytes);
@@ -267,14 +264,12 @@ static int raised;                 /* the signal that stop_body() tries */
 static void stop_body(void)
 {
     stop_install();
-    if (stop_requested()) {
+    if (stop_requested())
         _exit(1);
-    }
     kill(getpid(), SIGPIPE);       /* ignored */
     kill(getpid(), raised);
-    if (!stop_requested()) {
+    if (!stop_requested())
         _exit(2);
-    }
     kill(getpid(), raised);        /* the second one ends it here */
     _exit(3);
 }

@@ -30,9 +30,8 @@ static char *path, *prev, *spare, *fresh, *err;
 static int root_make(void **state)
 {
     (void)state;
-    if (!mkdtemp(root)) {
+    if (!mkdtemp(root))
         return -1;
-    }
     path = text_format("%s/checkpoint.bin", root);
     prev = text_format("%s.prev", path);
     spare = text_format("%s.spare", path);
@@ -99,9 +98,8 @@ static int generation_load(void)
     struct checkpoint c;
     bool ok = checkpoint_load(&c, path);
     int generation = ok ? generation_of(&c) : -1;
-    if (ok) {
+    if (ok)
         checkpoint_free(&c);
-    }
     dup2(kept, 2);
     close(kept);
     close(to);
@@ -113,9 +111,8 @@ static void assert_warned(const char *text)
     size_t bytes;
     char *said = file_read(err, &bytes);
     assert_non_null(said);
-    if (!strstr(said, text)) {
+    if (!strstr(said, text))
         fail_msg("\"%s\" is not in: %s", text, said);
-    }
     free(said);
 }
 
@@ -135,9 +132,8 @@ static void every_blob_comes_back_to_the_byte(void **state)
 {
     (void)state;
     float x[33];
-    for (int i = 0; i < 33; i++) {
+    for (int i = 0; i < 33; i++)
         x[i] = 1.0f / (float)(i + 1);
-    }
     const struct blob blobs[] = { { "weights", x, sizeof x }, { "empty", NULL, 0 }, { "", "?", 1 },
                                   { "a name with spaces and \xc3\xa4", "\0\1\2", 3 } };
     assert_true(checkpoint_save(path, blobs, 4));
@@ -221,9 +217,8 @@ static bool forged_load(const char *content, size_t bytes)
     dup2(kept, 2);
     close(kept);
     close(to);
-    if (ok) {
+    if (ok)
         checkpoint_free(&c);
-    }
     return ok;
 }
 
@@ -246,12 +241,10 @@ static void no_length_is_believed_even_under_a_right_checksum(void **state)
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         char lie[33];
         memcpy(lie, file, sizeof lie);
-        for (int k = 0; k < lies[i].bytes; k++) {
+        for (int k = 0; k < lies[i].bytes; k++)
             lie[lies[i].at + k] = (char)(lies[i].value >> 8 * k & 255);
-        }
-        if (forged_load(lie, sizeof lie)) {
+        if (forged_load(lie, sizeof lie))
             fail_msg("lie %zu is believed", i);
-        }
     }
     /* Any byte set to anything telling: refused or taken, never a crash (the sanitizers watch). */
     static const unsigned char values[] = { 0, 1, 12, 13, 127, 128, 254, 255 };
@@ -368,9 +361,8 @@ static void kill_at_any_moment_leaves_a_whole_checkpoint(void **state)
         assert_true(child >= 0);
         if (child == 0) {
             for (int g = last + 1;; g++) {
-                if (!generation_save(g)) {
+                if (!generation_save(g))
                     _exit(1);
-                }
             }
         }
         struct timespec wait = { 0, 1000000 + 137911L * (round * 31 % 60) };

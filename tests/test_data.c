@@ -41,9 +41,8 @@ static int root_remove(void **state)
 
 static void assert_says(const char *said, const char *text)
 {
-    if (!strstr(said, text)) {
+    if (!strstr(said, text))
         fail_msg("\"%s\" is not in: %s", text, said);
-    }
 }
 
 /* ---- CIFAR-10 ---------------------------------------------------------------------------------------- */
@@ -53,12 +52,10 @@ enum { N = 7 };
 static uint8_t *cifar_make(void)
 {
     uint8_t *file = host_alloc(N + 1, CIFAR_RECORD);
-    for (size_t i = 0; i < (size_t)N * CIFAR_RECORD; i++) {
+    for (size_t i = 0; i < (size_t)N * CIFAR_RECORD; i++)
         file[i] = (uint8_t)(i * 31 % 253);
-    }
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         file[i * CIFAR_RECORD] = (uint8_t)(9 - i);
-    }
     return file;
 }
 
@@ -70,9 +67,8 @@ static void cifar_records_become_planes_and_labels(void **state)
     assert_true(cifar_parse(images, labels, N, file, (size_t)N * CIFAR_RECORD, wrong));
     for (int i = 0; i < N; i++) {
         assert_int_equal(labels[i], 9 - i);
-        for (int k = 0; k < CIFAR_RECORD - 1; k++) {
+        for (int k = 0; k < CIFAR_RECORD - 1; k++)
             assert_int_equal(images[i * (CIFAR_RECORD - 1) + k], file[i * CIFAR_RECORD + 1 + k]);
-        }
     }
     free(images);
     free(file);
@@ -100,18 +96,16 @@ static void cifar_record_is_what_cifar_parse_reads(void **state)
 {
     (void)state;
     uint8_t rgb[CIFAR_RECORD - 1], record[CIFAR_RECORD], image[CIFAR_RECORD - 1];
-    for (int i = 0; i < CIFAR_RECORD - 1; i++) {
+    for (int i = 0; i < CIFAR_RECORD - 1; i++)
         rgb[i] = (uint8_t)(i * 37 % 251);
-    }
     cifar_record(record, 3, rgb);
     int32_t label;
     assert_true(cifar_parse(image, &label, 1, record, sizeof record, wrong));
     assert_int_equal(label, 3);
     for (int c = 0; c < 3; c++) {
         for (int y = 0; y < 32; y++) {
-            for (int x = 0; x < 32; x++) {
+            for (int x = 0; x < 32; x++)
                 assert_int_equal(image[(c * 32 + y) * 32 + x], rgb[(y * 32 + x) * 3 + c]);
-            }
         }
     }
 }
@@ -126,9 +120,8 @@ static void idx_make(uint8_t file[IDX_BYTES])
 {
     static const uint8_t header[IDX_HEADER] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 5 };
     memcpy(file, header, IDX_HEADER);
-    for (int i = IDX_HEADER; i < IDX_BYTES; i++) {
+    for (int i = IDX_HEADER; i < IDX_BYTES; i++)
         file[i] = (uint8_t)(200 - i);
-    }
 }
 
 static void idx_values_become_three_equal_channels(void **state)
@@ -142,9 +135,8 @@ static void idx_values_become_three_equal_channels(void **state)
     grey_repeat(images, values, 2, 15);
     for (int i = 0; i < 2; i++) {
         for (int c = 0; c < 3; c++) {
-            for (int k = 0; k < 15; k++) {
+            for (int k = 0; k < 15; k++)
                 assert_int_equal(images[(i * 3 + c) * 15 + k], 200 - (IDX_HEADER + i * 15 + k));
-            }
         }
     }
 }
@@ -179,9 +171,8 @@ static void label_out_of_range_is_refused_by_number(void **state)
     uint8_t values[4] = { 0, 9, 3, 1 };
     int32_t labels[4];
     assert_true(labels_parse(labels, 4, 10, values, wrong));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         assert_int_equal(labels[i], values[i]);
-    }
     values[2] = 10;
     assert_false(labels_parse(labels, 4, 10, values, wrong));
     assert_string_equal(wrong, "the label of image 2 is 10, not 0..9");
@@ -205,9 +196,8 @@ static void gzip_gives_back_what_was_packed(void **state)
     (void)state;
     enum { PLAIN = 5000 };
     uint8_t plain[PLAIN], packed[2 * PLAIN];
-    for (int i = 0; i < PLAIN; i++) {
+    for (int i = 0; i < PLAIN; i++)
         plain[i] = (uint8_t)(i * i % 241);
-    }
     size_t packed_bytes = gzip_pack(packed, sizeof packed, plain, PLAIN), bytes;
     uint8_t *got = gzip_unpack(&bytes, PLAIN, packed, packed_bytes, wrong);
     assert_non_null(got);
@@ -226,9 +216,8 @@ static void damaged_gzip_is_refused(void **state)
     (void)state;
     enum { PLAIN = 300 };
     uint8_t plain[PLAIN], packed[2 * PLAIN];
-    for (int i = 0; i < PLAIN; i++) {
+    for (int i = 0; i < PLAIN; i++)
         plain[i] = (uint8_t)(i * i % 241);
-    }
     size_t n = gzip_pack(packed, sizeof packed, plain, PLAIN), bytes;
     for (size_t cut = 0; cut < n; cut++) {
         uint8_t *part = host_alloc(cut, 1);
@@ -281,9 +270,8 @@ static void table_of_sources_is_whole(void **state)
     for (const struct data_source *s = data_sources; s->name; s++) {
         assert_ptr_equal(data_source_find(s->name), s);
         assert_true(s->classes == 10 && s->h == s->w && s->h > 0 && s->n[0] > 0 && s->n[1] > 0);
-        for (int c = 0; c < 3; c++) {
+        for (int c = 0; c < 3; c++)
             assert_true(s->mean[c] > 0 && s->mean[c] < 1 && s->std[c] > 0 && s->std[c] < 1);
-        }
         size_t bytes[2] = { 0, 0 };
         for (const struct data_file *f = s->files; f->name; f++) {
             assert_int_equal(strlen(f->sha256), HASH_TEXT - 1);
@@ -311,9 +299,8 @@ static void data_folder_is_DATA_or_the_users_cache(void **state)
     unsetenv("XDG_CACHE_HOME");
     assert_string_equal(data_folder(), "/h/.cache/simsiam");
     setenv("DATA", root, 1);
-    if (home) {
+    if (home)
         setenv("HOME", home, 1);
-    }
     free(home);
 }
 
@@ -332,9 +319,8 @@ static int load_in_child(char **said, const char *name, enum data_split split, i
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        if (!freopen(err, "w", stderr) || on_exit(leave_at_once, NULL) != 0) {
+        if (!freopen(err, "w", stderr) || on_exit(leave_at_once, NULL) != 0)
             _exit(99);
-        }
         struct dataset set;
         data_load(&set, name, split, first, count);
         _exit(0);
@@ -478,9 +464,8 @@ static void synthetic_mean_and_deviation_are_those_of_the_table(void **state)
         assert_true(variance > (source->std[c] - near) * (source->std[c] - near));
         assert_true(variance < (source->std[c] + near) * (source->std[c] + near));
     }
-    for (int c = 0; c < 10; c++) {
+    for (int c = 0; c < 10; c++)
         assert_int_equal(per_class[c], 200);
-    }
     data_free(&set);
 }
 

@@ -40,9 +40,8 @@ static struct features clusters(int n, int d, int classes, double spread)
     for (int i = 0; i < n; i++) {
         label[i] = i % classes;
         const double length = 0.5 + 2.5 * drand48();
-        for (int c = 0; c < d; c++) {
+        for (int c = 0; c < d; c++)
             x[i * d + c] = (float)(length * ((c == label[i]) + spread * (drand48() - 0.5)));
-        }
     }
     struct features f = features_make(x, label, n, d, classes);
     free(x);

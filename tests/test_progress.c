@@ -46,9 +46,8 @@ static void train(struct progress *p, bool quiet, bool several)
 {
     progress_open(p, quiet, several, "fig2/with seed 1");
     for (int epoch = 1; epoch <= EPOCHS; epoch++) {
-        for (int step = 1; step <= STEPS; step++) {
+        for (int step = 1; step <= STEPS; step++)
             progress_step(p, epoch, EPOCHS, step, STEPS, -0.5, 0.98, epoch == 2 ? 37.25 : NAN, 4100);
-        }
     }
 }
 

@@ -203,9 +203,8 @@ static void wrong_lines_are_refused(void **state)
         "{\"epoch\":1,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}{}",
     };
     struct epoch_record e;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (epoch_parse(&e, wrong[i])) fail_msg("taken: %s", wrong[i]);
-    }
     assert_true(epoch_parse(&e, "{\"epoch\":1,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,"
                                 "\"lr_predictor\":null}"));
 }
