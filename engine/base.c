@@ -317,7 +317,7 @@ static void stop_raise(int signal_number)
 
 void stop_install(void)
 {
-    static const int raising[] = { SIGINT, SIGTERM, SIGUSR1 };
+    static const int raising[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
     struct sigaction act = { .sa_handler = stop_raise, .sa_flags = SA_RESTART };
     sigemptyset(&act.sa_mask);
     for (size_t i = 0; i < sizeof raising / sizeof *raising; i++) {

@@ -16,7 +16,6 @@ enum {
     EXIT_WORLD = 1,        /* disk, memory, device, missing program: the message says what to do */
     EXIT_USER = 2,         /* the command line, a config or the data is wrong; nothing was written */
     EXIT_CLAIM = 3,        /* table --require: a claim fails */
-    EXIT_COLLAPSED = 4,    /* run --stop-on-collapse: collapsed */
     EXIT_DIVERGED = 5,     /* NaN or infinity */
     EXIT_AGAIN = 75        /* stopped by a signal after a checkpoint: run it again and it goes on */
 };
@@ -60,7 +59,7 @@ char *path_folder(const char *path);
 /* fsync a folder, so that a rename in it survives a power loss; false with errno set. */
 bool folder_sync(const char *path);
 
-/* The stop flag.  stop_install() makes INT, TERM and USR1 raise it, and ignores PIPE; every long loop polls
+/* The stop flag.  stop_install() makes INT, TERM, HUP and USR1 raise it, and ignores PIPE; every long loop polls
  * stop_requested() at a point from which it can go on later.  A second signal ends the process at once with 75:
  * what the last checkpoint holds is kept. */
 void stop_install(void);

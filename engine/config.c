@@ -195,8 +195,11 @@ static char *text_read(struct config_file *f, size_t *bytes)
 bool config_open(struct config_file *f, const char *path)
 {
     *f = (struct config_file){ .path = path };
-    size_t bytes;
-    char *text = text_read(f, &bytes);
+    size_t bytes = 0;
+    char *content = text_read(f, &bytes);
+    const size_t bom = content && !strncmp(content, "\xef\xbb\xbf", 3) ? 3 : 0;        /* some editors write one */
+    const char *text = content ? content + bom : NULL;
+    bytes -= bom;
     if (text && events_check(f, text, bytes)) {
         yaml_parser_t parser;
         parser_open(&parser, f, text, bytes);
@@ -204,7 +207,7 @@ bool config_open(struct config_file *f, const char *path)
         if (!f->open) syntax_error(f, &parser, text);
         yaml_parser_delete(&parser);
     }
-    free(text);
+    free(content);
     const yaml_node_t *node;
     for (int i = 1; f->open && (node = yaml_document_get_node(&f->document, i)); i++)
         if (node->type == YAML_MAPPING_NODE) keys_check(f, node);

@@ -15,7 +15,7 @@
 #include <yaml.h>
 
 enum key_type {
-    KEY_INT,                       /* int */
+    KEY_INT,                       /* int; 010 is refused: to some readers it is 8 */
     KEY_FLOAT,                     /* double; 1e-5 is a number, NaN and inf are not */
     KEY_BOOL,                      /* bool: true, false */
     KEY_TEXT,                      /* char[count]: 1..count-1 bytes on one line, as `check` wants it */
@@ -70,9 +70,10 @@ bool config_number(const char *text, double *value);
 bool config_value(struct config_file *f, const yaml_node_t *node, const struct key *key, void *target);
 /* Reads every pair of `mapping` into `target` by `keys` (NULL-named row at the end).  Names in `others` (NULL-
  * terminated, may be NULL) are left to the caller; any other unknown name is an error with the nearest known one.
- * False if the value of a known key was wrong: `target` then lacks it. */
+ * False if the value of a known key was wrong: `target` then lacks it.  wrong[i] (unless NULL) becomes whether the
+ * value of keys[i] was, and stays as it was if the mapping has none. */
 bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key *keys, void *target,
-                  const char *const *others);
+                  const char *const *others, bool *wrong);
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */
 const char *config_nearest(const char *word, const char *const *names);
 /* Writes "name: value" lines for every key, in the table's order: the resolved form whose hash names a run.

@@ -52,6 +52,13 @@ static const char *choice(const struct key *key, int i)
 
 /* ---- reading -------------------------------------------------------------------------------------------- */
 
+/* "010": eight to some readers, ten to others. */
+static bool starts_with_zero(const char *text)
+{
+    text += strspn(text, "+-");
+    return text[0] == '0' && isdigit((unsigned char)text[1]);
+}
+
 static bool number_read(struct config_file *f, const yaml_node_t *node, const struct key *key, double *value)
 {
     char range[RANGE_MAX], shown[SHOWN_MAX];
@@ -63,6 +70,10 @@ static bool number_read(struct config_file *f, const yaml_node_t *node, const st
     if (!right) {
         config_error(f, node, "%s: %s is not a %snumber; %s", key->name, config_shown(shown, node),
                      is_whole(key) ? "whole " : "", range_text(range, key));
+        return false;
+    }
+    if (is_whole(key) && starts_with_zero(text)) {
+        config_error(f, node, "%s: %s starts with 0; write %.0f", key->name, config_shown(shown, node), *value);
         return false;
     }
     if (*value >= key->low && *value <= key->high) return true;
@@ -122,14 +133,17 @@ static int list_size(struct config_file *f, const yaml_node_t *node, const struc
     char shown[SHOWN_MAX], range[RANGE_MAX];
     const bool numbers = key->type != KEY_WORDS;
     const char *comma = numbers ? ", each " : "", *each = numbers ? range_text(range, key) : "";
+    char wanted[40];
+    if (low == high) snprintf(wanted, sizeof wanted, "exactly %d", low);
+    else snprintf(wanted, sizeof wanted, "%d to %d", low, high);
     if (node->type != YAML_SEQUENCE_NODE) {
-        config_error(f, node, "%s: %s is not a list; [...] of %d to %d%s%s", key->name, config_shown(shown, node),
-                     low, high, comma, each);
+        config_error(f, node, "%s: %s is not a list; [...] of %s%s%s", key->name, config_shown(shown, node), wanted,
+                     comma, each);
         return -1;
     }
     const long n = node->data.sequence.items.top - node->data.sequence.items.start;
     if (n >= low && n <= high) return (int)n;
-    config_error(f, node, "%s: %ld in the list; %d to %d%s%s", key->name, n, low, high, comma, each);
+    config_error(f, node, "%s: %ld in the list; %s%s%s", key->name, n, wanted, comma, each);
     return -1;
 }
 
@@ -214,18 +228,23 @@ static void unknown_report(struct config_file *f, const yaml_node_t *node, const
 }
 
 bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key *keys, void *target,
-                  const char *const *others)
+                  const char *const *others, bool *wrong)
 {
-    bool right = true;
+    bool all = true;
     for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < mapping->data.mapping.pairs.top; p++) {
         const yaml_node_t *node = yaml_document_get_node(&f->document, p->key);
         const char *name = config_text(node);
         if (!name || !*name || is_one_of(name, others)) continue;       /* config_open() reported what is no word */
         const struct key *key = key_find(keys, name);
-        if (key) right &= config_value(f, yaml_document_get_node(&f->document, p->value), key, target);
-        else unknown_report(f, node, keys, others);
+        if (!key) {
+            unknown_report(f, node, keys, others);
+            continue;
+        }
+        const bool right = config_value(f, yaml_document_get_node(&f->document, p->value), key, target);
+        if (wrong) wrong[key - keys] = !right;
+        all &= right;
     }
-    return right;
+    return all;
 }
 
 /* ---- printing ------------------------------------------------------------------------------------------- */

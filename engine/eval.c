@@ -19,9 +19,8 @@
 
 static const float PROBE_MOMENTUM = 0.9f;
 
-/* Queries a call of op_knn: the scores against the bank need rows x bank floats, and between two calls a stop is
- * looked for. */
-enum { KNN_ROWS = 256 };
+/* Queries a call of op_knn: enough for many threads, few enough that a stop, looked for between calls, is prompt. */
+enum { KNN_ROWS = 1024 };
 
 static dev_int *int_at(dev_int *p, size_t i)
 {
@@ -110,7 +109,8 @@ void probe_close(struct probe *p)
 static dev_int *order_upload(uint64_t seed, uint32_t epoch, int n)
 {
     int32_t *host = host_alloc((size_t)n, sizeof *host);
-    for (int i = 0; i < n; i++) host[i] = (int32_t)permute_index(seed, epoch, (uint32_t)n, (uint32_t)i);
+    const uint32_t own = epoch | 1u << 31;     /* not the orders of training's epochs */
+    for (int i = 0; i < n; i++) host[i] = (int32_t)permute_index(seed, own, (uint32_t)n, (uint32_t)i);
     dev_int *order = mem_alloc((size_t)n * sizeof *host);
     mem_upload(order, host, (size_t)n * sizeof *host);
     free(host);

@@ -24,7 +24,7 @@ struct param {
     bool statistic;                /* running mean or variance: lives in `stats`, not in `data` */
 };
 
-enum { PARAMS_MAX = 512 };
+enum { PARAMS_MAX = 1024 };
 struct params {
     struct param p[PARAMS_MAX];
     int n;

@@ -15,7 +15,6 @@ enum { ARENA_BLOCK = 64 << 20 };   /* bytes a block has at least: few blocks, li
 void tape_reset(struct tape *t)
 {
     for (int i = 0; i < t->n_blocks; i++) t->block[i].used = 0;
-    t->at = 0;
     t->n_nodes = 0;
 }
 
@@ -32,21 +31,24 @@ size_t tape_bytes(const struct tape *t)
     return sum;
 }
 
-/* The same requests in the same order get the same addresses, so every step after the first finds its blocks. */
+/* The first block with room: large activations fill blocks of their own, small things the ends that others leave.
+ * The same requests in the same order get the same addresses, so every step after the first finds its blocks. */
 static void *take(struct tape *t, size_t bytes)
 {
+    int i = 0;
     bytes = (bytes + 63) & ~(size_t)63;
-    while (t->at < t->n_blocks && t->block[t->at].size - t->block[t->at].used < bytes) t->at++;
-    if (t->at == t->n_blocks) {
+    while (i < t->n_blocks && t->block[i].size - t->block[i].used < bytes) i++;
+    if (i == t->n_blocks) {
         if (t->n_blocks == TAPE_BLOCKS)
             die("the arena has more than %d blocks: make the batch smaller", TAPE_BLOCKS);
         const size_t size = bytes > ARENA_BLOCK ? bytes : ARENA_BLOCK;
-        t->block[t->n_blocks].base = mem_alloc(size);
-        t->block[t->n_blocks].size = size;
-        t->block[t->n_blocks++].used = 0;
+        t->block[i].base = mem_alloc(size);
+        t->block[i].size = size;
+        t->block[i].used = 0;
+        t->n_blocks++;
     }
-    void *p = t->block[t->at].base + t->block[t->at].used;
-    t->block[t->at].used += bytes;
+    void *p = t->block[i].base + t->block[i].used;
+    t->block[i].used += bytes;
     return p;
 }
 

@@ -47,14 +47,14 @@ struct node {
     bool live;                     /* does any gradient reach y? */
 };
 
-enum { TAPE_NODES = 1024, TAPE_BLOCKS = 64 };
+enum { TAPE_NODES = 1024, TAPE_BLOCKS = 512 };
 struct tape {
     struct node node[TAPE_NODES];
     int n_nodes;
     /* The arena: blocks taken from the machine as the first step needs them, used again by every later one, so
      * that a training step allocates nothing and sees the same addresses each time. */
     struct { char *base; size_t size, used; } block[TAPE_BLOCKS];
-    int n_blocks, at;
+    int n_blocks;
 };
 
 /* A zeroed struct tape is ready for use. */

@@ -23,7 +23,7 @@ struct parser {
     const char *text;
     struct { char word[TOKEN_MAX]; size_t at; } token[TOKENS_MAX];     /* of one part */
     int n;
-    size_t end;                    /* where the part ends */
+    size_t from, end;              /* where the part starts and ends */
 };
 
 /* Reports at a byte of the claim's text, which stands in the file as it is unless it is folded or escaped. */
@@ -102,6 +102,7 @@ static bool part_parse(struct parser *p, struct predicate *part)
     *part = (struct predicate){ 0 };
     const int no = !strcmp(word(p, 0), "no");
     int length = no + 2;
+    if (!p->n) return wrong(p, p->end, "a part is missing %s `;`", p->from ? "after" : "before");
     if (no || !strcmp(word(p, 0), "collapse")) {
         if (strcmp(word(p, no), "collapse")) return wrong(p, place(p, no), "`no` goes with `collapse ROW`");
         part->kind = no ? CLAIM_NO_COLLAPSE : CLAIM_COLLAPSE;
@@ -110,7 +111,7 @@ static bool part_parse(struct parser *p, struct predicate *part)
         part->metric = name_index(claim_metrics, word(p, 0));
         if (part->metric < 0)
             return wrong(p, place(p, 0), "%s is no metric; one of linear, knn, loss, std_sqrtd, view_share",
-                         p->n ? word(p, 0) : "nothing");
+                         word(p, 0));
         if (!row_parse(p, 1, &part->row)) return false;
         const char *relation = word(p, 2);
         if (!strcmp(relation, "rises")) {
@@ -134,11 +135,11 @@ static bool part_parse(struct parser *p, struct predicate *part)
     return true;
 }
 
-/* Splits text[from..end) at spaces; false (reported) if it cannot be a part. */
-static bool tokens_split(struct parser *p, size_t from)
+/* Splits the part at spaces; false (reported) if it cannot be a part. */
+static bool tokens_split(struct parser *p)
 {
     p->n = 0;
-    for (size_t at = from; at < p->end;) {
+    for (size_t at = p->from; at < p->end;) {
         at += strspn(p->text + at, " ");
         size_t length = strcspn(p->text + at, " ;");
         if (at >= p->end || !length) break;
@@ -152,24 +153,23 @@ static bool tokens_split(struct parser *p, size_t from)
     return true;
 }
 
-static void claim_parse(struct parser *p, struct claim *c)
+static bool claim_parse(struct parser *p, struct claim *c)
 {
-    for (size_t from = 0;; from = p->end + 1) {
-        p->end = from + strcspn(p->text + from, ";");
-        if (c->n == PARTS_MAX) {
-            wrong(p, from, "more than %d parts; split the claim", PARTS_MAX);
-            return;
-        }
-        if (tokens_split(p, from) && part_parse(p, &c->part[c->n])) c->n++;
-        if (!p->text[p->end]) return;
+    bool right = true;
+    for (p->from = 0;; p->from = p->end + 1) {
+        p->end = p->from + strcspn(p->text + p->from, ";");
+        if (c->n == PARTS_MAX) return wrong(p, p->from, "more than %d parts; split the claim", PARTS_MAX);
+        if (tokens_split(p) && part_parse(p, &c->part[c->n])) c->n++;
+        else right = false;
+        if (!p->text[p->end]) return right;
     }
 }
 
-/* The claim must be the paper's: a known statement of this table, in the same words. */
+/* The claim must be the paper's: a known statement of this table, in the same words (NULL: they are reported). */
 static void statement_match(const struct experiment *e, struct config_file *f, const yaml_node_t *key,
-                            const yaml_node_t *value, const struct statements *known)
+                            const yaml_node_t *words, const struct statements *known)
 {
-    const char *id = config_text(key), *text = config_text(value);
+    const char *id = config_text(key);
     const struct named_statement *s = known->v;
     while (s->id && strcmp(s->id, id)) s++;
     if (!s->id) {
@@ -184,9 +184,35 @@ static void statement_match(const struct experiment *e, struct config_file *f, c
     } else if (strcmp(s->statement.table, e->name)) {
         config_error(f, key, "%s belongs to the table %s, not to %s; claim it there", id, s->statement.table,
                      e->name);
-    } else if (strcmp(s->statement.predicate, text)) {
-        config_error(f, value, "%s claims `%s`, but %s says `%s`; they must be equal", id, text, known->file.path,
-                     s->statement.predicate);
+    } else if (words && strcmp(s->statement.predicate, config_text(words))) {
+        config_error(f, words, "%s claims `%s`, but %s says `%s`; they must be equal", id, config_text(words),
+                     known->file.path, s->statement.predicate);
+    }
+}
+
+/* The claim's words; NULL (reported) if they cannot be any. */
+static const char *claim_text(struct config_file *f, const yaml_node_t *value, const char *id)
+{
+    char shown[SHOWN_MAX];
+    const char *text = config_text(value);
+    if (strlen(id) >= NAME_LENGTH) config_error(f, value, "%s: an id has at most %d bytes", id, NAME_LENGTH - 1);
+    else if (!text || !text[strspn(text, " ")])
+        config_error(f, value, "%s: %s is no claim; METRIC ROW > ROW, METRIC ROW within X of ROW or VALUE, METRIC ROW "
+                     "rises, or [no] collapse ROW", id, config_shown(shown, value));
+    else if (strlen(text) >= TEXT_MAX) config_error(f, value, "%s: a claim has at most %d bytes", id, TEXT_MAX - 1);
+    else return text;
+    return NULL;
+}
+
+/* What the paper says of this table and the table does not answer. */
+static void unclaimed_warn(const struct experiment *e, const struct config_file *f, const struct statements *known)
+{
+    for (const struct named_statement *s = known->v; s->id; s++) {
+        if (!s->right || s->statement.exact || strcmp(s->statement.table, e->name)) continue;
+        int i = 0;
+        while (i < e->n_claims && strcmp(e->claim[i].id, s->id)) i++;
+        if (i == e->n_claims)
+            warn("%s does not claim %s, which %s gives to this table", f->path, s->id, known->file.path);
     }
 }
 
@@ -200,22 +226,20 @@ void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t 
     for (const yaml_node_pair_t *p = claims->data.mapping.pairs.start; p < claims->data.mapping.pairs.top; p++) {
         const yaml_node_t *key = yaml_document_get_node(&f->document, p->key);
         const yaml_node_t *value = yaml_document_get_node(&f->document, p->value);
-        const char *id = config_text(key), *text = config_text(value);
+        const char *id = config_text(key);
         if (!id || !*id) continue;                              /* config_open() reported it */
         if (e->n_claims == CLAIMS_MAX) {
             config_error(f, key, "more than %d claims; split the table", CLAIMS_MAX);
             return;
         }
-        if (strlen(id) >= NAME_LENGTH || !text || !*text || strlen(text) >= TEXT_MAX) {
-            config_error(f, value, "a claim is an id of at most %d bytes and a text of at most %d", NAME_LENGTH - 1,
-                         TEXT_MAX - 1);
-            continue;
-        }
+        const char *text = claim_text(f, value, id);
+        if (!text) continue;
         struct claim *c = &e->claim[e->n_claims++];
         memcpy(c->id, id, strlen(id) + 1);
         memcpy(c->text, text, strlen(text) + 1);
         struct parser parser = { .e = e, .f = f, .node = value, .text = c->text };
-        if (e->n_rows) claim_parse(&parser, c);                 /* else the missing rows are the mistake */
-        if (known->v) statement_match(e, f, key, value, known);
+        const bool right = !e->n_rows || claim_parse(&parser, c);      /* without rows, those are the mistake */
+        if (known->v) statement_match(e, f, key, right ? value : NULL, known);
     }
+    if (known->v && !f->errors) unclaimed_warn(e, f, known);           /* a mistyped id is told already */
 }

@@ -183,7 +183,10 @@ static void decide_region(struct decision *d, const double *x, int n, double low
         const double margin = fmin(fabs(s.mean - low), fabs(s.mean - high));
         const int needed = seeds_needed(&s, margin, inside ? 0.95 : fail_level);
         const char *level = d->high < low || d->low > high ? "outside, but not corrected for the parts; " : "";
-        if (needed)
+        if (margin == 0)
+            conclude(d, VERDICT_INCONCLUSIVE, "half-width %.3g; the mean is on the boundary, where no number of seeds "
+                     "decides", half);
+        else if (needed)
             conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; about %d seeds would decide at this spread",
                      level, half, needed);
         else

@@ -4,9 +4,7 @@
  */
 #include "commands.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../engine/ops.h"
 #include "options.h"
@@ -48,6 +46,5 @@ int command_config(int argc, char **argv)
         }
         free(e);
     }
-    if (fflush(stdout) || ferror(stdout)) die("cannot write the output: %s (is the disk full?)", strerror(errno));
     return 0;
 }

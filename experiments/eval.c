@@ -13,25 +13,27 @@
 #include <string.h>
 
 /* The probe's accuracy at other learning rates, from the same frozen features: for choosing a rate, on held-out
- * images.  False if a stop was requested. */
-static bool probe_rates(struct trainer *t, struct probe_data *data, const char *rates)
+ * images.  0, or EXIT_AGAIN if a stop was requested. */
+static int probe_rates(struct trainer *t, struct probe_data *data, const char *rates)
 {
     struct settings s = *t->s;
     const struct settings *const kept = t->s;
     char *const text = text_format("%s", rates);
-    bool going = true;
+    int status = 0;
     t->s = &s;
-    for (char *word = strtok(text, " ,"); word && going; word = strtok(NULL, " ,")) {
+    for (char *word = strtok(text, " ,"); word && status != EXIT_AGAIN; word = strtok(NULL, " ,")) {
         if (!config_number(word, &s.probe_lr) || s.probe_lr <= 0)
             die_user("--probe-rates: `%s` is not a rate; give numbers above 0", word);
         mem_zero(t->probe.state, sizeof(float) * probe_floats(t->probe.d, t->probe.classes));
         t->probe.epoch = 0;
-        while (going && t->probe.epoch < s.probe_epochs) going = !stop_requested() && monitor_probe_epoch(t, data);
-        if (going) printf("linear %.2f at lr %s\n", probe_accuracy(&t->probe, &data->test), word);
+        status = 0;
+        while (!status && t->probe.epoch < s.probe_epochs)
+            status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, data);
+        if (!status) printf("linear %.2f at lr %s\n", probe_accuracy(&t->probe, &data->test), word);
     }
     t->s = kept;
     free(text);
-    return going;
+    return status == EXIT_AGAIN ? status : 0;  /* a rate that diverged has said so, and is an answer */
 }
 
 static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, int threads,
@@ -47,18 +49,17 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
         die_user("%s: no checkpoint of %s/%s seed %d (simsiam run makes it)", path, e->name, row->name, seed);
 
     struct run_record r = { .last = { .epoch = t->epoch } };
-    int status = monitor_run(t, &r.last) ? 0 : EXIT_AGAIN;
+    int status = monitor_run(t, &r.last);
     const int probed = t->probe.epoch;
     if (!status && (probed || rates)) {
         struct probe_data data;
-        bool going = monitor_probe_open(t, &data);
-        if (going && probed) r.linear = probe_accuracy(&t->probe, &data.test);
-        if (going && rates) going = probe_rates(t, &data, rates);
-        if (!going) status = EXIT_AGAIN;
+        status = monitor_probe_open(t, &data);
+        if (!status && probed) r.linear = probe_accuracy(&t->probe, &data.test);
+        if (!status && rates) status = probe_rates(t, &data, rates);
         monitor_probe_close(&data);
     }
-    if (!status) {
-        run_judge(&r, false);
+    if (status != EXIT_AGAIN) {
+        run_judge(&r, status == EXIT_DIVERGED);
         printf("%s/%s seed %d, %s, epoch %d of %d\n", e->name, row->name, seed, folder, t->epoch,
                row->settings.epochs);
         printf("kNN %.2f on f, %.2f on z\n", r.last.knn, r.last.knn_z);

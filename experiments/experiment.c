@@ -9,12 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+enum { KEYS_MAX = 64 };
 struct loading {
     struct experiment *e;
     struct config_file file, scale;
     yaml_node_t *top, *scale_top;              /* their roots; NULL if reported */
+    bool wrong[KEYS_MAX];                      /* settings_keys whose value above the rows is wrong */
     bool told[RULES_MAX];                      /* a rule broken above the rows is reported once, not per row */
 };
 
@@ -103,10 +104,20 @@ static yaml_node_t *rule_place(struct loading *l, yaml_node_t *row, const struct
     return NULL;
 }
 
-static void rules_check(struct loading *l, yaml_node_t *row_node, const struct row *row)
+/* A wrong value is not in the settings: judging them by it would invent mistakes. */
+static bool rule_judgeable(const struct rule *rule, const bool wrong[KEYS_MAX])
+{
+    for (int k = 0; settings_keys[k].name; k++)
+        for (const char *const *key = rule->keys; wrong[k] && *key; key++)
+            if (!strcmp(*key, settings_keys[k].name)) return false;
+    return true;
+}
+
+static void rules_check(struct loading *l, yaml_node_t *row_node, const struct row *row, const bool wrong[KEYS_MAX])
 {
     for (int i = 0; settings_rules[i].broken; i++) {
         char why[TEXT_MAX];
+        if (!rule_judgeable(&settings_rules[i], wrong)) continue;
         if (!settings_rules[i].broken(&row->settings, why)) continue;
         struct config_file *f;
         const yaml_node_t *node = rule_place(l, row_node, &settings_rules[i], &f);
@@ -120,8 +131,8 @@ static void rules_check(struct loading *l, yaml_node_t *row_node, const struct r
 
 /* ---- reading ---------------------------------------------------------------------------------------------- */
 
-/* Reads one row over `base`; `right` says whether all that base is made of was. */
-static void row_read(struct loading *l, yaml_node_t *node, const struct settings *base, bool right)
+/* Reads one row over `base`. */
+static void row_read(struct loading *l, yaml_node_t *node, const struct settings *base)
 {
     struct experiment *e = l->e;
     if (node->type != YAML_MAPPING_NODE) {
@@ -137,17 +148,20 @@ static void row_read(struct loading *l, yaml_node_t *node, const struct settings
             if (!strcmp(e->row[i].name, row->name))
                 config_error(&l->file, name, "row %s stands twice; each row has its own name", row->name);
     if (paper) row->has_paper = config_value(&l->file, paper, &paper_key, &row->paper);
-    /* A wrong value is not in the settings: judging them would invent mistakes. */
-    if (config_apply(&l->file, node, settings_keys, &row->settings, row_others) && right) rules_check(l, node, row);
+    bool wrong[KEYS_MAX];
+    memcpy(wrong, l->wrong, sizeof wrong);
+    config_apply(&l->file, node, settings_keys, &row->settings, row_others, wrong);
+    rules_check(l, node, row, wrong);
     e->n_rows++;
 }
 
 static void rows_read(struct loading *l)
 {
     struct settings base = settings_defaults;
-    bool right = l->scale_top && config_apply(&l->scale, l->scale_top, settings_keys, &base, scale_others);
+    if (l->scale_top) config_apply(&l->scale, l->scale_top, settings_keys, &base, scale_others, l->wrong);
+    else memset(l->wrong, true, sizeof l->wrong);               /* whatever it was to set */
     if (!l->top) return;
-    right &= config_apply(&l->file, l->top, settings_keys, &base, top_others);
+    config_apply(&l->file, l->top, settings_keys, &base, top_others, l->wrong);
     const yaml_node_t *rows = config_get(&l->file, l->top, "rows");
     const yaml_node_item_t *start = NULL, *end = NULL;
     if (rows && rows->type == YAML_SEQUENCE_NODE) {
@@ -158,7 +172,7 @@ static void rows_read(struct loading *l)
         config_error(&l->file, rows ? rows : l->top, "rows: 1 to %d are wanted, like - { name: with }", ROWS_MAX);
         return;
     }
-    for (; start < end; start++) row_read(l, yaml_document_get_node(&l->file.document, *start), &base, right);
+    for (; start < end; start++) row_read(l, yaml_document_get_node(&l->file.document, *start), &base);
 }
 
 static void text_get(struct config_file *f, yaml_node_t *mapping, const struct key *key, void *out)
@@ -174,8 +188,8 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     char *scales = text_format("%s/scale", folder), *scale_path = text_format("%s/%s.yaml", scales, scale);
     char *paper_path = text_format("%s/paper.yaml", folder);
     struct loading l = { .e = e };
-    if (config_open(&l.file, path)) l.top = config_root(&l.file);
-    else if (access(path, F_OK)) exit(EXIT_USER);               /* no such file: nothing lies beside it either */
+    if (!config_open(&l.file, path)) exit(EXIT_USER);           /* no experiment: nothing need lie beside it */
+    l.top = config_root(&l.file);
     scale_check(scales, scale);
     if (strlen(scale) >= NAME_LENGTH) die_user("scale %s: a name of at most %d bytes", scale, NAME_LENGTH - 1);
     memcpy(e->scale, scale, strlen(scale) + 1);

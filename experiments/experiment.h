@@ -7,8 +7,8 @@
 
 /* ---- rules.c: what no range of one key can say ----------------------------------------------------------- */
 
-/* Settings that do not go together.  broken() writes what is wrong and what would be right, and returns true; the
- * mistake stands where the most specific of `keys` does (NULL-terminated). */
+/* Settings that do not go together.  broken() writes what is wrong and what would be right, and returns true.
+ * `keys` (NULL-terminated) are all that it reads; the mistake stands where the most specific of them does. */
 struct rule {
     const char *keys[6];
     bool (*broken)(const struct settings *s, char why[TEXT_MAX]);

@@ -6,6 +6,7 @@
 #include "../engine/base.h"
 #include "../engine/config.h"
 #include "build_info.h"
+#include "options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,15 +40,15 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         help(stdout);
-        return 0;
+        return finish(0);
     }
     if (!strcmp(argv[1], "--version")) {
         printf("simsiam %s\n", BUILD_VERSION);
-        return 0;
+        return finish(0);
     }
     const char *names[COMMANDS + 1] = { NULL };
     for (int i = 0; i < COMMANDS; i++) {
-        if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 1, argv + 1);
+        if (!strcmp(argv[1], commands[i].name)) return finish(commands[i].run(argc - 1, argv + 1));
         names[i] = commands[i].name;
     }
     const char *near = config_nearest(argv[1], names);

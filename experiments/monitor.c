@@ -7,6 +7,7 @@
 #include "../engine/collapse.h"
 #include "../engine/spectrum.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Views that training never draws, so that the monitors' crops are their own; the same ones every epoch, so that a
@@ -59,8 +60,10 @@ static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const st
         if (trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_MONITOR + (uint32_t)v, NULL, views))
             view[v] = download(views, floats);
     const bool done = view[0] && view[1];
-    if (done) collapse_view_share(&c, view[0], view[1], n, d);
-    r->view_share = c.view_share;
+    if (done) {
+        collapse_view_share(&c, view[0], view[1], n, d);
+        r->view_share = c.view_share;
+    }
     free(view[0]), free(view[1]);
     mem_free(views);
     return done;
@@ -81,38 +84,43 @@ static bool monitor_knn(struct trainer *t, struct epoch_record *r, const struct 
     return done;
 }
 
-bool monitor_run(struct trainer *t, struct epoch_record *r)
+int monitor_run(struct trainer *t, struct epoch_record *r)
 {
     phase("knn");
     struct encoding test;
-    r->monitored = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) &&
-                   monitor_knn(t, r, &test);
+    int status = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) ? 0 : EXIT_AGAIN;
+    r->monitored = !status;
+    if (!status && !isfinite(r->std_sqrtd)) status = EXIT_DIVERGED;
+    if (!status && !monitor_knn(t, r, &test)) status = EXIT_AGAIN;
     encoding_close(&test);
-    return r->monitored;
+    return status;
 }
 
 /* ---- linear probe -------------------------------------------------------------------------------------- */
 
-bool monitor_probe_open(struct trainer *t, struct probe_data *data)
+int monitor_probe_open(struct trainer *t, struct probe_data *data)
 {
     phase("probe");
     const int width = t->model.backbone.features;
     *data = (struct probe_data){ features_room(&t->train, width), features_room(&t->monitor, width) };
-    return trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x, NULL) &&
-           (t->s->probe_augment ||
-            trainer_encode(t, &t->train, &t->test_recipe, 0, VIEW_TEST, data->train.x, NULL));
+    const bool done = trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x, NULL) &&
+                      (t->s->probe_augment ||
+                       trainer_encode(t, &t->train, &t->test_recipe, 0, VIEW_TEST, data->train.x, NULL));
+    return done ? 0 : EXIT_AGAIN;
 }
 
-bool monitor_probe_epoch(struct trainer *t, struct probe_data *data)
+int monitor_probe_epoch(struct trainer *t, struct probe_data *data)
 {
     phase("probe");
     const struct settings *s = t->s;
     if (s->probe_augment && !trainer_encode(t, &t->train, &t->probe_recipe, (uint32_t)t->probe.epoch, VIEW_PROBE,
                                             data->train.x, NULL))
-        return false;
+        return EXIT_AGAIN;
     const struct probe_plan plan = { s->probe_lr, s->probe_epochs, s->probe_batch, t->seed };
-    probe_epoch(&t->probe, &plan, &data->train);
-    return true;
+    const double loss = probe_epoch(&t->probe, &plan, &data->train);
+    if (isfinite(loss)) return 0;
+    warn("the linear probe diverged in its epoch %d (try a smaller probe_lr than %g)", t->probe.epoch, s->probe_lr);
+    return EXIT_DIVERGED;
 }
 
 void monitor_probe_close(struct probe_data *data)

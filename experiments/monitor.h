@@ -5,12 +5,13 @@
 #pragma once
 #include "train.h"
 
-/* Fills std_sqrtd, mean_norm, view_share, rank, knn and knn_z of r.  False if a stop was requested. */
-bool monitor_run(struct trainer *t, struct epoch_record *r);
+/* Fills std_sqrtd, mean_norm, view_share, rank, knn and knn_z of r.  0; EXIT_AGAIN if a stop was requested;
+ * EXIT_DIVERGED if the outputs are not finite: r then holds no kNN, which would count noise. */
+int monitor_run(struct trainer *t, struct epoch_record *r);
 
-/* The linear probe on frozen backbone features, going on from t->probe: one epoch; false if a stop was
- * requested. */
+/* The linear probe on frozen backbone features, going on from t->probe: one epoch each call;
+ * status as above. */
 struct probe_data { struct features train, test; };
-bool monitor_probe_open(struct trainer *t, struct probe_data *data);
-bool monitor_probe_epoch(struct trainer *t, struct probe_data *data);
+int monitor_probe_open(struct trainer *t, struct probe_data *data);
+int monitor_probe_epoch(struct trainer *t, struct probe_data *data);
 void monitor_probe_close(struct probe_data *data);

@@ -17,6 +17,12 @@
 #include "../engine/base.h"
 #include "../engine/config.h"
 
+int finish(int status)
+{
+    if (fflush(stdout) || ferror(stdout)) die("cannot write all of the output (is the disk full?)");
+    return status;
+}
+
 enum { OPTIONS_MAX = 40, FIRST_VALUE = 256 };    /* values from 256 on cannot be mistaken for a short option */
 
 static void help_print(const char *usage, const char *sentence, const struct option_row *rows)
@@ -113,7 +119,7 @@ int options_parse(int argc, char **argv, const char *usage, const char *sentence
         if (found == '?' || found == ':') wrong_die(found, argv, rows);
         if (found == FIRST_VALUE + n) {
             help_print(usage, sentence, rows);
-            exit(fflush(stdout) ? EXIT_WORLD : 0);
+            exit(finish(0));
         }
         value_store(argv[0], &rows[found - FIRST_VALUE], optarg);
     }
@@ -139,8 +145,9 @@ int seeds_parse(int seeds[SEEDS_MAX], const char *text)
         char *end;
         errno = 0;
         const long value = strtol(at, &end, 10);
-        if (end != at + length || errno || value < 1 || value > INT_MAX)
-            die_user("seed \"%.*s\" is not a whole number from 1 to %d", length, at, INT_MAX);
+        /* Plain digits: 010 is 8 to some readers. */
+        if (*at < '1' || *at > '9' || end != at + length || errno || value > INT_MAX)
+            die_user("seed \"%.*s\" is not a whole number from 1 to %d, in plain digits", length, at, INT_MAX);
         for (int i = 0; i < n; i++)
             if (seeds[i] == value) die_user("seed %ld is given twice", value);
         if (n == SEEDS_MAX) die_user("more than %d seeds", SEEDS_MAX);

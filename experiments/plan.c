@@ -73,7 +73,7 @@ int command_plan(int argc, char **argv)
         int row_left = 0;
         for (int i = 0; i < n_seeds; i++) {
             char *stale;
-            row_left += !run_finished(root, &e.row[r].settings, seeds[i], &stale);
+            row_left += run_finished(root, &e.row[r].settings, seeds[i], &stale) == RUN_NONE;
             free(stale);
         }
         const struct cost c = measure(&e.row[r].settings, steps);

@@ -27,6 +27,8 @@ void progress_open(struct progress *p, bool quiet, bool several, const char *lab
     p->opened = p->shown = p->shown_epoch = clock_seconds();
 }
 
+enum { LINE = 256 };
+
 /* Appends printf's text to `line`, cut to its size. */
 PRINTF_LIKE(3, 4)
 static void append(char *line, size_t size, const char *format, ...)
@@ -64,29 +66,51 @@ static void append_eta(char *line, size_t size, const struct progress *p)
     }
 }
 
+static void line_make(char line[LINE], const struct progress *p, const char *label, bool steps)
+{
+    *line = '\0';
+    append(line, LINE, "%s  epoch %d/%d", label, p->epoch, p->epochs);
+    if (steps) append(line, LINE, "  %d/%d", p->step, p->steps);
+    append_number(line, LINE, "loss", 4, p->loss);
+    append_number(line, LINE, "std", 2, p->std);
+    append_number(line, LINE, "kNN", 1, p->knn);
+    if (!p->live) append_number(line, LINE, "views/s", 0, p->speed);
+    else if (!isnan(p->speed)) append(line, LINE, "  %.0f/s", p->speed);
+    append_eta(line, LINE, p);
+}
+
+static int terminal_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
+}
+
+/* A line that wraps cannot be rewritten.  Too long, it loses what is known anyway, the experiment's name and then
+ * the step; what is still too long is cut. */
+static void show_live(const struct progress *p)
+{
+    char line[LINE];
+    const char *label = p->label, *slash = strrchr(label, '/');
+    const int columns = terminal_columns();
+    line_make(line, p, label, true);
+    if ((int)strlen(line) > columns && slash) line_make(line, p, label = slash + 1, true);
+    if ((int)strlen(line) > columns) line_make(line, p, label, false);
+    if (columns < LINE) line[columns] = '\0';
+    const size_t bold = strlen(label);
+    if (p->colour && bold < strlen(line)) {
+        fprintf(stderr, "\r\033[1m%s\033[0m%s\033[K", label, line + bold);
+    } else {
+        fprintf(stderr, "\r%s\033[K", line);
+    }
+}
+
 static void show(struct progress *p, double now)
 {
-    char line[256] = "";
-    append(line, sizeof line, "%s  epoch %d/%d", p->label, p->epoch, p->epochs);
-    if (p->live || p->step < p->steps) append(line, sizeof line, "  %d/%d", p->step, p->steps);
-    append_number(line, sizeof line, "loss", 4, p->loss);
-    append_number(line, sizeof line, "std", 2, p->std);
-    append_number(line, sizeof line, "kNN", 1, p->knn);
-    append_number(line, sizeof line, "views/s", 0, p->speed);
-    append_eta(line, sizeof line, p);
-
     if (p->live) {
-        /* A line that wraps cannot be rewritten, so it is cut. */
-        struct winsize size;
-        const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-        const int columns = known ? size.ws_col - 1 : 79, label = (int)strlen(p->label);
-        if (columns < (int)sizeof line) line[columns] = '\0';
-        if (p->colour && label < (int)strlen(line)) {
-            fprintf(stderr, "\r\033[1m%s\033[0m%s\033[K", p->label, line + label);
-        } else {
-            fprintf(stderr, "\r%s\033[K", line);
-        }
+        show_live(p);
     } else {
+        char line[LINE];
+        line_make(line, p, p->label, p->step < p->steps);
         fprintf(stderr, "%s\n", line);
     }
     p->shown = now;

@@ -20,7 +20,7 @@
 
 enum { SCHEMA = 1, DIGITS = 9 };   /* 9 significant digits tell any two floats apart */
 
-const char *const run_state_names[] = { "not run", "partial", "stale", "healthy", "collapsed", "diverged", NULL };
+const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged", NULL };
 
 /* ---- tables: which key is which number ---------------------------------------------------------------- */
 
@@ -233,9 +233,9 @@ static bool run_parse(struct run_record *r, const char *summary_path, const char
         return false;
     }
     if (!whole_summary) {
-        warn("%s is broken: the run counts as not run (delete its folder and run it again)", summary_path);
+        warn("%s is broken: the run counts as not run (run it again)", summary_path);
     } else if (!whole_curve || !end || end->epoch != r->last.epoch) {
-        warn("%s is broken: the run counts as not run (delete its folder and run it again)", metrics_path);
+        warn("%s is broken: the run counts as not run (run it again)", metrics_path);
     } else {
         /* What the summary does not hold. */
         r->last.grad_norm = end->grad_norm;
@@ -278,7 +278,7 @@ void run_judge(struct run_record *r, bool diverged)
     const struct collapse c = { .std_sqrtd = r->last.std_sqrtd, .mean_norm = r->last.mean_norm,
                                 .view_share = r->last.view_share };
     const size_t room = sizeof r->evidence;
-    if (diverged) {
+    if (diverged || !isfinite(c.std_sqrtd)) {
         r->state = RUN_DIVERGED;
         snprintf(r->evidence, room, "a number stopped being finite in epoch %d", r->last.epoch);
         return;

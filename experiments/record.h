@@ -28,8 +28,8 @@ struct epoch_record {
     double std_sqrtd, mean_norm, view_share, rank, knn, knn_z;           /* NaN where undefined or not monitored */
 };
 
-enum run_state { RUN_NONE, RUN_PARTIAL, RUN_STALE, RUN_HEALTHY, RUN_COLLAPSED, RUN_DIVERGED };
-extern const char *const run_state_names[];      /* "not run", "partial", "stale", "healthy", ... */
+enum run_state { RUN_NONE, RUN_PARTIAL, RUN_HEALTHY, RUN_COLLAPSED, RUN_DIVERGED };
+extern const char *const run_state_names[];      /* "not run", "partial", "healthy", ... */
 
 struct run_record {
     enum run_state state;

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX };
+enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX, THREADS_MAX = 1024 };
 struct task { const struct row *row; int seed; pid_t pid; };
 
 static int cores(void)
@@ -25,23 +25,25 @@ static int cores(void)
     return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
 }
 
-/* The runs that are still to be made. */
-static int tasks_gather(struct task *task, const struct experiment *e, int only, const int *seeds, int n_seeds,
-                        const struct run_options *o)
+/* The runs that are still to be made.  *status is what the finished ones say: 0 or EXIT_DIVERGED. */
+static int tasks_gather(struct task *task, int *status, const struct experiment *e, int only, const int *seeds,
+                        int n_seeds, const struct run_options *o)
 {
     int n = 0;
     for (int i = 0; i < n_seeds; i++)          /* seed by seed, so that early results already compare rows */
         for (int r = 0; r < e->n_rows; r++) {
-            if (only >= 0 && r != only) continue;
+            const struct row *row = &e->row[r];
             char *stale;
-            if (!run_finished(o->root, &e->row[r].settings, seeds[i], &stale)) {
-                if (stale && !o->quiet)
-                    fprintf(stderr, "%s/%s seed %d: %s is of other code and does not count; running again\n",
-                            e->name, e->row[r].name, seeds[i], stale);
-                task[n++] = (struct task){ &e->row[r], seeds[i], 0 };
-            } else if (!o->quiet) {
-                fprintf(stderr, "%s/%s seed %d: finished\n", e->name, e->row[r].name, seeds[i]);
-            }
+            if (only >= 0 && r != only) continue;
+            const enum run_state state = run_finished(o->root, &row->settings, seeds[i], &stale);
+            if (state == RUN_NONE) task[n++] = (struct task){ row, seeds[i], 0 };
+            if (state == RUN_DIVERGED) *status = EXIT_DIVERGED;
+            if (!o->quiet && state != RUN_NONE)
+                fprintf(stderr, "%s/%s seed %d: finished, %s\n", e->name, row->name, seeds[i],
+                        run_state_names[state]);
+            if (!o->quiet && stale)
+                fprintf(stderr, "%s/%s seed %d: %s is of other code and does not count; running again\n", e->name,
+                        row->name, seeds[i], stale);
             free(stale);
         }
     return n;
@@ -66,6 +68,7 @@ static int status_of(int wait_status)
 
 static void task_start(struct task *t, const struct experiment *e, const struct run_options *o)
 {
+    const pid_t parent = getpid();
     fflush(NULL);
     t->pid = fork();
     if (t->pid < 0) die("cannot start a process: %s (try --jobs 1)", strerror(errno));
@@ -74,6 +77,7 @@ static void task_start(struct task *t, const struct experiment *e, const struct 
     if (setpgid(0, 0)) die("setpgid: %s", strerror(errno));
     /* Nor does a run outlive a parent that was killed: it stops as if told to, after a checkpoint. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM)) die("prctl: %s", strerror(errno));
+    if (getppid() != parent) exit(EXIT_AGAIN);
     exit(run_one(e, t->row, t->seed, o));
 }
 
@@ -83,8 +87,10 @@ static int tasks_run(struct task *task, int n, int jobs, const struct experiment
 {
     int status = 0, started = 0, running = 0;
     bool told = false;
-    while (running || (started < n && !status && !stop_requested())) {
-        if (running < jobs && started < n && (!status || status == EXIT_DIVERGED) && !stop_requested()) {
+    for (;;) {
+        const bool more = started < n && (!status || status == EXIT_DIVERGED) && !stop_requested();
+        if (!more && !running) break;
+        if (more && running < jobs) {
             task_start(&task[started++], e, o);
             running++;
             continue;
@@ -129,7 +135,8 @@ int command_run(int argc, char **argv)
                   "Trains what is not finished yet of an experiment's rows and seeds; goes on where it stopped.",
                   rows, 1, 1);
     if (jobs < 1) die_user("--jobs %d: at least 1", jobs);
-    if (o.threads < 0) die_user("--threads %d: 0 (all cores) or more", o.threads);
+    if (o.threads < 0 || o.threads > THREADS_MAX) die_user("--threads %d: 0 (all cores) to %d", o.threads, THREADS_MAX);
+    if (!(o.checkpoint_seconds >= 0)) die_user("--checkpoint-seconds %g: 0 or more", o.checkpoint_seconds);
     static struct experiment e;                /* large: not for the stack */
     experiment_load(&e, argv[1], scale);
     int seeds[SEEDS_MAX];
@@ -137,7 +144,8 @@ int command_run(int argc, char **argv)
     stop_install();
 
     struct task *const task = host_alloc(TASKS_MAX, sizeof *task);
-    const int n = tasks_gather(task, &e, row ? experiment_row(&e, row) : -1, seeds, n_seeds, &o);
+    int finished = 0;
+    const int n = tasks_gather(task, &finished, &e, row ? experiment_row(&e, row) : -1, seeds, n_seeds, &o);
     if (jobs > n) jobs = n;
     o.beside_others = jobs > 1;
     if (o.threads == 0 && jobs > 1) o.threads = cores() / jobs > 1 ? cores() / jobs : 1;
@@ -148,5 +156,5 @@ int command_run(int argc, char **argv)
         for (int i = 0; i < n && (!status || status == EXIT_DIVERGED); i++)
             status = graver(status, run_one(&e, task[i].row, task[i].seed, &o));
     free(task);
-    return status;
+    return graver(status, finished);
 }

@@ -31,6 +31,7 @@ struct runner {
     char hash[HASH_TEXT];
     char *folder, *checkpoint;
     FILE *metrics, *timing;
+    int lock;
     struct trainer t;
     struct progress progress;
     struct epoch_record now, last;     /* the epoch under way; the last one finished */
@@ -39,21 +40,26 @@ struct runner {
 
 /* ---- the run's folder ---------------------------------------------------------------------------------- */
 
-/* Takes the lock for as long as this process lives. */
-static void folder_lock(const struct runner *r)
+/* Takes the lock, which lasts no longer than this process. */
+static void folder_lock(struct runner *r)
 {
     char *const path = text_format("%s/lock", r->folder);
-    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
-    if (fd < 0) die("cannot open %s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB))
+    r->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    if (r->lock < 0) die("cannot open %s: %s", path, strerror(errno));
+    if (flock(r->lock, LOCK_EX | LOCK_NB))
         die("%s: another process is at this run (wait for it, or end it)", r->folder);
     free(path);
 }
 
-static void save(struct runner *r)
+static void metrics_sync(const struct runner *r)
 {
     if (fflush(r->metrics) || fsync(fileno(r->metrics)))
         die("cannot write %s/metrics.jsonl: %s", r->folder, strerror(errno));
+}
+
+static void save(struct runner *r)
+{
+    metrics_sync(r);
     if (!trainer_save(&r->t, r->checkpoint, r->hash))
         die("cannot write %s: %s (the checkpoint before it is kept)", r->checkpoint, strerror(errno));
     r->saved_at = clock_seconds();
@@ -92,15 +98,30 @@ static void metrics_append(struct runner *r)
     char *const line = epoch_print(&r->now);
     if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s", r->folder, strerror(errno));
     r->t.metrics_bytes += strlen(line);
-    r->last = r->now;
+    /* What counts is the line, not the digits behind it: a run that goes on from here has no others. */
+    if (!epoch_parse(&r->last, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
     free(line);
 }
 
-static void timing_append(struct runner *r, const char *what, double since)
+/* views: through the network meanwhile, in training; 0 elsewhere. */
+static void timing_append(struct runner *r, const char *what, double since, double views)
 {
-    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f}\n", what, r->t.epoch,
-            clock_seconds() - since, clock_cpu_seconds());
+    const double seconds = clock_seconds() - since;
+    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f", what, r->t.epoch,
+            seconds, clock_cpu_seconds());
+    if (views > 0 && seconds > 0) fprintf(r->timing, ",\"views_per_second\":%.1f", views / seconds);
+    fprintf(r->timing, "}\n");
     fflush(r->timing);                         /* a lost clock reading is no loss */
+}
+
+/* Each start of the run: the threads and the library may be others than the first time. */
+static void timing_start(struct runner *r, bool resumed)
+{
+    struct machine_info m;
+    machine_describe(&m);
+    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"threads\":%d,\"library\":\"%s\"}\n",
+            resumed ? "resumed" : "started", r->t.epoch, m.threads, m.library);
+    fflush(r->timing);
 }
 
 static void papers_write(const struct runner *r, int seed)
@@ -127,9 +148,10 @@ static int monitor_untrained(struct runner *r)
     if (r->t.untrained_monitored) return 0;
     record_start(r, 0);
     const double start = clock_seconds();
-    if (!monitor_run(&r->t, &r->now)) return EXIT_AGAIN;
+    const int status = monitor_run(&r->t, &r->now);
+    if (status) return status;
     metrics_append(r);
-    timing_append(r, "monitor", start);
+    timing_append(r, "monitor", start, 0);
     r->t.untrained_monitored = true;
     save(r);
     return 0;
@@ -163,7 +185,7 @@ static int train_epoch(struct runner *r)
     r->now.lr = schedule_lr(&t->schedule[GROUP_ENCODER], t->epoch, t->steps - 1);
     r->now.lr_predictor = t->s->predictor_lr == PREDICTOR_ZERO ? 0 :
                           schedule_lr(&t->schedule[GROUP_PREDICTOR], t->epoch, t->steps - 1);
-    timing_append(r, "train", r->epoch_start);
+    timing_append(r, "train", r->epoch_start, (double)(t->steps - first) * t->s->batch * t->model.n_views);
     return 0;
 }
 
@@ -173,18 +195,15 @@ static int train(struct runner *r)
     int status = monitor_untrained(r);
     while (!status && t->epoch < t->s->epochs) {
         status = train_epoch(r);
-        if (status == EXIT_DIVERGED) {
-            metrics_append(r);
-            return status;
-        }
-        if (status) break;
         const int epoch = t->epoch + 1;
-        const double start = clock_seconds();
-        if (epoch % t->s->knn_every == 0 || epoch == t->s->epochs) {
-            if (!monitor_run(t, &r->now)) return EXIT_AGAIN;
-            timing_append(r, "monitor", start);
+        if (!status && (epoch % t->s->knn_every == 0 || epoch == t->s->epochs)) {
+            const double start = clock_seconds();
+            status = monitor_run(t, &r->now);
+            timing_append(r, "monitor", start, 0);
         }
-        metrics_append(r);
+        if (status == EXIT_AGAIN) break;
+        metrics_append(r);                     /* of an epoch that diverged too: the numbers as far as they go */
+        if (status) break;
         t->epoch++;
         t->step = 0;
         save(r);
@@ -195,33 +214,32 @@ static int train(struct runner *r)
 /* ---- linear probe -------------------------------------------------------------------------------------- */
 
 /* "Linear" means that the backbone does not move: the weights are hashed before and after. */
-static int probe(struct runner *r, double *linear, char frozen[HASH_TEXT])
+static int probe(struct runner *r, double *linear)
 {
     struct trainer *const t = &r->t;
     struct probe_data data;
     const double start = clock_seconds();
-    trainer_hash(t, frozen);
-    bool going = monitor_probe_open(t, &data);
-    while (going && t->probe.epoch < t->s->probe_epochs) {
-        going = !stop_requested() && monitor_probe_epoch(t, &data);
-        if (going && clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) save(r);
+    if (!*t->frozen) trainer_hash(t, t->frozen);
+    int status = monitor_probe_open(t, &data);
+    while (!status && t->probe.epoch < t->s->probe_epochs) {
+        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &data);
+        if (!status && clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) save(r);
     }
-    if (going) *linear = probe_accuracy(&t->probe, &data.test);
+    if (!status) *linear = probe_accuracy(&t->probe, &data.test);
     monitor_probe_close(&data);
-    if (!going) return EXIT_AGAIN;
+    if (status) return status;
     char after[HASH_TEXT];
     trainer_hash(t, after);
-    if (strcmp(frozen, after))
+    if (strcmp(t->frozen, after))
         die("%s: the frozen weights moved during the linear probe: a bug; report it", r->label);
-    timing_append(r, "probe", start);
+    timing_append(r, "probe", start, 0);
     save(r);
     return 0;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
-static void summarise(const struct runner *r, const struct row *row, int seed, int status, double linear,
-                      const char *frozen)
+static void summarise(const struct runner *r, const struct row *row, int seed, int status, double linear)
 {
     struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear };
     struct machine_info m;
@@ -231,11 +249,12 @@ static void summarise(const struct runner *r, const struct row *row, int seed, i
     snprintf(sum.hash, sizeof sum.hash, "%s", r->hash);
     snprintf(sum.code_hash, sizeof sum.code_hash, "%s", code_hash);
     snprintf(sum.machine, sizeof sum.machine, "%s", m.machine);
-    snprintf(sum.frozen_hash, sizeof sum.frozen_hash, "%s", frozen);
+    snprintf(sum.frozen_hash, sizeof sum.frozen_hash, "%s", r->t.frozen);
     char *const both = text_format("%s%s", r->t.train.host.hash, r->t.monitor.host.hash);
     hash_bytes(sum.data_hash, both, strlen(both));
     free(both);
     phase("summary");
+    metrics_sync(r);
     if (!summary_write(&sum, r->folder)) die("cannot write %s/summary.json: %s", r->folder, strerror(errno));
 }
 
@@ -244,7 +263,7 @@ static void runner_open(struct runner *r, const struct row *row, int seed)
     settings_hash(r->hash, r->s);
     r->folder = run_folder(r->o->root, r->hash, seed);
     r->checkpoint = text_format("%s/checkpoint.bin", r->folder);
-    if (!folder_make(r->folder)) die("cannot make %s: %s", r->folder, strerror(errno));
+    if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
     folder_lock(r);
     machine_open(r->o->threads);
     trainer_open(&r->t, &row->settings, seed);
@@ -253,7 +272,7 @@ static void runner_open(struct runner *r, const struct row *row, int seed)
     metrics_open(r);
     r->timing = append_open(r, "timing.jsonl");
     if (fseek(r->timing, 0, SEEK_END)) die("cannot read %s/timing.jsonl: %s", r->folder, strerror(errno));
-    if (resumed) timing_append(r, "resumed", clock_seconds());
+    timing_start(r, resumed);
     r->saved_at = clock_seconds();
     progress_open(&r->progress, r->o->quiet, r->o->beside_others, r->label);
 }
@@ -267,25 +286,25 @@ int run_one(const struct experiment *e, const struct row *row, int seed, const s
     runner_open(r, row, seed);
 
     double linear = nan("");
-    char frozen[HASH_TEXT] = "";
     int status = train(r);
-    if (!status) status = probe(r, &linear, frozen);
+    if (!status) status = probe(r, &linear);
     if (status == EXIT_AGAIN)
         save(r);
     else
-        summarise(r, row, seed, status, linear, frozen);
+        summarise(r, row, seed, status, linear);
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)
         fprintf(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n", label, r->t.epoch,
                 r->t.step);
-    if (fclose(r->metrics) || fclose(r->timing)) die("cannot write into %s: %s", r->folder, strerror(errno));
+    if (fclose(r->metrics) || fclose(r->timing) || close(r->lock))
+        die("cannot write into %s: %s", r->folder, strerror(errno));
     trainer_close(&r->t);
     free(r->folder), free(r->checkpoint), free(r), free(label);
     return status;
 }
 
 /* A finished run of the same config and seed under another hash: other code, or another machine. */
-static char *run_stale(const char *root, const struct settings *s, int seed)
+static char *run_stale(const char *root, const struct settings *s, int seed, const char *own)
 {
     DIR *const runs = opendir(root);
     char *const config = settings_print(s), *found = NULL;
@@ -293,7 +312,8 @@ static char *run_stale(const char *root, const struct settings *s, int seed)
         char *const folder = text_format("%s/%s/seed-%d", root, d->d_name, seed);
         char *const paper = text_format("%s/config.yaml", folder), *const text = file_read(paper, NULL);
         char *const summary = text_format("%s/summary.json", folder);
-        if (text && !strcmp(text, config) && !access(summary, R_OK)) found = text_format("%s", folder);
+        if (text && !strcmp(text, config) && strcmp(folder, own) && !access(summary, R_OK))
+            found = text_format("%s", folder);
         free(folder), free(paper), free(text), free(summary);
     }
     if (runs) closedir(runs);
@@ -301,15 +321,15 @@ static char *run_stale(const char *root, const struct settings *s, int seed)
     return found;
 }
 
-bool run_finished(const char *root, const struct settings *s, int seed, char **stale)
+enum run_state run_finished(const char *root, const struct settings *s, int seed, char **stale)
 {
     char hash[HASH_TEXT];
     settings_hash(hash, s);
     char *const folder = run_folder(root, hash, seed);
     struct run_record record;
     const bool done = run_read(&record, folder);
+    *stale = done ? NULL : run_stale(root, s, seed, folder);
     run_free(&record);
     free(folder);
-    *stale = done ? NULL : run_stale(root, s, seed);
-    return done;
+    return done ? record.state : RUN_NONE;
 }

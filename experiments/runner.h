@@ -3,6 +3,7 @@
  * runner.h -- one run from start, or from where it stopped, to its summary.
  */
 #pragma once
+#include "record.h"
 #include "settings.h"
 
 struct run_options {
@@ -17,6 +18,6 @@ struct run_options {
  * EXIT_AGAIN.  The folder is locked meanwhile: a second process on the same run exits 1. */
 int run_one(const struct experiment *e, const struct row *row, int seed, const struct run_options *o);
 
-/* Is this run finished?  If not but a run of the same config by other code or another machine is, its folder is
- * named in `stale` (fresh memory, else NULL). */
-bool run_finished(const char *root, const struct settings *s, int seed, char **stale);
+/* The state of a finished run, or RUN_NONE.  If a run of the same config by other code or another machine is
+ * finished instead, its folder is named in `stale` (fresh memory, else NULL). */
+enum run_state run_finished(const char *root, const struct settings *s, int seed, char **stale);

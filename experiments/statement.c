@@ -25,7 +25,7 @@ static const char *const statement_others[] = { "reported", "metric", NULL };
 static bool statement_read(struct config_file *f, yaml_node_t *node, struct statement *s)
 {
     if (node->type == YAML_MAPPING_NODE) {
-        if (!config_apply(f, node, statement_keys, s, statement_others)) return false;
+        if (!config_apply(f, node, statement_keys, s, statement_others, NULL)) return false;
         if (*s->section && *s->says && s->exact == !*s->predicate && s->exact == !*s->table) return true;
     }
     config_error(f, node, "a statement has section and says, and either table and predicate or `exact: true`");

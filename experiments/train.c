@@ -55,14 +55,16 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->schedule[GROUP_PREDICTOR].constant = s->predictor_lr == PREDICTOR_CONSTANT;
     t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
     t->lr = mem_alloc(sizeof(float) * GROUPS);
-    t->index = mem_alloc(sizeof(int32_t) * (size_t)(s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK));
+    const size_t indices = (size_t)(s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK);
+    t->index = mem_alloc(sizeof(int32_t) * indices);
+    t->order = host_alloc(indices, sizeof(int32_t));
     probe_open(&t->probe, t->model.backbone.features, source->classes);
 }
 
 void trainer_close(struct trainer *t)
 {
     probe_close(&t->probe);
-    mem_free(t->log), mem_free(t->lr), mem_free(t->index);
+    mem_free(t->log), mem_free(t->lr), mem_free(t->index), free(t->order);
     tape_free(&t->tape);
     model_free(&t->model);
     image_set_close(&t->train), image_set_close(&t->monitor);
@@ -75,12 +77,10 @@ void trainer_close(struct trainer *t)
 static struct var batch_views(struct trainer *t)
 {
     const int n = t->s->batch, size = t->s->image_size, views = t->model.n_views;
-    int32_t *const order = host_alloc((size_t)n, sizeof *order);
     for (int i = 0; i < n; i++)
-        order[i] = (int32_t)permute_index(t->seed, (uint32_t)t->epoch, (uint32_t)t->train.host.n,
+        t->order[i] = (int32_t)permute_index(t->seed, (uint32_t)t->epoch, (uint32_t)t->train.host.n,
                                           (uint32_t)(t->step * n + i));
-    mem_upload(t->index, order, sizeof *order * (size_t)n);
-    free(order);
+    mem_upload(t->index, t->order, sizeof *t->order * (size_t)n);
     struct var x = var_room(&t->tape, views * n, size, size, 3);
     for (int v = 0; v < views; v++)
         op_augment(var_rows(x, v * n, n).data, t->train.images, t->index, n, t->train.host.h, t->train.host.w, size,
@@ -141,17 +141,16 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
     int first = 0;
     for (; first < set->host.n && !stop_requested(); first += EVAL_CHUNK) {
         const int n = set->host.n - first < EVAL_CHUNK ? set->host.n - first : EVAL_CHUNK;
-        int32_t order[EVAL_CHUNK];
-        for (int i = 0; i < n; i++) order[i] = first + i;
-        mem_upload(t->index, order, sizeof *order * (size_t)n);
+        for (int i = 0; i < n; i++) t->order[i] = first + i;
+        mem_upload(t->index, t->order, sizeof *t->order * (size_t)n);
         tape_reset(&t->tape);
         struct var x = var_room(&t->tape, n, size, size, 3);
         op_augment(x.data, set->images, t->index, n, set->host.h, set->host.w, size, recipe, t->seed, epoch, view);
         const struct var f = model_features(&t->tape, frozen, x, 0, false);
         if (features) op_act_to_float(float_at(features, (size_t)first * f.c), f.data, (size_t)n * f.c);
         if (!z) continue;
-        const struct var p = model_project(&t->tape, frozen, f, 0, false);
-        op_act_to_float(float_at(z, (size_t)first * p.c), p.data, (size_t)n * p.c);
+        const struct var out = model_project(&t->tape, frozen, f, 0, false);
+        op_act_to_float(float_at(z, (size_t)first * out.c), out.data, (size_t)n * out.c);
     }
     free(frozen);
     return first >= set->host.n;
@@ -159,8 +158,8 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
 
 /* ---- checkpoints --------------------------------------------------------------------------------------- */
 
-/* The tensors a checkpoint holds, by name. */
-enum { TENSORS = 5 };
+/* A checkpoint holds papers (whose it is, where it stands, what the probe froze), then tensors by name. */
+enum { PAPERS = 3, TENSORS = 5 };
 struct tensor { const char *name; dev_float *data; size_t floats; };
 
 static void tensors(const struct trainer *t, struct tensor list[TENSORS])
@@ -194,8 +193,9 @@ bool trainer_save(const struct trainer *t, const char *path, const char *identit
     tensors(t, list);
     const uint64_t position[POSITIONS] = { (uint64_t)t->epoch, (uint64_t)t->step, t->untrained_monitored,
                                            t->metrics_bytes, (uint64_t)t->probe.epoch };
-    struct blob blobs[TENSORS + 2] = { { "identity", identity, strlen(identity) },
-                                       { "position", position, sizeof position } };
+    struct blob blobs[PAPERS + TENSORS] = { { "identity", identity, strlen(identity) },
+                                            { "position", position, sizeof position },
+                                            { "frozen", t->frozen, sizeof t->frozen } };
     for (int i = 0; i < TENSORS; i++) {
         float *const copy = host_alloc(list[i].floats, sizeof *copy);
         mem_download(copy, list[i].data, sizeof *copy * list[i].floats);
@@ -203,10 +203,10 @@ bool trainer_save(const struct trainer *t, const char *path, const char *identit
          * position alone, so that a resumed run's checkpoints are the undisturbed run's. */
         if (list[i].data == t->log)
             memset(copy + (size_t)t->step * LOG_WIDTH, 0, sizeof *copy * LOG_WIDTH * (size_t)(t->steps - t->step));
-        blobs[2 + i] = (struct blob){ list[i].name, copy, sizeof *copy * list[i].floats };
+        blobs[PAPERS + i] = (struct blob){ list[i].name, copy, sizeof *copy * list[i].floats };
     }
-    const bool saved = checkpoint_save(path, blobs, TENSORS + 2);
-    for (int i = 0; i < TENSORS; i++) free((void *)blobs[2 + i].data);
+    const bool saved = checkpoint_save(path, blobs, PAPERS + TENSORS);
+    for (int i = 0; i < TENSORS; i++) free((void *)blobs[PAPERS + i].data);
     return saved;
 }
 
@@ -217,8 +217,9 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
     struct tensor list[TENSORS];
     tensors(t, list);
     const struct blob *who = checkpoint_find(&c, "identity"), *where = checkpoint_find(&c, "position");
+    const struct blob *froze = checkpoint_find(&c, "frozen");
     bool ours = who && who->bytes == strlen(identity) && !memcmp(who->data, identity, who->bytes) && where &&
-                where->bytes == POSITIONS * sizeof(uint64_t);
+                where->bytes == POSITIONS * sizeof(uint64_t) && froze && froze->bytes == sizeof t->frozen;
     const struct blob *found[TENSORS];
     for (int i = 0; i < TENSORS && ours; i++) {
         found[i] = checkpoint_find(&c, list[i].name);
@@ -230,6 +231,7 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
            position[AT_PROBE] <= (uint64_t)t->s->probe_epochs;
     if (ours) {
         for (int i = 0; i < TENSORS; i++) mem_upload(list[i].data, found[i]->data, found[i]->bytes);
+        memcpy(t->frozen, froze->data, sizeof t->frozen);
         t->epoch = (int)position[AT_EPOCH];
         t->step = (int)position[AT_STEP];
         t->untrained_monitored = position[AT_UNTRAINED];

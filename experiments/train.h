@@ -30,13 +30,15 @@ struct trainer {
     int steps;                     /* per epoch; the last, smaller batch is dropped (the released code) */
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
     dev_float *lr;                 /* [GROUPS] */
-    dev_int *index;                /* [batch or EVAL_CHUNK] */
+    dev_int *index;                /* [batch or EVAL_CHUNK], */
+    int32_t *order;                /* and its host twin */
 
     /* position: what a checkpoint holds beside the tensors */
     int epoch, step;               /* epochs done; steps done in the current one */
     bool untrained_monitored;      /* the line of epoch 0 is written */
     uint64_t metrics_bytes;        /* length of metrics.jsonl that belongs to this position */
     struct probe probe;
+    char frozen[HASH_TEXT];        /* trainer_hash() when the probe began; empty before */
 };
 
 /* Images per pass in evaluation: enough to fill the machine, few enough for the memory. */

@@ -105,7 +105,7 @@ static const char *messages(struct target *t, const char *yaml)
     capture_start();
     config_open(&f, path);
     yaml_node_t *root = config_root(&f);
-    if (root) config_apply(&f, root, keys, t, others);
+    if (root) config_apply(&f, root, keys, t, others, NULL);
     const char *text = capture_end();
     int lines = 0;
     *out = 0;
@@ -165,6 +165,8 @@ static void wrong_values_say_what_is_right(void **state)
         { "epochs: 2.5", "1:9: epochs: 2.5 is not a whole number; 1 to 100000 passes\n" },
         { "epochs: 99999999999999999999",
           "1:9: epochs: 99999999999999999999 is out of range; 1 to 100000 passes\n" },
+        { "epochs: 010", "1:9: epochs: 010 starts with 0; write 10\n" },
+        { "widths: [8, +08]", "1:13: widths: +08 starts with 0; write 8\n" },
         { "epochs: \"5\"", "1:9: epochs: \"5\" is not a whole number; 1 to 100000 passes\n" },
         { "epochs:", "1:8: epochs: nothing is not a whole number; 1 to 100000 passes\n" },
         { "epochs: [1]", "1:9: epochs: a list is not a whole number; 1 to 100000 passes\n" },
@@ -174,8 +176,8 @@ static void wrong_values_say_what_is_right(void **state)
         { "on: yes", "1:5: on: yes is neither true nor false\n" },
         { "on: \"true\"", "1:5: on: \"true\" is neither true nor false\n" },
         { "kind: cosin", "1:7: kind: cosin is not known; one of cosine, constant\n" },
-        { "scale: 1", "1:8: scale: 1 is not a list; [...] of 2 to 2, each 0 to 1\n" },
-        { "scale: [1]", "1:8: scale: 1 in the list; 2 to 2, each 0 to 1\n" },
+        { "scale: 1", "1:8: scale: 1 is not a list; [...] of exactly 2, each 0 to 1\n" },
+        { "scale: [1]", "1:8: scale: 1 in the list; exactly 2, each 0 to 1\n" },
         { "scale: [0, 2]", "1:12: scale: 2 is out of range; 0 to 1\n" },
         { "widths: []", "1:9: widths: 0 in the list; 1 to 16, each 1 to 4096 channels\n" },
         { "widths: [8, 0]", "1:13: widths: 0 is out of range; 1 to 4096 channels\n" },
@@ -228,7 +230,7 @@ static void syntax_and_bytes_are_placed(void **state)
     assert_string_equal(messages(&t, "lr: 1\non: \xc3\xa9\xff\n"),
                         "2:6: invalid leading UTF-8 octet (0xff); the file must be plain UTF-8 text\n");
     assert_non_null(strstr(messages(&t, "lr: 1\nname: a\x01\n"), "2:8: control characters are not allowed (0x01)"));
-    assert_string_equal(messages(&t, "\xef\xbb\xbflr: 2\n"), "");      /* a byte order mark is no mistake */
+    assert_string_equal(messages(&t, "\xef\xbb\xbflr: 2\non: true\n"), "");      /* a byte order mark is no mistake */
 }
 
 static void utf_16_is_not_guessed(void **state)
