@@ -19,7 +19,7 @@
 
 static const float PROBE_MOMENTUM = 0.9f;
 
-/* Queries a call of op_knn: enough for many threads, few enough that a stop, looked for between calls, is prompt. */
+/* Queries a call of op_knn: enough for many threads, few enough to look for a stop in time. */
 enum { KNN_ROWS = 1024 };
 
 static dev_int *int_at(dev_int *p, size_t i)

@@ -197,8 +197,8 @@ static const char *claim_text(struct config_file *f, const yaml_node_t *value, c
     const char *text = config_text(value);
     if (strlen(id) >= NAME_LENGTH) config_error(f, value, "%s: an id has at most %d bytes", id, NAME_LENGTH - 1);
     else if (!text || !text[strspn(text, " ")])
-        config_error(f, value, "%s: %s is no claim; METRIC ROW > ROW, METRIC ROW within X of ROW or VALUE, METRIC ROW "
-                     "rises, or [no] collapse ROW", id, config_shown(shown, value));
+        config_error(f, value, "%s: %s is no claim; METRIC ROW > ROW, METRIC ROW within X of ROW or VALUE, METRIC "
+                     "ROW rises, or [no] collapse ROW", id, config_shown(shown, value));
     else if (strlen(text) >= TEXT_MAX) config_error(f, value, "%s: a claim has at most %d bytes", id, TEXT_MAX - 1);
     else return text;
     return NULL;

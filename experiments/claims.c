@@ -184,8 +184,8 @@ static void decide_region(struct decision *d, const double *x, int n, double low
         const int needed = seeds_needed(&s, margin, inside ? 0.95 : fail_level);
         const char *level = d->high < low || d->low > high ? "outside, but not corrected for the parts; " : "";
         if (margin == 0)
-            conclude(d, VERDICT_INCONCLUSIVE, "half-width %.3g; the mean is on the boundary, where no number of seeds "
-                     "decides", half);
+            conclude(d, VERDICT_INCONCLUSIVE, "half-width %.3g; the mean is on the boundary, where no number of "
+                     "seeds decides", half);
         else if (needed)
             conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; about %d seeds would decide at this spread",
                      level, half, needed);

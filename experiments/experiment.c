@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS_MAX = 64 };
 struct loading {
     struct experiment *e;
     struct config_file file, scale;

@@ -13,7 +13,7 @@ struct rule {
     const char *keys[6];
     bool (*broken)(const struct settings *s, char why[TEXT_MAX]);
 };
-enum { RULES_MAX = 32 };
+enum { RULES_MAX = 32, KEYS_MAX = 64 };         /* KEYS_MAX: rows of settings_keys */
 extern const struct rule settings_rules[];       /* NULL function at the end */
 
 /* ---- statement.c: paper.yaml ------------------------------------------------------------------------------ */

@@ -8,7 +8,7 @@
 # SHA-256.  Interrupted, it goes on where it stopped: what is being fetched lies in DATA/partial.
 set -euo pipefail
 
-if [ $# -ne 2 ]; then
+if [ $# -ne 2 ] || [ -z "$1" ]; then
     echo "usage: fetch_cifar10.sh DATA_FOLDER SIMSIAM_PROGRAM" >&2
     exit 2
 fi

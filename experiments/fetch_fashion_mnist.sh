@@ -5,7 +5,7 @@
 # dataset-fashion-mnist into DATA/fashion-mnist, and lets the program SIMSIAM check their content.
 set -euo pipefail
 
-if [ $# -ne 2 ]; then
+if [ $# -ne 2 ] || [ -z "$1" ]; then
     echo "usage: fetch_fashion_mnist.sh DATA_FOLDER SIMSIAM_PROGRAM" >&2
     exit 2
 fi

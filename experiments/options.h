@@ -20,6 +20,9 @@ struct option_row {
 int options_parse(int argc, char **argv, const char *usage, const char *sentence, const struct option_row *rows,
                   int operands_min, int operands_max);
 
+/* What a command's end returns: `status`, once all of stdout is written; dies if it cannot be. */
+int finish(int status);
+
 /* "1 2 3" or "1,2,3" into seeds (1..2^31-1); a repeated or wrong one exits 2.  Returns their number. */
 enum { SEEDS_MAX = 64 };
 int seeds_parse(int seeds[SEEDS_MAX], const char *text);

@@ -66,13 +66,13 @@ static void append_eta(char *line, size_t size, const struct progress *p)
     }
 }
 
-static void line_make(char line[LINE], const struct progress *p, const char *label, bool steps)
+static void line_make(char line[LINE], const struct progress *p, const char *label, bool steps, bool std)
 {
     *line = '\0';
     append(line, LINE, "%s  epoch %d/%d", label, p->epoch, p->epochs);
     if (steps) append(line, LINE, "  %d/%d", p->step, p->steps);
     append_number(line, LINE, "loss", 4, p->loss);
-    append_number(line, LINE, "std", 2, p->std);
+    if (std) append_number(line, LINE, "std", 2, p->std);
     append_number(line, LINE, "kNN", 1, p->knn);
     if (!p->live) append_number(line, LINE, "views/s", 0, p->speed);
     else if (!isnan(p->speed)) append(line, LINE, "  %.0f/s", p->speed);
@@ -86,16 +86,21 @@ static int terminal_columns(void)
 }
 
 /* A line that wraps cannot be rewritten.  Too long, it loses what is known anyway, the experiment's name and then
- * the step; what is still too long is cut. */
+ * the step, and then the std; what is still too long is cut between two numbers, since half a number is a lie. */
 static void show_live(const struct progress *p)
 {
     char line[LINE];
     const char *label = p->label, *slash = strrchr(label, '/');
     const int columns = terminal_columns();
-    line_make(line, p, label, true);
-    if ((int)strlen(line) > columns && slash) line_make(line, p, label = slash + 1, true);
-    if ((int)strlen(line) > columns) line_make(line, p, label, false);
-    if (columns < LINE) line[columns] = '\0';
+    line_make(line, p, label, true, true);
+    if ((int)strlen(line) > columns && slash) line_make(line, p, label = slash + 1, true, true);
+    if ((int)strlen(line) > columns) line_make(line, p, label, false, true);
+    if ((int)strlen(line) > columns) line_make(line, p, label, false, false);
+    if ((int)strlen(line) > columns) {
+        int end = columns;
+        while (end > 0 && strncmp(line + end, "  ", 2)) end--;
+        line[end ? end : columns] = '\0';
+    }
     const size_t bold = strlen(label);
     if (p->colour && bold < strlen(line)) {
         fprintf(stderr, "\r\033[1m%s\033[0m%s\033[K", label, line + bold);
@@ -110,7 +115,7 @@ static void show(struct progress *p, double now)
         show_live(p);
     } else {
         char line[LINE];
-        line_make(line, p, p->label, p->step < p->steps);
+        line_make(line, p, p->label, p->step < p->steps, true);
         fprintf(stderr, "%s\n", line);
     }
     p->shown = now;

@@ -135,7 +135,8 @@ int command_run(int argc, char **argv)
                   "Trains what is not finished yet of an experiment's rows and seeds; goes on where it stopped.",
                   rows, 1, 1);
     if (jobs < 1) die_user("--jobs %d: at least 1", jobs);
-    if (o.threads < 0 || o.threads > THREADS_MAX) die_user("--threads %d: 0 (all cores) to %d", o.threads, THREADS_MAX);
+    if (o.threads < 0 || o.threads > THREADS_MAX)
+        die_user("--threads %d: 0 (all cores) to %d", o.threads, THREADS_MAX);
     if (!(o.checkpoint_seconds >= 0)) die_user("--checkpoint-seconds %g: 0 or more", o.checkpoint_seconds);
     static struct experiment e;                /* large: not for the stack */
     experiment_load(&e, argv[1], scale);

@@ -19,10 +19,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Steps between two looks at the loss: it is the only thing the host waits for. */
 enum { LOOK_EVERY = 10 };
+enum { LOCK_SECONDS = 5 };
 
 struct runner {
     const struct run_options *o;
@@ -40,13 +42,18 @@ struct runner {
 
 /* ---- the run's folder ---------------------------------------------------------------------------------- */
 
-/* Takes the lock, which lasts no longer than this process. */
+/* Takes the lock, which lasts no longer than this process.  Waits a little: the processes of a command that was
+ * killed stop by themselves, but only after their step. */
 static void folder_lock(struct runner *r)
 {
     char *const path = text_format("%s/lock", r->folder);
     r->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
     if (r->lock < 0) die("cannot open %s: %s", path, strerror(errno));
-    if (flock(r->lock, LOCK_EX | LOCK_NB))
+    const double patience = clock_seconds() + LOCK_SECONDS;
+    bool taken;
+    while (!(taken = !flock(r->lock, LOCK_EX | LOCK_NB)) && clock_seconds() < patience && !stop_requested())
+        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+    if (!taken)
         die("%s: another process is at this run (wait for it, or end it)", r->folder);
     free(path);
 }

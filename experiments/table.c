@@ -7,10 +7,18 @@
 #include "phase.h"
 #include "runner.h"
 #include "table_write.h"
+#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* What is committed of a run.  The summary is last: where it is, the rest is. */
+static const struct paper { const char *name; bool clock; } papers[] = {
+    { "config.yaml", false }, { "provenance.json", true }, { "metrics.jsonl", false }, { "summary.json", false },
+};
+enum { PAPERS = sizeof papers / sizeof *papers };
 
 struct places { const char *runs, *results; bool from_results; };
 
@@ -46,7 +54,7 @@ static bool run_find(struct run_record *r, const struct places *p, const struct 
     return found;
 }
 
-/* A committed run may be of other code, which the caption names, but not of other settings. */
+/* A committed run may be of other code than this program's, which the caption names, but not of other settings. */
 static bool run_find_committed(struct run_record *r, const struct places *p, const struct table *t,
                                const struct row *row, int seed)
 {
@@ -76,6 +84,41 @@ static void missing_tell(const struct run_record *r, const struct places *p, con
     free(stale);
 }
 
+/* The code hash that most runs are of; of equally many, the first. */
+static const char *code_of_most(const struct table *t)
+{
+    const char *best = NULL;
+    int most = 0;
+    for (int k = 0; k < t->e.n_rows * SEEDS_MAX; k++) {
+        if (k % SEEDS_MAX >= t->row[k / SEEDS_MAX].n) continue;
+        const char *code = t->row[k / SEEDS_MAX].run[k % SEEDS_MAX].code_hash;
+        int n = 0;
+        for (int i = 0; i < t->e.n_rows; i++)
+            for (int r = 0; r < t->row[i].n; r++) n += !strcmp(t->row[i].run[r].code_hash, code);
+        if (n <= most) continue;
+        most = n;
+        best = code;
+    }
+    return best;
+}
+
+/* Runs of different code are never mixed in one mean: only those of `code` stay. */
+static void other_code_drop(struct row_result *result, const char *name, const char *code)
+{
+    int kept = 0;
+    for (int r = 0; r < result->n; r++) {
+        struct run_record *run = &result->run[r];
+        if (!strcmp(run->code_hash, code)) {
+            result->run[kept++] = *run;
+            continue;
+        }
+        fprintf(stderr, "%s seed %d: of other code (%.8s) than the table (%.8s); not counted\n", name, run->seed,
+                run->code_hash, code);
+        run_free(run);
+    }
+    result->n = kept;
+}
+
 /* Returns how many finished runs there are. */
 static int runs_gather(struct table *t, const struct places *p, const int *seeds, int n_seeds)
 {
@@ -93,8 +136,14 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
             missing_tell(r, p, row, seeds[s]);
             run_free(r);
         }
-        row_summarise(result);
-        total += result->n;
+    }
+    char code[HASH_TEXT] = "";
+    const char *most = code_of_most(t);
+    if (most) memcpy(code, most, sizeof code);                  /* a copy: the runs are about to move */
+    for (int i = 0; i < t->e.n_rows; i++) {
+        other_code_drop(&t->row[i], t->e.row[i].name, code);
+        row_summarise(&t->row[i]);
+        total += t->row[i].n;
     }
     return total;
 }
@@ -137,26 +186,56 @@ static void file_copy(const char *from, const char *to, const char *name, bool w
     free(target);
 }
 
-/* The papers of every run in the table, so that a clone can show what it cannot rerun.  The summary is last: where
- * it is, the rest is. */
+/* Deletes a committed run, its summary first. */
+static void committed_remove(const char *folder)
+{
+    for (int f = PAPERS - 1; f >= 0; f--) {
+        char *path = text_format("%s/%s", folder, papers[f].name);
+        if (unlink(path) && errno != ENOENT) warn("cannot delete %s: %s", path, strerror(errno));
+        free(path);
+    }
+    if (rmdir(folder)) warn("cannot delete %s: %s (it is of other code)", folder, strerror(errno));
+}
+
+/* Deletes this table's committed runs that are of other code than those it now shows: a seed that was not run again
+ * would stand beside them. */
+static void other_code_remove(const struct table *t, const struct places *p, const char *code)
+{
+    char *folder = text_format("%s/%s/runs/%s", p->results, t->e.scale, t->e.name);
+    struct dirent **entry;
+    const int n = scandir(folder, &entry, NULL, alphasort);
+    if (n < 0) die("cannot list %s: %s (is the folder readable?)", folder, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        char *path = text_format("%s/%s", folder, entry[i]->d_name);
+        struct run_record r;
+        if (entry[i]->d_name[0] != '.' && run_read(&r, path)) {
+            if (strcmp(r.code_hash, code)) committed_remove(path);
+            run_free(&r);
+        }
+        free(path);
+        free(entry[i]);
+    }
+    free(entry);
+    free(folder);
+}
+
+/* The papers of every run in the table, so that a clone can show what it cannot rerun. */
 static void runs_commit(const struct table *t, const struct places *p)
 {
-    static const struct { const char *name; bool clock; } papers[] = {
-        { "config.yaml", false }, { "provenance.json", true }, { "metrics.jsonl", false },
-        { "summary.json", false },
-    };
+    const char *code = code_of_most(t);
     for (int i = 0; i < t->e.n_rows; i++) {
         for (int k = 0; k < t->row[i].n; k++) {
             const struct run_record *r = &t->row[i].run[k];
             char *from = run_folder(p->runs, r->hash, r->seed);
             char *to = committed_folder(p, t, t->e.row[i].name, r->seed);
             if (!folder_make(to)) die("cannot make %s: %s (is the folder writable?)", to, strerror(errno));
-            for (size_t f = 0; f < sizeof papers / sizeof *papers; f++)
+            for (int f = 0; f < PAPERS; f++)
                 file_copy(from, to, papers[f].name, papers[f].clock);
             free(from);
             free(to);
         }
     }
+    other_code_remove(t, p, code);
 }
 
 static void results_write(const struct table *t, const struct places *p)
@@ -165,6 +244,8 @@ static void results_write(const struct table *t, const struct places *p)
     if (!folder_make(folder)) die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
     runs_commit(t, p);
     table_write(t, folder);
+    fprintf(stderr, "wrote %s/%s.{csv,md,tex}, its curves, bands and claims, and its runs under %s/runs/%s\n",
+            folder, t->e.name, folder, t->e.name);
     free(folder);
 }
 
@@ -203,6 +284,5 @@ int command_table(int argc, char **argv)
     for (int i = 0; i < t->e.n_rows; i++)
         for (int k = 0; k < t->row[i].n; k++) run_free(&t->row[i].run[k]);
     free(t);
-    if (fflush(stdout)) die("cannot write the table: %s", strerror(errno));
     return require && failed ? EXIT_CLAIM : 0;
 }

@@ -5,6 +5,7 @@
 #include "table_write.h"
 #include "../engine/collapse.h"
 #include "table_csv.h"
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -177,7 +178,8 @@ static void hashes_print(FILE *out, const struct table *t, const char *title, si
 /* One sentence a line: what the table is, and what differs from the paper's. */
 static void caption_print(FILE *out, const struct table *t)
 {
-    fprintf(out, "%s\n", t->e.title);
+    const size_t title = strlen(t->e.title);
+    fprintf(out, "%s%s\n", t->e.title, title && strchr(".?!", t->e.title[title - 1]) ? "" : ".");
     fprintf(out, "Scale %s: %s\n", t->e.scale, t->e.caption);
     fprintf(out, "linear: top-1 (%%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
                  "seeds; paper: ImageNet, ResNet-50, linear top-1 (%%).\n");
@@ -191,6 +193,8 @@ static void caption_print(FILE *out, const struct table *t)
     }
     fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,
             COLLAPSE_SHARE, COLLAPSE_DEAD);
+    fprintf(out, "A claim's estimate is the difference to the row or value it names; of rises, the slope per "
+                 "epoch, leaving out epoch 0 (the untrained network).\n");
     fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
     int runs = 0;
     for (int i = 0; i < t->e.n_rows; i++) runs += t->row[i].n;
@@ -202,6 +206,18 @@ static void caption_print(FILE *out, const struct table *t)
     fputc(',', out);
     hashes_print(out, t, "machine", offsetof(struct run_record, machine));
     fputs(".\n", out);
+}
+
+/* The caption in fresh memory. */
+static char *caption_text(const struct table *t)
+{
+    char *text;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out) die("cannot make a text stream: %s (free some memory)", strerror(errno));
+    caption_print(out, t);
+    if (fclose(out)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+    return text;
 }
 
 void table_print(FILE *out, const struct table *t)
@@ -275,7 +291,10 @@ static void markdown_write(FILE *out, const struct table *t)
     }
     free(list);
     fputc('\n', out);
-    caption_print(out, t);
+    char *caption = caption_text(t);                            /* as a list, or its lines would run together */
+    for (const char *at = caption; *at; at += strcspn(at, "\n") + 1)
+        fprintf(out, "- %.*s\n", (int)strcspn(at, "\n"), at);
+    free(caption);
 }
 
 /* ---- LaTeX ---- */
@@ -289,7 +308,14 @@ static void latex_text(FILE *out, const char *text)
         { "<=", "$\\le$" }, { ">=", "$\\ge$" }, { "<", "$<$" }, { ">", "$>$" }, { "|", "$|$" },
         { "±", "$\\pm$" }, { "√d", "$\\sqrt{d}$" }, { "·", "$\\cdot$" }, { "×", "$\\times$" },
     };
-    while (*text) {
+    for (const char *start = text; *text;) {
+        /* A sign, not the hyphen of a word or the "-" of an empty cell. */
+        if (*text == '-' && isdigit((unsigned char)text[1]) &&
+            (text == start || !isalnum((unsigned char)text[-1]))) {
+            fputs("$-$", out);
+            text++;
+            continue;
+        }
         size_t i = 0;
         while (i < sizeof escapes / sizeof *escapes && strncmp(text, escapes[i].from, strlen(escapes[i].from))) i++;
         if (i < sizeof escapes / sizeof *escapes) {
@@ -313,12 +339,7 @@ static void latex_line(FILE *out, const struct cells *c)
 static void latex_write(FILE *out, const struct table *t)
 {
     struct cells line;
-    char *caption;
-    size_t bytes;
-    FILE *stream = open_memstream(&caption, &bytes);
-    if (!stream) die("cannot make a text stream: %s (free some memory)", strerror(errno));
-    caption_print(stream, t);
-    if (fclose(stream)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+    char *caption = caption_text(t);
     fputs("% needs booktabs\n\\begin{table}\n\\centering\n\\begin{tabular}{lr*{6}{c}l}\n\\toprule\n", out);
     cells_title(&line);
     latex_line(out, &line);

@@ -8,6 +8,7 @@ fail() { echo "draw.sh: $*" >&2; exit 1; }
 [ $# = 3 ] || fail 'wanted: TABLE SCALE RESULTS, like fig2_stopgrad quick results'
 table=$1 scale=$2
 results=$(realpath -m -- "$3")
+case $results/$scale in *\'*) fail "$results/$scale: gnuplot needs a path without a quote (')" ;; esac
 cd "$(dirname "$0")/.."
 folder=$results/$scale
 bands=$folder/${table}_bands.csv
@@ -29,3 +30,4 @@ for kind in svg png; do
     [ -s "$temporary/figure.$kind" ] || fail "gnuplot left no $kind (its $kind terminal may be missing)"
 done
 for kind in svg png; do mv "$temporary/figure.$kind" "$folder/$table.$kind"; done
+echo "wrote $folder/$table.svg and .png"

@@ -25,6 +25,7 @@ do for [kind in "svg png"] {
     set output out . "." . kind
     set multiplot layout 1, 3 margins 0.06, 0.985, 0.205, 0.89 spacing 0.085, 0
     set xrange [0:epochs]
+    if (epochs <= 5) { set xtics 1 } else { set xtics autofreq }
     set xlabel "epochs"
 
     # Left.  The loss cannot fall below -1.
@@ -41,22 +42,23 @@ do for [kind in "svg png"] {
     set title "per-channel std of z/‖z‖"
     set yrange [-0.04:1.1]
     set ytics ("0" 0, "1/√d" 1)
-    set key at graph 1, 0.58 right center Left reverse samplen 1.5 spacing 1.15 noautotitle
     plot 1 with lines linecolor rgb grey dashtype 3, 0 with lines linecolor rgb grey dashtype 3, \
         for [i = 1:2] curve(word(rows, i), "std_train") using 1:($2 - $3):($2 + $3) \
             with filledcurves linecolor rgb colour[i], \
         for [i = 1:2] curve(word(rows, i), "std_train") using 1:2 \
-            with lines linecolor rgb colour[i] linewidth 1.6 title word(rows, i) . " stop-gradient"
-    unset key
+            with lines linecolor rgb colour[i] linewidth 1.6
 
-    # Right.  Epoch 0 is the untrained backbone, which is far above chance on small images.
+    # Right.  Epoch 0 is the untrained backbone, which is far above chance on small images: below it is room for
+    # the key of all three.
     set title "kNN accuracy (%)"
     set yrange [0:*]
     set ytics 10
+    set key at graph 1, 0.25 right center Left reverse samplen 1.5 spacing 1.15 noautotitle
     plot for [i = 1:2] curve(word(rows, i), "knn") using 1:($2 - $3):($2 + $3) \
             with filledcurves linecolor rgb colour[i], \
         for [i = 1:2] curve(word(rows, i), "knn") using 1:2 \
-            with lines linecolor rgb colour[i] linewidth 1.6
+            with lines linecolor rgb colour[i] linewidth 1.6 title word(rows, i) . " stop-gradient"
+    unset key
     unset multiplot
     unset output
 }

@@ -20,5 +20,6 @@ unset key
 curve(row, name) = sprintf("< awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } " \
     . "NR > 1 && $1 == \"%s\" && $at[\"%s_mean\"] != \"\" " \
     . "{ print $at[\"epoch\"], $at[\"%s_mean\"], $at[\"%s_std\"] + 0 }' '%s'", row, name, name, name, bands)
-# Where the x axis ends: the last epoch of any row.
-epochs = int(system(sprintf("awk -F, 'NR > 1 && $2 > e { e = $2 } END { print e + 0 }' '%s'", bands)))
+# Where the x axis ends: the last epoch of any row, or 1 so that the axis is not a point.
+last_epoch = int(system(sprintf("awk -F, 'NR > 1 && $2 > e { e = $2 } END { print e + 0 }' '%s'", bands)))
+epochs = last_epoch < 1 ? 1 : last_epoch

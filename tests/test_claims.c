@@ -141,6 +141,18 @@ static void within_is_the_interval_inside_the_band(void **state)
     free(t);
 }
 
+static void a_tie_is_not_a_matter_of_seeds(void **state)
+{
+    (void)state;
+    const double a[] = { 5, 5, 5 };
+    struct bench *t = bench_new(3, a, a);
+    const struct predicate p = greater();
+    const struct decision *d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_INCONCLUSIVE);
+    assert_non_null(strstr(d->reason, "on the boundary, where no number of seeds decides"));
+    free(t);
+}
+
 /* Epoch 0 and the unmonitored epoch 2 hold numbers that would turn the slope. */
 static void rises_is_the_slope_over_monitored_epochs_after_the_first(void **state)
 {
@@ -375,6 +387,7 @@ int main(void)
         cmocka_unit_test(greater_is_the_paired_interval_above_zero),
         cmocka_unit_test(pairs_are_matched_by_seed_not_by_order),
         cmocka_unit_test(within_is_the_interval_inside_the_band),
+        cmocka_unit_test(a_tie_is_not_a_matter_of_seeds),
         cmocka_unit_test(rises_is_the_slope_over_monitored_epochs_after_the_first),
         cmocka_unit_test(linear_has_no_curve_to_rise),
         cmocka_unit_test(collapse_counts_seeds),

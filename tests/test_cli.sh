@@ -123,6 +123,50 @@ cp -r results first
 given "${table[@]}"
 diff -r first results >/dev/null || fail "the second $what wrote other bytes"
 
+# ---- runs of other code, broken papers, divergence ------------------------------------------------------
+
+# The same config under another hash is a run of other code: named, not counted, made again.
+own=$(dirname "$(dirname "$(find runs -path '*/seed-1/summary.json' | sort | head -n 1)")")
+cp -r runs kept
+mv "$own" runs/0123456789abcdef
+given "${run[@]}"
+[ $status = 0 ] || fail "$what beside stale runs: exit $status: $err"
+grep -q 'runs/0123456789abcdef/seed-1 is of other code' <<<"$err" || fail "$what does not name the stale run: $err"
+cmp -s "$own/seed-1/metrics.jsonl" "kept/${own#runs/}/seed-1/metrics.jsonl" || fail "run again, it is another run"
+rm -r runs/0123456789abcdef
+
+echo garbage >"$own/seed-1/summary.json"
+given "${run[@]}"
+[ $status = 0 ] || fail "$what with a broken summary: exit $status: $err"
+grep -q 'other code' <<<"$err" && fail "$what takes a broken summary for other code"
+cmp -s "$own/seed-1/summary.json" "kept/${own#runs/}/seed-1/summary.json" ||
+    fail "the broken summary was not mended"
+
+# A killed parent takes its runs with it, and the same command goes on at once.
+"$simsiam" "${run[@]:0:4}" --seeds "1 2" --runs orphans --threads 1 --jobs 2 --quiet &
+sleep 0.4
+kill -KILL $!
+wait $! 2>/dev/null
+given run "$fig2" --scale test --seeds "1 2" --runs orphans --threads 1 --jobs 2
+[ $status = 0 ] || fail "$what after its parent was killed: exit $status: $err"
+for file in metrics.jsonl summary.json checkpoint.bin; do
+    cmp -s "orphans/${own#runs/}/seed-1/$file" "kept/${own#runs/}/seed-1/$file" ||
+        fail "$what: other bytes in $file"
+done
+rm -r orphans
+
+# The last step of this run's only epoch makes the weights NaN: no step after it sees that.
+cp -r "$configs" hot
+sed 's/^base_lr: .*/base_lr: 1000/; s/^weight_decay: .*/weight_decay: 1/; s/^epochs: .*/epochs: 1/' \
+    "$configs/scale/test.yaml" >hot/scale/test.yaml
+for time in first second; do
+    given run hot/fig2_stopgrad.yaml --row with --scale test --seeds 1 --runs hot-runs
+    [ $status = 5 ] || fail "the $time $what, diverged: exit $status, not 5: $err"
+done
+grep -q '"state": "diverged"' hot-runs/*/seed-1/summary.json || fail "$what: a diverged run is not called so"
+grep -qE '"knn": [0-9]' hot-runs/*/seed-1/summary.json && fail "$what: a diverged run has a kNN"
+rm -r hot hot-runs kept
+
 # ---- the rest ------------------------------------------------------------------------------------------
 
 given info; is_told

@@ -230,7 +230,7 @@ static void syntax_and_bytes_are_placed(void **state)
     assert_string_equal(messages(&t, "lr: 1\non: \xc3\xa9\xff\n"),
                         "2:6: invalid leading UTF-8 octet (0xff); the file must be plain UTF-8 text\n");
     assert_non_null(strstr(messages(&t, "lr: 1\nname: a\x01\n"), "2:8: control characters are not allowed (0x01)"));
-    assert_string_equal(messages(&t, "\xef\xbb\xbflr: 2\non: true\n"), "");      /* a byte order mark is no mistake */
+    assert_string_equal(messages(&t, "\xef\xbb\xbflr: 2\non: true\n"), "");    /* a byte order mark */
 }
 
 static void utf_16_is_not_guessed(void **state)
@@ -320,7 +320,7 @@ static void a_flood_of_mistakes_is_cut(void **state)
     struct config_file f;
     capture_start();
     assert_true(config_open(&f, path));
-    assert_false(config_apply(&f, config_root(&f), keys, &t, others));
+    assert_false(config_apply(&f, config_root(&f), keys, &t, others, NULL));
     config_close(&f);
     const char *said = capture_end();
     size_t lines = 0;
@@ -395,7 +395,7 @@ static void a_choice_may_stand_in_a_table_of_structs(void **state)
     struct config_file f;
     assert_true(config_open(&f, path));
     struct target t = { 0 };
-    assert_true(config_apply(&f, config_root(&f), fruit, &t, NULL));
+    assert_true(config_apply(&f, config_root(&f), fruit, &t, NULL, NULL));
     config_close(&f);
     assert_int_equal(t.kind, 1);
     char *text = config_print(fruit, &t);

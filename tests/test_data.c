@@ -304,7 +304,7 @@ static void data_folder_is_DATA_or_the_users_cache(void **state)
     free(home);
 }
 
-/* A child that dies on purpose frees nothing: it leaves before a sanitizer counts, which would change its status. */
+/* A child that dies on purpose frees nothing: it leaves before a sanitizer counts and changes its status. */
 static void leave_at_once(int status, void *unused)
 {
     (void)unused;

@@ -465,7 +465,7 @@ static void mean_squared_error_on_the_sphere_is_2_minus_2_cos(void **state)
         mem_download(host[k], unit, sizeof host[k]);
         mem_free(unit);
     }
-    for (int i = 0; i < ROWS * WIDE; i++) mse += ((double)host[0][i] - host[1][i]) * ((double)host[0][i] - host[1][i]);
+    for (int i = 0; i < ROWS * WIDE; i++) mse += pow((double)host[0][i] - host[1][i], 2);
     op_cosine_fwd(loss, v[0].data, v[1].data, 1, ROWS, WIDE);
     mem_download(&value, loss, 4);
     assert_true(value < -0.1f && value > -0.9f);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,22 @@ static void help_prints_the_table_and_ends_well(void **state)
     assert_non_null(strstr(said, "--quiet   "));
 }
 
+static void help_act(const char *const *words)
+{
+    (void)words;
+    dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+    PARSE(&(struct parsed){ 0 }, "--help");
+}
+
+static void a_full_disk_is_no_success(void **state)
+{
+    (void)state;
+    char said[4096];
+    if (access("/dev/full", W_OK)) skip();
+    assert_int_equal(in_child(said, help_act, NULL), EXIT_WORLD);
+    assert_non_null(strstr(said, "is the disk full?"));
+}
+
 static void seeds_are_read_with_spaces_or_commas(void **state)
 {
     (void)state;
@@ -193,6 +210,8 @@ static void wrong_seeds_are_named(void **state)
     WRONG(seeds_act, "seed \"0\"", "1 0");
     WRONG(seeds_act, "seed \"2147483648\"", "2147483648");
     WRONG(seeds_act, "seed \"2x\"", "1,2x,3");
+    WRONG(seeds_act, "seed \"010\" is not a whole number from 1 to 2147483647, in plain digits", "010");
+    WRONG(seeds_act, "seed \"+1\"", "+1");
     WRONG(seeds_act, "seed 4 is given twice", "4 1 4");
     WRONG(seeds_act, "no seed given", " , ");
 }
@@ -220,6 +239,7 @@ int main(void)
         cmocka_unit_test(wrong_values_are_named),
         cmocka_unit_test(operands_are_counted),
         cmocka_unit_test(help_prints_the_table_and_ends_well),
+        cmocka_unit_test(a_full_disk_is_no_success),
         cmocka_unit_test(seeds_are_read_with_spaces_or_commas),
         cmocka_unit_test(wrong_seeds_are_named),
         cmocka_unit_test(more_seeds_than_there_is_room_for_are_refused),

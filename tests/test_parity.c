@@ -79,7 +79,7 @@ static void tensor_fill(float *x, const struct param *p, const char *last)
         spread = (float)sqrt(16.0 / p->dim[1]);
     } else if (!strcmp(role, ".weight")) {                     /* gamma */
         spread = 0.125f, centre[0] = centre[1] = 1;
-    } else if (p->init != INIT_FC) {                           /* beta: no ReLU's input near zero (make_parity.py) */
+    } else if (p->init != INIT_FC) {                           /* beta: keeps ReLUs off zero (make_parity.py) */
         const bool late = !strncmp(p->name, last, strlen(last)) || *p->name == 'p';
         centre[0] = late ? 0 : 3, centre[1] = late ? 0 : -3;
     }
@@ -178,7 +178,8 @@ static void result_free(struct result *r)
 struct golden { char kind[8], name[48]; size_t count; double scale; const char *numbers; };
 
 /* Where our own values of it lie; count is set to 0 if there is no such tensor. */
-static const float *values_find(const struct result *r, const struct params *ps, const struct golden *g, size_t *count)
+static const float *values_find(const struct result *r, const struct params *ps, const struct golden *g,
+                                size_t *count)
 {
     *count = 1;
     if (!strcmp(g->kind, "out") && !strcmp(g->name, "loss")) return &r->loss;

@@ -162,8 +162,23 @@ static void the_line_is_cut_to_the_terminal(void **state)
     setenv("TERM", "xterm", 1);
     setenv("NO_COLOR", "1", 1);
     if (!said_to_terminal(said, false, 30)) skip();
-    assert_non_null(strstr(said, "\rfig2/with seed 1  epoch 3/3  \033[K"));
+    assert_non_null(strstr(said, "\rwith seed 1  epoch 3/3\033[K"));
     assert_null(strstr(said, "loss"));
+}
+
+static void eighty_columns_keep_speed_and_eta(void **state)
+{
+    (void)state;
+    char said[SAID];
+    setenv("TERM", "xterm", 1);
+    setenv("NO_COLOR", "1", 1);
+    if (!said_to_terminal(said, false, 82)) skip();
+    assert_non_null(strstr(said, "\rwith seed 1  epoch 3/3  50/50  loss -0.5000  std 0.98  kNN 37.2  4100/s  "
+                                 "ETA 0:00"));
+    assert_true(said_to_terminal(said, false, 80));
+    assert_non_null(strstr(said, "\rwith seed 1  epoch 3/3  loss -0.5000  std 0.98  kNN 37.2  4100/s  ETA 0:00"));
+    assert_true(said_to_terminal(said, false, 70));
+    assert_non_null(strstr(said, "\rwith seed 1  epoch 3/3  loss -0.5000  kNN 37.2  4100/s  ETA 0:00"));
 }
 
 static void plain_lines_beside_other_jobs_and_on_dumb_terminals(void **state)
@@ -191,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_terminal_gets_one_line_rewritten),
         cmocka_unit_test(no_color_is_honoured),
         cmocka_unit_test(the_line_is_cut_to_the_terminal),
+        cmocka_unit_test(eighty_columns_keep_speed_and_eta),
         cmocka_unit_test(plain_lines_beside_other_jobs_and_on_dumb_terminals),
     };
     return cmocka_run_group_tests_name("progress", tests, NULL, NULL);

@@ -325,7 +325,7 @@ static void hash_changes_with_every_key(void **state)
         settings_hash(changed, &s);
         if (!strcmp(plain, changed)) fail_msg("%s does not change the hash", k->name);
     }
-    assert_true(keys > 35);
+    assert_true(keys > 35 && keys <= KEYS_MAX);
 }
 
 /* ---- claims ------------------------------------------------------------------------------------------------ */
@@ -396,7 +396,9 @@ static void claims_that_do_not_parse_are_placed(void **state)
         { "collapse", "x.yaml:3:15: the claim ends here; a row's name is missing\n" },
         { "no linear", "x.yaml:3:10: `no` goes with `collapse ROW`\n" },
         { "knn with rises fast", "x.yaml:3:22: fast is too much; a `;` or nothing\n" },
-        { "collapse with;", "x.yaml:3:21: nothing" NO_METRIC },
+        { "collapse with;", "x.yaml:3:21: a part is missing after `;`\n" },
+        { "; collapse with", "x.yaml:3:7: a part is missing before `;`\n" },
+        { "[a]", "x.yaml:3:7: [a]" NO_METRIC },
         { "\xc3\xa9 with rises", "x.yaml:3:7: \xc3\xa9" NO_METRIC },
         { "\xc3\xa9 with rises; collapse nobody",
           "x.yaml:3:7: \xc3\xa9" NO_METRIC "x.yaml:3:30: no row nobody; the first is with\n" },
@@ -409,6 +411,37 @@ static void claims_that_do_not_parse_are_placed(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(claim_mistake(cases[i].claim), cases[i].message);
+}
+
+#define NO_CLAIM " is no claim; METRIC ROW > ROW, METRIC ROW within X of ROW or VALUE, METRIC ROW rises, or [no] " \
+                 "collapse ROW\n"
+
+static void what_is_no_claim_is_told_once(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\n"
+                                 "claims:\n"
+                                 "  better: [a]\n"
+                                 "  close:\n"
+                                 "  other: ''\n", scale, paper),
+                        "x.yaml:3:11: better: a list" NO_CLAIM
+                        "x.yaml:4:9: close: nothing" NO_CLAIM
+                        "x.yaml:5:10: other: \"\"" NO_CLAIM);
+    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\nclaims: { better: linear a > q }\n", scale,
+                                 paper),
+                        "x.yaml:2:30: no row q; the first is a\n");
+}
+
+static void a_dropped_claim_is_warned_of(void **state)
+{
+    (void)state;
+    char said[SAID_MAX], *path = text_format("%s/x.yaml", folder);
+    load("rows: [{ name: a }, { name: b }]\nclaims: { better: linear a > b }\n");
+    assert_int_equal(load_child(said, path, "s", NULL), 0);
+    assert_non_null(strstr(said, "x.yaml does not claim close, which "));
+    assert_null(strstr(said, "better"));
+    assert_null(strstr(said, "other"));
+    free(path);
 }
 
 static void claims_must_be_the_papers(void **state)
@@ -470,6 +503,25 @@ static void a_wrong_value_invents_no_other_mistake(void **state)
                         "x.yaml:1:14: train_count: 300x is not a whole number; 2 to 10000000 images\n");
     assert_string_equal(mistakes("rows: [{ name: a, batch: 250, train_count: 300x }]\n", scale, paper),
                         "x.yaml:1:44: train_count: 300x is not a whole number; 2 to 10000000 images\n");
+}
+
+static void a_wrong_value_hides_only_the_rules_that_read_it(void **state)
+{
+    (void)state;
+    assert_string_equal(mistakes("rows:\n"
+                                 "- { name: with, crop_scale: [0.9, 0.1], flip_p: 2 }\n"
+                                 "- { name: b, batch: 999 }\n"
+                                 "- { name: c, train_count: x, batch: 999 }\n"
+                                 "base_lr: x\n", scale, paper),
+                        "x.yaml:5:10: base_lr: x is not a number; 0 to 1000\n"
+                        "x.yaml:2:49: flip_p: 2 is out of range; 0 to 1\n"
+                        "x.yaml:2:29: crop_scale: the smaller number comes first\n"
+                        "x.yaml:3:21: batch 999 is more than the 100 training images; at most as many\n"
+                        "x.yaml:4:27: train_count: x is not a whole number; 2 to 10000000 images\n");
+    /* A row that sets it right is judged. */
+    assert_string_equal(mistakes("batch: x\nrows: [{ name: a }, { name: b, batch: 101 }]\n", scale, paper),
+                        "x.yaml:1:8: batch: x is not a whole number; 2 to 65536 images\n"
+                        "x.yaml:2:39: batch 101 is more than the 100 training images; at most as many\n");
 }
 
 #define NOT_WHOLE " a statement has section and says, and either table and predicate or `exact: true`\n"
@@ -578,6 +630,9 @@ static void unknown_scales_rows_and_files_exit_2_with_a_hint(void **state)
     assert_string_equal(said, "");
     assert_int_equal(load_child(said, "/nonexistent/x.yaml", "quick", NULL), 2);
     assert_non_null(strstr(said, "/nonexistent/x.yaml:1:1: cannot read it: No such file"));
+    assert_int_equal(load_child(said, "/dev/null", "quick", NULL), 2);
+    assert_non_null(strstr(said, "/dev/null:1:1: not a regular file"));
+    assert_null(strstr(said, "scale"));
 }
 
 int main(void)
@@ -595,9 +650,12 @@ int main(void)
         cmocka_unit_test(a_claim_may_join_parts),
         cmocka_unit_test(a_token_that_names_a_row_is_the_row),
         cmocka_unit_test(claims_that_do_not_parse_are_placed),
+        cmocka_unit_test(what_is_no_claim_is_told_once),
+        cmocka_unit_test(a_dropped_claim_is_warned_of),
         cmocka_unit_test(claims_must_be_the_papers),
         cmocka_unit_test(mistakes_of_all_files_come_in_one_pass),
         cmocka_unit_test(a_wrong_value_invents_no_other_mistake),
+        cmocka_unit_test(a_wrong_value_hides_only_the_rules_that_read_it),
         cmocka_unit_test(statements_are_whole),
         cmocka_unit_test(rows_are_wanted),
         cmocka_unit_test(settings_that_do_not_go_together_are_placed),

@@ -249,6 +249,8 @@ static void page_and_paper_show_every_row(void **state)
     assert_has(md, "| with | 3 | 67.7 | 45.2 ± 0.3 | 36.2 ± 0.1 | -0.690 ± 0.000 | 0.97 ± 0.00 | 0.30 ± "
                    "0.00 | healthy |\n");
     assert_has(md, "| later | 0 | - | - | - | - | - | - | not run |\n");
+    assert_has(md, "\n- Figure 2: with_and without | 100 %.\n- Scale tiny: A test, nothing else.\n");
+    assert_has(tex, "$-$0.690 $\\pm$ 0.000");
     assert_has(md, "| alive | no collapse without | fails | 3 |");
     assert_has(tex, "with & 3 & 67.7 & 45.2 $\\pm$ 0.3 &");
     assert_has(tex, "later & 0 & - & - & - & - & - & - & not run \\\\\n\\bottomrule");
@@ -354,6 +356,46 @@ static void clone_shows_what_it_cannot_rerun(void **state)
     free(err);
 }
 
+/* The committed run's code hash becomes another: its first digit is changed. */
+static void code_change(const char *name)
+{
+    char *text = content(name), *digit = strstr(text, "\"code_hash\": \"");
+    assert_non_null(digit);
+    digit += strlen("\"code_hash\": \"");
+    *digit = *digit == '0' ? '1' : '0';
+    put(under(name), text);
+    free(text);
+}
+
+static void runs_of_other_code_are_not_mixed_in(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    code_change("results/tiny/runs/made_up/with-seed-1/summary.json");
+    assert_int_equal(table("--from-results"), 0);
+    char *out = content("out"), *err = content("err");
+    assert_has(out, "with     2  67.7");
+    assert_has(err, "with seed 1: of other code");
+    free(out);
+    free(err);
+}
+
+static void committed_runs_of_other_code_are_removed(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    assert_int_equal(rename(under("results/tiny/runs/made_up/with-seed-1"),
+                            under("results/tiny/runs/made_up/with-seed-9")), 0);
+    assert_int_equal(table(NULL), 0);          /* the same code: it may be of other seeds */
+    assert_true(exists("results/tiny/runs/made_up/with-seed-9"));
+    code_change("results/tiny/runs/made_up/with-seed-9/summary.json");
+    assert_int_equal(table(NULL), 0);
+    assert_false(exists("results/tiny/runs/made_up/with-seed-9"));
+    assert_true(exists("results/tiny/runs/made_up/with-seed-1/summary.json"));
+}
+
 static void run_in_the_wrong_folder_is_not_counted(void **state)
 {
     (void)state;
@@ -388,6 +430,8 @@ int main(void)
         IN_A_FOLDER(same_runs_give_the_same_bytes),
         IN_A_FOLDER(committed_papers_hold_no_clock),
         IN_A_FOLDER(clone_shows_what_it_cannot_rerun),
+        IN_A_FOLDER(runs_of_other_code_are_not_mixed_in),
+        IN_A_FOLDER(committed_runs_of_other_code_are_removed),
         IN_A_FOLDER(run_in_the_wrong_folder_is_not_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,11 @@ static dev_float *floats_make(size_t n, bool random)
     return d;
 }
 
-static struct weight weight_make(size_t n) { return (struct weight){ floats_make(n, true), floats_make(n, false) }; }
+static struct weight weight_make(size_t n)
+{
+    return (struct weight){ floats_make(n, true), floats_make(n, false) };
+}
+
 static void weight_free(struct weight w) { mem_free(w.data), mem_free(w.grad); }
 static struct weight frozen(struct weight w) { return (struct weight){ w.data, NULL }; }
 
@@ -246,7 +250,8 @@ static void rows_are_a_view_of_data_and_gradient(void **state)
 
 /* relu(bn(conv(x)) + x), pooled: the residual's gradient must reach x beside the one through conv.  x is a conv's
  * output, so that it has a gradient; the reference is the numeric derivative of the engine's own forward pass. */
-static double residual_loss(const struct var *x, const struct weight *w, const struct norm *bn, const struct var *target)
+static double residual_loss(const struct var *x, const struct weight *w, const struct norm *bn,
+                            const struct var *target)
 {
     float value = 0;
     mem_upload(loss, &value, 4);
@@ -343,6 +348,24 @@ static void freed_tape_can_be_used_again(void **state)
     assert_true(tape_bytes(&tape) >= 33 * mem_act_bytes());
 }
 
+/* Large requests fill blocks of their own; the small ones between them must not open one each, or a net whose
+ * activations are larger than a block runs out of blocks. */
+static void small_requests_share_a_block_beside_large_ones(void **state)
+{
+    (void)state;
+    enum { LARGE = 17 << 20, LARGE_ONES = 4 };               /* floats: 68 MiB */
+    struct tape t = { 0 };
+    for (int step = 0; step < 2; step++) {
+        tape_reset(&t);
+        for (int i = 0; i < LARGE_ONES; i++) {
+            var_room(&t, 1, 1, 1, 1000);
+            var_room(&t, 1, 1, 1, LARGE);
+        }
+        assert_true(tape_bytes(&t) == ((size_t)64 << 20) + LARGE_ONES * (size_t)LARGE * mem_act_bytes());
+    }
+    tape_free(&t);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tape_clear, tape_drop)
@@ -359,6 +382,7 @@ int main(void)
         TEST(every_step_sees_the_same_addresses),
         TEST(steps_do_not_see_each_others_gradients),
         TEST(freed_tape_can_be_used_again),
+        cmocka_unit_test(small_requests_share_a_block_beside_large_ones),
     };
     return cmocka_run_group_tests(tests, machine_start, machine_stop);
 }

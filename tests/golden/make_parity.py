@@ -2,16 +2,18 @@
 """Makes parity_*.txt: what PyTorch computes for one training step and after three, as tests/test_parity.c wants it.
 
     python3 make_parity.py            (PyTorch 2.x on the CPU; some minutes; writes beside this script)
-    python3 make_parity.py --search   (prints seeds for NETS)
+    python3 make_parity.py --search   (prints the seeds of NETS)
 
 The two programs share no file of weights.  Every tensor comes from one formula, a hash of its name and of the
 element's index, on the C layout: convolutions KRSC, images NHWC.  The answers are computed in double, so that they
 are exact for the purpose, and the fp32 of the C engine is held against them; PyTorch's own fp32 has to pass the
-same tolerance here, or nothing is written.  One thing must be kept out of the comparison: a ReLU whose input lies within
-rounding of zero, where two right programs differ by a whole step.  Where there are many pixels the betas are far
-from zero, so that few inputs are near it, and the images' seed is one for which none is; that too is checked before
-anything is written.  The last stage and the heads have common betas: were they all but linear, the batch norms
-behind them would leave nothing of the gradient.
+same tolerance here, or nothing is written.
+
+One thing must be kept out of the comparison: a ReLU whose input lies within rounding of zero, where two right
+programs differ by a whole step.  Where there are many pixels the betas are far from zero, so that few inputs are
+near it, and the images' seed is one for which none is; that too is checked before anything is written.  The last
+stage and the heads have common betas: were they all but linear, the batch norms behind them would leave nothing of
+the gradient.
 
 A file is text.  '#' starts a comment; every other line is one tensor:
 
