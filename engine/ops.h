@@ -43,6 +43,8 @@ struct machine_info {
 /* Before any other call.  threads <= 0: one per core this process may use.  Dies if there is no such device. */
 void machine_open(int threads);
 void machine_describe(struct machine_info *info);
+/* FLOP/s of large fp32 matrix products on all threads, measured now: a benchmark's yardstick. */
+double machine_sgemm_flops(void);
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
 

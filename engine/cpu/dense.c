@@ -4,12 +4,19 @@
  */
 #include <assert.h>
 #include <cblas.h>
+#include <omp.h>
 #include <string.h>
 #include "cpu.h"
 
-/* Tiles of C: large enough for BLAS to run near its peak, small enough that a head's layer feeds several
- * threads.  Fixed, so that the threads cannot change a digit. */
-enum { TILE_ROWS = 64, TILE_COLUMNS = 128 };
+/* Tiles of C: large enough for BLAS to run near its peak, small enough that a head's layer feeds several threads.
+ * Chosen by the shape alone, so that the threads cannot change a digit. */
+struct tile { int rows, columns; };
+static struct tile tile_of(int m, int n)
+{
+    enum { MANY = 16 };            /* large tiles are worth it once there are so many of them */
+    const struct tile small = { 64, 128 }, large = { 256, 256 };
+    return (size_t)m * (size_t)n >= (size_t)MANY * 256 * 256 ? large : small;
+}
 
 static int tile_count(int n, int tile)
 {
@@ -24,15 +31,34 @@ static int tile_size(int n, int tile, int i)
 void cpu_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const float *a, int lda, const float *b,
               int ldb, float beta, float *c, int ldc)
 {
-    const int across = tile_count(n, TILE_COLUMNS), tiles = tile_count(m, TILE_ROWS) * across;
+    const struct tile tile = tile_of(m, n);
+    const int across = tile_count(n, tile.columns), tiles = tile_count(m, tile.rows) * across;
 #pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic) if (tiles > 1)
     for (int t = 0; t < tiles; t++) {
-        const size_t i = (size_t)(t / across) * TILE_ROWS, j = (size_t)(t % across) * TILE_COLUMNS;
+        const size_t i = (size_t)(t / across) * (size_t)tile.rows, j = (size_t)(t % across) * (size_t)tile.columns;
         cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
-                    tile_size(m, TILE_ROWS, t / across), tile_size(n, TILE_COLUMNS, t % across), k, 1.0f,
+                    tile_size(m, tile.rows, t / across), tile_size(n, tile.columns, t % across), k, 1.0f,
                     a + (transpose_a ? i : i * (size_t)lda), lda, b + (transpose_b ? j * (size_t)ldb : j), ldb,
                     beta, c + i * (size_t)ldc + j, ldc);
     }
+}
+
+double machine_sgemm_flops(void)
+{
+    enum { SIDE = 512, REPEATS = 20 };
+    const size_t size = (size_t)SIDE * SIDE;
+    float *const all = mem_alloc(3 * size * sizeof *all * (size_t)cpu_threads());
+    const double start = omp_get_wtime();
+#pragma omp parallel for num_threads(cpu_threads())
+    for (int i = 0; i < cpu_threads(); i++) {
+        float *const a = all + 3 * size * (size_t)i;
+        for (int r = 0; r < REPEATS; r++)
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, SIDE, 1.0f, a, SIDE, a + size, SIDE,
+                        0.0f, a + 2 * size, SIDE);
+    }
+    const double seconds = omp_get_wtime() - start;
+    mem_free(all);
+    return 2.0 * SIDE * (double)size * REPEATS * cpu_threads() / seconds;
 }
 
 void op_fc_fwd(dev_act *y_, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c, int k)
