@@ -292,8 +292,10 @@ static void markdown_write(FILE *out, const struct table *t)
     free(list);
     fputc('\n', out);
     char *caption = caption_text(t);                            /* as a list, or its lines would run together */
-    for (const char *at = caption; *at; at += strcspn(at, "\n") + 1)
-        fprintf(out, "- %.*s\n", (int)strcspn(at, "\n"), at);
+    for (const char *at = caption; *at; at += strcspn(at, "\n") + 1) {
+        fputs("- ", out);
+        fwrite(at, 1, strcspn(at, "\n") + 1, out);
+    }
     free(caption);
 }
 
