@@ -87,5 +87,12 @@ for file in configs/scale/*.yaml; do
     grep -qF "\`$(basename "$file" .yaml)\`" README.md || echo "$file"
 done | complain 'a scale that README.md does not name'
 
+# ---- README --------------------------------------------------------------------------------------------
+
+# Numbers and verdicts in README's tables are lines of committed results, not a memory of them.
+grep -nE '^\|.*( ± |\| (holds|fails|inconclusive|not run) \|)' README.md | while IFS=: read -r number line; do
+    grep -qxF -- "$line" results/*/*.md || echo "README.md:$number: $line"
+done | complain 'not in results/'
+
 [ $bad = 0 ] && echo 'house: in order'
 exit $bad
