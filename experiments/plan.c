@@ -25,17 +25,27 @@ static double run_seconds(const struct trainer *t, double step)
                                                   probe * s->train_count);
 }
 
+/* Seconds of a step.  The first one allocates, which a small net notices; where it takes long enough to be a plan's
+ * whole cost, it is taken as it is. */
+static double step_time(struct trainer *t, int steps)
+{
+    enum { LONG = 3 };             /* seconds */
+    double start = clock_seconds();
+    trainer_step(t);
+    const double first = clock_seconds() - start;
+    if (steps > t->steps - 1) steps = t->steps - 1;
+    if (first > LONG || steps < 1) return first;
+    start = clock_seconds();
+    for (int i = 0; i < steps; i++) trainer_step(t);
+    return (clock_seconds() - start) / steps;
+}
+
 static struct cost measure(const struct settings *s, int steps)
 {
     struct trainer *const t = host_alloc(1, sizeof *t);
     trainer_open(t, s, 1);
-    trainer_step(t);                           /* the first one allocates */
-    if (steps > t->steps - 1) steps = t->steps - 1;
-    const double start = clock_seconds();
-    for (int i = 0; i < steps; i++) trainer_step(t);
     const struct params *ps = &t->model.params;
-    struct cost c = { .step_seconds = (clock_seconds() - start) / (steps > 0 ? steps : 1),
-                      .parameters = (double)ps->count };
+    struct cost c = { .step_seconds = step_time(t, steps), .parameters = (double)ps->count };
     const size_t widths = (size_t)t->model.backbone.features + (size_t)t->model.projector.out;
     const size_t features = (size_t)(s->train_count + s->monitor_count) * widths;
     c.run_seconds = run_seconds(t, c.step_seconds);
