@@ -159,6 +159,7 @@ int command_bench(int argc, char **argv)
     options_parse(argc, argv, "bench FILE [options]",
                   "Time of a training step and the share of each op, beside the rate of sgemm.",
                   rows, 1, 1);
+    threads_check(threads);
     if (repeats < 1 || repeats > REPEATS_MAX) die_user("--repeats %d: 1 to %d", repeats, REPEATS_MAX);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);

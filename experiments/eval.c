@@ -22,8 +22,7 @@ static int probe_rates(struct trainer *t, struct probe_data *data, const char *r
     int status = 0;
     t->s = &s;
     for (char *word = strtok(text, " ,"); word && status != EXIT_AGAIN; word = strtok(NULL, " ,")) {
-        if (!config_number(word, &s.probe_lr) || s.probe_lr <= 0)
-            die_user("--probe-rates: `%s` is not a rate; give numbers above 0", word);
+        config_number(word, &s.probe_lr);      /* rates_check() has seen it */
         mem_zero(t->probe.state, sizeof(float) * probe_floats(t->probe.d, t->probe.classes));
         t->probe.epoch = 0;
         status = 0;
@@ -34,6 +33,18 @@ static int probe_rates(struct trainer *t, struct probe_data *data, const char *r
     t->s = kept;
     free(text);
     return status == EXIT_AGAIN ? status : 0;  /* a rate that diverged has said so, and is an answer */
+}
+
+static void rates_check(const char *rates)
+{
+    char *const text = text_format("%s", rates);
+    double rate;
+    int n = 0;
+    for (char *word = strtok(text, " ,"); word; word = strtok(NULL, " ,"), n++)
+        if (!config_number(word, &rate) || rate <= 0)
+            die_user("--probe-rates: `%s` is not a rate; give numbers above 0", word);
+    if (!n) die_user("--probe-rates: no rate; give numbers above 0");
+    free(text);
 }
 
 static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, int threads,
@@ -88,7 +99,9 @@ int command_eval(int argc, char **argv)
     };
     options_parse(argc, argv, "eval FILE --row NAME [options]",
                   "Monitors and linear probe of a run's checkpoint; changes nothing.", rows, 1, 1);
+    threads_check(threads);
     if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
+    if (rates) rates_check(rates);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);
     stop_install();

@@ -17,6 +17,7 @@ int command_info(int argc, char **argv)
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "info [options]", "The machine, the libraries and the build.", rows, 0, 0);
+    threads_check(threads);
     machine_open(threads);
     printf("%-10s %s\n", "code", code_hash);
     provenance_print(stdout);

@@ -137,6 +137,13 @@ int options_parse(int argc, char **argv, const char *usage, const char *sentence
     return operands;
 }
 
+void threads_check(int threads)
+{
+    enum { THREADS_MAX = 1024 };
+    if (threads < 0 || threads > THREADS_MAX)
+        die_user("--threads %d: 0 (all cores) to %d", threads, THREADS_MAX);
+}
+
 int seeds_parse(int seeds[SEEDS_MAX], const char *text)
 {
     int n = 0;

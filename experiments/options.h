@@ -23,6 +23,9 @@ int options_parse(int argc, char **argv, const char *usage, const char *sentence
 /* What a command's end returns: `status`, once all of stdout is written; dies if it cannot be. */
 int finish(int status);
 
+/* Threads for a program that may ask for any number: exits 2 unless 0 (all cores) to 1024. */
+void threads_check(int threads);
+
 /* "1 2 3" or "1,2,3" into seeds (1..2^31-1); a repeated or wrong one exits 2.  Returns their number. */
 enum { SEEDS_MAX = 64 };
 int seeds_parse(int seeds[SEEDS_MAX], const char *text);

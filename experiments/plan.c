@@ -70,6 +70,7 @@ int command_plan(int argc, char **argv)
     };
     options_parse(argc, argv, "plan FILE [options]", "Which runs are left, and their time, memory and disk here.",
                   rows, 1, 1);
+    threads_check(threads);
     if (steps < 1) die_user("--steps %d: at least 1", steps);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);

@@ -61,6 +61,10 @@ given run "$fig2" --scale test --row witout; is_refused without
 given run "$fig2" --scale test --seeds "1 1"; is_refused 1
 given run "$fig2" --scale test --seeds one; is_refused one
 given run "$fig2" --scale test --jobs 0; is_refused jobs
+for command in run plan bench; do
+    given $command "$fig2" --scale test --threads -5; is_refused threads
+done
+given eval "$fig2" --scale test --row with --probe-rates "0.1 x"; is_refused "\`x\`"
 given run nosuch.yaml --scale test; is_refused nosuch.yaml
 
 # Every mistake of a file, each where it stands, in one pass.
