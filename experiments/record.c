@@ -280,7 +280,9 @@ void run_judge(struct run_record *r, bool diverged)
     const size_t room = sizeof r->evidence;
     if (diverged || !isfinite(c.std_sqrtd)) {
         r->state = RUN_DIVERGED;
-        snprintf(r->evidence, room, "a number stopped being finite in epoch %d", r->last.epoch);
+        const bool probe = isfinite(c.std_sqrtd) && isfinite(r->last.loss);
+        snprintf(r->evidence, room, probe ? "the linear probe diverged after epoch %d" :
+                 "a number stopped being finite in epoch %d", r->last.epoch);
         return;
     }
     r->state = collapsed(&c) ? RUN_COLLAPSED : RUN_HEALTHY;

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX, THREADS_MAX = 1024 };
+enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX };
 struct task { const struct row *row; int seed; pid_t pid; };
 
 static int cores(void)
@@ -135,8 +135,7 @@ int command_run(int argc, char **argv)
                   "Trains what is not finished yet of an experiment's rows and seeds; goes on where it stopped.",
                   rows, 1, 1);
     if (jobs < 1) die_user("--jobs %d: at least 1", jobs);
-    if (o.threads < 0 || o.threads > THREADS_MAX)
-        die_user("--threads %d: 0 (all cores) to %d", o.threads, THREADS_MAX);
+    threads_check(o.threads);
     if (!(o.checkpoint_seconds >= 0)) die_user("--checkpoint-seconds %g: 0 or more", o.checkpoint_seconds);
     static struct experiment e;                /* large: not for the stack */
     experiment_load(&e, argv[1], scale);

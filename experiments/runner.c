@@ -53,6 +53,7 @@ static void folder_lock(struct runner *r)
     bool taken;
     while (!(taken = !flock(r->lock, LOCK_EX | LOCK_NB)) && clock_seconds() < patience && !stop_requested())
         nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+    if (!taken && stop_requested()) exit(EXIT_AGAIN);
     if (!taken)
         die("%s: another process is at this run (wait for it, or end it)", r->folder);
     free(path);
@@ -156,8 +157,9 @@ static int monitor_untrained(struct runner *r)
     record_start(r, 0);
     const double start = clock_seconds();
     const int status = monitor_run(&r->t, &r->now);
-    if (status) return status;
+    if (status == EXIT_AGAIN) return status;
     metrics_append(r);
+    if (status) return status;
     timing_append(r, "monitor", start, 0);
     r->t.untrained_monitored = true;
     save(r);

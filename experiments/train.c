@@ -238,7 +238,7 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
         t->metrics_bytes = position[AT_METRICS];
         t->probe.epoch = (int)position[AT_PROBE];
     } else {
-        warn("%s is not a checkpoint of this run: starting over", path);
+        warn("%s is not a checkpoint of this run and is not used", path);
     }
     checkpoint_free(&c);
     return ours;

@@ -150,7 +150,7 @@ cmp -s "$own/seed-1/summary.json" "kept/${own#runs/}/seed-1/summary.json" ||
 "$simsiam" "${run[@]:0:4}" --seeds "1 2" --runs orphans --threads 1 --jobs 2 --quiet &
 sleep 0.4
 kill -KILL $!
-wait $! 2>/dev/null
+{ wait $!; } 2>/dev/null
 given run "$fig2" --scale test --seeds "1 2" --runs orphans --threads 1 --jobs 2
 [ $status = 0 ] || fail "$what after its parent was killed: exit $status: $err"
 for file in metrics.jsonl summary.json checkpoint.bin; do
@@ -158,6 +158,18 @@ for file in metrics.jsonl summary.json checkpoint.bin; do
         fail "$what: other bytes in $file"
 done
 rm -r orphans
+
+# Somebody else is at the run: it waits, and a stop meanwhile is a stop.
+rm "$own/seed-1/summary.json"
+exec {held}<>"$own/seed-1/lock"
+flock "$held"
+"$simsiam" "${run[@]}" --quiet 2>"$work/err" {held}>&- &
+sleep 0.5
+kill -TERM $!
+wait $!
+status=$?
+[ $status = 75 ] || fail "stopped while it waits for a lock: exit $status, not 75: $(<"$work/err")"
+exec {held}>&-
 
 # The last step of this run's only epoch makes the weights NaN: no step after it sees that.
 cp -r "$configs" hot

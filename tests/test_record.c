@@ -267,6 +267,10 @@ static void a_diverged_run_is_finished(void **state)
     assert_true(isnan(back.linear) && isnan(back.last.loss));
     assert_string_equal(back.evidence, "a number stopped being finite in epoch 2");
     run_free(&back);
+
+    struct run_record trained = run_example();               /* its loss and std are finite: the probe's was not */
+    run_judge(&trained, true);
+    assert_string_equal(trained.evidence, "the linear probe diverged after epoch 2");
 }
 
 static void no_folder_is_no_run(void **state)
