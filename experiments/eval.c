@@ -12,43 +12,48 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Learning rates to try, from "0.1 1 10"; a wrong one exits 2. */
+enum { RATES_MAX = 32 };
+struct rates { double rate[RATES_MAX]; int n; };
+
+static struct rates rates_parse(const char *list)
+{
+    struct rates r = { .n = 0 };
+    char *const text = text_format("%s", list);
+    for (char *word = strtok(text, " ,"); word; word = strtok(NULL, " ,")) {
+        if (r.n == RATES_MAX) die_user("--probe-rates: more than %d rates", RATES_MAX);
+        if (!config_number(word, &r.rate[r.n]) || r.rate[r.n] <= 0)
+            die_user("--probe-rates: `%s` is not a rate; give numbers above 0", word);
+        r.n++;
+    }
+    if (!r.n) die_user("--probe-rates: no rate; give numbers above 0");
+    free(text);
+    return r;
+}
+
 /* The probe's accuracy at other learning rates, from the same frozen features: for choosing a rate, on held-out
  * images.  0, or EXIT_AGAIN if a stop was requested. */
-static int probe_rates(struct trainer *t, struct probe_data *data, const char *rates)
+static int probe_rates(struct trainer *t, struct probe_data *data, const struct rates *rates)
 {
     struct settings s = *t->s;
     const struct settings *const kept = t->s;
-    char *const text = text_format("%s", rates);
     int status = 0;
     t->s = &s;
-    for (char *word = strtok(text, " ,"); word && status != EXIT_AGAIN; word = strtok(NULL, " ,")) {
-        config_number(word, &s.probe_lr);      /* rates_check() has seen it */
+    for (int i = 0; i < rates->n && status != EXIT_AGAIN; i++) {
+        s.probe_lr = rates->rate[i];
         mem_zero(t->probe.state, sizeof(float) * probe_floats(t->probe.d, t->probe.classes));
         t->probe.epoch = 0;
         status = 0;
         while (!status && t->probe.epoch < s.probe_epochs)
             status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, data);
-        if (!status) printf("linear %.2f at lr %s\n", probe_accuracy(&t->probe, &data->test), word);
+        if (!status) printf("linear %.2f at lr %g\n", probe_accuracy(&t->probe, &data->test), s.probe_lr);
     }
     t->s = kept;
-    free(text);
     return status == EXIT_AGAIN ? status : 0;  /* a rate that diverged has said so, and is an answer */
 }
 
-static void rates_check(const char *rates)
-{
-    char *const text = text_format("%s", rates);
-    double rate;
-    int n = 0;
-    for (char *word = strtok(text, " ,"); word; word = strtok(NULL, " ,"), n++)
-        if (!config_number(word, &rate) || rate <= 0)
-            die_user("--probe-rates: `%s` is not a rate; give numbers above 0", word);
-    if (!n) die_user("--probe-rates: no rate; give numbers above 0");
-    free(text);
-}
-
 static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, int threads,
-                    const char *rates)
+                    const struct rates *rates)
 {
     char hash[HASH_TEXT];
     settings_hash(hash, &row->settings);
@@ -62,11 +67,11 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
     struct run_record r = { .last = { .epoch = t->epoch } };
     int status = monitor_run(t, &r.last);
     const int probed = t->probe.epoch;
-    if (!status && (probed || rates)) {
+    if (!status && (probed || rates->n)) {
         struct probe_data data;
         status = monitor_probe_open(t, &data);
         if (!status && probed) r.linear = probe_accuracy(&t->probe, &data.test);
-        if (!status && rates) status = probe_rates(t, &data, rates);
+        if (!status && rates->n) status = probe_rates(t, &data, rates);
         monitor_probe_close(&data);
     }
     if (status != EXIT_AGAIN) {
@@ -86,7 +91,7 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
 
 int command_eval(int argc, char **argv)
 {
-    const char *row = NULL, *scale = "quick", *root = "runs", *rates = NULL;
+    const char *row = NULL, *scale = "quick", *root = "runs", *rate_text = NULL;
     int seed = 1, threads = 0;
     const struct option_row rows[] = {
         { "row", OPTION_TEXT, &row, "NAME", "row of the experiment (needed)" },
@@ -94,16 +99,17 @@ int command_eval(int argc, char **argv)
         { "seed", OPTION_INT, &seed, "N", "seed" },
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
-        { "probe-rates", OPTION_TEXT, &rates, "LIST", "also train the probe anew at these learning rates" },
+        { "probe-rates", OPTION_TEXT, &rate_text, "LIST", "also train the probe anew at these learning rates" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "eval FILE --row NAME [options]",
                   "Monitors and linear probe of a run's checkpoint; changes nothing.", rows, 1, 1);
     threads_check(threads);
     if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
-    if (rates) rates_check(rates);
+    struct rates rates = { .n = 0 };
+    if (rate_text) rates = rates_parse(rate_text);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);
     stop_install();
-    return eval_run(&e, &e.row[experiment_row(&e, row)], seed, root, threads, rates);
+    return eval_run(&e, &e.row[experiment_row(&e, row)], seed, root, threads, &rates);
 }

@@ -159,6 +159,24 @@ for file in metrics.jsonl summary.json checkpoint.bin; do
 done
 rm -r orphans
 
+# Such a run does not live on: this one is far too long to end by itself meanwhile.
+cp -r "$configs" long
+sed 's/^epochs: .*/epochs: 5000/; s/^knn_every: .*/knn_every: 5000/' \
+    "$configs/scale/test.yaml" >long/scale/test.yaml
+"$simsiam" run long/fig2_stopgrad.yaml --scale test --seeds 1 --runs long-runs --threads 1 --jobs 2 --quiet &
+for _ in {1..100}; do
+    locks=(long-runs/*/seed-1/metrics.jsonl)
+    [ ${#locks[@]} = 2 ] && [ -s "${locks[0]}" ] && [ -s "${locks[1]}" ] && break
+    sleep 0.1
+done
+kill -KILL $!
+{ wait $!; } 2>/dev/null
+for lock in long-runs/*/seed-1/lock; do
+    flock --wait 10 "$lock" true || fail "a run outlives its killed parent"
+done
+[ ${#locks[@]} = 2 ] || fail "the long runs did not start"
+rm -r long long-runs
+
 # Somebody else is at the run: it waits, and a stop meanwhile is a stop.
 rm "$own/seed-1/summary.json"
 exec {held}<>"$own/seed-1/lock"
