@@ -6,8 +6,9 @@
  * A program links exactly one of them; a missing op is a link error that names it.  The rules:
  *
  *   1. Destination first, like memcpy.
- *   2. Every backward ADDS into its d* arguments; nothing overwrites a gradient.
- *   3. Any d* argument may be NULL: that gradient is not wanted, skip the work.
+ *   2. A backward ADDS into the gradients of weights.  An activation's gradient goes where a struct act_grad says:
+ *      over what is there, or added to it.
+ *   3. Any d* argument may be NULL (an act_grad's `at`): that gradient is not wanted, skip the work.
  *   4. The result depends on the arguments alone: same bytes for any number of threads, and run to run.
  *
  * Shapes are letters: N images (rows), H x W pixels, C channels in, K channels out, D features, G groups
@@ -25,7 +26,7 @@ extern "C" {
 /* Elements in the machine's memory.  Left incomplete on purpose: code outside cpu/ and cuda/ can hand the
  * pointers around but cannot dereference them.
  * dev_float is always fp32: parameters, statistics, losses, optimiser state, evaluation features.
- * dev_act is an activation; the machine chooses its width. */
+ * dev_act is an activation, as wide as machine_set_precision() said. */
 typedef struct dev_float dev_float;
 typedef struct dev_act dev_act;
 typedef struct dev_int dev_int;      /* int32 */
@@ -36,15 +37,25 @@ typedef struct dev_byte dev_byte;    /* uint8: images as stored */
 struct machine_info {
     char machine[8];       /* "cpu" or "cuda": part of a run's identity */
     char device[128];      /* model name */
+    char kernels[64];      /* the instruction set chosen, and how it computes bf16 */
     char library[256];     /* BLAS with its configuration and core type, or the CUDA libraries */
     int threads;           /* worker threads in use */
 };
 
+/* How activations and their gradients are stored.  Weights, their gradients, statistics, sums and losses are fp32
+ * or wider in any case; bf16 is rounded to nearest even, denormals to zero. */
+enum precision { PRECISION_FP32, PRECISION_BF16 };
+
 /* Before any other call.  threads <= 0: one per core this process may use.  Dies if there is no such device. */
 void machine_open(int threads);
+/* From here on; activations made before are void.  fp32 until the first call. */
+void machine_set_precision(enum precision precision);
 void machine_describe(struct machine_info *info);
-/* FLOP/s of large fp32 matrix products on all threads, measured now: a benchmark's yardstick. */
-double machine_sgemm_flops(void);
+/* What the machine reaches at its best on all threads, measured now: a benchmark's yardsticks.  In FLOP/s: loops of
+ * fp32 products and of bf16 products, the BLAS's fp32 matrix product; in bytes/s, read and written: a copy from and
+ * to the main memory. */
+struct machine_peaks { double fp32, bf16, sgemm, copy; };
+void machine_peaks(struct machine_peaks *p);
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
@@ -67,6 +78,9 @@ static inline dev_act *act_at(dev_act *p, size_t i)
     return p ? (dev_act *)((char *)p + mem_act_bytes() * i) : NULL;
 }
 
+/* Where a backward leaves the gradient of an activation: `add` to what is there, or over it, whatever it held. */
+struct act_grad { dev_act *at; bool add; };
+
 /* ---- convolution ------------------------------------------------------------------------------------- */
 
 struct conv_shape { int n, h, w, c, k, r, stride, pad; };      /* r x r kernel; 1 <= r, 0 <= pad < r */
@@ -74,16 +88,16 @@ static inline int conv_out(int size, int r, int stride, int pad) { return (size 
 
 /* y[N,P,Q,K] = x[N,H,W,C] * w[K,R,R,C];  P, Q = conv_out of H, W. */
 void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s);
-/* dx[N,H,W,C] += the transposed convolution of dy[N,P,Q,K];  dw[K,R,R,C] += the correlation of x and dy. */
-void op_conv_bwd(dev_act *dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
+/* dx[N,H,W,C] = the transposed convolution of dy[N,P,Q,K];  dw[K,R,R,C] += the correlation of x and dy. */
+void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
                  struct conv_shape s);
 
 /* ---- fully connected --------------------------------------------------------------------------------- */
 
 /* y[N,K] = x[N,C] w[K,C]^T + b[K];  b may be NULL. */
 void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c, int k);
-/* dx[N,C] += dy w;  dw[K,C] += dy^T x;  db[K] += column sums of dy. */
-void op_fc_bwd(dev_act *dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
+/* dx[N,C] = dy w;  dw[K,C] += dy^T x;  db[K] += column sums of dy. */
+void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
                const dev_float *w, int n, int c, int k);
 
 /* ---- batch norm with its ReLU and residual ----------------------------------------------------------- */
@@ -101,10 +115,11 @@ struct bn_shape { int groups, rows, c; };
 void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_mean, dev_float *run_var,
                    const dev_act *x, const dev_float *gamma, const dev_float *beta, const dev_act *residual,
                    struct bn_shape s, bool relu);
-/* With g = dy where y > 0 (all of dy without ReLU): dresidual += g; dbeta += sum g; dgamma += sum g xhat;
- * dx += gamma rstd (g - mean_M(g) - xhat mean_M(g xhat)), means per group. */
-void op_bn_act_bwd(dev_act *dx, dev_float *dgamma, dev_float *dbeta, dev_act *dresidual, const dev_act *dy,
-                   const dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *mean,
+/* With g = dy where y > 0 (all of dy without ReLU): dresidual = g; dbeta += sum g; dgamma += sum g xhat;
+ * dx = gamma rstd (g - mean_M(g) - xhat mean_M(g xhat)), means per group.  One of dx and dresidual may lie where dy
+ * lies (then it does not add): dy is gone afterwards. */
+void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual,
+                   const dev_act *dy, const dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *mean,
                    const dev_float *rstd, struct bn_shape s, bool relu);
 /* Evaluation: xhat from the running statistics. x is [M, C]. */
 void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *beta,
@@ -114,17 +129,19 @@ void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const 
 /* ---- rows -------------------------------------------------------------------------------------------- */
 
 void op_relu_fwd(dev_act *y, const dev_act *x, size_t n);
-void op_relu_bwd(dev_act *dx, const dev_act *dy, const dev_act *y, size_t n);     /* dx += dy where y > 0 */
+/* dx = dy where y > 0; dx may lie where dy lies, then it does not add. */
+void op_relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t n);
 
 /* Global average pooling: y[N,C] = mean over the HW pixels of x[N,HW,C]. */
 void op_pool_fwd(dev_act *y, const dev_act *x, int n, int hw, int c);
-void op_pool_bwd(dev_act *dx, const dev_act *dy, int n, int hw, int c);
+void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c);
 
 /* Negative cosine similarity (eq. 1): loss[0] += weight * mean over the N rows of -cos(p_i, z_i); p, z [N,D].
  * Norms are taken as at least COSINE_EPS each, like PyTorch's cosine_similarity. */
 #define COSINE_EPS 1e-8f
 void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d);
-void op_cosine_bwd(dev_act *dp, dev_act *dz, const dev_act *p, const dev_act *z, float weight, int n, int d);
+void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight, int n,
+                   int d);
 
 /* Sec. 4.1: out[g] = sqrt(D) * mean over channels of the standard deviation (over M - 1) of the l2-normalised
  * rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */

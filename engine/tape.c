@@ -21,12 +21,13 @@ void tape_reset(struct tape *t)
 void tape_free(struct tape *t)
 {
     for (int i = 0; i < t->n_blocks; i++) mem_free(t->block[i].base);
+    mem_free(t->stack);
     memset(t, 0, sizeof *t);
 }
 
 size_t tape_bytes(const struct tape *t)
 {
-    size_t sum = 0;
+    size_t sum = t->stack_bytes;
     for (int i = 0; i < t->n_blocks; i++) sum += t->block[i].size;
     return sum;
 }
@@ -56,7 +57,7 @@ static size_t count(struct var v) { return (size_t)v.n * v.h * v.w * v.c; }
 
 struct var var_input(dev_act *data, int n, int h, int w, int c)
 {
-    return (struct var){ .data = data, .n = n, .h = h, .w = w, .c = c, .node = -1 };
+    return (struct var){ .data = data, .n = n, .h = h, .w = w, .c = c };
 }
 
 struct var var_room(struct tape *t, int n, int h, int w, int c)
@@ -71,7 +72,7 @@ struct var var_rows(struct var x, int first, int n)
     assert(first >= 0 && first + n <= x.n);
     const size_t row = (size_t)x.h * x.w * x.c;
     x.data = act_at(x.data, first * row);
-    x.grad = act_at(x.grad, first * row);
+    x.first += first * row;
     x.n = n;
     return x;
 }
@@ -84,32 +85,107 @@ struct var stopgrad(struct var x)
 
 /* ---- recording ----------------------------------------------------------------------------------------- */
 
-/* Runs a node's forward pass and, if a gradient is wanted, gives its output one and keeps the node. */
+/* Runs a node's forward pass and, if a gradient is wanted, keeps the node. */
 static struct var record(struct tape *t, struct node *n, bool wanted)
 {
     n->op->fwd(n);
     if (!wanted) return n->y;
     if (t->n_nodes == TAPE_NODES) die("the net has more than %d layers: use fewer blocks", TAPE_NODES);
     if (n->y.data) {
-        const size_t bytes = count(n->y) * mem_act_bytes();
-        n->y.grad = take(t, bytes);
-        n->y.node = t->n_nodes;
-        mem_zero(n->y.grad, bytes);
+        n->y.grad = &t->grad[t->n_nodes];
+        *n->y.grad = (struct grad){ .n = count(n->y) };
     }
     t->node[t->n_nodes++] = *n;
     return n->y;
 }
 
+/* ---- backward ------------------------------------------------------------------------------------------ */
+
+static size_t grad_bytes(const struct grad *g)
+{
+    return (g->n * mem_act_bytes() + 63) & ~(size_t)63;
+}
+
+/* Is the stack free from `at` for `bytes`?  If not, *next is the end of what is in the way. */
+static bool stack_free(const struct tape *t, size_t at, size_t bytes, size_t *next)
+{
+    for (int i = 0; i < t->n_nodes; i++) {
+        const struct grad *g = &t->grad[i];
+        *next = g->at + grad_bytes(g);
+        if (g->alive && at < *next && g->at < at + bytes) return false;
+    }
+    return true;
+}
+
+/* Gives g the lowest memory that is free. */
+static void grad_place(const struct tape *t, struct grad *g)
+{
+    size_t next;
+    g->at = 0;
+    while (!stack_free(t, g->at, grad_bytes(g), &next)) g->at = next;
+    g->alive = true;
+}
+
+/* Where a backward leaves the gradient of v: over what is there for the first writer, added for the next ones.  Some
+ * rows of a variable are not all of its gradient: that starts as zero. */
+static struct act_grad grad_into(const struct tape *t, const struct var *v, bool run)
+{
+    struct grad *const g = v->grad;
+    if (!g) return (struct act_grad){ NULL, false };
+    const bool all = count(*v) == g->n;
+    if (!g->alive) grad_place(t, g);
+    dev_act *const at = (dev_act *)(t->stack + g->at);
+    if (run && !g->written && !all) mem_zero(at, g->n * mem_act_bytes());
+    const struct act_grad into = { act_at(at, v->first), g->written || !all };
+    g->written = true;
+    return into;
+}
+
+/* Hands the memory of y's gradient, which is gone after this node, to an input that has none yet. */
+static void grad_inherit(struct node *n)
+{
+    struct grad *const heir = n->x2.grad && !n->x2.grad->written ? n->x2.grad : n->x.grad;
+    if (!n->op->in_place || !heir || heir->written || heir->n != n->y.grad->n) return;
+    heir->alive = true;
+    heir->at = n->y.grad->at;
+    n->y.grad->alive = false;
+}
+
+/* Walks all nodes that a gradient reaches from the last to the first.  Without `run`, only finds out how large the
+ * stack becomes, and returns that. */
+static size_t walk(struct tape *t, bool run)
+{
+    size_t most = 0;
+    for (int i = 0; i < t->n_nodes; i++) t->grad[i].written = t->grad[i].alive = false;
+    for (int i = t->n_nodes - 1; i >= 0; i--) {
+        struct node *const n = &t->node[i];
+        struct grad *const dy = n->y.grad;
+        if (dy && !dy->written) continue;                /* a loss term has no dy: it is a root */
+        if (dy) {
+            n->dy = (dev_act *)(t->stack + dy->at);
+            grad_inherit(n);
+        }
+        n->dx = grad_into(t, &n->x, run);
+        n->dx2 = grad_into(t, &n->x2, run);
+        for (int k = 0; k < t->n_nodes; k++)
+            if (t->grad[k].alive && t->grad[k].at + grad_bytes(&t->grad[k]) > most)
+                most = t->grad[k].at + grad_bytes(&t->grad[k]);
+        if (run) n->op->bwd(n);
+        if (dy) dy->alive = false;
+    }
+    return most;
+}
+
 void tape_backward(struct tape *t)
 {
-    for (int i = t->n_nodes - 1; i >= 0; i--) {
-        const struct node *n = &t->node[i];
-        if (!n->live) continue;
-        n->op->bwd(n);
-        const struct var *in[2] = { &n->x, &n->x2 };
-        for (int k = 0; k < 2; k++)
-            if (in[k]->grad && in[k]->node >= 0) t->node[in[k]->node].live = true;
+    const size_t bytes = walk(t, false);
+    if (bytes > t->stack_bytes) {
+        mem_free(t->stack);
+        t->stack = NULL, t->stack_bytes = 0;
+        t->stack = mem_alloc(bytes);
+        t->stack_bytes = bytes;
     }
+    walk(t, true);
 }
 
 /* ---- ops: forward and backward side by side, then the call that records them --------------------------- */
@@ -117,13 +193,13 @@ void tape_backward(struct tape *t)
 static void conv_fwd(const struct node *n) { op_conv_fwd(n->y.data, n->x.data, n->w.data, n->conv); }
 static void conv_bwd(const struct node *n)
 {
-    op_conv_bwd(n->x.grad, n->w.grad, n->y.grad, n->x.data, n->w.data, n->conv);
+    op_conv_bwd(n->dx, n->w.grad, n->dy, n->x.data, n->w.data, n->conv);
 }
 static double conv_flops(const struct node *n)
 {
     return 2.0 * (double)count(n->y) * n->conv.r * n->conv.r * n->x.c;
 }
-static const struct op conv_op = { "conv", conv_fwd, conv_bwd, conv_flops };
+static const struct op conv_op = { "conv", conv_fwd, conv_bwd, conv_flops, false };
 
 struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int stride, int pad)
 {
@@ -138,10 +214,10 @@ static void fc_fwd(const struct node *n)
 }
 static void fc_bwd(const struct node *n)
 {
-    op_fc_bwd(n->x.grad, n->w.grad, n->b.grad, n->y.grad, n->x.data, n->w.data, n->x.n, n->x.c, n->y.c);
+    op_fc_bwd(n->dx, n->w.grad, n->b.grad, n->dy, n->x.data, n->w.data, n->x.n, n->x.c, n->y.c);
 }
 static double fc_flops(const struct node *n) { return 2.0 * (double)count(n->y) * n->x.c; }
-static const struct op fc_op = { "fc", fc_fwd, fc_bwd, fc_flops };
+static const struct op fc_op = { "fc", fc_fwd, fc_bwd, fc_flops, false };
 
 struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, int k)
 {
@@ -151,8 +227,8 @@ struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, in
 }
 
 static void relu_fwd(const struct node *n) { op_relu_fwd(n->y.data, n->x.data, count(n->y)); }
-static void relu_bwd(const struct node *n) { op_relu_bwd(n->x.grad, n->y.grad, n->y.data, count(n->y)); }
-static const struct op relu_op = { "relu", relu_fwd, relu_bwd, NULL };
+static void relu_bwd(const struct node *n) { op_relu_bwd(n->dx, n->dy, n->y.data, count(n->y)); }
+static const struct op relu_op = { "relu", relu_fwd, relu_bwd, NULL, true };
 
 struct var relu(struct tape *t, struct var x)
 {
@@ -161,8 +237,8 @@ struct var relu(struct tape *t, struct var x)
 }
 
 static void pool_fwd(const struct node *n) { op_pool_fwd(n->y.data, n->x.data, n->x.n, n->x.h * n->x.w, n->x.c); }
-static void pool_bwd(const struct node *n) { op_pool_bwd(n->x.grad, n->y.grad, n->x.n, n->x.h * n->x.w, n->x.c); }
-static const struct op pool_op = { "pool", pool_fwd, pool_bwd, NULL };
+static void pool_bwd(const struct node *n) { op_pool_bwd(n->dx, n->dy, n->x.n, n->x.h * n->x.w, n->x.c); }
+static const struct op pool_op = { "pool", pool_fwd, pool_bwd, NULL, false };
 
 struct var pool(struct tape *t, struct var x)
 {
@@ -182,15 +258,15 @@ static void bn_act_fwd(const struct node *n)
 static void bn_act_bwd(const struct node *n)
 {
     assert(n->bn.groups > 0 && "evaluation has no gradient");
-    op_bn_act_bwd(n->x.grad, n->w.grad, n->b.grad, n->x2.grad, n->y.grad, n->y.data, n->x.data, n->w.data, n->mean,
+    op_bn_act_bwd(n->dx, n->w.grad, n->b.grad, n->dx2, n->dy, n->y.data, n->x.data, n->w.data, n->mean,
                   n->rstd, n->bn, n->relu);
 }
-static const struct op bn_op = { "bn", bn_act_fwd, bn_act_bwd, NULL };
+static const struct op bn_op = { "bn", bn_act_fwd, bn_act_bwd, NULL, true };
 
 struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const struct var *residual, int groups,
                   bool relu_after)
 {
-    struct node n = { .op = &bn_op, .x = x, .x2 = { .node = -1 }, .w = bn->gamma, .b = bn->beta,
+    struct node n = { .op = &bn_op, .x = x, .w = bn->gamma, .b = bn->beta,
                       .run_mean = bn->run_mean, .run_var = bn->run_var, .relu = relu_after };
     const int rows = x.n * x.h * x.w;
     if (residual) n.x2 = *residual;
@@ -210,14 +286,14 @@ static void cosine_fwd(const struct node *n)
 }
 static void cosine_bwd(const struct node *n)
 {
-    op_cosine_bwd(n->x.grad, n->x2.grad, n->x.data, n->x2.data, n->scale, n->x.n, n->x.c);
+    op_cosine_bwd(n->dx, n->dx2, n->x.data, n->x2.data, n->scale, n->x.n, n->x.c);
 }
-static const struct op cosine_op = { "cosine", cosine_fwd, cosine_bwd, NULL };
+static const struct op cosine_op = { "cosine", cosine_fwd, cosine_bwd, NULL, false };
 
-/* A loss term has no output to differentiate: it is a root, live from the start. */
+/* A loss term has no output to differentiate: it is a root. */
 void neg_cosine(struct tape *t, dev_float *loss, float weight, struct var p, struct var z)
 {
     assert(p.n == z.n && p.c == z.c);
-    struct node n = { .op = &cosine_op, .x = p, .x2 = z, .loss = loss, .scale = weight, .live = true };
+    struct node n = { .op = &cosine_op, .x = p, .x2 = z, .loss = loss, .scale = weight };
     record(t, &n, p.grad || z.grad);
 }

@@ -12,11 +12,21 @@
 #pragma once
 #include "ops.h"
 
+/* The gradient of a node's output.  It has memory only while tape_backward() is between the first op that writes it
+ * and the op that made the output: gradients lie on a reused stack. */
+struct grad {
+    size_t n;                      /* elements */
+    bool written;                  /* in this backward pass */
+    bool alive;                    /* has memory, */
+    size_t at;                     /* so many bytes into the stack */
+};
+
 /* An activation [N, H, W, C]; a feature vector has h = w = 1. */
 struct var {
-    dev_act *data, *grad;
+    dev_act *data;
+    struct grad *grad;
+    size_t first;                  /* where in grad this variable begins, in elements; not 0 for some rows of another */
     int n, h, w, c;
-    int node;                      /* the node that made it; -1 for inputs */
 };
 
 /* A parameter tensor; grad NULL: frozen. */
@@ -24,18 +34,21 @@ struct weight { dev_float *data, *grad; };
 
 struct node;
 /* A kind of op.  fwd and bwd read all they need from the node, so that either can be run again by itself, as the
- * benchmark does. */
+ * benchmark does (bwd once tape_backward() has given it dy, dx and dx2). */
 struct op {
     const char *name;
     void (*fwd)(const struct node *);
     void (*bwd)(const struct node *);
     double (*flops)(const struct node *);      /* of fwd; bwd costs as much for each gradient.  NULL: no products */
+    bool in_place;                 /* may bwd leave dx2, or dx, where dy lies? */
 };
 
 /* One recorded op.  The payload holds what it needs; each kind uses its own part. */
 struct node {
     const struct op *op;
     struct var y, x, x2;           /* output; first and second input (residual, target) */
+    const dev_act *dy;             /* their gradients, in bwd */
+    struct act_grad dx, dx2;
     struct weight w, b;            /* weight and bias, or gamma and beta */
     dev_float *mean, *rstd;        /* batch norm's saved statistics, */
     dev_float *run_mean, *run_var; /* and its running ones */
@@ -44,23 +57,25 @@ struct node {
     struct bn_shape bn;            /* groups == 0: evaluation */
     float scale;                   /* a loss term's weight */
     bool relu;
-    bool live;                     /* does any gradient reach y? */
 };
 
 enum { TAPE_NODES = 1024, TAPE_BLOCKS = 512 };
 struct tape {
     struct node node[TAPE_NODES];
+    struct grad grad[TAPE_NODES];  /* of each node's output */
     int n_nodes;
     /* The arena: blocks taken from the machine as the first step needs them, used again by every later one, so
      * that a training step allocates nothing and sees the same addresses each time. */
     struct { char *base; size_t size, used; } block[TAPE_BLOCKS];
     int n_blocks;
+    char *stack;                   /* the gradients' memory */
+    size_t stack_bytes;
 };
 
 /* A zeroed struct tape is ready for use. */
 void tape_reset(struct tape *t);                   /* forget everything; keeps the arena */
 void tape_free(struct tape *t);
-size_t tape_bytes(const struct tape *t);           /* the arena's size on the machine */
+size_t tape_bytes(const struct tape *t);           /* the arena's and the stack's size on the machine */
 /* Runs every live node backwards; loss terms are the roots, and their weights the seeds. */
 void tape_backward(struct tape *t);
 

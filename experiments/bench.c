@@ -26,16 +26,14 @@ static double median(double *x, int n)
     return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
 }
 
-/* The yardstick of this machine, in this run: the best of a few tries, since a peak is what can be reached. */
+/* The yardstick of this machine, in this run. */
 static double peak_flops(void)
 {
-    enum { TRIES = 5 };
-    double best = 0;
-    for (int i = 0; i < TRIES; i++) {
-        const double now = machine_sgemm_flops();
-        if (now > best) best = now;
-    }
-    return best;
+    struct machine_peaks p;
+    machine_peaks(&p);
+    printf("peaks: fp32 %.0f, bf16 %.0f, sgemm %.0f GFLOP/s; copy %.0f GB/s\n", 1e-9 * p.fp32, 1e-9 * p.bf16,
+           1e-9 * p.sgemm, 1e-9 * p.copy);
+    return p.sgemm;
 }
 
 /* One line of the profile: all ops of one kind, forward or backward. */

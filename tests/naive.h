@@ -25,6 +25,38 @@
 #define TOLERANCE_DIFFERENCE 5e-5
 #define STEP 1e-5
 
+/* ---- precision --------------------------------------------------------------------------------------- */
+
+/* Two roundings of an activation to bf16, 2^-9 each. */
+#define TOLERANCE_BF16 4e-3
+
+static inline bool testing_bf16(void)
+{
+    return mem_act_bytes() == 2;
+}
+
+/* Of what an op writes as an activation. */
+static inline double act_tolerance(double fp32)
+{
+    return testing_bf16() ? TOLERANCE_BF16 : fp32;
+}
+
+/* Runs a group once for each precision; the number of failures. */
+#define RUN_PRECISIONS(name, tests)                                                                   \
+    ((machine_set_precision(PRECISION_FP32), cmocka_run_group_tests_name(name ", fp32", tests, NULL, NULL)) + \
+     (machine_set_precision(PRECISION_BF16), cmocka_run_group_tests_name(name ", bf16", tests, NULL, NULL)))
+
+/* With bf16 activations the numbers of a test are bf16 numbers, so that the op and its reference see the same ones. */
+static inline float test_number(float f)
+{
+    uint32_t u;
+    if (!testing_bf16()) return f;
+    memcpy(&u, &f, sizeof u);
+    u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
+    memcpy(&f, &u, sizeof u);
+    return f;
+}
+
 /* ---- arrays ------------------------------------------------------------------------------------------ */
 
 enum { KEPT_MAX = 4096 };
@@ -65,7 +97,7 @@ static inline float *random_floats(size_t n, uint32_t seed)
     if (!s) s = 1;
     for (size_t i = 0; i < n; i++) {
         s ^= s << 13, s ^= s >> 17, s ^= s << 5;
-        a[i] = (float)(s >> 8) / 8388608.0f - 1.0f;
+        a[i] = test_number((float)(s >> 8) / 8388608.0f - 1.0f);
     }
     return a;
 }
@@ -78,7 +110,7 @@ static inline float *gaussian_floats(size_t n, uint32_t seed)
     for (size_t i = 0; i < n; i++) {
         double sum = 0;
         for (size_t j = 0; j < 12; j++) sum += (double)u[12 * i + j];
-        a[i] = (float)(sum / 2);               /* each has variance 1/3, the sum 4 */
+        a[i] = test_number((float)(sum / 2));  /* each has variance 1/3, the sum 4 */
     }
     return a;
 }

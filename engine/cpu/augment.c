@@ -8,8 +8,8 @@
  * float tensor, clamping to [0, 1] where that clamps; tests/golden/augment.txt holds it to that.
  */
 #include <assert.h>
-#include "augment_pixels.h"
 #include "cpu.h"
+#include "augment_pixels.h"
 
 static float clamp01(float x)
 {

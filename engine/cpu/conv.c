@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * conv.c -- convolution as matrix products:  y[pixels, K] = columns[pixels, R R C] w[K, R R C]^T.
+ * conv.c -- convolution: chooses among the ways of conv.h, and the way that serves every shape and CPU.
  *
- * A pixel is one of the N P Q output pixels; its row of `columns` holds the R x R window of x it sees (im2col).
+ * That one is matrix products:  y[pixels, K] = columns[pixels, R R C] w[K, R R C]^T.  A pixel is one of the N P Q output pixels; its row of `columns` holds the R x R window of x it sees (im2col).
  * With NHWC images and KRSC weights each row of a window is one contiguous copy.  Columns are made for a block of
  * pixels at a time, which stays in the cache between the copy and the product.
  */
@@ -10,7 +10,8 @@
 #include <cblas.h>
 #include <omp.h>
 #include <string.h>
-#include "cpu.h"
+#include "conv.h"
+#include "vec.h"
 
 struct geometry {
     struct conv_shape s;
@@ -152,24 +153,24 @@ static void convolve(float *y, const float *x, const float *wt, const struct geo
 static float *convolve_scratch(const struct geometry *g, float **columns)
 {
     const size_t weights = line_floats((size_t)g->depth * (size_t)g->s.k);
-    float *wt = cpu_scratch((weights + columns_floats(g) * (size_t)cpu_threads()) * sizeof *wt);
+    float *wt = cpu_scratch(SCRATCH_WORK, (weights + columns_floats(g) * (size_t)cpu_threads()) * sizeof *wt);
     *columns = wt + weights;
     return wt;
 }
 
-void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
+static void columns_fwd(float *y, const float *x, const float *w, struct conv_shape s)
 {
     const struct geometry g = geometry_of(s);
     float *columns, *wt = convolve_scratch(&g, &columns);
-    transpose(wt, float_in(w), s.k, g.depth);
-    convolve(act_out(y), act_in(x), wt, &g, 0.0f, columns);
+    transpose(wt, w, s.k, g.depth);
+    convolve(y, x, wt, &g, 0.0f, columns);
 }
 
 /* ---- backward: dx ------------------------------------------------------------------------------------ */
 
 /* With stride 1 the transposed convolution is a convolution of dy with the weights turned by 180 degrees and
  * their input and output channels exchanged; it adds straight into dx. */
-static void input_gradient_dense(float *dx, const float *dy, const float *w, const struct geometry *g)
+static void input_gradient_dense(float *dx, bool add, const float *dy, const float *w, const struct geometry *g)
 {
     const struct conv_shape s = g->s;
     const struct conv_shape turned = { .n = s.n, .h = g->p, .w = g->q, .c = s.k, .k = s.c, .r = s.r, .stride = 1,
@@ -181,7 +182,7 @@ static void input_gradient_dense(float *dx, const float *dy, const float *w, con
         for (int k = 0; k < s.k; k++)
             memcpy(wt + ((size_t)(taps - 1 - tap) * s.k + k) * s.c, w + ((size_t)k * taps + tap) * s.c,
                    (size_t)s.c * sizeof *wt);
-    convolve(dx, dy, wt, &t, 1.0f, columns);
+    convolve(dx, dy, wt, &t, add ? 1.0f : 0.0f, columns);
 }
 
 /* Any stride: columns = dy w, added back window by window.  Windows overlap within an image, so a thread takes
@@ -190,7 +191,7 @@ static void input_gradient_strided(float *dx, const float *dy, const float *w, c
 {
     const int per_image = g->p * g->q, group = g->block > per_image ? g->block / per_image : 1;
     const size_t step = columns_floats(g);
-    float *columns = cpu_scratch(step * (size_t)cpu_threads() * sizeof *columns);
+    float *columns = cpu_scratch(SCRATCH_WORK, step * (size_t)cpu_threads() * sizeof *columns);
 #pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic)
     for (int image = 0; image < g->s.n; image += group) {
         const int images = g->s.n - image < group ? g->s.n - image : group;
@@ -229,7 +230,7 @@ static void weight_gradient(float *dw, const float *dy, const float *x, const st
     const int k = g->s.k, tiles = k >= 256 ? 4 : k >= 128 ? 2 : 1;
     const int ranges = g->pixels < TASKS / (size_t)tiles ? (int)g->pixels : TASKS / tiles;
     const size_t size = (size_t)k * (size_t)g->depth, step = columns_floats(g);
-    float *part = cpu_scratch((line_floats(size * (size_t)ranges) + step * (size_t)cpu_threads()) * sizeof *part);
+    float *part = cpu_scratch(SCRATCH_WORK, (line_floats(size * (size_t)ranges) + step * (size_t)cpu_threads()) * sizeof *part);
     float *columns = part + line_floats(size * (size_t)ranges);
 #pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic)
     for (int task = 0; task < ranges * tiles; task++) {
@@ -250,11 +251,130 @@ static void weight_gradient(float *dw, const float *dy, const float *x, const st
     parts_add(dw, part, ranges, size);
 }
 
-void op_conv_bwd(dev_act *dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
-                 struct conv_shape s)
+static void columns_dgrad(float *dx, bool add, const float *dy, const float *w, struct conv_shape s)
 {
     const struct geometry g = geometry_of(s);
-    if (dx && s.stride == 1) input_gradient_dense(act_out(dx), act_in(dy), float_in(w), &g);
-    if (dx && s.stride > 1) input_gradient_strided(act_out(dx), act_in(dy), float_in(w), &g);
-    if (dw) weight_gradient(float_out(dw), act_in(dy), act_in(x), &g);
+    if (s.stride == 1) {
+        input_gradient_dense(dx, add, dy, w, &g);
+        return;
+    }
+    if (!add) memset(dx, 0, (size_t)s.n * s.h * s.w * s.c * sizeof *dx);
+    input_gradient_strided(dx, dy, w, &g);
+}
+
+/* ---- the choice -------------------------------------------------------------------------------------- */
+
+/* Which way, by the shape: Winograd where it saves products, row blocks where the shape allows, else columns. */
+static void fwd(void *y, const void *x, const float *w, struct conv_shape s, bool is_bf16)
+{
+    if (winograd_fits(s, is_bf16)) winograd_fwd(y, x, w, s, is_bf16);
+    else if (conv_direct_fits(s)) conv_direct_fwd(y, x, w, s, is_bf16);
+    else columns_fwd(y, x, w, s);
+}
+
+static void dgrad(void *dx, bool add, const void *dy, const float *w, struct conv_shape s, bool is_bf16)
+{
+    if (winograd_fits(s, is_bf16)) winograd_dgrad(dx, add, dy, w, s, is_bf16);
+    else if (conv_direct_dgrad_fits(s)) conv_direct_dgrad(dx, add, dy, w, s, is_bf16);
+    else columns_dgrad(dx, add, dy, w, s);
+}
+
+static void wgrad(float *dw, const void *dy, const void *x, struct conv_shape s, bool is_bf16)
+{
+    if (winograd_wgrad_fits(s, is_bf16)) {
+        winograd_wgrad(dw, dy, x, s, is_bf16);
+    } else if (conv_wgrad_fits(s)) {
+        conv_wgrad(dw, dy, x, s, is_bf16);
+    } else {
+        const struct geometry g = geometry_of(s);
+        weight_gradient(dw, dy, x, &g);
+    }
+}
+
+/* ---- bf16 where there is no way for it: some images at a time as fp32 ---------------------------------- */
+
+static void widen(float *restrict dst, const bf16 *restrict src, size_t n)
+{
+#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
+    for (size_t i = 0; i < n; i++) dst[i] = float_of_bf16(src[i]);
+}
+
+static void narrow(bf16 *restrict dst, const float *restrict src, size_t n)
+{
+#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
+    for (size_t i = 0; i < n; i++) dst[i] = bf16_of(src[i]);
+}
+
+/* x and y of `images` images, and room for them as fp32.  The number is by the shape alone: dw's sums follow it. */
+struct wide { float *x, *y; size_t nx, ny; int images; };
+
+static struct wide wide_of(struct conv_shape s)
+{
+    enum { FLOATS = 1 << 20 };
+    struct wide v = { .nx = (size_t)s.h * s.w * s.c,
+                      .ny = (size_t)conv_out(s.h, s.r, s.stride, s.pad) * conv_out(s.w, s.r, s.stride, s.pad) * s.k };
+    const size_t images = FLOATS / (v.nx + v.ny) + 1;
+    v.images = images < (size_t)s.n ? (int)images : s.n;
+    const size_t x_room = line_floats(v.nx * (size_t)v.images), y_room = line_floats(v.ny * (size_t)v.images);
+    v.x = cpu_scratch(SCRATCH_WIDE, (x_room + y_room) * sizeof *v.x);
+    v.y = v.x + x_room;
+    return v;
+}
+
+static void fwd_widened(bf16 *y, const bf16 *x, const float *w, struct conv_shape s)
+{
+    const struct wide v = wide_of(s);
+    for (int n = s.n; n > 0; n -= s.n, x += v.nx * s.n, y += v.ny * s.n) {
+        s.n = n < v.images ? n : v.images;
+        widen(v.x, x, v.nx * s.n);
+        fwd(v.y, v.x, w, s, false);
+        narrow(y, v.y, v.ny * s.n);
+    }
+}
+
+static void dgrad_widened(bf16 *dx, bool add, const bf16 *dy, const float *w, struct conv_shape s)
+{
+    const struct wide v = wide_of(s);
+    for (int n = s.n; n > 0; n -= s.n, dx += v.nx * s.n, dy += v.ny * s.n) {
+        s.n = n < v.images ? n : v.images;
+        widen(v.y, dy, v.ny * s.n);
+        if (add) widen(v.x, dx, v.nx * s.n);
+        dgrad(v.x, add, v.y, w, s, false);
+        narrow(dx, v.x, v.nx * s.n);
+    }
+}
+
+static void wgrad_widened(float *dw, const bf16 *dy, const bf16 *x, struct conv_shape s)
+{
+    const struct wide v = wide_of(s);
+    for (int n = s.n; n > 0; n -= s.n, x += v.nx * s.n, dy += v.ny * s.n) {
+        s.n = n < v.images ? n : v.images;
+        widen(v.x, x, v.nx * s.n);
+        widen(v.y, dy, v.ny * s.n);
+        wgrad(dw, v.y, v.x, s, false);
+    }
+}
+
+/* ---- the ops ----------------------------------------------------------------------------------------- */
+
+void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
+{
+    const bool products = HAVE_BF16_PRODUCTS && (winograd_fits(s, true) || conv_direct_fits(s));
+    if (cpu_bf16() && !products) fwd_widened((bf16 *)y, (const bf16 *)x, float_in(w), s);
+    else fwd(y, x, float_in(w), s, cpu_bf16());
+}
+
+void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
+                 struct conv_shape s)
+{
+    const bool x_products = HAVE_BF16_PRODUCTS && (winograd_fits(s, true) || conv_direct_dgrad_fits(s));
+    const bool w_products = HAVE_BF16_PRODUCTS && (winograd_wgrad_fits(s, true) || conv_wgrad_fits(s));
+    if (dx.at && cpu_bf16() && !x_products)
+        dgrad_widened((bf16 *)dx.at, dx.add, (const bf16 *)dy, float_in(w), s);
+    else if (dx.at)
+        dgrad(dx.at, dx.add, dy, float_in(w), s, cpu_bf16());
+    if (dw && cpu_bf16() && !w_products)
+        wgrad_widened(float_out(dw), (const bf16 *)dy, (const bf16 *)x, s);
+    else if (dw)
+        wgrad(float_out(dw), dy, x, s, cpu_bf16());
 }

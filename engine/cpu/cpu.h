@@ -6,12 +6,18 @@
  * number and size come from the shape alone; threads take chunks, each chunk is computed by one thread and
  * single-threaded BLAS; what several chunks contribute to is kept apart and added in the chunks' order.
  *
- * Ops are called from one thread at a time: they share one scratch block.
+ * Ops are called from one thread at a time: they share the scratch blocks.
  */
 #pragma once
+#ifdef VARIANT
+#include "variant.h"
+#endif
 #include "../ops.h"
 
-/* dev_act is fp32 here.  The names say what a pointer may be used for: `in` is read only. */
+/* Are activations stored as bf16?  Else as fp32. */
+bool cpu_bf16(void);
+
+/* The names say what a pointer may be used for: `in` is read only.  act_out and act_in are for fp32 activations. */
 static inline float *act_out(dev_act *p) { return (float *)p; }
 static inline const float *act_in(const dev_act *p) { return (const float *)p; }
 static inline float *float_out(dev_float *p) { return (float *)p; }
@@ -21,9 +27,12 @@ static inline const float *float_in(const dev_float *p) { return (const float *)
  * the host thread that made it. */
 int cpu_threads(void);
 
-/* The scratch block, at least `bytes` large, 64-byte aligned, its content undefined.  It grows when a larger op
- * than any before asks, so a repeated step allocates nothing.  Called outside parallel loops, once per op. */
-void *cpu_scratch(size_t bytes);
+/* A scratch block, at least `bytes` large, 64-byte aligned, its content undefined.  It grows when a larger op than
+ * any before asks, so a repeated step allocates nothing.  Called outside parallel loops, once per op and slot. */
+enum scratch { SCRATCH_WORK,             /* what a kernel needs for itself */
+               SCRATCH_WIDE,             /* fp32 copies of bf16 operands, around a kernel that wants fp32 */
+               SCRATCHES };
+void *cpu_scratch(enum scratch slot, size_t bytes);
 
 /* `floats` rounded up to whole cache lines, so that threads' parts of the scratch block share none. */
 static inline size_t line_floats(size_t floats) { return (floats + 15) & ~(size_t)15; }

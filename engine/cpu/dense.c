@@ -43,24 +43,6 @@ void cpu_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const flo
     }
 }
 
-double machine_sgemm_flops(void)
-{
-    enum { SIDE = 512, REPEATS = 20 };
-    const size_t size = (size_t)SIDE * SIDE;
-    float *const all = mem_alloc(3 * size * sizeof *all * (size_t)cpu_threads());
-    const double start = omp_get_wtime();
-#pragma omp parallel for num_threads(cpu_threads())
-    for (int i = 0; i < cpu_threads(); i++) {
-        float *const a = all + 3 * size * (size_t)i;
-        for (int r = 0; r < REPEATS; r++)
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, SIDE, 1.0f, a, SIDE, a + size, SIDE,
-                        0.0f, a + 2 * size, SIDE);
-    }
-    const double seconds = omp_get_wtime() - start;
-    mem_free(all);
-    return 2.0 * SIDE * (double)size * REPEATS * cpu_threads() / seconds;
-}
-
 void op_fc_fwd(dev_act *y_, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c, int k)
 {
     assert(n > 0 && c > 0 && k > 0);
@@ -84,11 +66,12 @@ static void bias_gradient(float *db, const float *dy, int n, int k)
     }
 }
 
-void op_fc_bwd(dev_act *dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
+void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
                const dev_float *w, int n, int c, int k)
 {
     assert(n > 0 && c > 0 && k > 0);
-    if (dx) cpu_gemm(false, false, n, c, k, act_in(dy), k, float_in(w), c, 1.0f, act_out(dx), c);
+    if (dx.at)
+        cpu_gemm(false, false, n, c, k, act_in(dy), k, float_in(w), c, dx.add ? 1.0f : 0.0f, act_out(dx.at), c);
     if (dw) cpu_gemm(true, false, k, c, n, act_in(dy), k, act_in(x), c, 1.0f, float_out(dw), c);
     if (db) bias_gradient(float_out(db), act_in(dy), n, k);
 }

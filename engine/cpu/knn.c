@@ -97,7 +97,7 @@ void op_knn(dev_int *pred, const dev_float *query_, int n, const dev_float *bank
     const size_t vote_bytes = up_to_line((size_t)classes * sizeof(double));
     const size_t list_bytes = up_to_line(QUERIES * 2 * (size_t)near * sizeof(struct neighbour));
     const size_t room = cosine_bytes + vote_bytes + list_bytes;
-    char *scratch = cpu_scratch(room * (size_t)cpu_threads());
+    char *scratch = cpu_scratch(SCRATCH_WORK, room * (size_t)cpu_threads());
 #pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic)
     for (int q = 0; q < n; q += QUERIES) {
         const int queries = n - q < QUERIES ? n - q : QUERIES;
@@ -148,7 +148,7 @@ void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev
     assert(n > 0 && d > 0 && k > 0);
     const int32_t *label = (const int32_t *)label_, *index = (const int32_t *)index_;
     const size_t rows = line_floats((size_t)n * (size_t)d), logit = line_floats((size_t)n * (size_t)k);
-    float *x = cpu_scratch((rows + logit) * sizeof *x + (size_t)n * sizeof(double)), *y = x + rows;
+    float *x = cpu_scratch(SCRATCH_WORK, (rows + logit) * sizeof *x + (size_t)n * sizeof(double)), *y = x + rows;
     double *entropy = (double *)(y + logit), sum = 0;
 #pragma omp parallel for num_threads(cpu_threads()) if (rows > PARALLEL_MIN)
     for (int i = 0; i < n; i++)
@@ -171,7 +171,7 @@ void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const d
 {
     enum { ROWS = 4096 };                /* the logits of all rows need not be held at once */
     assert(n > 0 && d > 0 && k > 0);
-    float *y = cpu_scratch((size_t)(n < ROWS ? n : ROWS) * (size_t)k * sizeof *y);
+    float *y = cpu_scratch(SCRATCH_WORK, (size_t)(n < ROWS ? n : ROWS) * (size_t)k * sizeof *y);
     for (int first = 0; first < n; first += ROWS) {
         const int rows = n - first < ROWS ? n - first : ROWS;
         logits_make(y, float_in(x) + (size_t)first * d, float_in(w), float_in(b), rows, d, k);

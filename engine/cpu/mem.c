@@ -11,13 +11,15 @@
 #include <string.h>
 #include "../base.h"
 #include "cpu.h"
+#include "isa.h"
+#include "vec.h"
 
 enum { ALIGNMENT = 64 };                 /* a cache line */
 
 /* What the machine owns: the only globals. */
 static int n_threads = 1;
-static void *scratch;
-static size_t scratch_bytes;
+static enum precision precision = PRECISION_FP32;
+static struct { void *p; size_t bytes; } scratch[SCRATCHES];
 
 /* ---- the machine ------------------------------------------------------------------------------------- */
 
@@ -28,6 +30,7 @@ void machine_open(int threads)
         threads = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : omp_get_num_procs();
     }
     n_threads = threads;
+    isa_choose();
     /* One thread in BLAS: its own threads would fight OpenMP's, and would cut sums by their number. */
     openblas_set_num_threads(1);
     omp_set_dynamic(0);
@@ -51,11 +54,23 @@ static void model_name(char *name, size_t size)
     fclose(f);
 }
 
+void machine_set_precision(enum precision p)
+{
+    precision = p;
+}
+
+bool cpu_bf16(void)
+{
+    return precision == PRECISION_BF16;
+}
+
 void machine_describe(struct machine_info *info)
 {
     memset(info, 0, sizeof *info);
     snprintf(info->machine, sizeof info->machine, "cpu");
     model_name(info->device, sizeof info->device);
+    snprintf(info->kernels, sizeof info->kernels, "%s%s", isa_name(),
+             isa_multiplies_bf16() ? "" : ", bf16 stored and computed in fp32");
     snprintf(info->library, sizeof info->library, "%s (%s kernels)", openblas_get_config(),
              openblas_get_corename());
     info->threads = n_threads;
@@ -66,15 +81,15 @@ int cpu_threads(void)
     return n_threads;
 }
 
-void *cpu_scratch(size_t bytes)
+void *cpu_scratch(enum scratch slot, size_t bytes)
 {
-    if (bytes > scratch_bytes) {
-        mem_free(scratch);
-        scratch = NULL, scratch_bytes = 0;
-        scratch = mem_alloc(bytes);
-        scratch_bytes = bytes;
+    if (bytes > scratch[slot].bytes) {
+        mem_free(scratch[slot].p);
+        scratch[slot].p = NULL, scratch[slot].bytes = 0;
+        scratch[slot].p = mem_alloc(bytes);
+        scratch[slot].bytes = bytes;
     }
-    return scratch;
+    return scratch[slot].p;
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
@@ -112,15 +127,17 @@ void mem_download(void *host_dst, const void *src, size_t bytes)
 
 size_t mem_act_bytes(void)
 {
-    return sizeof(float);
+    return cpu_bf16() ? sizeof(bf16) : sizeof(float);
 }
 
 void mem_act_upload(dev_act *dst, const float *host_src, size_t n)
 {
-    memcpy(dst, host_src, n * sizeof(float));
+    if (!cpu_bf16()) memcpy(dst, host_src, n * sizeof(float));
+    else for (size_t i = 0; i < n; i++) ((bf16 *)dst)[i] = bf16_of(host_src[i]);
 }
 
 void mem_act_download(float *host_dst, const dev_act *src, size_t n)
 {
-    memcpy(host_dst, src, n * sizeof(float));
+    if (!cpu_bf16()) memcpy(host_dst, src, n * sizeof(float));
+    else for (size_t i = 0; i < n; i++) host_dst[i] = float_of_bf16(((const bf16 *)src)[i]);
 }

@@ -40,7 +40,7 @@ static struct work work_of(struct bn_shape s, struct chunks n)
 {
     const size_t sums = line_floats((size_t)n.total * 2 * (size_t)s.c);
     const size_t gc = line_floats((size_t)s.groups * (size_t)s.c);
-    char *base = cpu_scratch(sums * sizeof(double) + 4 * gc * sizeof(float));
+    char *base = cpu_scratch(SCRATCH_WORK, sums * sizeof(double) + 4 * gc * sizeof(float));
     struct work k = { .sums = (double *)base };
     for (int i = 0; i < 4; i++) k.coefficient[i] = (float *)(base + sums * sizeof(double)) + (size_t)i * gc;
     return k;
@@ -210,20 +210,19 @@ static void gradient_moments(double *restrict sum, double *restrict product, con
 }
 
 /* dx += scale (g - g_mean - (x - mean) slope) over rows; the coefficients are [C]. */
-static void rows_gradient(float *restrict dx, const float *restrict dy, const float *restrict y,
-                          const float *restrict x, const float *restrict mean, const float *restrict scale,
+static void rows_gradient(float *dx, bool add, const float *dy, const float *y, const float *restrict x, const float *restrict mean, const float *restrict scale,
                           const float *restrict g_mean, const float *restrict slope, size_t rows, int c, bool relu)
 {
     for (size_t r = 0; r < rows; r++, dx += c, dy += c, x += c, y += c)
         for (int j = 0; j < c; j++)
-            dx[j] += scale[j] * (masked(dy[j], y, j, relu) - g_mean[j] - (x[j] - mean[j]) * slope[j]);
+            dx[j] = (add ? dx[j] : 0) + scale[j] * (masked(dy[j], y, j, relu) - g_mean[j] - (x[j] - mean[j]) * slope[j]);
 }
 
 /* dresidual += g over n elements. */
-static void residual_gradient(float *restrict dr, const float *restrict dy, const float *restrict y, size_t n,
+static void residual_gradient(float *dr, bool add, const float *dy, const float *restrict y, size_t n,
                               bool relu)
 {
-    for (size_t i = 0; i < n; i++) dr[i] += !relu || y[i] > 0 ? dy[i] : 0;
+    for (size_t i = 0; i < n; i++) dr[i] = (add ? dr[i] : 0) + (!relu || y[i] > 0 ? dy[i] : 0);
 }
 
 /* Sums to coefficients of one group, and the gradients of gamma and beta. */
@@ -240,13 +239,13 @@ static void gradient_coefficients(float *dgamma, float *dbeta, float *scale, flo
     }
 }
 
-void op_bn_act_bwd(dev_act *dx_, dev_float *dgamma, dev_float *dbeta, dev_act *dresidual_, const dev_act *dy_,
-                   const dev_act *y_, const dev_act *x_, const dev_float *gamma, const dev_float *mean_,
+void op_bn_act_bwd(struct act_grad dx_, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual_,
+                   const dev_act *dy_, const dev_act *y_, const dev_act *x_, const dev_float *gamma, const dev_float *mean_,
                    const dev_float *rstd_, struct bn_shape s, bool relu)
 {
     const struct chunks n = chunks_of(s);
     const struct work k = work_of(s, n);
-    float *dx = act_out(dx_), *dresidual = act_out(dresidual_);
+    float *dx = act_out(dx_.at), *dresidual = act_out(dresidual_.at);
     const float *dy = act_in(dy_), *x = act_in(x_);
     const float *y = relu ? act_in(y_) : dy;             /* without ReLU y is not looked at, and may be NULL */
     const float *mean = float_in(mean_), *rstd = float_in(rstd_);
@@ -272,9 +271,12 @@ void op_bn_act_bwd(dev_act *dx_, dev_float *dgamma, dev_float *dbeta, dev_act *d
     for (int i = 0; i < n.total; i++) {
         size_t first;
         const size_t rows = chunk_rows(&first, n, s, i), at = first * c, group = (size_t)(i / n.per_group) * c;
-        if (dresidual) residual_gradient(dresidual + at, dy + at, y + at, rows * c, relu);
-        if (dx)
-            rows_gradient(dx + at, dy + at, y + at, x + at, mean + group, scale + group, g_mean + group,
+        if (dx && dx != dy)
+            rows_gradient(dx + at, dx_.add, dy + at, y + at, x + at, mean + group, scale + group, g_mean + group,
+                          slope + group, rows, s.c, relu);
+        if (dresidual) residual_gradient(dresidual + at, dresidual_.add, dy + at, y + at, rows * c, relu);
+        if (dx && dx == dy)
+            rows_gradient(dx + at, false, dy + at, y + at, x + at, mean + group, scale + group, g_mean + group,
                           slope + group, rows, s.c, relu);
     }
 }

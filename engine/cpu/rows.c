@@ -19,13 +19,13 @@ void op_relu_fwd(dev_act *y_, const dev_act *x_, size_t n)
     for (size_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];           /* NaN < 0 is false: NaN stays */
 }
 
-void op_relu_bwd(dev_act *dx_, const dev_act *dy_, const dev_act *y_, size_t n)
+void op_relu_bwd(struct act_grad dx_, const dev_act *dy_, const dev_act *y_, size_t n)
 {
-    if (!dx_) return;
-    float *dx = act_out(dx_);
+    if (!dx_.at) return;
+    float *dx = act_out(dx_.at);
     const float *dy = act_in(dy_), *y = act_in(y_);
 #pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
-    for (size_t i = 0; i < n; i++) dx[i] += y[i] > 0 ? dy[i] : 0;
+    for (size_t i = 0; i < n; i++) dx[i] = (dx_.add ? dx[i] : 0) + (y[i] > 0 ? dy[i] : 0);
 }
 
 /* ---- global average pooling -------------------------------------------------------------------------- */
@@ -47,16 +47,16 @@ void op_pool_fwd(dev_act *y_, const dev_act *x_, int n, int hw, int c)
         }
 }
 
-void op_pool_bwd(dev_act *dx_, const dev_act *dy_, int n, int hw, int c)
+void op_pool_bwd(struct act_grad dx_, const dev_act *dy_, int n, int hw, int c)
 {
-    if (!dx_) return;
+    if (!dx_.at) return;
     const float *dy = act_in(dy_), share = 1.0f / (float)hw;
 #pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * hw * c > PARALLEL_MIN)
     for (int i = 0; i < n; i++) {
         const float *restrict from = dy + (size_t)i * c;
-        float *restrict dx = act_out(dx_) + (size_t)i * hw * c;
+        float *restrict dx = act_out(dx_.at) + (size_t)i * hw * c;
         for (int p = 0; p < hw; p++, dx += c)
-            for (int j = 0; j < c; j++) dx[j] += share * from[j];
+            for (int j = 0; j < c; j++) dx[j] = (dx_.add ? dx[j] : 0) + share * from[j];
     }
 }
 
@@ -84,7 +84,7 @@ void op_cosine_fwd(dev_float *loss, const dev_act *p_, const dev_act *z_, float 
 {
     assert(n > 0 && d > 0);
     const float *p = act_in(p_), *z = act_in(z_);
-    double *cosine = cpu_scratch((size_t)n * sizeof *cosine), sum = 0;
+    double *cosine = cpu_scratch(SCRATCH_WORK, (size_t)n * sizeof *cosine), sum = 0;
 #pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * d > PARALLEL_MIN)
     for (int i = 0; i < n; i++) {
         const float *a = p + (size_t)i * d, *b = z + (size_t)i * d;
@@ -96,15 +96,16 @@ void op_cosine_fwd(dev_float *loss, const dev_act *p_, const dev_act *z_, float 
 
 /* da += scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at COSINE_EPS it is a
  * constant, and the first term falls away. */
-static void cosine_gradient(float *restrict da, double scale, const float *restrict a, const float *restrict b,
+static void cosine_gradient(float *restrict da, bool add, double scale, const float *restrict a, const float *restrict b,
                             int d)
 {
     const double na = norm_of(a, d), nb = norm_of(b, d), cosine = dot(a, b, d) / (na * nb);
     const double along = na > (double)COSINE_EPS ? scale * cosine / (na * na) : 0, across = scale / (na * nb);
-    for (int i = 0; i < d; i++) da[i] += (float)(along * (double)a[i] - across * (double)b[i]);
+    for (int i = 0; i < d; i++) da[i] = (add ? da[i] : 0) + (float)(along * (double)a[i] - across * (double)b[i]);
 }
 
-void op_cosine_bwd(dev_act *dp, dev_act *dz, const dev_act *p_, const dev_act *z_, float weight, int n, int d)
+void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p_, const dev_act *z_, float weight, int n,
+                   int d)
 {
     assert(n > 0 && d > 0);
     const float *p = act_in(p_), *z = act_in(z_);
@@ -112,8 +113,8 @@ void op_cosine_bwd(dev_act *dp, dev_act *dz, const dev_act *p_, const dev_act *z
 #pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * d > PARALLEL_MIN)
     for (int i = 0; i < n; i++) {
         const size_t at = (size_t)i * (size_t)d;
-        if (dp) cosine_gradient(act_out(dp) + at, scale, p + at, z + at, d);
-        if (dz) cosine_gradient(act_out(dz) + at, scale, z + at, p + at, d);
+        if (dp.at) cosine_gradient(act_out(dp.at) + at, dp.add, scale, p + at, z + at, d);
+        if (dz.at) cosine_gradient(act_out(dz.at) + at, dz.add, scale, z + at, p + at, d);
     }
 }
 
@@ -140,7 +141,7 @@ void op_std(dev_float *out, const dev_act *z_, int groups, int rows, int d)
 {
     assert(groups > 0 && rows > 0 && d > 0);
     const size_t all = (size_t)groups * (size_t)rows;
-    double *inverse = cpu_scratch((all + (size_t)d) * sizeof *inverse), *std = inverse + all;
+    double *inverse = cpu_scratch(SCRATCH_WORK, (all + (size_t)d) * sizeof *inverse), *std = inverse + all;
     const float *z = act_in(z_);
 #pragma omp parallel for num_threads(cpu_threads()) if (all * (size_t)d > PARALLEL_MIN)
     for (size_t i = 0; i < all; i++) inverse[i] = 1.0 / norm_of(z + i * (size_t)d, d);
@@ -191,7 +192,7 @@ void op_sumsq(dev_float *out, const dev_float *x_, size_t n)
 {
     enum { CHUNK = 1 << 14 };
     const size_t chunks = (n + CHUNK - 1) / CHUNK;
-    double *part = cpu_scratch(chunks * sizeof *part), sum = 0;
+    double *part = cpu_scratch(SCRATCH_WORK, chunks * sizeof *part), sum = 0;
     const float *x = float_in(x_);
 #pragma omp parallel for num_threads(cpu_threads()) if (chunks > 1)
     for (size_t i = 0; i < chunks; i++) {

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * isa.h -- which variant of the ops runs.
+ */
+#pragma once
+#include <stdbool.h>
+
+/* The best one that this CPU has, or what the environment's SIMSIAM_ISA names; a name that is none, or that this CPU
+ * lacks, is the user's mistake. */
+void isa_choose(void);
+const char *isa_name(void);
+bool isa_multiplies_bf16(void);
