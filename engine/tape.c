@@ -21,35 +21,42 @@ void tape_reset(struct tape *t)
 void tape_free(struct tape *t)
 {
     for (int i = 0; i < t->n_blocks; i++) mem_free(t->block[i].base);
-    mem_free(t->stack);
     memset(t, 0, sizeof *t);
 }
 
 size_t tape_bytes(const struct tape *t)
 {
-    size_t sum = t->stack_bytes;
+    size_t sum = 0;
     for (int i = 0; i < t->n_blocks; i++) sum += t->block[i].size;
     return sum;
 }
 
+/* A new block with at least `bytes`. */
+static int block_open(struct tape *t, size_t bytes)
+{
+    if (t->n_blocks == TAPE_BLOCKS)
+        die("the arena has more than %d blocks: make the batch smaller", TAPE_BLOCKS);
+    const size_t size = bytes > ARENA_BLOCK ? bytes : ARENA_BLOCK;
+    t->block[t->n_blocks] = (struct block){ mem_alloc(size), size, 0 };
+    return t->n_blocks++;
+}
+
+static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
 /* The first block with room: large activations fill blocks of their own, small things the ends that others leave.
  * The same requests in the same order get the same addresses, so every step after the first finds its blocks. */
-static void *take(struct tape *t, size_t bytes)
+static int block_with_room(struct tape *t, size_t bytes)
 {
     int i = 0;
-    bytes = (bytes + 63) & ~(size_t)63;
-    while (i < t->n_blocks && t->block[i].size - t->block[i].used < bytes) i++;
-    if (i == t->n_blocks) {
-        if (t->n_blocks == TAPE_BLOCKS)
-            die("the arena has more than %d blocks: make the batch smaller", TAPE_BLOCKS);
-        const size_t size = bytes > ARENA_BLOCK ? bytes : ARENA_BLOCK;
-        t->block[i].base = mem_alloc(size);
-        t->block[i].size = size;
-        t->block[i].used = 0;
-        t->n_blocks++;
-    }
-    void *p = t->block[i].base + t->block[i].used;
-    t->block[i].used += bytes;
+    while (i < t->n_blocks && t->block[i].size - t->block[i].used < rounded(bytes)) i++;
+    return i < t->n_blocks ? i : block_open(t, rounded(bytes));
+}
+
+static void *take(struct tape *t, size_t bytes)
+{
+    struct block *const b = &t->block[block_with_room(t, bytes)];
+    void *p = b->base + b->used;
+    b->used += rounded(bytes);
     return p;
 }
 
@@ -85,6 +92,16 @@ struct var stopgrad(struct var x)
 
 /* ---- recording ----------------------------------------------------------------------------------------- */
 
+/* Room for a node's output, remembering what lay below it. */
+static void output_room(struct tape *t, struct node *n, int h, int w, int c)
+{
+    n->y = (struct var){ .n = n->x.n, .h = h, .w = w, .c = c };
+    const size_t bytes = count(n->y) * mem_act_bytes();
+    n->block = block_with_room(t, bytes);
+    n->used = t->block[n->block].used;
+    n->y.data = take(t, bytes);
+}
+
 /* Runs a node's forward pass and, if a gradient is wanted, keeps the node. */
 static struct var record(struct tape *t, struct node *n, bool wanted)
 {
@@ -101,42 +118,44 @@ static struct var record(struct tape *t, struct node *n, bool wanted)
 
 /* ---- backward ------------------------------------------------------------------------------------------ */
 
-static size_t grad_bytes(const struct grad *g)
-{
-    return (g->n * mem_act_bytes() + 63) & ~(size_t)63;
-}
+static char *grad_end(const struct grad *g) { return (char *)g->at + rounded(g->n * mem_act_bytes()); }
 
-/* Is the stack free from `at` for `bytes`?  If not, *next is the end of what is in the way. */
-static bool stack_free(const struct tape *t, size_t at, size_t bytes, size_t *next)
+/* A gradient that lies somewhere in the `bytes` from p on; NULL if there is none. */
+static const struct grad *grad_within(const struct tape *t, const char *p, size_t bytes)
 {
     for (int i = 0; i < t->n_nodes; i++) {
         const struct grad *g = &t->grad[i];
-        *next = g->at + grad_bytes(g);
-        if (g->alive && at < *next && g->at < at + bytes) return false;
+        if (g->at && p < grad_end(g) && (char *)g->at < p + bytes) return g;
     }
-    return true;
+    return NULL;
 }
 
-/* Gives g the lowest memory that is free. */
-static void grad_place(const struct tape *t, struct grad *g)
+/* Memory for g: the first gap above what a block still holds of the forward pass. */
+static void grad_place(struct tape *t, struct grad *g)
 {
-    size_t next;
-    g->at = 0;
-    while (!stack_free(t, g->at, grad_bytes(g), &next)) g->at = next;
-    g->alive = true;
+    const size_t bytes = rounded(g->n * mem_act_bytes());
+    for (int i = 0; i < t->n_blocks; i++) {
+        const struct block *b = &t->block[i];
+        const struct grad *in_the_way;
+        char *p = b->base + b->used;
+        while ((in_the_way = grad_within(t, p, bytes))) p = grad_end(in_the_way);
+        if (p + bytes > b->base + b->size) continue;
+        g->at = (dev_act *)p;
+        return;
+    }
+    g->at = (dev_act *)t->block[block_open(t, bytes)].base;
 }
 
 /* Where a backward leaves the gradient of v: over what is there for the first writer, added for the next ones.  Some
  * rows of a variable are not all of its gradient: that starts as zero. */
-static struct act_grad grad_into(const struct tape *t, const struct var *v, bool run)
+static struct act_grad grad_into(struct tape *t, const struct var *v)
 {
     struct grad *const g = v->grad;
     if (!g) return (struct act_grad){ NULL, false };
     const bool all = count(*v) == g->n;
-    if (!g->alive) grad_place(t, g);
-    dev_act *const at = (dev_act *)(t->stack + g->at);
-    if (run && !g->written && !all) mem_zero(at, g->n * mem_act_bytes());
-    const struct act_grad into = { act_at(at, v->first), g->written || !all };
+    if (!g->at) grad_place(t, g);
+    if (!g->written && !all) mem_zero(g->at, g->n * mem_act_bytes());
+    const struct act_grad into = { act_at(g->at, v->first), g->written || !all };
     g->written = true;
     return into;
 }
@@ -146,46 +165,29 @@ static void grad_inherit(struct node *n)
 {
     struct grad *const heir = n->x2.grad && !n->x2.grad->written ? n->x2.grad : n->x.grad;
     if (!n->op->in_place || !heir || heir->written || heir->n != n->y.grad->n) return;
-    heir->alive = true;
     heir->at = n->y.grad->at;
-    n->y.grad->alive = false;
-}
-
-/* Walks all nodes that a gradient reaches from the last to the first.  Without `run`, only finds out how large the
- * stack becomes, and returns that. */
-static size_t walk(struct tape *t, bool run)
-{
-    size_t most = 0;
-    for (int i = 0; i < t->n_nodes; i++) t->grad[i].written = t->grad[i].alive = false;
-    for (int i = t->n_nodes - 1; i >= 0; i--) {
-        struct node *const n = &t->node[i];
-        struct grad *const dy = n->y.grad;
-        if (dy && !dy->written) continue;                /* a loss term has no dy: it is a root */
-        if (dy) {
-            n->dy = (dev_act *)(t->stack + dy->at);
-            grad_inherit(n);
-        }
-        n->dx = grad_into(t, &n->x, run);
-        n->dx2 = grad_into(t, &n->x2, run);
-        for (int k = 0; k < t->n_nodes; k++)
-            if (t->grad[k].alive && t->grad[k].at + grad_bytes(&t->grad[k]) > most)
-                most = t->grad[k].at + grad_bytes(&t->grad[k]);
-        if (run) n->op->bwd(n);
-        if (dy) dy->alive = false;
-    }
-    return most;
+    n->y.grad->at = NULL;
 }
 
 void tape_backward(struct tape *t)
 {
-    const size_t bytes = walk(t, false);
-    if (bytes > t->stack_bytes) {
-        mem_free(t->stack);
-        t->stack = NULL, t->stack_bytes = 0;
-        t->stack = mem_alloc(bytes);
-        t->stack_bytes = bytes;
+    for (int i = 0; i < t->n_nodes; i++) t->grad[i].at = NULL, t->grad[i].written = false;
+    for (int i = t->n_nodes - 1; i >= 0; i--) {
+        struct node *const n = &t->node[i];
+        struct grad *const dy = n->y.grad;
+        if (!dy || dy->written) {                        /* a loss term has no dy: it is a root */
+            if (dy) {
+                n->dy = dy->at;
+                grad_inherit(n);
+            }
+            n->dx = grad_into(t, &n->x);
+            n->dx2 = grad_into(t, &n->x2);
+            n->op->bwd(n);
+        }
+        if (!dy) continue;
+        dy->at = NULL;
+        t->block[n->block].used = n->used;               /* nothing before this node reads what came after */
     }
-    walk(t, true);
 }
 
 /* ---- ops: forward and backward side by side, then the call that records them --------------------------- */
@@ -204,7 +206,7 @@ static const struct op conv_op = { "conv", conv_fwd, conv_bwd, conv_flops, false
 struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int stride, int pad)
 {
     struct node n = { .op = &conv_op, .x = x, .w = w, .conv = { x.n, x.h, x.w, x.c, k, r, stride, pad } };
-    n.y = var_room(t, x.n, conv_out(x.h, r, stride, pad), conv_out(x.w, r, stride, pad), k);
+    output_room(t, &n, conv_out(x.h, r, stride, pad), conv_out(x.w, r, stride, pad), k);
     return record(t, &n, x.grad || w.grad);
 }
 
@@ -222,7 +224,8 @@ static const struct op fc_op = { "fc", fc_fwd, fc_bwd, fc_flops, false };
 struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, int k)
 {
     assert(x.h == 1 && x.w == 1);
-    struct node n = { .op = &fc_op, .x = x, .w = w, .b = b, .y = var_room(t, x.n, 1, 1, k) };
+    struct node n = { .op = &fc_op, .x = x, .w = w, .b = b };
+    output_room(t, &n, 1, 1, k);
     return record(t, &n, x.grad || w.grad || b.grad);
 }
 
@@ -232,7 +235,8 @@ static const struct op relu_op = { "relu", relu_fwd, relu_bwd, NULL, true };
 
 struct var relu(struct tape *t, struct var x)
 {
-    struct node n = { .op = &relu_op, .x = x, .y = var_room(t, x.n, x.h, x.w, x.c) };
+    struct node n = { .op = &relu_op, .x = x };
+    output_room(t, &n, x.h, x.w, x.c);
     return record(t, &n, x.grad);
 }
 
@@ -242,7 +246,8 @@ static const struct op pool_op = { "pool", pool_fwd, pool_bwd, NULL, false };
 
 struct var pool(struct tape *t, struct var x)
 {
-    struct node n = { .op = &pool_op, .x = x, .y = var_room(t, x.n, 1, 1, x.c) };
+    struct node n = { .op = &pool_op, .x = x };
+    output_room(t, &n, 1, 1, x.c);
     return record(t, &n, x.grad);
 }
 
@@ -270,7 +275,7 @@ struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const str
                       .run_mean = bn->run_mean, .run_var = bn->run_var, .relu = relu_after };
     const int rows = x.n * x.h * x.w;
     if (residual) n.x2 = *residual;
-    n.y = var_room(t, x.n, x.h, x.w, x.c);
+    output_room(t, &n, x.h, x.w, x.c);
     n.bn = (struct bn_shape){ groups, groups ? rows / groups : rows, x.c };
     if (groups) {
         assert(x.n % groups == 0);

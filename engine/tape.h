@@ -13,12 +13,11 @@
 #include "ops.h"
 
 /* The gradient of a node's output.  It has memory only while tape_backward() is between the first op that writes it
- * and the op that made the output: gradients lie on a reused stack. */
+ * and the op that made the output. */
 struct grad {
+    dev_act *at;                   /* NULL at other times */
     size_t n;                      /* elements */
     bool written;                  /* in this backward pass */
-    bool alive;                    /* has memory, */
-    size_t at;                     /* so many bytes into the stack */
 };
 
 /* An activation [N, H, W, C]; a feature vector has h = w = 1. */
@@ -49,6 +48,8 @@ struct node {
     struct var y, x, x2;           /* output; first and second input (residual, target) */
     const dev_act *dy;             /* their gradients, in bwd */
     struct act_grad dx, dx2;
+    int block;                     /* the arena's block that y lies in, */
+    size_t used;                   /* and how much of it was used before */
     struct weight w, b;            /* weight and bias, or gamma and beta */
     dev_float *mean, *rstd;        /* batch norm's saved statistics, */
     dev_float *run_mean, *run_var; /* and its running ones */
@@ -65,18 +66,18 @@ struct tape {
     struct grad grad[TAPE_NODES];  /* of each node's output */
     int n_nodes;
     /* The arena: blocks taken from the machine as the first step needs them, used again by every later one, so
-     * that a training step allocates nothing and sees the same addresses each time. */
-    struct { char *base; size_t size, used; } block[TAPE_BLOCKS];
+     * that a training step allocates nothing and sees the same addresses each time.  The forward pass piles
+     * activations up, the backward pass takes them away again and lays the gradients where they were. */
+    struct block { char *base; size_t size, used; } block[TAPE_BLOCKS];
     int n_blocks;
-    char *stack;                   /* the gradients' memory */
-    size_t stack_bytes;
 };
 
 /* A zeroed struct tape is ready for use. */
 void tape_reset(struct tape *t);                   /* forget everything; keeps the arena */
 void tape_free(struct tape *t);
-size_t tape_bytes(const struct tape *t);           /* the arena's and the stack's size on the machine */
-/* Runs every live node backwards; loss terms are the roots, and their weights the seeds. */
+size_t tape_bytes(const struct tape *t);           /* the arena's size on the machine */
+/* Runs backwards every node that a gradient reaches; loss terms are the roots, and their weights the seeds.
+ * Activations do not survive it. */
 void tape_backward(struct tape *t);
 
 struct var var_input(dev_act *data, int n, int h, int w, int c);

@@ -15,7 +15,7 @@
 #include <time.h>
 
 /* One fact a line: name and value. */
-enum { FACTS = 11 };
+enum { FACTS = 12 };
 struct fact { const char *name; char value[320]; };
 
 static void facts_gather(struct fact fact[FACTS])
@@ -24,10 +24,10 @@ static void facts_gather(struct fact fact[FACTS])
     struct utsname u;
     machine_describe(&m);
     if (uname(&u)) die("uname: %s", strerror(errno));
-    const char *const name[FACTS] = { "version", "commit", "compiler", "flags", "machine", "device", "library",
-                                      "system", "libc", "libyaml", "jansson" };
+    const char *const name[FACTS] = { "version", "commit", "compiler", "flags", "machine", "device", "kernels",
+                                      "library", "system", "libc", "libyaml", "jansson" };
     const char *const value[FACTS] = { BUILD_VERSION, BUILD_COMMIT, BUILD_COMPILER, BUILD_FLAGS, m.machine,
-                                       m.device, m.library, u.release, gnu_get_libc_version(),
+                                       m.device, m.kernels, m.library, u.release, gnu_get_libc_version(),
                                        yaml_get_version_string(), JANSSON_VERSION };
     for (int i = 0; i < FACTS; i++) {
         fact[i].name = name[i];

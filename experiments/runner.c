@@ -127,8 +127,8 @@ static void timing_start(struct runner *r, bool resumed)
 {
     struct machine_info m;
     machine_describe(&m);
-    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"threads\":%d,\"library\":\"%s\"}\n",
-            resumed ? "resumed" : "started", r->t.epoch, m.threads, m.library);
+    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"threads\":%d,\"kernels\":\"%s\",\"library\":\"%s\"}\n",
+            resumed ? "resumed" : "started", r->t.epoch, m.threads, m.kernels, m.library);
     fflush(r->timing);
 }
 

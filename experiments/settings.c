@@ -20,6 +20,8 @@ static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] =
 static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
                                                   [PREDICTOR_ZERO] = "zero", NULL };
 
+static const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16", NULL };
+
 #define AT(field) .name = #field, .offset = offsetof(struct settings, field)
 #define INT(field, min, max, u, text) \
     { AT(field), .type = KEY_INT, .low = min, .high = max, .unit = u, .sentence = text }
@@ -61,6 +63,7 @@ const struct key settings_keys[] = {
     FLOAT(momentum, 0, 0.9999, "", "SGD's momentum"),
     FLOAT(weight_decay, 0, 1, "", "of all parameters, BN scales and biases too (App. A)"),
     FLOAT(warmup_epochs, 0, 10000, "passes", "linear warm-up of the encoder's learning rate; 0: none"),
+    CHOICE(precision, precision_names, "of activations; weights, statistics and sums are fp32 in any case"),
     CHOICE(predictor_lr, predictor_lr_names, "the predictor's lr: decayed, not decayed, never trained (Table 1)"),
     /* augmentation */
     FLOATS(crop_scale, 2, 0.0001, 1, "", "smallest and largest share of the image's area in a crop"),
@@ -97,6 +100,7 @@ const struct settings settings_defaults = {
     .epochs = 800, .batch = 512,
     .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup_epochs = 0,
     .predictor_lr = PREDICTOR_CONSTANT,
+    .precision = PRECISION_FP32,
     .crop_scale = { 0.2, 1 }, .crop_ratio = { 3.0 / 4, 4.0 / 3 },
     .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
     .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5,

@@ -32,6 +32,7 @@ struct settings {
     int epochs, batch;
     double base_lr, momentum, weight_decay, warmup_epochs;
     int predictor_lr;              /* enum predictor_lr */
+    int precision;                 /* enum precision of ops.h: how activations are stored */
     /* augmentation */
     double crop_scale[2], crop_ratio[2], jitter[4], jitter_p, gray_p, blur_sigma[2], blur_p, flip_p;
     /* monitors */

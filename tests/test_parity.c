@@ -152,12 +152,12 @@ static struct result train(struct model *m, const struct parity_case *c)
         mem_zero(loss, 4);
         mem_zero(ps->grad, 4 * ps->count);
         const struct outputs o = simsiam.loss(&tape, m, images_make(&tape, c->size, c->images), loss);
-        tape_backward(&tape);
         if (step == 0) {
             mem_download(&r.loss, loss, 4);
             r.z = download_act(o.z), r.p = download_act(o.p), r.outputs = (size_t)o.z.n * o.z.c;
-            r.grad = download(ps->grad, ps->count);
         }
+        tape_backward(&tape);
+        if (step == 0) r.grad = download(ps->grad, ps->count);
         for (int g = 0; g < GROUPS; g++) optim_sgd(ps, (enum param_group)g, lr, MOMENTUM, DECAY);
     }
     r.data = download(ps->data, ps->count);

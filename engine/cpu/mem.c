@@ -94,20 +94,22 @@ void *cpu_scratch(enum scratch slot, size_t bytes)
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
+/* From calloc, which gets large blocks from the system as pages that are zero and take no memory until they are
+ * touched; what it returned stands right before the aligned address. */
 void *mem_alloc(size_t bytes)
 {
-    /* aligned_alloc wants whole multiples; no bytes still get an address of their own. */
-    const size_t rounded = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
-    void *p = rounded >= bytes ? aligned_alloc(ALIGNMENT, rounded) : NULL;
-    if (!p)
+    void *const raw = bytes <= SIZE_MAX - 2 * ALIGNMENT ? calloc(1, bytes + 2 * ALIGNMENT) : NULL;
+    if (!raw)
         die("cannot get %zu MiB of memory (try a smaller batch, smaller images or a narrower network)",
             bytes >> 20);
-    return memset(p, 0, rounded);
+    void **const p = (void **)(((uintptr_t)raw + 2 * ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    p[-1] = raw;
+    return p;
 }
 
 void mem_free(void *p)
 {
-    free(p);
+    if (p) free(((void **)p)[-1]);
 }
 
 void mem_zero(void *p, size_t bytes)
