@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench.c -- `simsiam bench`: time of a step, GFLOP/s, and each op's share, against sgemm's rate.
+ * bench.c -- `simsiam bench`: time and memory of a training step, and of each layer beside what the machine can reach.
  *
- * A recorded step holds all that its ops need, so each can be run again by itself: the shares are of ops timed
- * alone, the step is timed whole, and the difference is printed as what it is.
+ * The roofline of a pass over a layer is the larger of two times: its products at the peak rate of the precision, and
+ * its tensors, each moved once, at the rate of a copy.  Both peaks are measured in the same run; the bytes come from
+ * the list of layers, not from what an implementation moves.
  */
 #include "commands.h"
 #include "options.h"
@@ -26,64 +27,82 @@ static double median(double *x, int n)
     return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
 }
 
-/* The yardstick of this machine, in this run. */
-static double peak_flops(void)
+/* ---- memory -------------------------------------------------------------------------------------------- */
+
+/* A line of /proc/self/status, in MiB; 0 where there is no such file. */
+static double status_mib(const char *key)
 {
-    struct machine_peaks p;
-    machine_peaks(&p);
-    printf("peaks: fp32 %.0f, bf16 %.0f, sgemm %.0f GFLOP/s; copy %.0f GB/s\n", 1e-9 * p.fp32, 1e-9 * p.bf16,
-           1e-9 * p.sgemm, 1e-9 * p.copy);
-    return p.sgemm;
+    char line[256];
+    unsigned long kib = 0;
+    FILE *const f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ':') kib = strtoul(line + strlen(key) + 1, NULL, 10);
+    if (f) fclose(f);
+    return (double)kib / 1024;
 }
 
-/* One line of the profile: all ops of one kind, forward or backward. */
-enum { KINDS_MAX = 16 };
-struct kind { const struct op *op; bool backward; double seconds, flops; };
-
-static struct kind *kind_of(struct kind *kind, int *n, const struct op *op, bool backward)
+/* Lets the high-water mark of the resident memory start from what is resident now, and returns that. */
+static double memory_start(void)
 {
-    for (int i = 0; i < *n; i++)
-        if (kind[i].op == op && kind[i].backward == backward) return &kind[i];
-    kind[*n] = (struct kind){ .op = op, .backward = backward };
-    return &kind[(*n)++];
-}
-
-static double time_node(const struct node *n, bool backward, int repeats)
-{
-    double seconds[REPEATS_MAX];
-    for (int i = 0; i < repeats; i++) {
-        const double start = clock_seconds();
-        (backward ? n->op->bwd : n->op->fwd)(n);
-        seconds[i] = clock_seconds() - start;
+    FILE *const f = fopen("/proc/self/clear_refs", "w");
+    if (f) {
+        fputs("5", f);
+        fclose(f);
     }
-    return median(seconds, repeats);
+    return status_mib("VmRSS");
 }
 
-static int profile(const struct tape *t, struct kind *kind, int repeats)
+/* ---- the whole step ------------------------------------------------------------------------------------ */
+
+struct timing { double median, least, most; };
+
+static struct timing timing_of(double *seconds, int n)
 {
-    int kinds = 0;
-    for (int i = 0; i < t->n_nodes; i++)
-        for (int backward = 0; backward < 2; backward++) {
-            const struct node *n = &t->node[i];
-            struct kind *const k = kind_of(kind, &kinds, n->op, backward);
-            k->seconds += time_node(n, backward, repeats);
-            if (!n->op->flops) continue;
-            k->flops += n->op->flops(n) * (backward ? !!n->x.grad + !!n->w.grad : 1);
-        }
-    return kinds;
+    struct timing t = { .median = median(seconds, n) };            /* sorts */
+    t.least = seconds[0], t.most = seconds[n - 1];
+    return t;
+}
+
+/* Views of one batch, made once and kept outside the tape. */
+static struct var views_keep(struct trainer *t)
+{
+    tape_reset(&t->tape);
+    const struct var x = trainer_views(t);
+    const size_t bytes = (size_t)x.n * x.h * x.w * x.c * mem_act_bytes();
+    void *const host = host_alloc(bytes, 1);
+    struct var kept = x;
+    kept.data = mem_alloc(bytes);
+    mem_download(host, x.data, bytes);
+    mem_upload(kept.data, host, bytes);
+    free(host);
+    return kept;
+}
+
+/* Steps on views that are there already, and steps that make theirs, in turn. */
+static void time_steps(struct trainer *t, struct var views, int repeats, struct timing *ready, struct timing *made)
+{
+    double a[REPEATS_MAX], b[REPEATS_MAX];
+    for (int i = 0; i < repeats; i++) {
+        double start = clock_seconds();
+        trainer_step_on(t, views);
+        a[i] = clock_seconds() - start;
+        if (t->step == t->steps) t->step = 0;
+        start = clock_seconds();
+        if (made) trainer_step(t);
+        b[i] = clock_seconds() - start;
+        if (t->step == t->steps) t->step = 0;
+    }
+    *ready = timing_of(a, repeats);
+    if (made) *made = timing_of(b, repeats);
 }
 
 static double time_augment(struct trainer *t, int repeats)
 {
-    const int n = t->s->batch, views = t->model.n_views;
     double seconds[REPEATS_MAX];
-    tape_reset(&t->tape);
-    const struct var x = var_room(&t->tape, n, t->s->image_size, t->s->image_size, 3);
     for (int i = 0; i < repeats; i++) {
+        tape_reset(&t->tape);
         const double start = clock_seconds();
-        for (int v = 0; v < views; v++)
-            op_augment(x.data, t->train.images, t->index, n, t->train.host.h, t->train.host.w, t->s->image_size,
-                       &t->recipe, t->seed, 0, (uint32_t)v);
+        trainer_views(t);
         seconds[i] = clock_seconds() - start;
     }
     return median(seconds, repeats);
@@ -101,67 +120,258 @@ static double time_sgd(struct trainer *t, int repeats)
     return median(seconds, repeats);
 }
 
-static void line(const char *name, const char *pass, double seconds, double flops, double step, double peak)
+/* ---- each layer ---------------------------------------------------------------------------------------- */
+
+static double count(struct var v) { return v.data ? (double)v.n * v.h * v.w * v.c : 0; }
+
+static double weights(const struct node *n)
 {
-    printf("%-10s %-9s %9.2f ms %7.1f %%", name, pass, 1e3 * seconds, 100 * seconds / step);
-    if (flops > 0) printf(" %9.1f GFLOP/s %7.1f %% of peak", 1e-9 * flops / seconds, 100 * flops / seconds / peak);
-    printf("\n");
+    if (!n->w.data) return 0;
+    if (n->conv.n) return (double)n->conv.k * n->conv.r * n->conv.r * n->conv.c;
+    return n->bn.c ? 2.0 * n->bn.c : (double)n->x.c * n->y.c + (n->b.data ? n->y.c : 0);
 }
 
-static void bench_row(const struct experiment *e, const struct row *row, int repeats)
+static double forward_bytes(const struct node *n)
+{
+    return (count(n->x) + count(n->x2) + count(n->y)) * (double)mem_act_bytes() + 4 * weights(n);
+}
+
+/* dy, what it is multiplied with or masked by, dx, dx2; weights and their gradients. */
+static double backward_bytes(const struct node *n)
+{
+    double activations = count(n->y);
+    if (n->w.grad || n->bn.c || n->loss) activations += count(n->x);
+    if (n->loss) activations += count(n->x2);
+    if (n->relu) activations += count(n->y);
+    if (n->x.grad) activations += count(n->x);
+    if (n->x2.grad) activations += count(n->x2);
+    return activations * (double)mem_act_bytes() + 4 * weights(n) * (n->w.grad ? 2 : 1);
+}
+
+/* One pass over one layer. */
+struct pass { double seconds, flops, bytes; };
+struct layer { struct pass pass[2]; };                             /* forward, backward */
+
+/* tape_backward() calls the ops through here, so that each is timed in its place. */
+static struct {
+    const struct tape *tape;
+    const struct op *op[TAPE_NODES];
+    struct op timed[TAPE_NODES];
+    double seconds[TAPE_NODES];
+} watch;
+
+static void backward_watched(const struct node *n)
+{
+    const size_t i = (size_t)(n - watch.tape->node);
+    const double start = clock_seconds();
+    watch.op[i]->bwd(n);
+    watch.seconds[i] = clock_seconds() - start;
+}
+
+static void watch_backward(struct tape *t)
+{
+    watch.tape = t;
+    for (int i = 0; i < t->n_nodes; i++) {
+        watch.op[i] = t->node[i].op;
+        watch.timed[i] = *t->node[i].op;
+        watch.timed[i].bwd = backward_watched;
+        watch.seconds[i] = 0;
+        t->node[i].op = &watch.timed[i];
+    }
+    tape_backward(t);
+    for (int i = 0; i < t->n_nodes; i++) t->node[i].op = watch.op[i];
+}
+
+/* Times every recorded op forward and backward; the nodes stay on the tape.  `layer` has room for TAPE_NODES. */
+static void time_layers(struct trainer *t, struct var views, struct layer *layer, int repeats)
+{
+    double (*const seconds)[2][REPEATS_MAX] = host_alloc(TAPE_NODES, sizeof *seconds);
+    for (int r = 0; r < repeats; r++) {
+        tape_reset(&t->tape);
+        mem_zero(t->model.params.grad, sizeof(float) * t->model.params.count);
+        methods[t->s->method]->loss(&t->tape, &t->model, views, float_at(t->log, LOG_LOSS));
+        for (int i = 0; i < t->tape.n_nodes; i++) {
+            const double start = clock_seconds();
+            t->tape.node[i].op->fwd(&t->tape.node[i]);
+            seconds[i][0][r] = clock_seconds() - start;
+        }
+        watch_backward(&t->tape);
+        for (int i = 0; i < t->tape.n_nodes; i++) seconds[i][1][r] = watch.seconds[i];
+    }
+    for (int i = 0; i < t->tape.n_nodes; i++) {
+        const struct node *n = &t->tape.node[i];
+        const double flops = n->op->flops ? n->op->flops(n) : 0;
+        layer[i].pass[0] = (struct pass){ median(seconds[i][0], repeats), flops, forward_bytes(n) };
+        layer[i].pass[1] = (struct pass){ median(seconds[i][1], repeats), flops * (!!n->x.grad + !!n->w.grad),
+                                          backward_bytes(n) };
+    }
+    free(seconds);
+}
+
+static double roofline(const struct pass *p, double flops_peak, double copy_peak)
+{
+    const double compute = p->flops / flops_peak, memory = p->bytes / copy_peak;
+    return compute > memory ? compute : memory;
+}
+
+/* ---- printing ------------------------------------------------------------------------------------------ */
+
+static void layer_name(char name[48], const struct node *n)
+{
+    if (n->conv.n)
+        snprintf(name, 48, "conv %dx%d%s %d->%d %dx%d", n->conv.r, n->conv.r, n->conv.stride > 1 ? " /2" : "", n->conv.c,
+                 n->conv.k, n->conv.h, n->conv.w);
+    else if (n->bn.c)
+        snprintf(name, 48, "bn%s%s %d %dx%d", n->x2.data ? " + residual" : "", n->relu ? " relu" : "", n->x.c, n->x.h,
+                 n->x.w);
+    else
+        snprintf(name, 48, "%s %d%s", n->op->name, n->x.c, n->loss ? "" : n->x.h > 1 ? " pixels" : "");
+    if (!strcmp(n->op->name, "fc")) snprintf(name, 48, "fc %d->%d", n->x.c, n->y.c);
+}
+
+static void print_pass(const char *name, const char *direction, const struct pass *p, double step, double flops_peak,
+                       double copy_peak)
+{
+    printf("%-30s %-8s %8.3f %6.1f", name, direction, 1e3 * p->seconds, 100 * p->seconds / step);
+    if (p->flops > 0) printf(" %9.1f %6.1f", 1e-9 * p->flops / p->seconds, 100 * p->flops / p->seconds / flops_peak);
+    else printf(" %9s %6s", "", "");
+    printf(" %9.2f %8.1f %6.1f\n", 1e-6 * p->bytes, 1e-9 * p->bytes / p->seconds,
+           100 * roofline(p, flops_peak, copy_peak) / p->seconds);
+}
+
+static const char *const directions[2] = { "forward", "backward" };
+
+static void print_layers(const struct tape *t, const struct layer *layer, double step, double flops_peak,
+                         double copy_peak)
+{
+    printf("%-30s %-8s %8s %6s %9s %6s %9s %8s %6s\n", "layer", "pass", "ms", "% step", "GFLOP/s", "% peak", "MB",
+           "GB/s", "% roof");
+    for (int i = 0; i < t->n_nodes; i++)
+        for (int k = 0; k < 2; k++) {
+            char name[48];
+            layer_name(name, &t->node[i]);
+            print_pass(name, directions[k], &layer[i].pass[k], step, flops_peak, copy_peak);
+        }
+}
+
+/* The sums over all layers of each kind; returns the seconds of all. */
+static double print_kinds(const struct tape *t, const struct layer *layer, double step, double flops_peak,
+                          double copy_peak)
+{
+    double sum = 0;
+    for (int i = 0; i < t->n_nodes; i++) {
+        bool seen = false;
+        for (int j = 0; j < i; j++) seen |= t->node[j].op == t->node[i].op;
+        for (int k = 0; k < 2 && !seen; k++) {
+            struct pass all = { 0, 0, 0 };
+            char name[48];
+            double bound = 0;
+            for (int j = i; j < t->n_nodes; j++) {
+                if (t->node[j].op != t->node[i].op) continue;
+                const struct pass *p = &layer[j].pass[k];
+                all.seconds += p->seconds, all.flops += p->flops, all.bytes += p->bytes;
+                bound += roofline(p, flops_peak, copy_peak);
+            }
+            snprintf(name, sizeof name, "all %s", t->node[i].op->name);
+            print_pass(name, directions[k], &all, step, flops_peak, copy_peak);
+            sum += all.seconds;
+        }
+    }
+    return sum;
+}
+
+/* ---- one row at one precision ---------------------------------------------------------------------------- */
+
+struct bench { const struct experiment *e; const struct row *row; int repeats; bool brief; struct machine_peaks peak; };
+
+static void report(const struct bench *b, struct trainer *t, struct var views, const struct timing *ready,
+                   const struct timing *made, double mib)
+{
+    static struct layer layer[TAPE_NODES];
+    const bool is_bf16 = t->s->precision == PRECISION_BF16;
+    const double flops_peak = is_bf16 ? b->peak.bf16 : b->peak.fp32, step = ready->median;
+    time_layers(t, views, layer, b->repeats);
+    const int n_nodes = t->tape.n_nodes;
+    struct machine_info m;
+    machine_describe(&m);
+    printf("%s/%s: batch %d, %d x %d, %s, %d threads, %s; medians of %d\n", b->e->name, b->row->name, t->s->batch,
+           t->s->image_size, t->s->image_size, is_bf16 ? "bf16" : "fp32", m.threads, m.kernels, b->repeats);
+    print_layers(&t->tape, layer, step, flops_peak, b->peak.copy);
+    double bound = 0;
+    const double sum = print_kinds(&t->tape, layer, step, flops_peak, b->peak.copy);
+    for (int i = 0; i < n_nodes; i++)
+        for (int k = 0; k < 2; k++) bound += roofline(&layer[i].pass[k], flops_peak, b->peak.copy);
+    const double sgd = time_sgd(t, b->repeats);
+    const double views_made = (double)t->s->batch * t->model.n_views, augment = time_augment(t, b->repeats);
+    const struct pass update = { sgd, 0, 20.0 * (double)t->model.params.count };   /* w, v, g in; w, v out */
+    print_pass("sgd", "", &update, step, flops_peak, b->peak.copy);
+    bound += update.bytes / b->peak.copy;
+    printf("%-39s %8.3f %6.1f\n", "rest of the step", 1e3 * (step - sum - sgd), 100 * (step - sum - sgd) / step);
+    printf("%-39s %8.3f        %.1f image pairs/s, %.1f %% of the roofline\n", "step", 1e3 * step,
+           t->s->batch / step, 100 * bound / step);
+    printf("%-39s %8.3f        %.3f of the step without; augmentation alone %.0f views/s a core\n",
+           "step with augmentation", 1e3 * made->median, made->median / step, views_made / augment / m.threads);
+    printf("%-39s %8.1f MiB\n\n", "memory the steps added", mib);
+}
+
+static void bench_row(const struct bench *b, const struct settings *s)
 {
     struct trainer *const t = host_alloc(1, sizeof *t);
-    trainer_open(t, &row->settings, 1);
-    if (t->steps < repeats + 1) repeats = t->steps - 1;
-    if (repeats < 1) die_user("%s: an epoch has %d steps; bench needs 2", row->name, t->steps);
-    const double peak = peak_flops();
-    double step[REPEATS_MAX];
-    trainer_step(t);
-    for (int i = 0; i < repeats; i++) {
-        const double start = clock_seconds();
-        trainer_step(t);
-        step[i] = clock_seconds() - start;
-    }
-    const double whole = median(step, repeats);
-    struct kind kind[KINDS_MAX];
-    const int kinds = profile(&t->tape, kind, repeats);
-    double sum = 0, flops = 0;
-    for (int i = 0; i < kinds; i++) sum += kind[i].seconds, flops += kind[i].flops;
-    printf("%s/%s, batch %d, %d x %d, median of %d\n", e->name, row->name, row->settings.batch,
-           row->settings.image_size, row->settings.image_size, repeats);
-    printf("sgemm: %.1f GFLOP/s (the peak below)\n", 1e-9 * peak);
-    line("step", "whole", whole, flops, whole, peak);
-    for (int i = 0; i < kinds; i++)
-        line(kind[i].op->name, kind[i].backward ? "backward" : "forward", kind[i].seconds, kind[i].flops, whole,
-             peak);
-    const double augment = time_augment(t, repeats), sgd = time_sgd(t, repeats);
-    line("augment", "", augment, 0, whole, peak);
-    line("sgd", "", sgd, 0, whole, peak);
-    line("rest", "", whole - sum - augment - sgd, 0, whole, peak);
-    printf("%.0f image pairs/s\n", row->settings.batch / whole);
+    trainer_open(t, s, 1);
+    const struct var views = views_keep(t);
+    struct timing ready, made;
+    const double before = memory_start();
+    trainer_step_on(t, views);
+    time_steps(t, views, b->repeats, &ready, b->brief ? NULL : &made);
+    const double mib = status_mib("VmHWM") - before;
+    if (b->brief)
+        printf("%s simsiam %.2f %.2f %.2f %.1f\n", s->precision == PRECISION_BF16 ? "bf16" : "fp32",
+               1e3 * ready.median, 1e3 * ready.least, 1e3 * ready.most, mib);
+    else
+        report(b, t, views, &ready, &made, mib);
+    mem_free(views.data);
     trainer_close(t);
     free(t);
 }
 
 int command_bench(int argc, char **argv)
 {
-    const char *scale = "quick", *row = NULL;
-    int threads = 0, repeats = 11;
+    const char *scale = "quick", *row = NULL, *precision = NULL;
+    int threads = 0, repeats = 11, batch = 0;
+    bool brief = false;
     const struct option_row rows[] = {
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
         { "row", OPTION_TEXT, &row, "NAME", "row to time; the first one if not given" },
+        { "batch", OPTION_INT, &batch, "N", "images of a step; 0: the row's" },
+        { "precision", OPTION_TEXT, &precision, "fp32|bf16", "one of them; both if not given" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
         { "repeats", OPTION_INT, &repeats, "N", "how often each is timed" },
+        { "brief", OPTION_FLAG, &brief, NULL, "one line: precision, simsiam, median, least, most ms, MiB added" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "bench FILE [options]",
-                  "Time of a training step and the share of each op, beside the rate of sgemm.",
+                  "Time and memory of a training step, and each layer's share of what the machine can reach.",
                   rows, 1, 1);
     threads_check(threads);
     if (repeats < 1 || repeats > REPEATS_MAX) die_user("--repeats %d: 1 to %d", repeats, REPEATS_MAX);
+    if (precision && strcmp(precision, "fp32") && strcmp(precision, "bf16"))
+        die_user("--precision %s: fp32 or bf16", precision);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);
+    struct bench b = { .e = &e, .row = &e.row[row ? experiment_row(&e, row) : 0], .repeats = repeats, .brief = brief };
+    struct settings s = b.row->settings;
+    if (batch) s.batch = batch;
+    if (s.batch < 2 || s.batch > s.train_count)
+        die_user("--batch %d: 2 to the row's %d training images", s.batch, s.train_count);
     machine_open(threads);
-    bench_row(&e, &e.row[row ? experiment_row(&e, row) : 0], repeats);
+    if (!brief) {
+        machine_peaks(&b.peak);
+        printf("peaks of this machine, now: fp32 %.0f, bf16 %.0f, sgemm %.0f GFLOP/s; copy %.1f GB/s\n\n",
+               1e-9 * b.peak.fp32, 1e-9 * b.peak.bf16, 1e-9 * b.peak.sgemm, 1e-9 * b.peak.copy);
+    }
+    for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
+        s.precision = p;
+        if (!precision || !strcmp(precision, p == PRECISION_BF16 ? "bf16" : "fp32")) bench_row(&b, &s);
+    }
     return 0;
 }
