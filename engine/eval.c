@@ -34,15 +34,19 @@ void features_free(struct features *f)
     *f = (struct features){ 0 };
 }
 
-/* The features' rows, l2-normalised, in memory of their own.  They take the way over the host: the machine's page
- * has no copy, and this is once per monitor. */
+/* The features' rows, l2-normalised, in memory of their own.  They take the way over the host, piece by piece: the
+ * machine's page has no copy. */
 static dev_float *normalised_copy(const struct features *f)
 {
-    const size_t bytes = (size_t)f->n * f->d * sizeof(float);
-    float *host = host_alloc(bytes, 1);
-    mem_download(host, f->x, bytes);
-    dev_float *x = mem_alloc(bytes);
-    mem_upload(x, host, bytes);
+    enum { PIECE = 1 << 16 };
+    const size_t floats = (size_t)f->n * f->d;
+    float *host = host_alloc(PIECE, sizeof *host);
+    dev_float *x = mem_alloc(floats * sizeof *host);
+    for (size_t at = 0; at < floats; at += PIECE) {
+        const size_t bytes = (floats - at < PIECE ? floats - at : PIECE) * sizeof *host;
+        mem_download(host, float_at(f->x, at), bytes);
+        mem_upload(float_at(x, at), host, bytes);
+    }
     free(host);
     op_normalize_rows(x, f->n, f->d);
     return x;
@@ -110,6 +114,7 @@ static dev_int *order_upload(uint64_t seed, uint32_t epoch, int n)
 {
     int32_t *host = host_alloc((size_t)n, sizeof *host);
     const uint32_t own = epoch | 1u << 31;     /* not the orders of training's epochs */
+#pragma omp parallel for
     for (int i = 0; i < n; i++) host[i] = (int32_t)permute_index(seed, own, (uint32_t)n, (uint32_t)i);
     dev_int *order = mem_alloc((size_t)n * sizeof *host);
     mem_upload(order, host, (size_t)n * sizeof *host);

@@ -6,7 +6,6 @@
 #include "phase.h"
 #include "recipe.h"
 #include "../engine/checkpoint.h"
-#include "../engine/philox.h"
 
 #include <assert.h>
 #include <math.h>
@@ -38,6 +37,7 @@ static void image_set_close(struct image_set *set)
 void trainer_open(struct trainer *t, const struct settings *s, int seed)
 {
     memset(t, 0, sizeof *t);
+    machine_set_precision((enum precision)s->precision);
     t->s = s;
     t->seed = (uint64_t)seed;
     const struct data_source *source = &data_sources[s->dataset];
@@ -58,11 +58,16 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     const size_t indices = (size_t)(s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK);
     t->index = mem_alloc(sizeof(int32_t) * indices);
     t->order = host_alloc(indices, sizeof(int32_t));
+    const struct dataset *const host = &t->train.host;
+    const struct loader_source views = { t->train.images, host->n, host->h, host->w, s->batch, t->model.n_views,
+                                         s->image_size, &t->recipe, t->seed };
+    loader_open(&t->loader, &views);
     probe_open(&t->probe, t->model.backbone.features, source->classes);
 }
 
 void trainer_close(struct trainer *t)
 {
+    loader_close(&t->loader);
     probe_close(&t->probe);
     mem_free(t->log), mem_free(t->lr), mem_free(t->index), free(t->order);
     tape_free(&t->tape);
@@ -73,22 +78,18 @@ void trainer_close(struct trainer *t)
 
 /* ---- one step ------------------------------------------------------------------------------------------ */
 
-/* All views of the batch at (epoch, step), view after view: [views * batch, S, S, 3]. */
-static struct var batch_views(struct trainer *t)
+static struct var batch_var(const struct trainer *t, dev_act *views)
 {
-    const int n = t->s->batch, size = t->s->image_size, views = t->model.n_views;
-    for (int i = 0; i < n; i++)
-        t->order[i] = (int32_t)permute_index(t->seed, (uint32_t)t->epoch, (uint32_t)t->train.host.n,
-                                          (uint32_t)(t->step * n + i));
-    mem_upload(t->index, t->order, sizeof *t->order * (size_t)n);
-    struct var x = var_room(&t->tape, views * n, size, size, 3);
-    for (int v = 0; v < views; v++)
-        op_augment(var_rows(x, v * n, n).data, t->train.images, t->index, n, t->train.host.h, t->train.host.w, size,
-                   &t->recipe, t->seed, (uint32_t)t->epoch, (uint32_t)v);
-    return x;
+    const int size = t->s->image_size;
+    return var_input(views, t->model.n_views * t->s->batch, size, size, 3);
 }
 
-void trainer_step(struct trainer *t)
+struct var trainer_views(struct trainer *t)
+{
+    return batch_var(t, loader_make(&t->loader, t->epoch, t->step));
+}
+
+void trainer_step_on(struct trainer *t, struct var views)
 {
     assert(t->step < t->steps);
     struct params *const ps = &t->model.params;
@@ -100,8 +101,7 @@ void trainer_step(struct trainer *t)
 
     tape_reset(&t->tape);
     mem_zero(ps->grad, sizeof(float) * ps->count);
-    const struct outputs o = methods[t->s->method]->loss(&t->tape, &t->model, batch_views(t),
-                                                         float_at(log, LOG_LOSS));
+    const struct outputs o = methods[t->s->method]->loss(&t->tape, &t->model, views, float_at(log, LOG_LOSS));
     op_std(float_at(log, LOG_STD), o.z.data, t->model.n_views, t->s->batch, o.z.c);
     tape_backward(&t->tape);
     op_sumsq(float_at(log, LOG_GRAD), ps->grad, ps->count);
@@ -109,6 +109,16 @@ void trainer_step(struct trainer *t)
         optim_sgd(ps, (enum param_group)g, float_at(t->lr, (size_t)g), (float)t->s->momentum,
                   (float)t->s->weight_decay);
     t->step++;
+}
+
+void trainer_step(struct trainer *t)
+{
+    dev_act *const views = loader_take(&t->loader, t->epoch, t->step);
+    const bool last = t->step + 1 == t->steps;
+    const int epoch = last ? t->epoch + 1 : t->epoch;
+    if (epoch < t->s->epochs) loader_start(&t->loader, epoch, last ? 0 : t->step + 1);
+    trainer_step_on(t, batch_var(t, views));
+    loader_wait(&t->loader);
 }
 
 bool trainer_summary(const struct trainer *t, struct epoch_record *r)

@@ -10,6 +10,7 @@
 #include "../engine/data.h"
 #include "../engine/eval.h"
 #include "../engine/optim.h"
+#include "loader.h"
 #include "method.h"
 #include "record.h"
 
@@ -26,6 +27,7 @@ struct trainer {
     struct tape tape;
     struct image_set train, monitor;
     struct augment recipe, test_recipe, probe_recipe;
+    struct loader loader;
     struct schedule schedule[GROUPS];
     int steps;                     /* per epoch; the last, smaller batch is dropped (the released code) */
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
@@ -50,6 +52,10 @@ void trainer_close(struct trainer *t);
 
 /* One optimisation step at the trainer's position, which it advances. */
 void trainer_step(struct trainer *t);
+/* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now, good until the next call;
+ * and the step on views that are there already. */
+struct var trainer_views(struct trainer *t);
+void trainer_step_on(struct trainer *t, struct var views);
 /* Means over the current epoch's first `step` steps; false if a number among them is not finite. */
 bool trainer_summary(const struct trainer *t, struct epoch_record *r);
 

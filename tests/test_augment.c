@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_augment.c -- the pixels against golden values, the parameters against their distributions.
+ * test_augment.c -- the pixels of views against golden values, on each instruction set that this CPU has.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -145,6 +145,67 @@ static void grey_pixels_keep_their_colour(void **state)
         assert_true(y[i] == (float)image[i / 3] / 255.0f);
 }
 
+/* HSV as in textbooks, in double: `rgb` with its hue moved by `shift` turns. */
+static void naive_hue(double rgb[3], double shift)
+{
+    const double r = rgb[0], g = rgb[1], b = rgb[2], high = fmax(r, fmax(g, b)), range = high - fmin(r, fmin(g, b));
+    if (range == 0.0)
+        return;
+    const double hue = high == r ? (g - b) / range : high == g ? 2.0 + (b - r) / range : 4.0 + (r - g) / range;
+    const double moved = fmod(hue + 6.0 * shift + 12.0, 6.0);
+    for (int c = 0; c < 3; c++) {                      /* how far from this channel's own colour, in sixths */
+        const double away = fabs(moved - 2.0 * c), distance = fmin(away, 6.0 - away);
+        rgb[c] = high - range * fmin(fmax(distance - 1.0, 0.0), 1.0);
+    }
+}
+
+/* Ten values of each channel: all sextants, and the lines between them, where two channels tie. */
+static void every_hue_turns(void **state)
+{
+    (void)state;
+    static uint8_t image[3 * SIDE_MAX * SIDE_MAX];
+    static float y[3 * SIDE_MAX * SIDE_MAX];
+    const int pixels = SIDE_MAX * SIDE_MAX;
+    for (int i = 0; i < pixels; i++) {
+        image[i] = (uint8_t)(28 * (i % 10));
+        image[pixels + i] = (uint8_t)(28 * (i / 10 % 10));
+        image[2 * pixels + i] = (uint8_t)(28 * (i / 100 % 10));
+    }
+    for (int turn = -7; turn <= 7; turn++) {
+        const float shift = (float)turn / 14;
+        const struct view_params v = { .height = SIDE_MAX, .width = SIDE_MAX, .jitter = true,
+                                       .order = { 0, 1, 2, 3 }, .factor = { 1, 1, 1, shift } };
+        augment_pixels(y, image, SIDE_MAX, SIDE_MAX, SIDE_MAX, &nothing, &v);
+        for (int i = 0; i < pixels; i++) {
+            double rgb[3];
+            for (int c = 0; c < 3; c++)
+                rgb[c] = image[c * pixels + i] / 255.0;
+            naive_hue(rgb, (double)shift);
+            for (int c = 0; c < 3; c++)
+                assert_true(fabs((double)y[3 * i + c] - rgb[c]) < TORCH_TOLERANCE);
+        }
+    }
+}
+
+/* What lies outside the crop is loaded along with it, and must not be seen. */
+static void crop_alone_is_seen(void **state)
+{
+    (void)state;
+    enum { SIDE = 33, OUT_SIDE = 12 };
+    static uint8_t image[3 * SIDE * SIDE], other[3 * SIDE * SIDE];
+    static float y[3 * OUT_SIDE * OUT_SIDE], again[3 * OUT_SIDE * OUT_SIDE];
+    const struct view_params v = { .top = 5, .left = 18, .height = 21, .width = 7, .flip = true };
+    make_image(image, 1, SIDE, SIDE);
+    for (int i = 0; i < 3 * SIDE * SIDE; i++) {
+        const int row = i / SIDE % SIDE, column = i % SIDE;
+        const bool inside = row >= v.top && row < v.top + v.height && column >= v.left && column < v.left + v.width;
+        other[i] = inside ? image[i] : (uint8_t)~image[i];
+    }
+    augment_pixels(y, image, SIDE, SIDE, OUT_SIDE, &nothing, &v);
+    augment_pixels(again, other, SIDE, SIDE, OUT_SIDE, &nothing, &v);
+    assert_memory_equal(again, y, sizeof y);
+}
+
 /* The blur is the widest user of the stack: it must fit at the size of ImageNet's views, and keep a constant. */
 static void large_views_work(void **state)
 {
@@ -190,8 +251,9 @@ static void batch_is_the_same_for_any_threads_and_order(void **state)
     make_batch(images, index);
     machine_open(1);
     augment(one, images, index, BATCH, &paper);
-    for (int threads = 2; threads <= 5; threads++) {
-        machine_open(threads);
+    enum { TURNS = 200 };                              /* long enough for threads to meet */
+    for (int turn = 0; turn < TURNS; turn++) {
+        machine_open(2 + turn % 4);
         memset(many, 0xFF, sizeof many);
         augment(many, images, index, BATCH, &paper);
         assert_memory_equal(many, one, sizeof one);
@@ -219,14 +281,69 @@ static void test_transform_is_the_identity_at_equal_size(void **state)
     }
 }
 
+static void bf16_views_are_the_rounded_ones(void **state)
+{
+    (void)state;
+    static uint8_t images[BATCH * IN];
+    static float y[BATCH * OUT];
+    static uint16_t rounded[BATCH * OUT], made[BATCH * OUT];
+    int32_t index[BATCH];
+    make_batch(images, index);
+    augment(y, images, index, BATCH, &paper);
+    machine_set_precision(PRECISION_BF16);
+    mem_act_upload((dev_act *)rounded, y, BATCH * OUT);
+    augment((float *)made, images, index, BATCH, &paper);
+    machine_set_precision(PRECISION_FP32);
+    assert_memory_equal(made, rounded, sizeof made);
+}
+
+/* ---- instruction sets ---------------------------------------------------------------------------------- */
+
+/* A run's views do not depend on the CPU: compares with what the first call has seen. */
+static void views_are_the_same_on_every_instruction_set(void **state)
+{
+    (void)state;
+    static uint8_t images[BATCH * IN];
+    static float y[BATCH * OUT], first[BATCH * OUT];
+    static bool seen;
+    int32_t index[BATCH];
+    make_batch(images, index);
+    augment(y, images, index, BATCH, &paper);
+    if (!seen)
+        memcpy(first, y, sizeof y);
+    seen = true;
+    assert_memory_equal(y, first, sizeof y);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pixels_match_the_golden_values),
         cmocka_unit_test(grey_pixels_keep_their_colour),
+        cmocka_unit_test(every_hue_turns),
+        cmocka_unit_test(crop_alone_is_seen),
         cmocka_unit_test(large_views_work),
         cmocka_unit_test(batch_is_the_same_for_any_threads_and_order),
         cmocka_unit_test(test_transform_is_the_identity_at_equal_size),
+        cmocka_unit_test(bf16_views_are_the_rounded_ones),
+        cmocka_unit_test(views_are_the_same_on_every_instruction_set),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const char *const sets[] = { "avx512-bf16", "avx512", "avx2", "plain" };        /* as in isa.c */
+    struct machine_info best;
+    machine_open(1);
+    machine_describe(&best);
+    int failures = 0;
+    bool has = false;
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        const size_t length = strlen(sets[i]);
+        const char end = best.kernels[length < strlen(best.kernels) ? length : strlen(best.kernels)];
+        has = has || (!strncmp(best.kernels, sets[i], length) && (end == '\0' || end == ','));
+        if (!has)
+            continue;
+        if (setenv("SIMSIAM_ISA", sets[i], 1))
+            return EXIT_FAILURE;
+        machine_open(1);
+        failures += cmocka_run_group_tests_name(sets[i], tests, NULL, NULL);
+    }
+    return failures;
 }

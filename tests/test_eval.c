@@ -72,14 +72,16 @@ static void planted_clusters_are_told_apart(void **state)
     assert_null(query.x);
 }
 
-/* More queries than one call of the machine takes, and the last one mislabelled. */
+/* More queries than one call of the machine takes, more numbers than are copied at a time, and the last query
+ * mislabelled. */
 static void every_chunk_of_queries_counts(void **state)
 {
     (void)state;
+    enum { N = 9400 };
     srand48(2);
-    struct features bank = clusters(33, 7, 3, 0.3), query = clusters(2051, 7, 3, 0.3);
-    relabel(&query, 2050, 1);
-    assert_close(knn_accuracy(&query, &bank, 3, 0.1f), 100 * 2050 / 2051.0, 1e-9);
+    struct features bank = clusters(33, 7, 3, 0.3), query = clusters(N, 7, 3, 0.3);
+    relabel(&query, N - 1, 1);
+    assert_close(knn_accuracy(&query, &bank, 3, 0.1f), 100.0 * (N - 1) / N, 1e-9);
     features_free(&bank);
     features_free(&query);
 }

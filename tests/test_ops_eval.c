@@ -4,6 +4,9 @@
  */
 #include "naive.h"
 
+/* cmocka's assert_float_equal takes NaN and infinity for equal to anything. */
+#define assert_close(value, want, tolerance) assert_true(fabs((double)(value) - (want)) <= (tolerance))
+
 /* ---- k nearest neighbours ---------------------------------------------------------------------------- */
 
 static int32_t *random_labels(size_t n, int classes, uint32_t seed)
@@ -63,9 +66,10 @@ static void knn_is_the_naive_vote(void **state)
     /* n, m, d, classes, k: k over m, k = 1, several blocks of queries and of the bank */
     static const int sizes[][5] = {
         { 1, 1, 1, 2, 5 }, { 7, 33, 7, 3, 1 }, { 33, 33, 17, 10, 33 }, { 7, 5, 3, 4, 200 },
-        { 70, 2100, 33, 10, 7 }, { 65, 1100, 9, 7, 200 }, { 3, 1025, 17, 2, 500 },
+        { 70, 2100, 33, 10, 7 }, { 65, 1100, 9, 7, 200 }, { 3, 1025, 17, 2, 500 }, { 259, 700, 5, 3, 33 },
+        { 9, 4500, 6, 11, 20 },
     };
-    for (int i = 0; i < 7; i++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int n = sizes[i][0], m = sizes[i][1], d = sizes[i][2];
         dev_float *query = float_of(random_floats((size_t)(n * d), 1), (size_t)(n * d));
         dev_float *bank = float_of(random_floats((size_t)(m * d), 2), (size_t)(m * d));
@@ -89,6 +93,23 @@ static void knn_breaks_ties_by_the_lower_index_and_the_lower_class(void **state)
     for (int i = 0; i < 6; i++) check_knn(query, n, bank, random_labels((size_t)m, 10, 3), m, d, 10, ks[i], 0.25f);
     /* Two classes with one equal vote each, the higher class first in the bank. */
     check_knn((float[]){ 1, 0 }, 1, (float[]){ 1, 0, 1, 0, 0, 1 }, (int32_t[]){ 4, 2, 0 }, 3, 2, 5, 2, 0.1f);
+    release();
+}
+
+static int32_t knn_of_one(float query, const float *bank, const int32_t *label, int m, int k)
+{
+    dev_int *pred = machine_room(sizeof(int32_t));
+    op_knn(pred, float_of(&query, 1), 1, float_of(bank, (size_t)m), int_of(label, (size_t)m), m, 1, 4, k, 100);
+    return int_read(pred, 1)[0];
+}
+
+/* A small negative cosine that underflows is -0, and equals 0.  A row that is NaN is nobody's neighbour. */
+static void knn_takes_zeros_for_equal_and_no_nan(void **state)
+{
+    (void)state;
+    assert_int_equal(knn_of_one(1e-30f, (float[]){ -1, -1e-30f, 0 }, (int32_t[]){ 3, 2, 1 }, 3, 1), 2);
+    assert_int_equal(knn_of_one(1, (float[]){ NAN, -1, NAN, NAN }, (int32_t[]){ 2, 1, 2, 2 }, 4, 4), 1);
+    assert_int_equal(knn_of_one(NAN, (float[]){ 1, 1 }, (int32_t[]){ 2, 1 }, 2, 2), 0);
     release();
 }
 
@@ -163,8 +184,14 @@ static void large_logits_do_not_overflow_and_nan_is_seen(void **state)
     dev_float *loss = machine_room(sizeof(float)), *dw = machine_room(2 * sizeof(float));
     op_classifier_grad(loss, dw, NULL, float_of(x, 2), int_of(label, 2), int_of(index, 2), 1, 1, 2, float_of(w, 2),
                        float_of(b, 2));
-    assert_float_equal(float_read(loss, 1)[0], 10000, 1e-2);
-    assert_float_equal(float_read(dw, 2)[0], 1, 1e-6);
+    assert_close(float_read(loss, 1)[0], 10000, 1e-2);
+    assert_close(float_read(dw, 2)[0], 1, 1e-6);
+    /* The other way round, so that neither class is the one that is looked at first. */
+    dev_float *mirrored_loss = machine_room(sizeof(float)), *mirrored_dw = machine_room(2 * sizeof(float));
+    op_classifier_grad(mirrored_loss, mirrored_dw, NULL, float_of(x, 2), int_of(index, 2), int_of(index, 2), 1, 1,
+                       2, float_of((float[]){ -5000, 5000 }, 2), float_of(b, 2));
+    assert_close(float_read(mirrored_loss, 1)[0], 10000, 1e-2);
+    assert_close(float_read(mirrored_dw, 2)[0], -1, 1e-6);
     op_classifier_grad(loss, dw, NULL, float_of(x, 2), int_of(label, 2), int_of(index, 2), 2, 1, 2, float_of(w, 2),
                        float_of(b, 2));
     assert_true(isnan(float_read(loss, 1)[0]) && isnan(float_read(dw, 2)[0]));
@@ -200,10 +227,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knn_is_the_naive_vote),
         cmocka_unit_test(knn_breaks_ties_by_the_lower_index_and_the_lower_class),
+        cmocka_unit_test(knn_takes_zeros_for_equal_and_no_nan),
         cmocka_unit_test(a_nearer_neighbour_outvotes_two_far_ones_only_at_low_temperature),
         cmocka_unit_test(classifier_loss_and_gradients_are_the_naive_cross_entropys),
         cmocka_unit_test(large_logits_do_not_overflow_and_nan_is_seen),
         cmocka_unit_test(classify_is_the_naive_argmax_ties_to_the_lower_class),
     };
-    return cmocka_run_group_tests_name("ops: evaluation", tests, NULL, NULL);
+    return RUN_PRECISIONS("ops: evaluation", tests);
 }

@@ -40,6 +40,9 @@ static dev_float *some_float(size_t n, uint32_t seed)
     return float_of(random_floats(n, seed), n);
 }
 
+static struct act_grad added(dev_act *at) { return (struct act_grad){ at, true }; }
+static struct act_grad over(dev_act *at) { return (struct act_grad){ at, false }; }
+
 typedef void logged_fn(struct log *);
 
 static void check_threads(logged_fn *run)
@@ -68,6 +71,8 @@ static void run_conv(struct log *l)
     static const struct conv_shape shapes[] = {
         { 33, 16, 16, 3, 32, 3, 1, 1 }, { 17, 16, 16, 32, 32, 3, 1, 1 }, { 33, 8, 8, 33, 64, 3, 2, 1 },
         { 33, 8, 8, 64, 65, 1, 2, 0 }, { 33, 4, 4, 70, 131, 3, 1, 1 }, { 7, 4, 4, 65, 257, 1, 1, 0 },
+        { 17, 32, 32, 16, 16, 3, 1, 1 }, { 17, 8, 8, 64, 64, 3, 1, 1 }, { 18, 8, 8, 64, 128, 3, 2, 1 },
+        { 18, 4, 4, 128, 128, 3, 1, 1 }, { 17, 16, 16, 32, 64, 1, 2, 0 },
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const struct conv_shape s = shapes[i];
@@ -77,7 +82,7 @@ static void run_conv(struct log *l)
         dev_act *x = some_act(nx, 1), *y = some_act(ny, 2), *dy = some_act(ny, 3), *dx = some_act(nx, 4);
         dev_float *w = some_float(nw, 5), *dw = some_float(nw, 6);
         op_conv_fwd(y, x, w, s);
-        op_conv_bwd(dx, dw, dy, x, w, s);
+        op_conv_bwd(i % 2 ? added(dx) : over(dx), dw, dy, x, w, s);
         log_act(l, y, ny), log_act(l, dx, nx), log_float(l, dw, nw);
     }
 }
@@ -88,25 +93,32 @@ static void run_fc(struct log *l)
     dev_act *x = some_act(N * C, 1), *y = some_act(N * K, 2), *dy = some_act(N * K, 3), *dx = some_act(N * C, 4);
     dev_float *w = some_float(K * C, 5), *b = some_float(K, 6), *dw = some_float(K * C, 7), *db = some_float(K, 8);
     op_fc_fwd(y, x, w, b, N, C, K);
-    op_fc_bwd(dx, dw, db, dy, x, w, N, C, K);
+    op_fc_bwd(added(dx), dw, db, dy, x, w, N, C, K);
     log_act(l, y, N * K), log_act(l, dx, N * C), log_float(l, dw, K * C), log_float(l, db, K);
+}
+
+static void run_norm_of(struct log *l, struct bn_shape s)
+{
+    const size_t c = (size_t)s.c, gc = (size_t)s.groups * c, n = gc * (size_t)s.rows;
+    dev_act *x = some_act(n, 1), *y = some_act(n, 2), *dy = some_act(n, 3), *dx = some_act(n, 4);
+    dev_act *r = some_act(n, 5), *dr = some_act(n, 6), *e = some_act(n, 7);
+    dev_float *gamma = some_float(c, 8), *beta = some_float(c, 9), *mean = some_float(gc, 10);
+    dev_float *rstd = some_float(gc, 11), *run_mean = some_float(c, 12), *run_var = some_float(c, 13);
+    dev_float *dgamma = some_float(c, 14), *dbeta = some_float(c, 15);
+    op_bn_act_fwd(y, mean, rstd, run_mean, run_var, x, gamma, beta, r, s, true);
+    op_bn_act_bwd(added(dx), dgamma, dbeta, added(dr), dy, y, x, gamma, mean, rstd, s, true);
+    op_bn_act_eval(e, x, gamma, beta, mean, rstd, r, s.groups * s.rows, s.c, true);
+    log_act(l, y, n), log_act(l, dx, n), log_act(l, dr, n), log_act(l, e, n);
+    op_bn_act_bwd(over(dx), dgamma, dbeta, over(dy), dy, y, x, gamma, mean, rstd, s, true);
+    log_act(l, dx, n), log_act(l, dy, n);
+    log_float(l, mean, gc), log_float(l, rstd, gc), log_float(l, run_mean, c), log_float(l, run_var, c);
+    log_float(l, dgamma, c), log_float(l, dbeta, c);
 }
 
 static void run_norm(struct log *l)
 {
-    enum { G = 3, M = 2001, C = 33, N = G * M * C };
-    const struct bn_shape s = { G, M, C };
-    dev_act *x = some_act(N, 1), *y = some_act(N, 2), *dy = some_act(N, 3), *dx = some_act(N, 4);
-    dev_act *r = some_act(N, 5), *dr = some_act(N, 6), *e = some_act(N, 7);
-    dev_float *gamma = some_float(C, 8), *beta = some_float(C, 9), *mean = some_float(G * C, 10);
-    dev_float *rstd = some_float(G * C, 11), *run_mean = some_float(C, 12), *run_var = some_float(C, 13);
-    dev_float *dgamma = some_float(C, 14), *dbeta = some_float(C, 15);
-    op_bn_act_fwd(y, mean, rstd, run_mean, run_var, x, gamma, beta, r, s, true);
-    op_bn_act_bwd(dx, dgamma, dbeta, dr, dy, y, x, gamma, mean, rstd, s, true);
-    op_bn_act_eval(e, x, gamma, beta, mean, rstd, r, G * M, C, true);
-    log_act(l, y, N), log_act(l, dx, N), log_act(l, dr, N), log_act(l, e, N);
-    log_float(l, mean, G * C), log_float(l, rstd, G * C), log_float(l, run_mean, C), log_float(l, run_var, C);
-    log_float(l, dgamma, C), log_float(l, dbeta, C);
+    run_norm_of(l, (struct bn_shape){ 3, 2001, 33 });
+    run_norm_of(l, (struct bn_shape){ 2, 8200, 16 });
 }
 
 static void run_rows(struct log *l)
@@ -118,11 +130,11 @@ static void run_rows(struct log *l)
     dev_float *rows = some_float(S, 11), *w = some_float(S, 13), *v = some_float(S, 14);
     dev_float *lr = some_float(1, 15), *copy = some_float(S, 16);
     op_relu_fwd(y, p, S);
-    op_relu_bwd(dx, z, y, S);
+    op_relu_bwd(added(dx), z, y, S);
     op_pool_fwd(pooled, p, N, 10, 13);
-    op_pool_bwd(dpool, pooled, N, 10, 13);
+    op_pool_bwd(added(dpool), pooled, N, 10, 13);
     op_cosine_fwd(loss, p, z, 0.5f, N, D);
-    op_cosine_bwd(dp, dz, p, z, 0.5f, N, D);
+    op_cosine_bwd(added(dp), over(dz), p, z, 0.5f, N, D);
     op_std(std, p, 1, N, D);
     op_act_to_float(copy, p, S);
     op_normalize_rows(rows, N, D);
@@ -171,5 +183,5 @@ int main(void)
         cmocka_unit_test(rows_do_not_depend_on_the_threads),
         cmocka_unit_test(evaluation_does_not_depend_on_the_threads),
     };
-    return cmocka_run_group_tests_name("ops: threads", tests, NULL, NULL);
+    return RUN_PRECISIONS("ops: threads", tests);
 }

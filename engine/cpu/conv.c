@@ -359,21 +359,21 @@ static void wgrad_widened(float *dw, const bf16 *dy, const bf16 *x, struct conv_
 
 void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
 {
-    const bool products = HAVE_BF16_PRODUCTS && (winograd_fits(s, true) || conv_direct_fits(s));
-    if (cpu_bf16() && !products) fwd_widened((bf16 *)y, (const bf16 *)x, float_in(w), s);
+    const bool ready = winograd_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_direct_fits(s));
+    if (cpu_bf16() && !ready) fwd_widened((bf16 *)y, (const bf16 *)x, float_in(w), s);
     else fwd(y, x, float_in(w), s, cpu_bf16());
 }
 
 void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
                  struct conv_shape s)
 {
-    const bool x_products = HAVE_BF16_PRODUCTS && (winograd_fits(s, true) || conv_direct_dgrad_fits(s));
-    const bool w_products = HAVE_BF16_PRODUCTS && (winograd_wgrad_fits(s, true) || conv_wgrad_fits(s));
-    if (dx.at && cpu_bf16() && !x_products)
+    const bool x_ready = winograd_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_direct_dgrad_fits(s));
+    const bool w_ready = winograd_wgrad_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_wgrad_fits(s));
+    if (dx.at && cpu_bf16() && !x_ready)
         dgrad_widened((bf16 *)dx.at, dx.add, (const bf16 *)dy, float_in(w), s);
     else if (dx.at)
         dgrad(dx.at, dx.add, dy, float_in(w), s, cpu_bf16());
-    if (dw && cpu_bf16() && !w_products)
+    if (dw && cpu_bf16() && !w_ready)
         wgrad_widened(float_out(dw), (const bf16 *)dy, (const bf16 *)x, s);
     else if (dw)
         wgrad(float_out(dw), dy, x, s, cpu_bf16());

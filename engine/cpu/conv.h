@@ -3,8 +3,8 @@
  * conv.h -- the ways of computing a convolution among which conv.c chooses.
  *
  * x, y, dx, dy are activations, bf16 or fp32 as is_bf16 says; shapes and weights as for op_conv_fwd and op_conv_bwd
- * of ops.h.  The fits functions look at the shape alone; a plan that does not fit is not called.  is_bf16 is only
- * given where HAVE_BF16_PRODUCTS.
+ * of ops.h.  The fits functions look at the shape alone; a plan that does not fit is not called.  But for
+ * Winograd, is_bf16 is only given where HAVE_BF16_PRODUCTS.
  */
 #pragma once
 #include "cpu.h"

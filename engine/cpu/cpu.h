@@ -30,7 +30,8 @@ int cpu_threads(void);
 /* A scratch block, at least `bytes` large, 64-byte aligned, its content undefined.  It grows when a larger op than
  * any before asks, so a repeated step allocates nothing.  Called outside parallel loops, once per op and slot. */
 enum scratch { SCRATCH_WORK,             /* what a kernel needs for itself */
-               SCRATCH_WIDE,             /* fp32 copies of bf16 operands, around a kernel that wants fp32 */
+               SCRATCH_WIDE,             /* what goes around one: fp32 copies of bf16 operands, gathered rows */
+               SCRATCH_VIEWS,            /* op_augment's own: a thread may make views beside a step */
                SCRATCHES };
 void *cpu_scratch(enum scratch slot, size_t bytes);
 
@@ -40,9 +41,9 @@ static inline size_t line_floats(size_t floats) { return (floats + 15) & ~(size_
 /* Chunk i of `chunks` of 0 .. n-1 starts here and ends where the next one starts. */
 static inline size_t chunk_start(size_t n, int chunks, int i) { return n * (size_t)i / (size_t)chunks; }
 
-/* C[m,n] = op(A) op(B) + beta C in fixed tiles over the threads; lda, ldb, ldc as for cblas, row-major. */
-void cpu_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const float *a, int lda, const float *b,
-              int ldb, float beta, float *c, int ldc);
+/* The products of dense.c in fp32: y[n,k] = x[n,c] w[k,c]^T + b[k] (NULL: none), dw[k,c] += dy[n,k]^T x. */
+void cpu_linear(float *y, const float *x, const float *w, const float *b, int n, int c, int k);
+void cpu_linear_wgrad(float *dw, const float *dy, const float *x, int n, int c, int k);
 
 /* Loops over fewer elements than this are not worth waking the other threads for. */
 enum { PARALLEL_MIN = 1 << 14 };

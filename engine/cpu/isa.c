@@ -23,6 +23,7 @@ static const struct isa isas[] = {
 enum { ISAS = sizeof isas / sizeof *isas };
 
 static const struct isa *chosen = &isas[ISAS - 1];
+static bool winograd = true;
 
 /* Can this CPU, and its operating system, run it? */
 static bool runs_here(const struct isa *isa)
@@ -40,9 +41,18 @@ static bool runs_here(const struct isa *isa)
     return isa->variant == &variant_plain;
 }
 
+static void winograd_choose(void)
+{
+    const char *const wanted = getenv("SIMSIAM_WINOGRAD");
+    winograd = !wanted || strcmp(wanted, "off");
+    if (wanted && *wanted && winograd && strcmp(wanted, "on"))
+        die_user("SIMSIAM_WINOGRAD=%s: it is on or off", wanted);
+}
+
 void isa_choose(void)
 {
     const char *const wanted = getenv("SIMSIAM_ISA");
+    winograd_choose();
     if (!wanted || !*wanted) {
         for (chosen = isas; !runs_here(chosen); chosen++) { }
         return;
@@ -62,6 +72,11 @@ void isa_choose(void)
 const char *isa_name(void)
 {
     return chosen->name;
+}
+
+bool isa_allows_winograd(void)
+{
+    return winograd;
 }
 
 bool isa_multiplies_bf16(void)

@@ -10,3 +10,5 @@
 void isa_choose(void);
 const char *isa_name(void);
 bool isa_multiplies_bf16(void);
+/* Not with SIMSIAM_WINOGRAD=off in the environment, which shows what the direct kernels do alone. */
+bool isa_allows_winograd(void);

@@ -69,8 +69,9 @@ void machine_describe(struct machine_info *info)
     memset(info, 0, sizeof *info);
     snprintf(info->machine, sizeof info->machine, "cpu");
     model_name(info->device, sizeof info->device);
-    snprintf(info->kernels, sizeof info->kernels, "%s%s", isa_name(),
-             isa_multiplies_bf16() ? "" : ", bf16 stored and computed in fp32");
+    snprintf(info->kernels, sizeof info->kernels, "%s%s%s", isa_name(),
+             isa_multiplies_bf16() ? "" : ", bf16 stored and computed in fp32",
+             isa_allows_winograd() ? "" : ", no Winograd");
     snprintf(info->library, sizeof info->library, "%s (%s kernels)", openblas_get_config(),
              openblas_get_corename());
     info->threads = n_threads;

@@ -3,280 +3,454 @@
  * norm.c -- batch normalisation with its ReLU and residual (Ioffe & Szegedy 2015).
  *
  * Memory speed decides here: one pass over x for both sums, one to write y; backward, one pass for both sums, one
- * to write the gradients.  Rows are cut into chunks by the shape; sums are double, per chunk, added in order.
+ * to write dx.  The second goes through the rows backwards: it begins with what the first one left in the cache.
+ *
+ * Rows are cut into chunks by the shape, chunks into runs.  A run's sums are fp32, in registers; a chunk's are
+ * double, the sums of its runs; the chunks' are added in order.  BLOCK vectors of channels go down a run's rows
+ * together: (4 sums + 4 squares + 4 pivots) and 4 x are registers, or 4 x (4 coefficients), 4 x and 4 g.  Fewer
+ * channels than that are folded: [M, C] is [M/F, F C], each coefficient F times.
  */
 #include <assert.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 #include "cpu.h"
+#include "vec.h"
 
-/* Rows of each group in chunks of about 64 KB.  Groups are cut alike, so that a group's digits are those of a
- * pass of its own. */
-struct chunks { int per_group, total; };
+enum { BLOCK = 4,                        /* vectors; even */
+       RUN = 128 };                      /* rows: an fp32 sum of that many is off by 128 x 2^-24 at the very most */
 
-static struct chunks chunks_of(struct bn_shape s)
+/* What the passes over the rows need. */
+struct pass {
+    int groups, rows, c;                 /* rows of a group; both folded */
+    int fold, chunks;                    /* chunks of a group */
+    int paired;                          /* channels that place() keeps as pairs of bf16 */
+    size_t width;                        /* c in whole vectors */
+    bool is_bf16, relu, add;             /* add to `out` or `g`, whichever is written last */
+    const char *x, *residual, *dy, *y;   /* [groups, rows, c]; y NULL: no ReLU to undo */
+    char *out;                           /* y or dx */
+    char *g;                             /* keeps dy as it was before the ReLU; or NULL */
+    double *sums;                        /* two sums [width] for each chunk of each group */
+    float *mean, *scale, *shift, *slope; /* [groups, width], see apply_block and gradient_block */
+};
+
+/* A pass over some rows of a chunk: they begin at element `at`, the sums are the chunk's, the coefficients the
+ * group's. */
+typedef void rows_fn(const struct pass *p, size_t at, int rows, double *sums);
+
+/* ---- folding, chunks, blocks ------------------------------------------------------------------------- */
+
+static struct pass pass_of(struct bn_shape s, bool relu)
 {
     enum { CHUNK = 1 << 14, MOST = 64 };
     assert(s.groups > 0 && s.rows > 0 && s.c > 0);
-    size_t n = (size_t)s.rows * (size_t)s.c / CHUNK;
-    if (n > MOST) n = MOST;
-    if (n > (size_t)s.rows) n = (size_t)s.rows;
-    if (n < 1) n = 1;
-    return (struct chunks){ (int)n, (int)n * s.groups };
+    struct pass p = { .groups = s.groups, .rows = s.rows, .c = s.c, .fold = 1, .relu = relu };
+    p.is_bf16 = cpu_bf16();
+    while (2 * p.c <= BLOCK * LANES && p.rows % 2 == 0) p.rows /= 2, p.c *= 2, p.fold *= 2;
+    if (p.is_bf16) p.paired = p.c / (BLOCK * LANES) * (BLOCK * LANES);
+    p.width = (size_t)(p.c + LANES - 1) / LANES * LANES;
+    const size_t chunks = (size_t)p.rows * (size_t)p.c / CHUNK;
+    p.chunks = chunks < MOST ? (int)chunks : MOST;
+    if (p.chunks > p.rows / RUN) p.chunks = p.rows / RUN;                /* or the sums cost more than the rows */
+    if (p.chunks < 1) p.chunks = 1;
+    const size_t groups = (size_t)s.groups, sums = line_floats(groups * (size_t)p.chunks * 2 * p.width);
+    const size_t line = line_floats(groups * p.width);
+    char *const room = cpu_scratch(SCRATCH_WORK, sums * sizeof(double) + 4 * line * sizeof(float));
+    p.sums = (double *)room;
+    p.mean = (float *)(room + sums * sizeof(double));
+    p.scale = p.mean + line, p.shift = p.scale + line, p.slope = p.shift + line;
+    return p;
 }
 
-/* First row, counted over all groups, and number of rows of chunk i. */
-static size_t chunk_rows(size_t *first, struct chunks n, struct bn_shape s, int i)
+/* The same with the sums and coefficients of group g. */
+static struct pass group_of(const struct pass *all, int g)
 {
-    const size_t begin = chunk_start((size_t)s.rows, n.per_group, i % n.per_group);
-    *first = (size_t)(i / n.per_group) * (size_t)s.rows + begin;
-    return chunk_start((size_t)s.rows, n.per_group, i % n.per_group + 1) - begin;
+    struct pass p = *all;
+    const size_t at = (size_t)g * p.width;
+    p.sums += at * 2 * (size_t)p.chunks;
+    p.mean += at, p.scale += at, p.shift += at, p.slope += at;
+    return p;
 }
 
-/* Scratch: per chunk two sums [C] in double; behind them four coefficients [G,C] in float. */
-struct work { double *sums; float *coefficient[4]; };
-
-static struct work work_of(struct bn_shape s, struct chunks n)
+/* Calls f for all runs of chunk i, counted over all groups, with the sums of the chunk. */
+static void chunk_rows(rows_fn *f, const struct pass *all, int i)
 {
-    const size_t sums = line_floats((size_t)n.total * 2 * (size_t)s.c);
-    const size_t gc = line_floats((size_t)s.groups * (size_t)s.c);
-    char *base = cpu_scratch(SCRATCH_WORK, sums * sizeof(double) + 4 * gc * sizeof(float));
-    struct work k = { .sums = (double *)base };
-    for (int i = 0; i < 4; i++) k.coefficient[i] = (float *)(base + sums * sizeof(double)) + (size_t)i * gc;
-    return k;
+    const int group = i / all->chunks, chunk = i % all->chunks;
+    const struct pass p = group_of(all, group);
+    const size_t first = (size_t)group * (size_t)p.rows, end = chunk_start((size_t)p.rows, p.chunks, chunk + 1);
+    double *const sums = p.sums + (size_t)chunk * 2 * p.width;
+    memset(sums, 0, 2 * p.width * sizeof *sums);
+    for (size_t row = chunk_start((size_t)p.rows, p.chunks, chunk); row < end; row += RUN)
+        f(&p, (first + row) * (size_t)p.c, end - row < RUN ? (int)(end - row) : RUN, sums);
 }
 
-/* Adds up the chunks of group g: total[2 C], in chunk 0's place. */
-static double *chunks_total(double *sums, struct chunks n, int g, int c)
+/* The same for all chunks.  A thread takes neighbouring ones, the same in both passes: some of their rows are still
+ * in its own cache. */
+static void all_rows(rows_fn *f, const struct pass *p, bool backwards)
 {
-    double *total = sums + (size_t)g * (size_t)n.per_group * 2 * (size_t)c;
-    for (int i = 1; i < n.per_group; i++)
-        for (int j = 0; j < 2 * c; j++) total[j] += total[(size_t)i * 2 * (size_t)c + (size_t)j];
-    return total;
+    const int chunks = p->groups * p->chunks;
+#pragma omp parallel num_threads(cpu_threads()) if (chunks > 1)
+    {
+        const int threads = omp_get_num_threads(), thread = omp_get_thread_num();
+        const int first = (int)chunk_start((size_t)chunks, threads, thread);
+        const int end = (int)chunk_start((size_t)chunks, threads, thread + 1);
+        for (int i = first; i < end; i++) chunk_rows(f, p, backwards ? first + end - 1 - i : i);
+    }
+}
+
+/* Where channel j (folded) is kept among sums and coefficients: as the registers have them, and of bf16 a pair of
+ * vectors has LANES even channels, then LANES odd ones. */
+static size_t place(const struct pass *p, int j)
+{
+    if (j >= p->paired) return (size_t)j;
+    const int pair = j / (2 * LANES) * (2 * LANES), i = j - pair;
+    return (size_t)(pair + i % 2 * LANES + i / 2);
+}
+
+/* Adds up the chunks, in chunk 0's place. */
+static void sums_total(const struct pass *p)
+{
+    for (size_t i = 1; i < (size_t)p->chunks; i++)
+        for (size_t j = 0; j < 2 * p->width; j++) p->sums[j] += p->sums[i * 2 * p->width + j];
+}
+
+/* Afterwards: sum 0 or 1 of channel j, unfolded. */
+static double sum_of(const struct pass *p, size_t which, int j)
+{
+    double sum = 0;
+    for (; j < p->c; j += p->c / p->fold) sum += p->sums[which * p->width + place(p, j)];
+    return sum;
+}
+
+static void coefficient_set(const struct pass *p, float *coefficient, int j, float value)
+{
+    for (; j < p->c; j += p->c / p->fold) coefficient[place(p, j)] = value;
+}
+
+/* Calls block(..., first channel, vectors, lanes of a vector) for all channels: BLOCK vectors while there are that
+ * many, then single ones, then the lanes that are left.  In the block, vectors and LANES are constants. */
+#define ALL_CHANNELS(block, channels, ...)                                                              \
+    do {                                                                                                \
+        int first_ = 0;                                                                                 \
+        for (; first_ + BLOCK * LANES <= (channels); first_ += BLOCK * LANES)                           \
+            block(__VA_ARGS__, first_, BLOCK, LANES);                                                   \
+        for (; first_ + LANES <= (channels); first_ += LANES) block(__VA_ARGS__, first_, 1, LANES);     \
+        if (first_ < (channels)) block(__VA_ARGS__, first_, 1, (channels) - first_);                    \
+    } while (0)
+
+/* Calls f(..., a, b, c) with three constants: eight copies of f, without a branch in their loops. */
+#define WITH_CONSTANTS(f, a, b, c, ...)                                                                 \
+    ((a) ? WITH_CONSTANTS2(f, true, b, c, __VA_ARGS__) : WITH_CONSTANTS2(f, false, b, c, __VA_ARGS__))
+#define WITH_CONSTANTS2(f, a, b, c, ...)                                                                \
+    ((b) ? WITH_CONSTANTS1(f, a, true, c, __VA_ARGS__) : WITH_CONSTANTS1(f, a, false, c, __VA_ARGS__))
+#define WITH_CONSTANTS1(f, a, b, c, ...)                                                                \
+    ((c) ? f(__VA_ARGS__, a, b, true) : f(__VA_ARGS__, a, b, false))
+
+/* `vectors` vectors from element i on, in the order of place(); a single one may have fewer than LANES lanes. */
+ALWAYS_INLINE void block_load(vec *v, const void *p, size_t i, int vectors, int lanes, bool is_bf16)
+{
+    for (int k = 0; k < vectors; k += 2, i += 2 * LANES) {
+        if (vectors == 1) v[k] = lanes == LANES ? act_load(p, i, is_bf16) : act_load_n(p, i, lanes, is_bf16);
+        else if (is_bf16) vec_load_bf16_pairs(&v[k], &v[k + 1], (const bf16 *)p + i);
+        else v[k] = vec_load((const float *)p + i), v[k + 1] = vec_load((const float *)p + i + LANES);
+    }
+}
+
+ALWAYS_INLINE void block_store(void *p, size_t i, const vec *v, int vectors, int lanes, bool is_bf16)
+{
+    for (int k = 0; k < vectors; k += 2, i += 2 * LANES) {
+        if (vectors == 1 && lanes < LANES) act_store_n(p, i, v[k], lanes, is_bf16);
+        else if (vectors == 1) act_store(p, i, v[k], is_bf16);
+        else if (is_bf16) vec_store_bf16_pairs((bf16 *)p + i, v[k], v[k + 1]);
+        else vec_store((float *)p + i, v[k]), vec_store((float *)p + i + LANES, v[k + 1]);
+    }
+}
+
+ALWAYS_INLINE void block_spill(float *p, const vec *v, int vectors)
+{
+    for (int k = 0; k < vectors; k++) vec_store(p + k * LANES, v[k]);
+}
+
+ALWAYS_INLINE void block_zero(vec *v, int vectors)
+{
+    for (int k = 0; k < vectors; k++) v[k] = vec_zero();
 }
 
 /* ---- forward ----------------------------------------------------------------------------------------- */
 
-/* sum[C] and square[C] of x and x^2 over rows of x[rows, C].  Four rows at a time, so that the running sums go to
- * memory and back once for four values. */
-static void moments(double *restrict sum, double *restrict square, const float *restrict x, size_t rows, int c)
+/* The mean of a few rows spread over the run. */
+ALWAYS_INLINE void block_pivot(vec *pivot, const void *x, size_t i, int rows, size_t c, int vectors, int lanes,
+                               bool is_bf16)
 {
-    memset(sum, 0, (size_t)c * sizeof *sum);
-    memset(square, 0, (size_t)c * sizeof *square);
-    size_t r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * (size_t)c)
-        for (int j = 0; j < c; j++) {
-            const double a = x[j], b = x[c + j], d = x[2 * c + j], e = x[3 * c + j];
-            sum[j] += (a + b) + (d + e);
-            square[j] += (a * a + b * b) + (d * d + e * e);
-        }
-    for (; r < rows; r++, x += c)
-        for (int j = 0; j < c; j++) {
-            const double a = x[j];
-            sum[j] += a;
-            square[j] += a * a;
-        }
-}
-
-/* y = act((x - mean) scale + shift + residual) over rows; mean, scale, shift are [C]. */
-static void rows_apply(float *restrict y, const float *restrict x, const float *restrict residual,
-                       const float *restrict mean, const float *restrict scale, const float *restrict shift,
-                       size_t rows, int c, bool relu)
-{
-    for (size_t r = 0; r < rows; r++, x += c, y += c) {
-        if (residual) {
-            for (int j = 0; j < c; j++) {
-                const float v = (x[j] - mean[j]) * scale[j] + shift[j] + residual[j];
-                y[j] = relu && v < 0 ? 0 : v;            /* NaN < 0 is false: NaN stays */
-            }
-            residual += c;
-        } else {
-            for (int j = 0; j < c; j++) {
-                const float v = (x[j] - mean[j]) * scale[j] + shift[j];
-                y[j] = relu && v < 0 ? 0 : v;
-            }
-        }
+    enum { FEW = 8 };
+    vec v[BLOCK];
+    block_zero(pivot, vectors);
+    for (int few = 0; few < FEW; few++) {
+        block_load(v, x, i + (size_t)(rows * few / FEW) * c, vectors, lanes, is_bf16);
+        for (int k = 0; k < vectors; k++) pivot[k] = vec_fma(v[k], vec_all(1.0f / FEW), pivot[k]);
     }
 }
 
-/* The same for all chunks; mean, scale [G,C], shift [C]. */
-static void apply(float *y, const float *x, const float *residual, const float *mean, const float *scale,
-                  const float *shift, struct bn_shape s, struct chunks n, bool relu)
+/* Sums of x and x^2.  What is summed in fp32 is x minus a pivot: where the mean is large beside the deviation, the
+ * squares would leave nothing of the variance.  A single row would not do: it may be an outlier. */
+ALWAYS_INLINE void moments_block(const struct pass *p, size_t at, int rows, double *sums, bool is_bf16, int first,
+                                 int vectors, int lanes)
 {
-#pragma omp parallel for num_threads(cpu_threads()) if (n.total > 1)
-    for (int i = 0; i < n.total; i++) {
-        size_t first;
-        const size_t rows = chunk_rows(&first, n, s, i), at = first * (size_t)s.c;
-        const size_t group = (size_t)(i / n.per_group) * (size_t)s.c;
-        rows_apply(y + at, x + at, residual ? residual + at : NULL, mean + group, scale + group, shift, rows, s.c,
-                   relu);
+    const size_t c = (size_t)p->c;
+    vec pivot[BLOCK], sum[BLOCK], square[BLOCK], x[BLOCK];
+    block_pivot(pivot, p->x, at + (size_t)first, rows, c, vectors, lanes, is_bf16);
+    block_zero(sum, vectors), block_zero(square, vectors);
+    for (int r = 0; r < rows; r++) {
+        block_load(x, p->x, at + (size_t)r * c + (size_t)first, vectors, lanes, is_bf16);
+        for (int k = 0; k < vectors; k++) {
+            const vec d = vec_sub(x[k], pivot[k]);
+            sum[k] = vec_add(sum[k], d);
+            square[k] = vec_fma(d, d, square[k]);
+        }
+    }
+    float a[BLOCK * LANES], d[BLOCK * LANES], dd[BLOCK * LANES];
+    block_spill(a, pivot, vectors), block_spill(d, sum, vectors), block_spill(dd, square, vectors);
+    double *const total = sums + first, *const total_square = total + p->width;
+    for (int j = 0; j < vectors * LANES; j++) {
+        const double pivots = (double)rows * (double)a[j];               /* sum (a + d), sum (a + d)^2 */
+        total[j] += pivots + (double)d[j];
+        total_square[j] += (pivots + 2 * (double)d[j]) * (double)a[j] + (double)dd[j];
     }
 }
 
-/* mean, rstd [C] of one group from its sums, and the step of the running statistics. */
-static void statistics(float *mean, float *rstd, float *run_mean, float *run_var, const double *total, int rows,
-                       int c)
+static void moments(const struct pass *p, size_t at, int rows, double *sums)
+{
+    if (p->is_bf16) ALL_CHANNELS(moments_block, p->c, p, at, rows, sums, true);
+    else ALL_CHANNELS(moments_block, p->c, p, at, rows, sums, false);
+}
+
+/* y = act((x - mean) scale + shift + residual). */
+ALWAYS_INLINE void apply_block(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool residual,
+                               int first, int vectors, int lanes)
+{
+    const size_t c = (size_t)p->c;
+    vec mean[BLOCK], scale[BLOCK], shift[BLOCK], x[BLOCK], r[BLOCK];
+    block_load(mean, p->mean, (size_t)first, vectors, lanes, false);
+    block_load(scale, p->scale, (size_t)first, vectors, lanes, false);
+    block_load(shift, p->shift, (size_t)first, vectors, lanes, false);
+    for (size_t i = at + (size_t)first, end = i + (size_t)rows * c; i < end; i += c) {
+        block_load(x, p->x, i, vectors, lanes, is_bf16);
+        if (residual) block_load(r, p->residual, i, vectors, lanes, is_bf16);
+        for (int k = 0; k < vectors; k++) {
+            x[k] = vec_fma(vec_sub(x[k], mean[k]), scale[k], shift[k]);
+            if (residual) x[k] = vec_add(x[k], r[k]);
+            if (relu) x[k] = vec_relu(x[k]);
+        }
+        block_store(p->out, i, x, vectors, lanes, is_bf16);
+    }
+}
+
+ALWAYS_INLINE void apply_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool residual)
+{
+    ALL_CHANNELS(apply_block, p->c, p, at, rows, is_bf16, relu, residual);
+}
+
+static void apply(const struct pass *p, size_t at, int rows, double *sums)
+{
+    (void)sums;
+    WITH_CONSTANTS(apply_rows, p->is_bf16, p->relu, p->residual != NULL, p, at, rows);
+}
+
+/* mean, rstd [C] of one group from its sums over m rows, and the step of the running statistics. */
+static void statistics(const struct pass *p, float *mean, float *rstd, float *run_mean, float *run_var, int m)
 {
     /* One row has no unbiased variance; its biased one, zero, is taken. */
-    const double unbias = rows > 1 ? (double)rows / (rows - 1) : 1.0;
-    for (int j = 0; j < c; j++) {
-        const double m = total[j] / rows, v = total[c + j] / rows - m * m;
+    const double unbias = m > 1 ? (double)m / (m - 1) : 1.0;
+    for (int j = 0; j < p->c / p->fold; j++) {
+        const double average = sum_of(p, 0, j) / m, v = sum_of(p, 1, j) / m - average * average;
         const double var = v < 0 ? 0 : v;                /* rounding only; NaN stays */
-        mean[j] = (float)m;
+        mean[j] = (float)average;
         rstd[j] = (float)(1.0 / sqrt(var + (double)BN_EPS));
-        if (run_mean) run_mean[j] += BN_MOMENTUM * ((float)m - run_mean[j]);
+        if (run_mean) run_mean[j] += BN_MOMENTUM * ((float)average - run_mean[j]);
         if (run_var) run_var[j] += BN_MOMENTUM * ((float)(var * unbias) - run_var[j]);
     }
 }
 
-void op_bn_act_fwd(dev_act *y, dev_float *mean_, dev_float *rstd_, dev_float *run_mean, dev_float *run_var,
-                   const dev_act *x_, const dev_float *gamma_, const dev_float *beta, const dev_act *residual,
-                   struct bn_shape s, bool relu)
+/* The coefficients of apply for channel j; gamma, beta may be NULL. */
+static void apply_coefficients(const struct pass *p, int j, float mean, float rstd, const float *gamma,
+                               const float *beta)
 {
-    const struct chunks n = chunks_of(s);
-    const struct work k = work_of(s, n);
-    const float *x = act_in(x_), *gamma = float_in(gamma_);
-    float *mean = float_out(mean_), *rstd = float_out(rstd_), *scale = k.coefficient[0], *shift = k.coefficient[1];
-    const size_t c = (size_t)s.c;
-#pragma omp parallel for num_threads(cpu_threads()) if (n.total > 1)
-    for (int i = 0; i < n.total; i++) {
-        size_t first;
-        const size_t rows = chunk_rows(&first, n, s, i);
-        double *sum = k.sums + (size_t)i * 2 * c;
-        moments(sum, sum + c, x + first * c, rows, s.c);
-    }
-    for (int g = 0; g < s.groups; g++)
-        statistics(mean + (size_t)g * c, rstd + (size_t)g * c, float_out(run_mean), float_out(run_var),
-                   chunks_total(k.sums, n, g, s.c), s.rows, s.c);
-    for (size_t i = 0; i < (size_t)s.groups * c; i++) scale[i] = gamma ? gamma[i % c] * rstd[i] : rstd[i];
-    for (size_t j = 0; j < c; j++) shift[j] = beta ? float_in(beta)[j] : 0;
-    apply(act_out(y), x, act_in(residual), mean, scale, shift, s, n, relu);
+    coefficient_set(p, p->mean, j, mean);
+    coefficient_set(p, p->scale, j, gamma ? gamma[j] * rstd : rstd);
+    coefficient_set(p, p->shift, j, beta ? beta[j] : 0);
 }
 
-void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma_, const dev_float *beta,
+void op_bn_act_fwd(dev_act *y, dev_float *mean_, dev_float *rstd_, dev_float *run_mean, dev_float *run_var,
+                   const dev_act *x, const dev_float *gamma, const dev_float *beta, const dev_act *residual,
+                   struct bn_shape s, bool relu)
+{
+    struct pass p = pass_of(s, relu);
+    p.out = (char *)y, p.x = (const char *)x, p.residual = (const char *)residual;
+    all_rows(moments, &p, false);
+    for (int g = 0; g < s.groups; g++) {
+        const struct pass group = group_of(&p, g);
+        float *const mean = float_out(mean_) + (size_t)g * (size_t)s.c;
+        float *const rstd = float_out(rstd_) + (size_t)g * (size_t)s.c;
+        sums_total(&group);
+        statistics(&group, mean, rstd, float_out(run_mean), float_out(run_var), s.rows);
+        for (int j = 0; j < s.c; j++)
+            apply_coefficients(&group, j, mean[j], rstd[j], float_in(gamma), float_in(beta));
+    }
+    all_rows(apply, &p, true);
+}
+
+void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *beta,
                     const dev_float *run_mean, const dev_float *run_var, const dev_act *residual,
                     int rows, int c, bool relu)
 {
-    const struct bn_shape s = { 1, rows, c };
-    const struct chunks n = chunks_of(s);
-    const struct work k = work_of(s, n);
-    const float *gamma = float_in(gamma_), *var = float_in(run_var);
-    float *scale = k.coefficient[0], *shift = k.coefficient[1];
+    struct pass p = pass_of((struct bn_shape){ 1, rows, c }, relu);
+    p.out = (char *)y, p.x = (const char *)x, p.residual = (const char *)residual;
     for (int j = 0; j < c; j++) {
-        const float rstd = (float)(1.0 / sqrt((double)var[j] + (double)BN_EPS));
-        scale[j] = gamma ? gamma[j] * rstd : rstd;
-        shift[j] = beta ? float_in(beta)[j] : 0;
+        const float rstd = (float)(1.0 / sqrt((double)float_in(run_var)[j] + (double)BN_EPS));
+        apply_coefficients(&p, j, float_in(run_mean)[j], rstd, float_in(gamma), float_in(beta));
     }
-    apply(act_out(y), act_in(x), act_in(residual), float_in(run_mean), scale, shift, s, n, relu);
+    all_rows(apply, &p, true);
 }
 
 /* ---- backward ---------------------------------------------------------------------------------------- */
 
-/* g: dy where y > 0, all of dy without ReLU.  dy is read in any case, so that loops stay free of branches. */
-static inline float masked(float dy, const float *y, int j, bool relu)
+/* Sums of g and g (x - mean), where g is dy where y > 0, all of dy without ReLU; g is kept if p->g. */
+ALWAYS_INLINE void gradient_moments_block(const struct pass *p, size_t at, int rows, double *sums, bool is_bf16,
+                                          bool relu, bool keep, int first, int vectors, int lanes)
 {
-    return !relu || y[j] > 0 ? dy : 0;
-}
-
-/* sum[C] = sum g and product[C] = sum g (x - mean), four rows at a time as in moments().  The masked rows are set
- * aside first: with four choices in one loop gcc 12 does not vectorise it. */
-static void gradient_moments(double *restrict sum, double *restrict product, const float *restrict dy,
-                             const float *restrict y, const float *restrict x, const float *restrict mean,
-                             size_t rows, int c, bool relu)
-{
-    enum { ROWS = 4, LANES = 64 };
-    memset(sum, 0, (size_t)c * sizeof *sum);
-    memset(product, 0, (size_t)c * sizeof *product);
-    for (size_t r = 0; r < rows; r += ROWS)
-        for (int first = 0; first < c; first += LANES) {
-            const int lanes = c - first < LANES ? c - first : LANES;
-            float g[ROWS][LANES], gx[ROWS][LANES];
-            for (size_t i = 0; i < ROWS; i++) {
-                const size_t at = (r + i) * (size_t)c + (size_t)first;
-                if (r + i >= rows) {                     /* past the last row: adds nothing */
-                    memset(g[i], 0, sizeof g[i]), memset(gx[i], 0, sizeof gx[i]);
-                    continue;
-                }
-                for (int j = 0; j < lanes; j++) {
-                    g[i][j] = masked(dy[at + (size_t)j], y + at, j, relu);
-                    gx[i][j] = g[i][j] * (x[at + (size_t)j] - mean[first + j]);
-                }
-            }
-            for (int j = 0; j < lanes; j++) {
-                sum[first + j] += ((double)g[0][j] + (double)g[1][j]) + ((double)g[2][j] + (double)g[3][j]);
-                product[first + j] += ((double)gx[0][j] + (double)gx[1][j]) + ((double)gx[2][j] + (double)gx[3][j]);
-            }
+    const size_t c = (size_t)p->c;
+    vec mean[BLOCK], sum[BLOCK], product[BLOCK], x[BLOCK], g[BLOCK], y[BLOCK];
+    block_load(mean, p->mean, (size_t)first, vectors, lanes, false);
+    block_zero(sum, vectors), block_zero(product, vectors);
+    for (size_t i = at + (size_t)first, end = i + (size_t)rows * c; i < end; i += c) {
+        block_load(g, p->dy, i, vectors, lanes, is_bf16);
+        block_load(x, p->x, i, vectors, lanes, is_bf16);
+        if (relu) block_load(y, p->y, i, vectors, lanes, is_bf16);
+        for (int k = 0; k < vectors; k++) {
+            if (relu) g[k] = vec_where_positive(y[k], g[k]);
+            sum[k] = vec_add(sum[k], g[k]);
+            product[k] = vec_fma(g[k], vec_sub(x[k], mean[k]), product[k]);
         }
+        if (keep) block_store(p->g, i, g, vectors, lanes, is_bf16);
+    }
+    float a[BLOCK * LANES], b[BLOCK * LANES];
+    block_spill(a, sum, vectors), block_spill(b, product, vectors);
+    double *const total = sums + first, *const total_product = total + p->width;
+    for (int j = 0; j < vectors * LANES; j++)
+        total[j] += (double)a[j], total_product[j] += (double)b[j];
 }
 
-/* dx += scale (g - g_mean - (x - mean) slope) over rows; the coefficients are [C]. */
-static void rows_gradient(float *dx, bool add, const float *dy, const float *y, const float *restrict x, const float *restrict mean, const float *restrict scale,
-                          const float *restrict g_mean, const float *restrict slope, size_t rows, int c, bool relu)
+ALWAYS_INLINE void gradient_moments_rows(const struct pass *p, size_t at, int rows, double *sums, bool is_bf16,
+                                         bool relu, bool keep)
 {
-    for (size_t r = 0; r < rows; r++, dx += c, dy += c, x += c, y += c)
-        for (int j = 0; j < c; j++)
-            dx[j] = (add ? dx[j] : 0) + scale[j] * (masked(dy[j], y, j, relu) - g_mean[j] - (x[j] - mean[j]) * slope[j]);
+    ALL_CHANNELS(gradient_moments_block, p->c, p, at, rows, sums, is_bf16, relu, keep);
 }
 
-/* dresidual += g over n elements. */
-static void residual_gradient(float *dr, bool add, const float *dy, const float *restrict y, size_t n,
-                              bool relu)
+static void gradient_moments(const struct pass *p, size_t at, int rows, double *sums)
 {
-    for (size_t i = 0; i < n; i++) dr[i] = (add ? dr[i] : 0) + (!relu || y[i] > 0 ? dy[i] : 0);
+    WITH_CONSTANTS(gradient_moments_rows, p->is_bf16, p->y != NULL, p->g != NULL, p, at, rows, sums);
 }
 
-/* Sums to coefficients of one group, and the gradients of gamma and beta. */
-static void gradient_coefficients(float *dgamma, float *dbeta, float *scale, float *g_mean, float *slope,
-                                  const double *total, const float *gamma, const float *rstd, int rows, int c)
+/* dx = g scale + (x - mean) slope + shift. */
+ALWAYS_INLINE void gradient_block(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool add,
+                                  int first, int vectors, int lanes)
 {
-    for (int j = 0; j < c; j++) {
-        const double r = rstd[j], sum = total[j], product = total[c + j] * r;        /* sum g, sum g xhat */
+    const size_t c = (size_t)p->c;
+    vec mean[BLOCK], scale[BLOCK], shift[BLOCK], slope[BLOCK], x[BLOCK], g[BLOCK], y[BLOCK];
+    block_load(mean, p->mean, (size_t)first, vectors, lanes, false);
+    block_load(scale, p->scale, (size_t)first, vectors, lanes, false);
+    block_load(shift, p->shift, (size_t)first, vectors, lanes, false);
+    block_load(slope, p->slope, (size_t)first, vectors, lanes, false);
+    for (size_t i = at + (size_t)first, end = i + (size_t)rows * c; i < end; i += c) {
+        block_load(g, p->dy, i, vectors, lanes, is_bf16);
+        block_load(x, p->x, i, vectors, lanes, is_bf16);
+        if (relu) block_load(y, p->y, i, vectors, lanes, is_bf16);
+        for (int k = 0; k < vectors; k++) {
+            if (relu) g[k] = vec_where_positive(y[k], g[k]);
+            x[k] = vec_fma(vec_sub(x[k], mean[k]), slope[k], shift[k]);
+            x[k] = vec_fma(g[k], scale[k], x[k]);
+        }
+        if (add) {
+            block_load(y, p->out, i, vectors, lanes, is_bf16);
+            for (int k = 0; k < vectors; k++) x[k] = vec_add(x[k], y[k]);
+        }
+        block_store(p->out, i, x, vectors, lanes, is_bf16);
+    }
+}
+
+ALWAYS_INLINE void gradient_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool add)
+{
+    ALL_CHANNELS(gradient_block, p->c, p, at, rows, is_bf16, relu, add);
+}
+
+static void gradient(const struct pass *p, size_t at, int rows, double *sums)
+{
+    (void)sums;
+    WITH_CONSTANTS(gradient_rows, p->is_bf16, p->y != NULL, p->add, p, at, rows);
+}
+
+/* Sums over m rows to the coefficients of the gradient, and the gradients of gamma and beta. */
+static void gradient_coefficients(const struct pass *p, float *dgamma, float *dbeta, const float *gamma,
+                                  const float *rstd, int m)
+{
+    for (int j = 0; j < p->c / p->fold; j++) {
+        const double r = (double)rstd[j], sum = sum_of(p, 0, j), product = sum_of(p, 1, j) * r;   /* sum g xhat */
+        const double scale = gamma ? (double)gamma[j] * r : r;
         if (dbeta) dbeta[j] += (float)sum;
         if (dgamma) dgamma[j] += (float)product;
-        scale[j] = gamma ? gamma[j] * rstd[j] : rstd[j];
-        g_mean[j] = (float)(sum / rows);
-        slope[j] = (float)(product * r / rows);
+        coefficient_set(p, p->scale, j, (float)scale);
+        coefficient_set(p, p->shift, j, (float)(-scale * sum / m));
+        coefficient_set(p, p->slope, j, (float)(-scale * r * product / m));
     }
 }
 
-void op_bn_act_bwd(struct act_grad dx_, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual_,
-                   const dev_act *dy_, const dev_act *y_, const dev_act *x_, const dev_float *gamma, const dev_float *mean_,
-                   const dev_float *rstd_, struct bn_shape s, bool relu)
+/* dresidual = g, where that is added or wanted alone. */
+ALWAYS_INLINE void residual_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool add)
 {
-    const struct chunks n = chunks_of(s);
-    const struct work k = work_of(s, n);
-    float *dx = act_out(dx_.at), *dresidual = act_out(dresidual_.at);
-    const float *dy = act_in(dy_), *x = act_in(x_);
-    const float *y = relu ? act_in(y_) : dy;             /* without ReLU y is not looked at, and may be NULL */
-    const float *mean = float_in(mean_), *rstd = float_in(rstd_);
-    float *scale = k.coefficient[0], *g_mean = k.coefficient[1], *slope = k.coefficient[2];
-    const size_t c = (size_t)s.c;
-    if (dx || dgamma || dbeta) {
-#pragma omp parallel for num_threads(cpu_threads()) if (n.total > 1)
-        for (int i = 0; i < n.total; i++) {
-            size_t first;
-            const size_t rows = chunk_rows(&first, n, s, i), at = first * c;
-            double *sum = k.sums + (size_t)i * 2 * c;
-            gradient_moments(sum, sum + c, dy + at, y + at, x + at,
-                             mean + (size_t)(i / n.per_group) * c, rows, s.c, relu);
-        }
-        for (int g = 0; g < s.groups; g++) {
-            const size_t at = (size_t)g * c;
-            gradient_coefficients(float_out(dgamma), float_out(dbeta), scale + at, g_mean + at, slope + at,
-                                  chunks_total(k.sums, n, g, s.c), float_in(gamma), rstd + at, s.rows, s.c);
-        }
+    const size_t end = at + (size_t)rows * (size_t)p->c;
+    for (size_t i = at; i < end; i += LANES) {
+        const int lanes = end - i < LANES ? (int)(end - i) : LANES;
+        vec g, y;
+        block_load(&g, p->dy, i, 1, lanes, is_bf16);
+        if (relu) block_load(&y, p->y, i, 1, lanes, is_bf16), g = vec_where_positive(y, g);
+        if (add) block_load(&y, p->g, i, 1, lanes, is_bf16), g = vec_add(y, g);
+        block_store(p->g, i, &g, 1, lanes, is_bf16);
     }
-    if (!dx && !dresidual) return;
-#pragma omp parallel for num_threads(cpu_threads()) if (n.total > 1)
-    for (int i = 0; i < n.total; i++) {
-        size_t first;
-        const size_t rows = chunk_rows(&first, n, s, i), at = first * c, group = (size_t)(i / n.per_group) * c;
-        if (dx && dx != dy)
-            rows_gradient(dx + at, dx_.add, dy + at, y + at, x + at, mean + group, scale + group, g_mean + group,
-                          slope + group, rows, s.c, relu);
-        if (dresidual) residual_gradient(dresidual + at, dresidual_.add, dy + at, y + at, rows * c, relu);
-        if (dx && dx == dy)
-            rows_gradient(dx + at, false, dy + at, y + at, x + at, mean + group, scale + group, g_mean + group,
-                          slope + group, rows, s.c, relu);
+}
+
+static void residual(const struct pass *p, size_t at, int rows, double *sums)
+{
+    (void)sums;
+    WITH_CONSTANTS(residual_rows, p->is_bf16, p->y != NULL, p->add, p, at, rows);
+}
+
+void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual,
+                   const dev_act *dy, const dev_act *y, const dev_act *x, const dev_float *gamma,
+                   const dev_float *mean, const dev_float *rstd, struct bn_shape s, bool relu)
+{
+    const bool sums = dx.at || dgamma || dbeta;
+    struct pass p = pass_of(s, relu);
+    p.x = (const char *)x, p.y = relu ? (const char *)y : NULL, p.dy = (const char *)dy;
+    p.g = (char *)dresidual.at, p.add = dresidual.add;
+    if (p.g && (dresidual.add || !sums)) {
+        all_rows(residual, &p, true);
+        p.g = NULL;
     }
+    if (!sums) return;
+    /* What the first pass keeps, the second need not make from dy and y again. */
+    if (!p.g && relu && dx.at == dy) p.g = (char *)dx.at;
+    for (int g = 0; g < s.groups; g++) {
+        const struct pass group = group_of(&p, g);
+        for (int j = 0; j < s.c; j++) coefficient_set(&group, group.mean, j, float_in(mean)[g * s.c + j]);
+    }
+    all_rows(gradient_moments, &p, false);
+    for (int g = 0; g < s.groups; g++) {
+        const struct pass group = group_of(&p, g);
+        sums_total(&group);
+        gradient_coefficients(&group, float_out(dgamma), float_out(dbeta), float_in(gamma),
+                              float_in(rstd) + (size_t)g * (size_t)s.c, s.rows);
+    }
+    if (p.g) p.dy = p.g, p.y = NULL;
+    p.out = (char *)dx.at, p.add = dx.add;
+    if (p.out) all_rows(gradient, &p, true);
 }

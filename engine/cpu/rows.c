@@ -1,159 +1,286 @@
 /* SPDX-License-Identifier: MIT
  *
  * rows.c -- element by element and row by row: ReLU, pooling, the loss (eq. 1), the std of Sec. 4.1, SGD.
+ *
+ * Activations are widened to fp32 on the way in and rounded on the way out, a vector at a time; what is summed over
+ * more than a few of them is summed in double.
  */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 #include "cpu.h"
+#include "vec.h"
 
-enum { LANES = 64 };                     /* channels summed together, in registers and the nearest cache */
+/* ---- element by element ------------------------------------------------------------------------------ */
+
+/* Elements of one thread's turn; a whole number of vectors and of cache lines. */
+enum { CHUNK = 1 << 13 };
+
+static size_t chunk_count(size_t n)
+{
+    return (n + CHUNK - 1) / CHUNK;
+}
+
+/* Lanes of the vector that begins at i of n. */
+ALWAYS_INLINE int lanes_at(size_t i, size_t n)
+{
+    return n - i < LANES ? (int)(n - i) : LANES;
+}
+
+ALWAYS_INLINE vec load(const void *p, size_t i, int lanes, bool is_bf16)
+{
+    return lanes == LANES ? act_load(p, i, is_bf16) : act_load_n(p, i, lanes, is_bf16);
+}
+
+ALWAYS_INLINE void store(void *p, size_t i, vec v, int lanes, bool is_bf16)
+{
+    if (lanes == LANES) act_store(p, i, v, is_bf16);
+    else act_store_n(p, i, v, lanes, is_bf16);
+}
+
+/* Stores v where a struct act_grad says. */
+ALWAYS_INLINE void store_grad(struct act_grad g, size_t i, vec v, int lanes, bool is_bf16)
+{
+    store(g.at, i, g.add ? vec_add(load(g.at, i, lanes, is_bf16), v) : v, lanes, is_bf16);
+}
 
 /* ---- ReLU -------------------------------------------------------------------------------------------- */
 
-void op_relu_fwd(dev_act *y_, const dev_act *x_, size_t n)
+ALWAYS_INLINE void relu_fwd(dev_act *y, const dev_act *x, size_t first, size_t n, bool is_bf16)
 {
-    float *y = act_out(y_);
-    const float *x = act_in(x_);
-#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
-    for (size_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];           /* NaN < 0 is false: NaN stays */
+    for (size_t i = first; i < n; i += LANES) {
+        const int lanes = lanes_at(i, n);
+        store(y, i, vec_relu(load(x, i, lanes, is_bf16)), lanes, is_bf16);
+    }
 }
 
-void op_relu_bwd(struct act_grad dx_, const dev_act *dy_, const dev_act *y_, size_t n)
+void op_relu_fwd(dev_act *y, const dev_act *x, size_t n)
 {
-    if (!dx_.at) return;
-    float *dx = act_out(dx_.at);
-    const float *dy = act_in(dy_), *y = act_in(y_);
 #pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
-    for (size_t i = 0; i < n; i++) dx[i] = (dx_.add ? dx[i] : 0) + (y[i] > 0 ? dy[i] : 0);
+    for (size_t i = 0; i < chunk_count(n); i++) {
+        const size_t first = i * CHUNK, end = first + CHUNK < n ? first + CHUNK : n;
+        if (cpu_bf16()) relu_fwd(y, x, first, end, true);
+        else relu_fwd(y, x, first, end, false);
+    }
+}
+
+ALWAYS_INLINE void relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t first, size_t n,
+                            bool is_bf16)
+{
+    for (size_t i = first; i < n; i += LANES) {
+        const int lanes = lanes_at(i, n);
+        const vec g = vec_where_positive(load(y, i, lanes, is_bf16), load(dy, i, lanes, is_bf16));
+        store_grad(dx, i, g, lanes, is_bf16);
+    }
+}
+
+void op_relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t n)
+{
+    if (!dx.at) return;
+#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
+    for (size_t i = 0; i < chunk_count(n); i++) {
+        const size_t first = i * CHUNK, end = first + CHUNK < n ? first + CHUNK : n;
+        if (cpu_bf16()) relu_bwd(dx, dy, y, first, end, true);
+        else relu_bwd(dx, dy, y, first, end, false);
+    }
 }
 
 /* ---- global average pooling -------------------------------------------------------------------------- */
 
-void op_pool_fwd(dev_act *y_, const dev_act *x_, int n, int hw, int c)
+/* sum[LANES] = the sums over rows of x[rows, c], channels from `first` on.  In fp32 over runs of 64 rows. */
+ALWAYS_INLINE void sum_rows(double *sum, const void *x, size_t at, size_t rows, size_t c, int lanes, bool is_bf16)
 {
-    assert(n > 0 && hw > 0 && c > 0);
-    float *y = act_out(y_);
-    const float *x = act_in(x_);
-#pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * hw * c > PARALLEL_MIN)
-    for (int i = 0; i < n; i++)
-        for (int first = 0; first < c; first += LANES) {
-            const int lanes = c - first < LANES ? c - first : LANES;
-            double sum[LANES] = { 0 };
-            const float *at = x + (size_t)i * hw * c + first;
-            for (int p = 0; p < hw; p++, at += c)
-                for (int j = 0; j < lanes; j++) sum[j] += at[j];
-            for (int j = 0; j < lanes; j++) y[(size_t)i * c + first + j] = (float)(sum[j] / hw);
-        }
+    enum { RUN = 64 };
+    float part[LANES];
+    memset(sum, 0, LANES * sizeof *sum);
+    for (size_t r = 0; r < rows; ) {
+        vec v = vec_zero();
+        for (const size_t end = rows - r < RUN ? rows : r + RUN; r < end; r++)
+            v = vec_add(v, load(x, at + r * c, lanes, is_bf16));
+        vec_store(part, v);
+        for (int j = 0; j < LANES; j++) sum[j] += (double)part[j];
+    }
 }
 
-void op_pool_bwd(struct act_grad dx_, const dev_act *dy_, int n, int hw, int c)
+ALWAYS_INLINE void pool_fwd(dev_act *y, const dev_act *x, size_t image, size_t hw, size_t c, bool is_bf16)
 {
-    if (!dx_.at) return;
-    const float *dy = act_in(dy_), share = 1.0f / (float)hw;
+    for (size_t first = 0; first < c; first += LANES) {
+        const int lanes = lanes_at(first, c);
+        double sum[LANES];
+        float mean[LANES];
+        if (lanes == LANES) sum_rows(sum, x, image * hw * c + first, hw, c, LANES, is_bf16);
+        else sum_rows(sum, x, image * hw * c + first, hw, c, lanes, is_bf16);
+        for (int j = 0; j < LANES; j++) mean[j] = (float)(sum[j] / (double)hw);
+        store(y, image * c + first, vec_load(mean), lanes, is_bf16);
+    }
+}
+
+void op_pool_fwd(dev_act *y, const dev_act *x, int n, int hw, int c)
+{
+    assert(n > 0 && hw > 0 && c > 0);
 #pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * hw * c > PARALLEL_MIN)
     for (int i = 0; i < n; i++) {
-        const float *restrict from = dy + (size_t)i * c;
-        float *restrict dx = act_out(dx_.at) + (size_t)i * hw * c;
-        for (int p = 0; p < hw; p++, dx += c)
-            for (int j = 0; j < c; j++) dx[j] = (dx_.add ? dx[j] : 0) + share * from[j];
+        if (cpu_bf16()) pool_fwd(y, x, (size_t)i, (size_t)hw, (size_t)c, true);
+        else pool_fwd(y, x, (size_t)i, (size_t)hw, (size_t)c, false);
+    }
+}
+
+ALWAYS_INLINE void pool_bwd(struct act_grad dx, const dev_act *dy, size_t image, size_t hw, size_t c, bool is_bf16)
+{
+    const vec share = vec_all(1.0f / (float)hw);
+    for (size_t first = 0; first < c; first += LANES) {
+        const int lanes = lanes_at(first, c);
+        const vec g = vec_mul(share, load(dy, image * c + first, lanes, is_bf16));
+        for (size_t r = 0; r < hw; r++) store_grad(dx, (image * hw + r) * c + first, g, lanes, is_bf16);
+    }
+}
+
+void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
+{
+    if (!dx.at) return;
+#pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * hw * c > PARALLEL_MIN)
+    for (int i = 0; i < n; i++) {
+        if (cpu_bf16()) pool_bwd(dx, dy, (size_t)i, (size_t)hw, (size_t)c, true);
+        else pool_bwd(dx, dy, (size_t)i, (size_t)hw, (size_t)c, false);
     }
 }
 
 /* ---- negative cosine similarity, eq. (1) ------------------------------------------------------------- */
 
-/* Four running sums: one would make each addition wait for the one before. */
-static double dot(const float *a, const float *b, int d)
+/* The scalar product of d elements, from a[ia] and b[ib] on.  A running sum for each lane: a single one would make
+ * each addition wait for the one before. */
+ALWAYS_INLINE double dot_any(const void *a, size_t ia, const void *b, size_t ib, size_t d, bool is_bf16)
 {
-    double s[4] = { 0 };
-    int i = 0;
-    for (; i + 4 <= d; i += 4)
-        for (int j = 0; j < 4; j++) s[j] += (double)a[i + j] * (double)b[i + j];
-    for (; i < d; i++) s[0] += (double)a[i] * (double)b[i];
-    return (s[0] + s[1]) + (s[2] + s[3]);
+    double sum[LANES] = { 0 }, total = 0;
+    float x[LANES], y[LANES];
+    for (size_t i = 0; i < d; i += LANES) {
+        const int lanes = lanes_at(i, d);
+        vec_store(x, load(a, ia + i, lanes, is_bf16));
+        vec_store(y, load(b, ib + i, lanes, is_bf16));
+        for (int j = 0; j < LANES; j++) sum[j] += (double)x[j] * (double)y[j];
+    }
+    for (int j = 0; j < LANES; j++) total += sum[j];
+    return total;
+}
+
+static double dot(const float *a, const float *b, size_t d)
+{
+    return dot_any(a, 0, b, 0, d, false);
+}
+
+static double act_dot(const dev_act *a, const dev_act *b, size_t at, size_t d)
+{
+    return cpu_bf16() ? dot_any(a, at, b, at, d, true) : dot_any(a, at, b, at, d, false);
 }
 
 /* The norm as the cosine takes it: at least COSINE_EPS, but NaN if it is NaN. */
-static double norm_of(const float *a, int d)
+static double norm_of(double square)
 {
-    const double norm = sqrt(dot(a, a, d));
+    const double norm = sqrt(square);
     return norm < (double)COSINE_EPS ? (double)COSINE_EPS : norm;
 }
 
-void op_cosine_fwd(dev_float *loss, const dev_act *p_, const dev_act *z_, float weight, int n, int d)
+/* One row of p and of z, from element `at` on. */
+struct angle { double norm_p, norm_z, cosine; };
+
+static struct angle angle_of(const dev_act *p, const dev_act *z, size_t at, size_t d)
+{
+    struct angle a = { norm_of(act_dot(p, p, at, d)), norm_of(act_dot(z, z, at, d)), 0 };
+    a.cosine = act_dot(p, z, at, d) / (a.norm_p * a.norm_z);
+    return a;
+}
+
+void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d)
 {
     assert(n > 0 && d > 0);
-    const float *p = act_in(p_), *z = act_in(z_);
     double *cosine = cpu_scratch(SCRATCH_WORK, (size_t)n * sizeof *cosine), sum = 0;
 #pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * d > PARALLEL_MIN)
-    for (int i = 0; i < n; i++) {
-        const float *a = p + (size_t)i * d, *b = z + (size_t)i * d;
-        cosine[i] = dot(a, b, d) / (norm_of(a, d) * norm_of(b, d));
-    }
+    for (int i = 0; i < n; i++) cosine[i] = angle_of(p, z, (size_t)i * (size_t)d, (size_t)d).cosine;
     for (int i = 0; i < n; i++) sum += cosine[i];
     *float_out(loss) -= (float)((double)weight * sum / n);
 }
 
-/* da += scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at COSINE_EPS it is a
- * constant, and the first term falls away. */
-static void cosine_gradient(float *restrict da, bool add, double scale, const float *restrict a, const float *restrict b,
-                            int d)
+/* da = along a - across b. */
+ALWAYS_INLINE void combine(struct act_grad da, const void *a, const void *b, double along, double across, size_t at,
+                           size_t d, bool is_bf16)
 {
-    const double na = norm_of(a, d), nb = norm_of(b, d), cosine = dot(a, b, d) / (na * nb);
-    const double along = na > (double)COSINE_EPS ? scale * cosine / (na * na) : 0, across = scale / (na * nb);
-    for (int i = 0; i < d; i++) da[i] = (add ? da[i] : 0) + (float)(along * (double)a[i] - across * (double)b[i]);
+    float x[LANES], y[LANES];
+    for (size_t i = 0; i < d; i += LANES) {
+        const int lanes = lanes_at(i, d);
+        vec_store(x, load(a, at + i, lanes, is_bf16));
+        vec_store(y, load(b, at + i, lanes, is_bf16));
+        for (int j = 0; j < LANES; j++) x[j] = (float)(along * (double)x[j] - across * (double)y[j]);
+        store_grad(da, at + i, vec_load(x), lanes, is_bf16);
+    }
 }
 
-void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p_, const dev_act *z_, float weight, int n,
+/* da = scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at COSINE_EPS it is a
+ * constant, and the first term falls away. */
+static void cosine_gradient(struct act_grad da, double scale, const dev_act *a, const dev_act *b, double norm_a,
+                            double norm_b, double cosine, size_t at, size_t d)
+{
+    const double along = norm_a > (double)COSINE_EPS ? scale * cosine / (norm_a * norm_a) : 0;
+    const double across = scale / (norm_a * norm_b);
+    if (cpu_bf16()) combine(da, a, b, along, across, at, d, true);
+    else combine(da, a, b, along, across, at, d, false);
+}
+
+void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight, int n,
                    int d)
 {
     assert(n > 0 && d > 0);
-    const float *p = act_in(p_), *z = act_in(z_);
     const double scale = (double)weight / n;
 #pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * d > PARALLEL_MIN)
     for (int i = 0; i < n; i++) {
         const size_t at = (size_t)i * (size_t)d;
-        if (dp.at) cosine_gradient(act_out(dp.at) + at, dp.add, scale, p + at, z + at, d);
-        if (dz.at) cosine_gradient(act_out(dz.at) + at, dz.add, scale, z + at, p + at, d);
+        const struct angle a = angle_of(p, z, at, (size_t)d);
+        if (dp.at) cosine_gradient(dp, scale, p, z, a.norm_p, a.norm_z, a.cosine, at, (size_t)d);
+        if (dz.at) cosine_gradient(dz, scale, z, p, a.norm_z, a.norm_p, a.cosine, at, (size_t)d);
     }
 }
 
 /* ---- the standard deviation of the output, Sec. 4.1 --------------------------------------------------- */
 
-/* std[C] over the rows of z[rows, d], each times its inverse norm; channels first .. first + lanes - 1. */
-static void channel_std(double *std, const float *z, const double *inverse, int rows, int d, int first, int lanes)
+/* std[LANES] over the rows of z[rows, d], each times its inverse norm; `lanes` channels from z[at] on. */
+ALWAYS_INLINE void channel_std(double *std, const dev_act *z, size_t at, const double *inverse, size_t rows,
+                               size_t d, int lanes, bool is_bf16)
 {
     double mean[LANES] = { 0 }, square[LANES] = { 0 };
-    assert(lanes <= LANES);
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < lanes; j++) mean[j] += (double)z[(size_t)i * d + first + j] * inverse[i];
-    for (int j = 0; j < lanes; j++) mean[j] /= rows;
+    float x[LANES];
+    for (size_t i = 0; i < rows; i++) {
+        vec_store(x, load(z, at + i * d, lanes, is_bf16));
+        for (int j = 0; j < LANES; j++) mean[j] += (double)x[j] * inverse[i];
+    }
+    for (int j = 0; j < LANES; j++) mean[j] /= (double)rows;
     /* A second pass: a constant output must give 0, not the square root of what cancellation leaves. */
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < lanes; j++) {
-            const double v = (double)z[(size_t)i * d + first + j] * inverse[i] - mean[j];
+    for (size_t i = 0; i < rows; i++) {
+        vec_store(x, load(z, at + i * d, lanes, is_bf16));
+        for (int j = 0; j < LANES; j++) {
+            const double v = (double)x[j] * inverse[i] - mean[j];
             square[j] += v * v;
         }
-    for (int j = 0; j < lanes; j++) std[first + j] = sqrt(square[j] / (rows - 1));
+    }
+    for (int j = 0; j < lanes; j++) std[j] = sqrt(square[j] / (double)(rows - 1));
 }
 
-void op_std(dev_float *out, const dev_act *z_, int groups, int rows, int d)
+void op_std(dev_float *out, const dev_act *z, int groups, int rows_, int d_)
 {
-    assert(groups > 0 && rows > 0 && d > 0);
-    const size_t all = (size_t)groups * (size_t)rows;
-    double *inverse = cpu_scratch(SCRATCH_WORK, (all + (size_t)d) * sizeof *inverse), *std = inverse + all;
-    const float *z = act_in(z_);
-#pragma omp parallel for num_threads(cpu_threads()) if (all * (size_t)d > PARALLEL_MIN)
-    for (size_t i = 0; i < all; i++) inverse[i] = 1.0 / norm_of(z + i * (size_t)d, d);
-    for (int g = 0; g < groups; g++) {
-        const size_t row = (size_t)g * (size_t)rows;
-#pragma omp parallel for num_threads(cpu_threads()) if ((size_t)rows * d > PARALLEL_MIN)
-        for (int first = 0; first < d; first += LANES)
-            channel_std(std, z + row * (size_t)d, inverse + row, rows, d, first,
-                        d - first < LANES ? d - first : LANES);
+    assert(groups > 0 && rows_ > 0 && d_ > 0);
+    const size_t rows = (size_t)rows_, d = (size_t)d_, all = (size_t)groups * rows;
+    double *inverse = cpu_scratch(SCRATCH_WORK, (all + d) * sizeof *inverse), *std = inverse + all;
+#pragma omp parallel for num_threads(cpu_threads()) if (all * d > PARALLEL_MIN)
+    for (size_t i = 0; i < all; i++) inverse[i] = 1.0 / norm_of(act_dot(z, z, i * d, d));
+    for (size_t g = 0; g < (size_t)groups; g++) {
+#pragma omp parallel for num_threads(cpu_threads()) if (rows * d > PARALLEL_MIN)
+        for (size_t first = 0; first < d; first += LANES) {
+            const size_t at = g * rows * d + first;
+            const int lanes = lanes_at(first, d);
+            if (cpu_bf16()) channel_std(std + first, z, at, inverse + g * rows, rows, d, lanes, true);
+            else channel_std(std + first, z, at, inverse + g * rows, rows, d, lanes, false);
+        }
         double sum = 0;
-        for (int j = 0; j < d; j++) sum += std[j];
-        float_out(out)[g] = (float)(sqrt((double)d) * sum / d);
+        for (size_t j = 0; j < d; j++) sum += std[j];
+        float_out(out)[g] = (float)(sqrt((double)d) * sum / (double)d);
     }
 }
 
@@ -161,7 +288,15 @@ void op_std(dev_float *out, const dev_act *z_, int groups, int rows, int d)
 
 void op_act_to_float(dev_float *y, const dev_act *x, size_t n)
 {
-    memcpy(y, x, n * sizeof(float));
+    if (!cpu_bf16()) {
+        memcpy(y, x, n * sizeof(float));
+        return;
+    }
+#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
+    for (size_t i = 0; i < n; i += LANES) {
+        const int lanes = lanes_at(i, n);
+        store(y, i, load(x, i, lanes, true), lanes, false);
+    }
 }
 
 void op_normalize_rows(dev_float *x_, int n, int d)
@@ -169,35 +304,40 @@ void op_normalize_rows(dev_float *x_, int n, int d)
 #pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * d > PARALLEL_MIN)
     for (int i = 0; i < n; i++) {
         float *x = float_out(x_) + (size_t)i * d;
-        const double inverse = 1.0 / norm_of(x, d);
+        const double inverse = 1.0 / norm_of(dot(x, x, (size_t)d));
         for (int j = 0; j < d; j++) x[j] = (float)(x[j] * inverse);
     }
 }
 
 /* ---- optimiser --------------------------------------------------------------------------------------- */
 
-void op_sgd(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *lr_, float momentum, float wd,
+/* Products and sums apart, not fused: the same digits in every variant, at the memory's speed anyway. */
+void op_sgd(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *lr_, float momentum_, float wd_,
             size_t n)
 {
     float *w = float_out(w_), *v = float_out(v_);
-    const float *g = float_in(g_), lr = *float_in(lr_);
+    const float *g = float_in(g_);
+    const vec lr = vec_all(*float_in(lr_)), momentum = vec_all(momentum_), wd = vec_all(wd_);
 #pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
-    for (size_t i = 0; i < n; i++) {
-        v[i] = momentum * v[i] + (g[i] + wd * w[i]);
-        w[i] -= lr * v[i];
+    for (size_t i = 0; i < n; i += LANES) {
+        const int lanes = lanes_at(i, n);
+        const vec weight = load(w, i, lanes, false);
+        const vec decayed = vec_add(load(g, i, lanes, false), vec_mul(wd, weight));
+        const vec velocity = vec_add(vec_mul(momentum, load(v, i, lanes, false)), decayed);
+        store(v, i, velocity, lanes, false);
+        store(w, i, vec_sub(weight, vec_mul(lr, velocity)), lanes, false);
     }
 }
 
 void op_sumsq(dev_float *out, const dev_float *x_, size_t n)
 {
-    enum { CHUNK = 1 << 14 };
-    const size_t chunks = (n + CHUNK - 1) / CHUNK;
+    const size_t chunks = chunk_count(n);
     double *part = cpu_scratch(SCRATCH_WORK, chunks * sizeof *part), sum = 0;
     const float *x = float_in(x_);
 #pragma omp parallel for num_threads(cpu_threads()) if (chunks > 1)
     for (size_t i = 0; i < chunks; i++) {
-        const size_t rest = n - i * CHUNK;
-        part[i] = dot(x + i * CHUNK, x + i * CHUNK, (int)(rest < CHUNK ? rest : CHUNK));
+        const float *const first = x + i * CHUNK;
+        part[i] = dot(first, first, n - i * CHUNK < CHUNK ? n - i * CHUNK : CHUNK);
     }
     for (size_t i = 0; i < chunks; i++) sum += part[i];
     *float_out(out) += (float)sum;

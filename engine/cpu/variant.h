@@ -38,7 +38,8 @@
 #define machine_peaks VARIANT_NAME(machine_peaks)
 
 /* ... and what a variant's own files call of each other. */
-#define cpu_gemm VARIANT_NAME(cpu_gemm)
+#define cpu_linear VARIANT_NAME(cpu_linear)
+#define cpu_linear_wgrad VARIANT_NAME(cpu_linear_wgrad)
 #define conv_direct_fits VARIANT_NAME(conv_direct_fits)
 #define conv_direct_fwd VARIANT_NAME(conv_direct_fwd)
 #define conv_direct_dgrad_fits VARIANT_NAME(conv_direct_dgrad_fits)

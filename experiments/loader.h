@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loader.h -- the views of each batch, made ahead where a core has nothing else to do.
+ *
+ * A batch is a function of (seed, epoch, step), so it does not matter who makes it, or when.  While the step on one
+ * batch computes, a thread beside it makes the next one, one view at a time, into the other of two rooms.  It works
+ * between loader_start() and loader_wait() only: whoever calls ops or forks elsewhere never meets it.
+ *
+ * On a machine that is no CPU op_augment is the device's work, and on a CPU whose cores are all the step's the
+ * thread would take a core from a team that waits for its last member (it costs more than it hides).  Then
+ * there is no thread, start and wait do nothing, and a batch is made by all threads when it is asked for.
+ */
+#pragma once
+#include <pthread.h>
+#include "../engine/augment.h"
+#include "../engine/ops.h"
+
+/* Where the views come from: images [count, 3, h, w] and how a batch of them is cut. */
+struct loader_source {
+    const dev_byte *images;
+    int count, h, w;
+    int batch, views, size;        /* views of `batch` images, size x size */
+    const struct augment *recipe;
+    uint64_t seed;
+};
+
+struct loader {
+    struct loader_source source;
+    int32_t *order;                /* [batch], which images, */
+    dev_int *index;                /* and its twin on the machine */
+    dev_act *room[2];              /* [views * batch, size, size, 3]; the second one is the thread's */
+    struct { int epoch, step; } ahead;         /* what is made in room[1]; epoch -1: nothing */
+
+    bool beside;                   /* is there a thread? */
+    pthread_t thread;
+    pthread_mutex_t mutex;         /* of `state` */
+    pthread_cond_t changed;
+    enum loader_state { LOADER_IDLE, LOADER_WORKS, LOADER_CLOSES } state;
+};
+
+/* After machine_open() and machine_set_precision(); what `source` points to is kept until the loader is closed. */
+void loader_open(struct loader *l, const struct loader_source *source);
+void loader_close(struct loader *l);
+
+/* All views of the batch at (epoch, step), view after view [views * batch, size, size, 3], made now; good until the
+ * next call of it or of loader_take(), which gives the same and makes only what was not made ahead. */
+dev_act *loader_make(struct loader *l, int epoch, int step);
+dev_act *loader_take(struct loader *l, int epoch, int step);
+
+/* Begins to make the batch at (epoch, step), and waits for it.  In between no other call of the loader is allowed,
+ * nor is op_augment. */
+void loader_start(struct loader *l, int epoch, int step);
+void loader_wait(struct loader *l);
