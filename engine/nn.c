@@ -75,6 +75,9 @@ void params_alloc(struct params *ps, uint64_t seed)
     ps->grad = mem_alloc(4 * ps->count);
     ps->velocity = mem_alloc(4 * ps->count);
     ps->stats = mem_alloc(4 * ps->n_stats);
+    /* Touched now, so that a training that does not fit in memory fails before its first step. */
+    mem_zero(ps->grad, 4 * ps->count);
+    mem_zero(ps->velocity, 4 * ps->count);
     for (int i = 0; i < ps->n; i++) {
         const struct param *p = &ps->p[i];
         float *const x = host_alloc(p->count, sizeof *x);

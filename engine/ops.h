@@ -10,6 +10,7 @@
  *      over what is there, or added to it.
  *   3. Any d* argument may be NULL (an act_grad's `at`): that gradient is not wanted, skip the work.
  *   4. The result depends on the arguments alone: same bytes for any number of threads, and run to run.
+ *   5. Ops are called from one host thread; only op_augment of a single image may run on another one beside them.
  *
  * Shapes are letters: N images (rows), H x W pixels, C channels in, K channels out, D features, G groups
  * (views).  Images are NHWC, convolution weights KRSC, fc weights [K, C]; everything is row-major and dense.
@@ -119,8 +120,8 @@ void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_
  * dx = gamma rstd (g - mean_M(g) - xhat mean_M(g xhat)), means per group.  One of dx and dresidual may lie where dy
  * lies (then it does not add): dy is gone afterwards. */
 void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual,
-                   const dev_act *dy, const dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *mean,
-                   const dev_float *rstd, struct bn_shape s, bool relu);
+                   const dev_act *dy, const dev_act *y, const dev_act *x, const dev_float *gamma,
+                   const dev_float *mean, const dev_float *rstd, struct bn_shape s, bool relu);
 /* Evaluation: xhat from the running statistics. x is [M, C]. */
 void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *beta,
                     const dev_float *run_mean, const dev_float *run_var, const dev_act *residual,

@@ -146,8 +146,8 @@ static void grad_place(struct tape *t, struct grad *g)
     g->at = (dev_act *)t->block[block_open(t, bytes)].base;
 }
 
-/* Where a backward leaves the gradient of v: over what is there for the first writer, added for the next ones.  Some
- * rows of a variable are not all of its gradient: that starts as zero. */
+/* Where a backward leaves the gradient of v: over what is there for the first writer, added for the next ones.
+ * Some rows of a variable are not all of its gradient: that starts as zero. */
 static struct act_grad grad_into(struct tape *t, const struct var *v)
 {
     struct grad *const g = v->grad;

@@ -24,7 +24,7 @@ struct grad {
 struct var {
     dev_act *data;
     struct grad *grad;
-    size_t first;                  /* where in grad this variable begins, in elements; not 0 for some rows of another */
+    size_t first;                  /* where in grad it begins, in elements: rows of another begin later */
     int n, h, w, c;
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench.c -- `simsiam bench`: time and memory of a training step, and of each layer beside what the machine can reach.
+ * bench.c -- `simsiam bench`: time and memory of a training step, and each layer beside what the machine can reach.
  *
- * The roofline of a pass over a layer is the larger of two times: its products at the peak rate of the precision, and
- * its tensors, each moved once, at the rate of a copy.  Both peaks are measured in the same run; the bytes come from
- * the list of layers, not from what an implementation moves.
+ * The roofline of a pass over a layer is the larger of two times: its products at the peak rate of the precision,
+ * and its tensors, each moved once, at the rate of a copy.  Both peaks are measured in the same run; the bytes come
+ * from the list of layers, not from what an implementation moves.
  */
 #include "commands.h"
 #include "options.h"
@@ -35,8 +35,9 @@ static double status_mib(const char *key)
     char line[256];
     unsigned long kib = 0;
     FILE *const f = fopen("/proc/self/status", "r");
+    const size_t length = strlen(key);
     while (f && fgets(line, sizeof line, f))
-        if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ':') kib = strtoul(line + strlen(key) + 1, NULL, 10);
+        if (!strncmp(line, key, length) && line[length] == ':') kib = strtoul(line + length + 1, NULL, 10);
     if (f) fclose(f);
     return (double)kib / 1024;
 }
@@ -86,7 +87,7 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
         double start = clock_seconds();
         trainer_step_on(t, views);
         a[i] = clock_seconds() - start;
-        if (t->step == t->steps) t->step = 0;
+        t->step--;                             /* trainer_step() finds the batch that was made ahead for it */
         start = clock_seconds();
         if (made) trainer_step(t);
         b[i] = clock_seconds() - start;
@@ -202,8 +203,8 @@ static void time_layers(struct trainer *t, struct var views, struct layer *layer
         const struct node *n = &t->tape.node[i];
         const double flops = n->op->flops ? n->op->flops(n) : 0;
         layer[i].pass[0] = (struct pass){ median(seconds[i][0], repeats), flops, forward_bytes(n) };
-        layer[i].pass[1] = (struct pass){ median(seconds[i][1], repeats), flops * (!!n->x.grad + !!n->w.grad),
-                                          backward_bytes(n) };
+        layer[i].pass[1] = (struct pass){ median(seconds[i][1], repeats),
+                                          flops * (!!n->x.grad + !!n->w.grad), backward_bytes(n) };
     }
     free(seconds);
 }
@@ -216,24 +217,29 @@ static double roofline(const struct pass *p, double flops_peak, double copy_peak
 
 /* ---- printing ------------------------------------------------------------------------------------------ */
 
-static void layer_name(char name[48], const struct node *n)
+enum { NAME = 32 };
+
+static void layer_name(char name[NAME], const struct node *n)
 {
-    if (n->conv.n)
-        snprintf(name, 48, "conv %dx%d%s %d->%d %dx%d", n->conv.r, n->conv.r, n->conv.stride > 1 ? " /2" : "", n->conv.c,
-                 n->conv.k, n->conv.h, n->conv.w);
+    const struct conv_shape *s = &n->conv;
+    if (s->n)
+        snprintf(name, NAME, "conv %dx%d%s %d->%d %dx%d", s->r, s->r, s->stride > 1 ? " /2" : "", s->c, s->k,
+                 s->h, s->w);
     else if (n->bn.c)
-        snprintf(name, 48, "bn%s%s %d %dx%d", n->x2.data ? " + residual" : "", n->relu ? " relu" : "", n->x.c, n->x.h,
+        snprintf(name, NAME, "bn%s%s %d %dx%d", n->x2.data ? " + x" : "", n->relu ? " relu" : "", n->x.c, n->x.h,
                  n->x.w);
+    else if (n->w.data)
+        snprintf(name, NAME, "%s %d->%d", n->op->name, n->x.c, n->y.c);
     else
-        snprintf(name, 48, "%s %d%s", n->op->name, n->x.c, n->loss ? "" : n->x.h > 1 ? " pixels" : "");
-    if (!strcmp(n->op->name, "fc")) snprintf(name, 48, "fc %d->%d", n->x.c, n->y.c);
+        snprintf(name, NAME, "%s %d", n->op->name, n->x.c);
 }
 
-static void print_pass(const char *name, const char *direction, const struct pass *p, double step, double flops_peak,
-                       double copy_peak)
+static void print_pass(const char *name, const char *direction, const struct pass *p, double step,
+                       double flops_peak, double copy_peak)
 {
     printf("%-30s %-8s %8.3f %6.1f", name, direction, 1e3 * p->seconds, 100 * p->seconds / step);
-    if (p->flops > 0) printf(" %9.1f %6.1f", 1e-9 * p->flops / p->seconds, 100 * p->flops / p->seconds / flops_peak);
+    const double rate = p->flops / p->seconds;
+    if (p->flops > 0) printf(" %9.1f %6.1f", 1e-9 * rate, 100 * rate / flops_peak);
     else printf(" %9s %6s", "", "");
     printf(" %9.2f %8.1f %6.1f\n", 1e-6 * p->bytes, 1e-9 * p->bytes / p->seconds,
            100 * roofline(p, flops_peak, copy_peak) / p->seconds);
@@ -248,7 +254,7 @@ static void print_layers(const struct tape *t, const struct layer *layer, double
            "GB/s", "% roof");
     for (int i = 0; i < t->n_nodes; i++)
         for (int k = 0; k < 2; k++) {
-            char name[48];
+            char name[NAME];
             layer_name(name, &t->node[i]);
             print_pass(name, directions[k], &layer[i].pass[k], step, flops_peak, copy_peak);
         }
@@ -264,7 +270,7 @@ static double print_kinds(const struct tape *t, const struct layer *layer, doubl
         for (int j = 0; j < i; j++) seen |= t->node[j].op == t->node[i].op;
         for (int k = 0; k < 2 && !seen; k++) {
             struct pass all = { 0, 0, 0 };
-            char name[48];
+            char name[NAME];
             double bound = 0;
             for (int j = i; j < t->n_nodes; j++) {
                 if (t->node[j].op != t->node[i].op) continue;
@@ -282,7 +288,13 @@ static double print_kinds(const struct tape *t, const struct layer *layer, doubl
 
 /* ---- one row at one precision ---------------------------------------------------------------------------- */
 
-struct bench { const struct experiment *e; const struct row *row; int repeats; bool brief; struct machine_peaks peak; };
+struct bench {
+    const struct experiment *e;
+    const struct row *row;
+    int repeats;
+    bool brief;
+    struct machine_peaks peak;
+};
 
 static void report(const struct bench *b, struct trainer *t, struct var views, const struct timing *ready,
                    const struct timing *made, double mib)
@@ -311,7 +323,8 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
            t->s->batch / step, 100 * bound / step);
     printf("%-39s %8.3f        %.3f of the step without; augmentation alone %.0f views/s a core\n",
            "step with augmentation", 1e3 * made->median, made->median / step, views_made / augment / m.threads);
-    printf("%-39s %8.1f MiB\n\n", "memory the steps added", mib);
+    printf("%-39s %8.1f MiB; gradients of weights and momentum, there before, %.1f MiB\n\n",
+           "memory the steps added", mib, 8.0 * (double)t->model.params.count / (1 << 20));
 }
 
 static void bench_row(const struct bench *b, const struct settings *s)
@@ -358,7 +371,7 @@ int command_bench(int argc, char **argv)
         die_user("--precision %s: fp32 or bf16", precision);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);
-    struct bench b = { .e = &e, .row = &e.row[row ? experiment_row(&e, row) : 0], .repeats = repeats, .brief = brief };
+    struct bench b = { &e, &e.row[row ? experiment_row(&e, row) : 0], repeats, brief, { 0, 0, 0, 0 } };
     struct settings s = b.row->settings;
     if (batch) s.batch = batch;
     if (s.batch < 2 || s.batch > s.train_count)

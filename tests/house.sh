@@ -97,5 +97,16 @@ committed=$(git ls-files -z 'results/*.md' 2>/dev/null | sed -z 's/^/HEAD:/' | x
         grep -qxF -- "$line" <<<"$committed" || echo "README.md:$number: $line"
     done | complain 'not in the committed results/'
 
+# ---- precision -----------------------------------------------------------------------------------------
+
+# What is decided must not hang on how activations are stored: the same verdicts, the same states.
+decided() { git show "HEAD:results/$1/fig2_stopgrad$2" 2>/dev/null | awk -F, -v last="$3" '{ print $1, $last }'; }
+for what in '_claims.csv 7' '.csv 14'; do
+    read -r file column <<<"$what"
+    bf16=$(decided quick "$file" "$column") fp32=$(decided quick-fp32 "$file" "$column")
+    [ -n "$fp32" ] || continue
+    diff <(echo "$bf16") <(echo "$fp32") | grep '^[<>]' | complain "quick (<) and quick-fp32 (>) decide differently"
+done
+
 [ $bad = 0 ] && echo 'house: in order'
 exit $bad

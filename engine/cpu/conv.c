@@ -2,9 +2,10 @@
  *
  * conv.c -- convolution: chooses among the ways of conv.h, and the way that serves every shape and CPU.
  *
- * That one is matrix products:  y[pixels, K] = columns[pixels, R R C] w[K, R R C]^T.  A pixel is one of the N P Q output pixels; its row of `columns` holds the R x R window of x it sees (im2col).
- * With NHWC images and KRSC weights each row of a window is one contiguous copy.  Columns are made for a block of
- * pixels at a time, which stays in the cache between the copy and the product.
+ * That one is matrix products:  y[pixels, K] = columns[pixels, R R C] w[K, R R C]^T.  A pixel is one of the N P Q
+ * output pixels; its row of `columns` holds the R x R window of x it sees (im2col).  With NHWC images and KRSC
+ * weights each row of a window is one contiguous copy.  Columns are made for a block of pixels at a time, which
+ * stays in the cache between the copy and the product.
  */
 #include <assert.h>
 #include <cblas.h>
@@ -230,7 +231,8 @@ static void weight_gradient(float *dw, const float *dy, const float *x, const st
     const int k = g->s.k, tiles = k >= 256 ? 4 : k >= 128 ? 2 : 1;
     const int ranges = g->pixels < TASKS / (size_t)tiles ? (int)g->pixels : TASKS / tiles;
     const size_t size = (size_t)k * (size_t)g->depth, step = columns_floats(g);
-    float *part = cpu_scratch(SCRATCH_WORK, (line_floats(size * (size_t)ranges) + step * (size_t)cpu_threads()) * sizeof *part);
+    const size_t floats = line_floats(size * (size_t)ranges) + step * (size_t)cpu_threads();
+    float *part = cpu_scratch(SCRATCH_WORK, floats * sizeof *part);
     float *columns = part + line_floats(size * (size_t)ranges);
 #pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic)
     for (int task = 0; task < ranges * tiles; task++) {
@@ -311,8 +313,8 @@ struct wide { float *x, *y; size_t nx, ny; int images; };
 static struct wide wide_of(struct conv_shape s)
 {
     enum { FLOATS = 1 << 20 };
-    struct wide v = { .nx = (size_t)s.h * s.w * s.c,
-                      .ny = (size_t)conv_out(s.h, s.r, s.stride, s.pad) * conv_out(s.w, s.r, s.stride, s.pad) * s.k };
+    const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
+    struct wide v = { .nx = (size_t)s.h * s.w * s.c, .ny = (size_t)p * q * s.k };
     const size_t images = FLOATS / (v.nx + v.ny) + 1;
     v.images = images < (size_t)s.n ? (int)images : s.n;
     const size_t x_room = line_floats(v.nx * (size_t)v.images), y_room = line_floats(v.ny * (size_t)v.images);

@@ -201,18 +201,18 @@ static struct geometry geometry_of(struct conv_shape s, bool backward)
     g.columns = (g.y_w + g.step - 1) / g.step;
     g.columns += g.columns % g.up;
     const bool known = ((s.r == 3 && s.pad == 1) || (s.r == 1 && s.pad == 0)) && (s.stride == 1 || s.stride == 2);
-    if (LANES > 4 && known) g.plan = plan_of(&g);                /* four lanes are as many as the BLAS has */
+    if (LANES > 4 && known) g.plan = plan_of(&g);                /* with four lanes the BLAS is as good */
     return g;
 }
 
 bool conv_direct_fits(struct conv_shape s)
 {
-    return geometry_of(s, false).plan;
+    return geometry_of(s, false).plan != NULL;
 }
 
 bool conv_direct_dgrad_fits(struct conv_shape s)
 {
-    return geometry_of(s, true).plan;
+    return geometry_of(s, true).plan != NULL;
 }
 
 /* ---- the weights ------------------------------------------------------------------------------------- */
@@ -374,7 +374,7 @@ static void convolve(char *y, bool add, const char *x, const float *w, const str
     const size_t y_image = (size_t)g->y_h * g->y_w * (size_t)g->y_c * size;
     const int most = 1 + (int)(GROUP_BYTES / x_even), threads = cpu_threads();
     const int groups = (g->n + most * threads - 1) / (most * threads) * threads;
-    const size_t own_bytes = append ? line_floats(most * x_even) : 0;
+    const size_t own_bytes = append ? line_floats(most * x_even / sizeof(float)) * sizeof(float) : 0;
     const struct packed p = weights_pack(w, g, is_bf16, own_bytes * (size_t)threads);
     char *const own = p.at + p.panel * (size_t)p.panels;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)

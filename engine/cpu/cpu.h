@@ -6,7 +6,7 @@
  * number and size come from the shape alone; threads take chunks, each chunk is computed by one thread and
  * single-threaded BLAS; what several chunks contribute to is kept apart and added in the chunks' order.
  *
- * Ops are called from one thread at a time: they share the scratch blocks.
+ * Ops are called from one host thread (rule 5): they share the scratch blocks.
  */
 #pragma once
 #ifdef VARIANT

@@ -5,8 +5,8 @@
 #pragma once
 #include <stdbool.h>
 
-/* The best one that this CPU has, or what the environment's SIMSIAM_ISA names; a name that is none, or that this CPU
- * lacks, is the user's mistake. */
+/* The best one that this CPU has, or what the environment's SIMSIAM_ISA names; a name that is none, or that this
+ * CPU lacks, is the user's mistake. */
 void isa_choose(void);
 const char *isa_name(void);
 bool isa_multiplies_bf16(void);

@@ -72,7 +72,8 @@ ALWAYS_INLINE vec vec_load_bytes(const uint8_t *p)                              
 }
 ALWAYS_INLINE vec vec_load_bf16(const bf16 *p)
 {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
 #ifdef __AVX512BF16__
 ALWAYS_INLINE __m256i vec_to_bf16(vec v) { return (__m256i)_mm512_cvtneps_pbh(v); }

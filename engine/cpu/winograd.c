@@ -67,8 +67,9 @@ ALWAYS_INLINE void output_line(vec o[OUT], const vec m[IN])
 /* o = A d */
 ALWAYS_INLINE void gradient_line(vec o[IN], const vec d[OUT])
 {
-    const vec even_a = vec_fma(vec_all(A2), d[2], d[0]), odd_a = vec_fma(vec_all(A3), d[3], vec_mul(vec_all(A), d[1]));
-    const vec even_b = vec_fma(vec_all(B2), d[2], d[0]), odd_b = vec_fma(vec_all(B3), d[3], vec_mul(vec_all(B), d[1]));
+    const vec even_a = vec_fma(vec_all(A2), d[2], d[0]), even_b = vec_fma(vec_all(B2), d[2], d[0]);
+    const vec odd_a = vec_fma(vec_all(A3), d[3], vec_mul(vec_all(A), d[1]));
+    const vec odd_b = vec_fma(vec_all(B3), d[3], vec_mul(vec_all(B), d[1]));
     o[0] = d[0];
     o[1] = vec_add(even_a, odd_a);
     o[2] = vec_sub(even_a, odd_a);
@@ -517,9 +518,9 @@ static bool worthwhile(struct conv_shape s, int least_side)
 {
     enum { LEAST_TILES = 64 };
     const struct tiles t = tiles_of(s);
-    return isa_allows_winograd() && LANES > 4 && s.r == TAPS && s.stride == 1 && s.pad == 1 && s.c % CHANNELS == 0 && s.k % CHANNELS == 0 &&
-           s.h >= least_side && s.w >= least_side && t.count >= LEAST_TILES &&
-           t.down * t.across * OUT * OUT * 3 <= s.h * s.w * 4;
+    return isa_allows_winograd() && LANES > 4 && s.r == TAPS && s.stride == 1 && s.pad == 1 &&
+           s.c % CHANNELS == 0 && s.k % CHANNELS == 0 && s.h >= least_side && s.w >= least_side &&
+           t.count >= LEAST_TILES && t.down * t.across * OUT * OUT * 3 <= s.h * s.w * 4;
 }
 
 bool winograd_fits(struct conv_shape s, bool is_bf16)
