@@ -65,15 +65,15 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
         die_user("%s: no checkpoint of %s/%s seed %d (simsiam run makes it)", path, e->name, row->name, seed);
 
     struct run_record r = { .last = { .epoch = t->epoch } };
-    int status = monitor_run(t, &r.last);
+    struct probe_data data = { .train.x = NULL };
+    int status = monitor_run(t, &r.last, &data);
     const int probed = t->probe.epoch;
     if (!status && (probed || rates->n)) {
-        struct probe_data data;
         status = monitor_probe_open(t, &data);
         if (!status && probed) r.linear = probe_accuracy(&t->probe, &data.test);
         if (!status && rates->n) status = probe_rates(t, &data, rates);
-        monitor_probe_close(&data);
     }
+    monitor_probe_close(&data);
     if (status != EXIT_AGAIN) {
         run_judge(&r, status == EXIT_DIVERGED);
         printf("%s/%s seed %d, %s, epoch %d of %d\n", e->name, row->name, seed, folder, t->epoch,

@@ -69,30 +69,30 @@ static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const st
     return done;
 }
 
-/* kNN on backbone features and on z: bank = training images under the test transform. */
-static bool monitor_knn(struct trainer *t, struct epoch_record *r, const struct encoding *test)
+/* kNN on backbone features and on z: bank = training images under the test transform, left in *bank. */
+static bool monitor_knn(struct trainer *t, struct epoch_record *r, const struct encoding *test,
+                        struct encoding *bank)
 {
     const float temperature = (float)t->s->knn_temperature;
-    struct encoding bank;
-    bool done = encoding_open(&bank, t, &t->train);
-    if (done) {
-        r->knn = knn_accuracy(&test->f, &bank.f, t->s->knn_k, temperature);
-        r->knn_z = r->knn < 0 ? -1 : knn_accuracy(&test->z, &bank.z, t->s->knn_k, temperature);
-        done = r->knn_z >= 0;
-    }
-    encoding_close(&bank);
-    return done;
+    if (!encoding_open(bank, t, &t->train)) return false;
+    r->knn = knn_accuracy(&test->f, &bank->f, t->s->knn_k, temperature);
+    r->knn_z = r->knn < 0 ? -1 : knn_accuracy(&test->z, &bank->z, t->s->knn_k, temperature);
+    return r->knn_z >= 0;
 }
 
-int monitor_run(struct trainer *t, struct epoch_record *r)
+int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *keep)
 {
     phase("knn");
-    struct encoding test;
+    struct encoding test, bank = { .f.x = NULL };
     int status = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) ? 0 : EXIT_AGAIN;
     r->monitored = !status;
     if (!status && !isfinite(r->std_sqrtd)) status = EXIT_DIVERGED;
-    if (!status && !monitor_knn(t, r, &test)) status = EXIT_AGAIN;
-    encoding_close(&test);
+    if (!status && !monitor_knn(t, r, &test, &bank)) status = EXIT_AGAIN;
+    if (!status && keep && !t->s->probe_augment) {
+        *keep = (struct probe_data){ bank.f, test.f };
+        bank.f.x = test.f.x = NULL;
+    }
+    encoding_close(&test), encoding_close(&bank);
     return status;
 }
 
@@ -101,6 +101,7 @@ int monitor_run(struct trainer *t, struct epoch_record *r)
 int monitor_probe_open(struct trainer *t, struct probe_data *data)
 {
     phase("probe");
+    if (data->train.x) return 0;
     const int width = t->model.backbone.features;
     *data = (struct probe_data){ features_room(&t->train, width), features_room(&t->monitor, width) };
     const bool done = trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x, NULL) &&
@@ -126,4 +127,5 @@ int monitor_probe_epoch(struct trainer *t, struct probe_data *data)
 void monitor_probe_close(struct probe_data *data)
 {
     mem_free(data->train.x), mem_free(data->test.x);   /* the labels belong to the image sets */
+    *data = (struct probe_data){ .train.x = NULL };
 }

@@ -37,6 +37,7 @@ struct runner {
     struct trainer t;
     struct progress progress;
     struct epoch_record now, last;     /* the epoch under way; the last one finished */
+    struct probe_data features;        /* of the last epoch's monitors, for the probe; none after a restart */
     double saved_at, epoch_start;
 };
 
@@ -156,7 +157,7 @@ static int monitor_untrained(struct runner *r)
     if (r->t.untrained_monitored) return 0;
     record_start(r, 0);
     const double start = clock_seconds();
-    const int status = monitor_run(&r->t, &r->now);
+    const int status = monitor_run(&r->t, &r->now, NULL);
     if (status == EXIT_AGAIN) return status;
     metrics_append(r);
     if (status) return status;
@@ -207,7 +208,7 @@ static int train(struct runner *r)
         const int epoch = t->epoch + 1;
         if (!status && (epoch % t->s->knn_every == 0 || epoch == t->s->epochs)) {
             const double start = clock_seconds();
-            status = monitor_run(t, &r->now);
+            status = monitor_run(t, &r->now, epoch == t->s->epochs ? &r->features : NULL);
             timing_append(r, "monitor", start, 0);
         }
         if (status == EXIT_AGAIN) break;
@@ -226,16 +227,14 @@ static int train(struct runner *r)
 static int probe(struct runner *r, double *linear)
 {
     struct trainer *const t = &r->t;
-    struct probe_data data;
     const double start = clock_seconds();
     if (!*t->frozen) trainer_hash(t, t->frozen);
-    int status = monitor_probe_open(t, &data);
+    int status = monitor_probe_open(t, &r->features);
     while (!status && t->probe.epoch < t->s->probe_epochs) {
-        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &data);
+        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &r->features);
         if (!status && clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) save(r);
     }
-    if (!status) *linear = probe_accuracy(&t->probe, &data.test);
-    monitor_probe_close(&data);
+    if (!status) *linear = probe_accuracy(&t->probe, &r->features.test);
     if (status) return status;
     char after[HASH_TEXT];
     trainer_hash(t, after);
@@ -307,6 +306,7 @@ int run_one(const struct experiment *e, const struct row *row, int seed, const s
                 r->t.step);
     if (fclose(r->metrics) || fclose(r->timing) || close(r->lock))
         die("cannot write into %s: %s", r->folder, strerror(errno));
+    monitor_probe_close(&r->features);
     trainer_close(&r->t);
     free(r->folder), free(r->checkpoint), free(r), free(label);
     return status;
