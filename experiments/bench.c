@@ -149,8 +149,8 @@ static double backward_bytes(const struct node *n)
     return activations * (double)mem_act_bytes() + 4 * weights(n) * (n->w.grad ? 2 : 1);
 }
 
-/* One pass over one layer. */
-struct pass { double seconds, flops, bytes; };
+/* One pass over one layer; bound: the seconds that the roofline allows. */
+struct pass { double seconds, flops, bytes, bound; };
 struct layer { struct pass pass[2]; };                             /* forward, backward */
 
 /* tape_backward() calls the ops through here, so that each is timed in its place. */
@@ -183,8 +183,20 @@ static void watch_backward(struct tape *t)
     for (int i = 0; i < t->n_nodes; i++) t->node[i].op = watch.op[i];
 }
 
+static double peak_of(const struct machine_peaks *peak)
+{
+    return mem_act_bytes() == 2 ? peak->bf16 : peak->fp32;
+}
+
+static struct pass pass_of(double seconds, double flops, double bytes, const struct machine_peaks *peak)
+{
+    const double compute = flops / peak_of(peak), memory = bytes / peak->copy;
+    return (struct pass){ seconds, flops, bytes, compute > memory ? compute : memory };
+}
+
 /* Times every recorded op forward and backward; the nodes stay on the tape.  `layer` has room for TAPE_NODES. */
-static void time_layers(struct trainer *t, struct var views, struct layer *layer, int repeats)
+static void time_layers(struct trainer *t, struct var views, struct layer *layer, int repeats,
+                        const struct machine_peaks *peak)
 {
     double (*const seconds)[2][REPEATS_MAX] = host_alloc(TAPE_NODES, sizeof *seconds);
     for (int r = 0; r < repeats; r++) {
@@ -202,17 +214,11 @@ static void time_layers(struct trainer *t, struct var views, struct layer *layer
     for (int i = 0; i < t->tape.n_nodes; i++) {
         const struct node *n = &t->tape.node[i];
         const double flops = n->op->flops ? n->op->flops(n) : 0;
-        layer[i].pass[0] = (struct pass){ median(seconds[i][0], repeats), flops, forward_bytes(n) };
-        layer[i].pass[1] = (struct pass){ median(seconds[i][1], repeats),
-                                          flops * (!!n->x.grad + !!n->w.grad), backward_bytes(n) };
+        layer[i].pass[0] = pass_of(median(seconds[i][0], repeats), flops, forward_bytes(n), peak);
+        layer[i].pass[1] = pass_of(median(seconds[i][1], repeats), flops * (!!n->x.grad + !!n->w.grad),
+                                   backward_bytes(n), peak);
     }
     free(seconds);
-}
-
-static double roofline(const struct pass *p, double flops_peak, double copy_peak)
-{
-    const double compute = p->flops / flops_peak, memory = p->bytes / copy_peak;
-    return compute > memory ? compute : memory;
 }
 
 /* ---- printing ------------------------------------------------------------------------------------------ */
@@ -235,20 +241,20 @@ static void layer_name(char name[NAME], const struct node *n)
 }
 
 static void print_pass(const char *name, const char *direction, const struct pass *p, double step,
-                       double flops_peak, double copy_peak)
+                       const struct machine_peaks *peak)
 {
     printf("%-30s %-8s %8.3f %6.1f", name, direction, 1e3 * p->seconds, 100 * p->seconds / step);
     const double rate = p->flops / p->seconds;
-    if (p->flops > 0) printf(" %9.1f %6.1f", 1e-9 * rate, 100 * rate / flops_peak);
+    if (p->flops > 0) printf(" %9.1f %6.1f", 1e-9 * rate, 100 * rate / peak_of(peak));
     else printf(" %9s %6s", "", "");
     printf(" %9.2f %8.1f %6.1f\n", 1e-6 * p->bytes, 1e-9 * p->bytes / p->seconds,
-           100 * roofline(p, flops_peak, copy_peak) / p->seconds);
+           100 * p->bound / p->seconds);
 }
 
 static const char *const directions[2] = { "forward", "backward" };
 
-static void print_layers(const struct tape *t, const struct layer *layer, double step, double flops_peak,
-                         double copy_peak)
+static void print_layers(const struct tape *t, const struct layer *layer, double step,
+                         const struct machine_peaks *peak)
 {
     printf("%-30s %-8s %8s %6s %9s %6s %9s %8s %6s\n", "layer", "pass", "ms", "% step", "GFLOP/s", "% peak", "MB",
            "GB/s", "% roof");
@@ -256,31 +262,29 @@ static void print_layers(const struct tape *t, const struct layer *layer, double
         for (int k = 0; k < 2; k++) {
             char name[NAME];
             layer_name(name, &t->node[i]);
-            print_pass(name, directions[k], &layer[i].pass[k], step, flops_peak, copy_peak);
+            print_pass(name, directions[k], &layer[i].pass[k], step, peak);
         }
 }
 
-/* The sums over all layers of each kind; returns the seconds of all. */
-static double print_kinds(const struct tape *t, const struct layer *layer, double step, double flops_peak,
-                          double copy_peak)
+/* The sums over all layers of each kind; returns those of all kinds. */
+static struct pass print_kinds(const struct tape *t, const struct layer *layer, double step,
+                               const struct machine_peaks *peak)
 {
-    double sum = 0;
+    struct pass sum = { 0, 0, 0, 0 };
     for (int i = 0; i < t->n_nodes; i++) {
         bool seen = false;
         for (int j = 0; j < i; j++) seen |= t->node[j].op == t->node[i].op;
         for (int k = 0; k < 2 && !seen; k++) {
-            struct pass all = { 0, 0, 0 };
+            struct pass all = { 0, 0, 0, 0 };
             char name[NAME];
-            double bound = 0;
             for (int j = i; j < t->n_nodes; j++) {
                 if (t->node[j].op != t->node[i].op) continue;
                 const struct pass *p = &layer[j].pass[k];
-                all.seconds += p->seconds, all.flops += p->flops, all.bytes += p->bytes;
-                bound += roofline(p, flops_peak, copy_peak);
+                all.seconds += p->seconds, all.flops += p->flops, all.bytes += p->bytes, all.bound += p->bound;
             }
             snprintf(name, sizeof name, "all %s", t->node[i].op->name);
-            print_pass(name, directions[k], &all, step, flops_peak, copy_peak);
-            sum += all.seconds;
+            print_pass(name, directions[k], &all, step, peak);
+            sum.seconds += all.seconds, sum.bound += all.bound;
         }
     }
     return sum;
@@ -301,26 +305,22 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
 {
     static struct layer layer[TAPE_NODES];
     const bool is_bf16 = t->s->precision == PRECISION_BF16;
-    const double flops_peak = is_bf16 ? b->peak.bf16 : b->peak.fp32, step = ready->median;
-    time_layers(t, views, layer, b->repeats);
-    const int n_nodes = t->tape.n_nodes;
+    const double step = ready->median;
+    time_layers(t, views, layer, b->repeats, &b->peak);
     struct machine_info m;
     machine_describe(&m);
     printf("%s/%s: batch %d, %d x %d, %s, %d threads, %s; medians of %d\n", b->e->name, b->row->name, t->s->batch,
            t->s->image_size, t->s->image_size, is_bf16 ? "bf16" : "fp32", m.threads, m.kernels, b->repeats);
-    print_layers(&t->tape, layer, step, flops_peak, b->peak.copy);
-    double bound = 0;
-    const double sum = print_kinds(&t->tape, layer, step, flops_peak, b->peak.copy);
-    for (int i = 0; i < n_nodes; i++)
-        for (int k = 0; k < 2; k++) bound += roofline(&layer[i].pass[k], flops_peak, b->peak.copy);
-    const double sgd = time_sgd(t, b->repeats);
+    print_layers(&t->tape, layer, step, &b->peak);
+    const struct pass sum = print_kinds(&t->tape, layer, step, &b->peak);
     const double views_made = (double)t->s->batch * t->model.n_views, augment = time_augment(t, b->repeats);
-    const struct pass update = { sgd, 0, 20.0 * (double)t->model.params.count };   /* w, v, g in; w, v out */
-    print_pass("sgd", "", &update, step, flops_peak, b->peak.copy);
-    bound += update.bytes / b->peak.copy;
-    printf("%-39s %8.3f %6.1f\n", "rest of the step", 1e3 * (step - sum - sgd), 100 * (step - sum - sgd) / step);
+    const double update_bytes = 20.0 * (double)t->model.params.count;      /* w, v, g in; w, v out */
+    const struct pass update = pass_of(time_sgd(t, b->repeats), 0, update_bytes, &b->peak);
+    print_pass("sgd", "", &update, step, &b->peak);
+    const double rest = step - sum.seconds - update.seconds;
+    printf("%-39s %8.3f %6.1f\n", "rest of the step", 1e3 * rest, 100 * rest / step);
     printf("%-39s %8.3f        %.1f image pairs/s, %.1f %% of the roofline\n", "step", 1e3 * step,
-           t->s->batch / step, 100 * bound / step);
+           t->s->batch / step, 100 * (sum.bound + update.bound) / step);
     printf("%-39s %8.3f        %.3f of the step without; augmentation alone %.0f views/s a core\n",
            "step with augmentation", 1e3 * made->median, made->median / step, views_made / augment / m.threads);
     printf("%-39s %8.1f MiB; gradients of weights and momentum, there before, %.1f MiB\n\n",
