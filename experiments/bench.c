@@ -221,6 +221,22 @@ static void time_layers(struct trainer *t, struct var views, struct layer *layer
     free(seconds);
 }
 
+/* The best of some measurements: where the threads of the first one share a core, it says a tenth of the truth. */
+static struct machine_peaks peaks_measure(void)
+{
+    enum { TRIES = 8 };
+    struct machine_peaks best = { 0, 0, 0, 0 };
+    for (int i = 0; i < TRIES; i++) {
+        struct machine_peaks now;
+        machine_peaks(&now);
+        if (now.fp32 > best.fp32) best.fp32 = now.fp32;
+        if (now.bf16 > best.bf16) best.bf16 = now.bf16;
+        if (now.sgemm > best.sgemm) best.sgemm = now.sgemm;
+        if (now.copy > best.copy) best.copy = now.copy;
+    }
+    return best;
+}
+
 /* ---- printing ------------------------------------------------------------------------------------------ */
 
 enum { NAME = 32 };
@@ -378,7 +394,7 @@ int command_bench(int argc, char **argv)
         die_user("--batch %d: 2 to the row's %d training images", s.batch, s.train_count);
     machine_open(threads);
     if (!brief) {
-        machine_peaks(&b.peak);
+        b.peak = peaks_measure();
         printf("peaks of this machine, now: fp32 %.0f, bf16 %.0f, sgemm %.0f GFLOP/s; copy %.1f GB/s\n\n",
                1e-9 * b.peak.fp32, 1e-9 * b.peak.bf16, 1e-9 * b.peak.sgemm, 1e-9 * b.peak.copy);
     }

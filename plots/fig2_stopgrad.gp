@@ -39,26 +39,26 @@ do for [kind in "svg png"] {
             with lines linecolor rgb colour[i] linewidth 1.6
 
     # Middle.  Spread evenly over the sphere, each of d channels of z/|z| has a std of 1/sqrt(d); a constant has 0.
+    # Between the two is room for the key of all three.
     set title "per-channel std of z/‖z‖"
     set yrange [-0.04:1.1]
     set ytics ("0" 0, "1/√d" 1)
+    set key at graph 1, 0.77 right center Left reverse samplen 1.5 spacing 1.15 noautotitle
     plot 1 with lines linecolor rgb grey dashtype 3, 0 with lines linecolor rgb grey dashtype 3, \
         for [i = 1:2] curve(word(rows, i), "std_train") using 1:($2 - $3):($2 + $3) \
             with filledcurves linecolor rgb colour[i], \
         for [i = 1:2] curve(word(rows, i), "std_train") using 1:2 \
-            with lines linecolor rgb colour[i] linewidth 1.6
+            with lines linecolor rgb colour[i] linewidth 1.6 title word(rows, i) . " stop-gradient"
+    unset key
 
-    # Right.  Epoch 0 is the untrained backbone, which is far above chance on small images: below it is room for
-    # the key of all three.
+    # Right.  Epoch 0 is the untrained backbone, which is far above chance on small images.
     set title "kNN accuracy (%)"
     set yrange [0:*]
     set ytics 10
-    set key at graph 1, 0.25 right center Left reverse samplen 1.5 spacing 1.15 noautotitle
     plot for [i = 1:2] curve(word(rows, i), "knn") using 1:($2 - $3):($2 + $3) \
             with filledcurves linecolor rgb colour[i], \
         for [i = 1:2] curve(word(rows, i), "knn") using 1:2 \
-            with lines linecolor rgb colour[i] linewidth 1.6 title word(rows, i) . " stop-gradient"
-    unset key
+            with lines linecolor rgb colour[i] linewidth 1.6
     unset multiplot
     unset output
 }

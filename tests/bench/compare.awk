@@ -38,10 +38,12 @@ $6 > 0 {
     key = $1 " " ($2 == "simsiam" && $4 != "full" ? $4 : $2) " " $3 " " $5
     ms[key, $6] = $7
     mib[key, $6] = $10
-    if (!($1 in seen)) { seen[$1] = 1; net[++nets] = $1 }
+    seen[$1] = 1
 }
 
 END {
+    n = split("small quick resnet18", all, " ")
+    for (i = 1; i <= n; i++) if (all[i] in seen) net[++nets] = all[i]
     print "| net | ours, ms: bf16 | fp32 | PyTorch, ms: bf16 | fp32 | best of PyTorch / ours in bf16 | fp32 / fp32 | bf16, no Winograd |"
     print "|---|---|---|---|---|---|---|---|"
     for (i = 1; i <= nets; i++) {

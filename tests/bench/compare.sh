@@ -9,7 +9,7 @@
 # a pair's ratio is PyTorch's median step over ours, and the table has the median, least and largest of the pairs.
 # PyTorch runs in the layout that was faster for that net and precision (tried first); "best" is its faster precision.
 # OUT/cpu.csv has every reading, OUT/cpu.md the table with the machine's description.  Without PYTHON (an interpreter
-# with PyTorch) the table has our side alone.
+# with PyTorch) the table has our side alone.  NETS="small quick" measures those anew and keeps the others' readings.
 set -euo pipefail
 export LC_ALL=C
 
@@ -34,6 +34,7 @@ if [[ -n ${NETS:-} ]]; then
     chosen=()
     for net in "${nets[@]}"; do [[ " $NETS " == *" ${net%% *} "* ]] && chosen+=("$net"); done
     nets=("${chosen[@]}")
+    [[ -f $csv ]] && awk -F, -v nets=" $NETS " 'NR > 1 && !index(nets, " " $1 " ")' "$csv" >> "$csv.tmp"
 fi
 
 # record NET SIDE MODE THREADS PAIR: the line "PRECISION NAME MEDIAN LEAST MOST MIB" from stdin, as CSV
