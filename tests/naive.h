@@ -160,6 +160,20 @@ static inline float *float_read(const dev_float *p, size_t n)
     return a;
 }
 
+/* ---- where a gradient goes ------------------------------------------------------------------------------- */
+
+static const struct act_grad unwanted = { NULL, false };
+static inline struct act_grad over(dev_act *at) { return (struct act_grad){ at, false }; }
+static inline struct act_grad onto(dev_act *at) { return (struct act_grad){ at, true }; }
+
+/* What a gradient that goes over it must not see. */
+static inline dev_act *act_garbage(size_t n)
+{
+    float *const a = host_room(n * sizeof *a);
+    for (size_t i = 0; i < n; i++) a[i] = NAN;
+    return act_of(a, n);
+}
+
 /* ---- comparison -------------------------------------------------------------------------------------- */
 
 /* got[n] equals base[n] + want[n] within tolerance times the largest magnitude; base (dirty gradients) may be
@@ -180,6 +194,22 @@ static inline void check_added(const char *what, const float *got, const float *
 static inline void check_close(const char *what, const float *got, const double *want, size_t n, double tolerance)
 {
     check_added(what, got, NULL, want, n, tolerance);
+}
+
+/* Activations that are sums of products: fp32 sums that, stored as bf16, are rounded once, by up to 2^-8 of
+ * themselves.  base as in check_added(). */
+static inline void check_act(const char *what, const dev_act *got_, const float *base, const double *want, size_t n)
+{
+    const float *got = act_read(got_, n);
+    double largest = 1;
+    for (size_t i = 0; i < n; i++)
+        if (fabs(want[i]) > largest) largest = fabs(want[i]);
+    for (size_t i = 0; i < n; i++) {
+        const double expected = want[i] + (base ? (double)base[i] : 0);
+        const double rounding = testing_bf16() ? fabs(expected) / 256 : 0;
+        if (!(fabs((double)got[i] - expected) <= TOLERANCE_SUM * largest + rounding))
+            fail_msg("%s[%zu] is %.9g, expected %.9g", what, i, (double)got[i], expected);
+    }
 }
 
 /* A scalar function of arrays in double, for finite differences. */

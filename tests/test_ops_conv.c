@@ -74,32 +74,6 @@ static const struct conv_shape shapes[] = {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static struct act_grad over(dev_act *at) { return (struct act_grad){ at, false }; }
-static struct act_grad onto(dev_act *at) { return (struct act_grad){ at, true }; }
-static const struct act_grad unwanted;
-
-static dev_act *garbage(size_t n)
-{
-    float *a = host_room(n * sizeof *a);
-    for (size_t i = 0; i < n; i++) a[i] = NAN;
-    return act_of(a, n);
-}
-
-/* Activations: fp32 sums that, stored as bf16, are rounded once, by up to 2^-8 of themselves. */
-static void check_act(const char *what, const dev_act *got_, const float *base, const double *want, size_t n)
-{
-    const float *got = act_read(got_, n);
-    double largest = 1;
-    for (size_t i = 0; i < n; i++)
-        if (fabs(want[i]) > largest) largest = fabs(want[i]);
-    for (size_t i = 0; i < n; i++) {
-        const double expected = want[i] + (base ? (double)base[i] : 0);
-        const double rounding = testing_bf16() ? fabs(expected) / 256 : 0;
-        if (!(fabs((double)got[i] - expected) <= TOLERANCE_SUM * largest + rounding))
-            fail_msg("%s[%zu] is %.9g, expected %.9g", what, i, (double)got[i], expected);
-    }
-}
-
 static void product_fwd(double *const *a, size_t y, size_t x, size_t w)
 {
     a[0][y] += a[1][x] * a[2][w];
@@ -137,7 +111,7 @@ static void forward_is_the_naive_convolution(void **state)
         const struct problem p = problem_of(shapes[i]);
         double *want = doubles_of(NULL, p.ny);
         naive_conv(product_fwd, (double *[]){ want, p.xd, p.wd }, p.s);
-        dev_act *y = garbage(p.ny);                      /* the forward overwrites */
+        dev_act *y = act_garbage(p.ny);                      /* the forward overwrites */
         op_conv_fwd(y, act_of(p.x, p.nx), float_of(p.w, p.nw), p.s);
         check_act("y", y, NULL, want, p.ny);
         release();
@@ -151,7 +125,7 @@ static void backward_adds_to_or_overwrites_dx_and_adds_to_dw(void **state)
         const struct problem p = problem_of(shapes[i]);
         double *want_x = doubles_of(NULL, p.nx), *want_w = doubles_of(NULL, p.nw);
         naive_conv(product_bwd, (double *[]){ p.dyd, p.xd, p.wd, want_x, want_w }, p.s);
-        dev_act *added = act_of(p.dirty_x, p.nx), *fresh = garbage(p.nx);
+        dev_act *added = act_of(p.dirty_x, p.nx), *fresh = act_garbage(p.nx);
         dev_act *x = act_of(p.x, p.nx), *dy = act_of(p.dy, p.ny);
         dev_float *w = float_of(p.w, p.nw), *dw = float_of(p.dirty_w, p.nw);
         op_conv_bwd(onto(added), dw, dy, x, w, p.s);
@@ -254,7 +228,7 @@ static void a_nan_in_dy_reaches_the_dx_that_it_saw_and_no_other(void **state)
         for (int at = 0; at < rows * columns; at++) {
             struct problem p = problem_of(s);
             p.dy[at * s.k + (at % 2 ? s.k - 1 : 0)] = NAN;
-            dev_act *dx = garbage(p.nx);
+            dev_act *dx = act_garbage(p.nx);
             op_conv_bwd(over(dx), NULL, act_of(p.dy, p.ny), act_of(p.x, p.nx), float_of(p.w, p.nw), s);
             const float *got = act_read(dx, p.nx);
             for (size_t o = 0; o < p.nx; o++) {

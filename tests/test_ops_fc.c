@@ -38,25 +38,6 @@ static float *not_numbers(size_t n)
     return a;
 }
 
-static struct act_grad over(dev_act *at) { return (struct act_grad){ at, false }; }
-static struct act_grad onto(dev_act *at) { return (struct act_grad){ at, true }; }
-static const struct act_grad unwanted;
-
-/* Activations: fp32 sums that then, if they are stored as bf16, are rounded once, by up to 2^-8 of themselves. */
-static void check_act(const char *what, const dev_act *got_, const float *base, const double *want, size_t n)
-{
-    const float *got = act_read(got_, n);
-    double largest = 1;
-    for (size_t i = 0; i < n; i++)
-        if (fabs(want[i]) > largest) largest = fabs(want[i]);
-    for (size_t i = 0; i < n; i++) {
-        const double expected = want[i] + (base ? (double)base[i] : 0);
-        const double rounding = testing_bf16() ? fabs(expected) / 256 : 0;
-        if (!(fabs((double)got[i] - expected) <= TOLERANCE_SUM * largest + rounding))
-            fail_msg("%s[%zu] is %.9g, expected %.9g", what, i, (double)got[i], expected);
-    }
-}
-
 static double naive_output(const struct problem *p, int i, int j, bool bias)
 {
     return (bias ? p->bd[j] : 0) + naive_dot(p->xd + i * p->c, p->wd + j * p->c, (size_t)p->c);

@@ -19,17 +19,6 @@ static const struct variant variants[] = {
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
-static const struct act_grad unwanted = { NULL, false };
-static struct act_grad added(dev_act *at) { return (struct act_grad){ at, true }; }
-static struct act_grad over(dev_act *at) { return (struct act_grad){ at, false }; }
-
-static dev_act *act_garbage(size_t n)
-{
-    float *const a = host_room(n * sizeof *a);
-    for (size_t i = 0; i < n; i++) a[i] = NAN;
-    return act_of(a, n);
-}
-
 struct problem {
     size_t n, c, gc;
     float *x, *gamma, *beta, *residual, *dy, *dirty;
@@ -131,7 +120,7 @@ static void backward_is_the_finite_difference_of_the_naive_forward(void **state)
             dev_float *dgamma = p.naive.gamma ? float_of(dirty_c, p.c) : NULL;
             dev_float *dbeta = p.naive.beta ? float_of(dirty_c, p.c) : NULL;
             /* Without ReLU y must not matter. */
-            op_bn_act_bwd(added(dx), dgamma, dbeta, added(dr), d.dy, p.naive.relu ? d.y : NULL, d.x, d.gamma,
+            op_bn_act_bwd(onto(dx), dgamma, dbeta, onto(dr), d.dy, p.naive.relu ? d.y : NULL, d.x, d.gamma,
                           d.mean, d.rstd, p.naive.s, p.naive.relu);
             check_difference("dx", act_read(dx, p.n), p.dirty, p.naive.x, p.n, sparse(p.n), objective, &p);
             if (dr)
@@ -267,7 +256,7 @@ static void views_in_one_call_equal_separate_passes_to_the_bit(void **state)
     const struct device d = forward(&p, run_mean, run_var);
     dev_act *dx = act_of(p.dirty, p.n), *dr = act_of(p.dirty, p.n);
     dev_float *dgamma = float_of(dirty_c, c), *dbeta = float_of(dirty_c, c);
-    op_bn_act_bwd(added(dx), dgamma, dbeta, over(dr), d.dy, d.y, d.x, d.gamma, d.mean, d.rstd, s, true);
+    op_bn_act_bwd(onto(dx), dgamma, dbeta, over(dr), d.dy, d.y, d.x, d.gamma, d.mean, d.rstd, s, true);
 
     dev_act *y1 = act_of(p.dirty, p.n), *dx1 = act_of(p.dirty, p.n), *dr1 = act_of(p.dirty, p.n);
     dev_float *mean1 = machine_room(p.gc * sizeof(float)), *rstd1 = machine_room(p.gc * sizeof(float));
@@ -276,7 +265,7 @@ static void views_in_one_call_equal_separate_passes_to_the_bit(void **state)
     for (size_t g = 0; g < 3; g++) {
         op_bn_act_fwd(act_at(y1, g * m), float_at(mean1, g * c), float_at(rstd1, g * c), run_mean1, run_var1,
                       act_at(d.x, g * m), d.gamma, d.beta, act_at(d.residual, g * m), one, true);
-        op_bn_act_bwd(added(act_at(dx1, g * m)), dgamma1, dbeta1, over(act_at(dr1, g * m)), act_at(d.dy, g * m),
+        op_bn_act_bwd(onto(act_at(dx1, g * m)), dgamma1, dbeta1, over(act_at(dr1, g * m)), act_at(d.dy, g * m),
                       act_at(y1, g * m), act_at(d.x, g * m), d.gamma, float_at(mean1, g * c),
                       float_at(rstd1, g * c), one, true);
     }

@@ -17,18 +17,6 @@ static const struct { int n, d; } shapes[] = {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static const struct act_grad unwanted = { NULL, false };
-static struct act_grad added(dev_act *at) { return (struct act_grad){ at, true }; }
-static struct act_grad over(dev_act *at) { return (struct act_grad){ at, false }; }
-
-/* What a gradient that goes over it must not see. */
-static dev_act *act_garbage(size_t n)
-{
-    float *const a = host_room(n * sizeof *a);
-    for (size_t i = 0; i < n; i++) a[i] = NAN;
-    return act_of(a, n);
-}
-
 /* got[n] is want[n], or base[n] + want[n], in an activation's digits: of the largest number that was rounded. */
 static void check_gradient(const char *what, const dev_act *got, const float *base, const double *want, size_t n)
 {
@@ -65,7 +53,7 @@ static void relu_backward_passes_where_the_output_is_positive(void **state)
         double *want = doubles_of(NULL, n);
         for (size_t i = 0; i < n; i++) want[i] = y[i] > 0 ? (double)dy[i] : 0;
         dev_act *sum = act_of(dirty, n), *dx = act_garbage(n), *in_place = act_of(dy, n);
-        op_relu_bwd(added(sum), act_of(dy, n), act_of(y, n), n);
+        op_relu_bwd(onto(sum), act_of(dy, n), act_of(y, n), n);
         op_relu_bwd(over(dx), act_of(dy, n), act_of(y, n), n);
         op_relu_bwd(over(in_place), in_place, act_of(y, n), n);
         op_relu_bwd(unwanted, act_of(dy, n), act_of(y, n), n);
@@ -96,7 +84,7 @@ static void pooling_is_the_mean_over_pixels_and_its_gradient_shares_evenly(void 
         }
         dev_act *y = act_garbage(ny), *sum = act_of(dirty, nx), *dx = act_garbage(nx);
         op_pool_fwd(y, act_of(x, nx), n, hw, c);
-        op_pool_bwd(added(sum), act_of(dy, ny), n, hw, c);
+        op_pool_bwd(onto(sum), act_of(dy, ny), n, hw, c);
         op_pool_bwd(over(dx), act_of(dy, ny), n, hw, c);
         op_pool_bwd(unwanted, act_of(dy, ny), n, hw, c);
         check_close("y", act_read(y, ny), want, ny, act_tolerance(TOLERANCE_ROUND));
@@ -152,7 +140,7 @@ static void cosine_is_equation_1_and_its_gradients_are_finite_differences(void *
         const double want = cosine_objective(&c);
         check_added("loss", float_read(loss, 1), (float[]){ 0.25f }, &want, 1, TOLERANCE_ROUND);
         dev_act *dp = act_of(dirty, size), *dz = act_of(dirty, size);
-        op_cosine_bwd(added(dp), added(dz), act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
+        op_cosine_bwd(onto(dp), onto(dz), act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
         const double *const want_p = naive_cosine_gradient(c.p, c.z, 1.5 / c.n, c.n, c.d);
         const double *const want_z = naive_cosine_gradient(c.z, c.p, 1.5 / c.n, c.n, c.d);
         check_gradient("dp, added", dp, dirty, want_p, size);
@@ -175,8 +163,8 @@ static void a_stopped_side_of_the_loss_gets_nothing_and_changes_nothing(void **s
     const float *p = random_floats(7 * 33, 1), *z = random_floats(7 * 33, 2), *dirty = random_floats(7 * 33, 3);
     dev_act *both_p = act_of(dirty, 231), *both_z = act_of(dirty, 231);
     dev_act *dp = act_of(dirty, 231), *dz = act_of(dirty, 231);
-    op_cosine_bwd(added(both_p), over(both_z), act_of(p, 231), act_of(z, 231), 0.5f, 7, 33);
-    op_cosine_bwd(added(dp), unwanted, act_of(p, 231), act_of(z, 231), 0.5f, 7, 33);
+    op_cosine_bwd(onto(both_p), over(both_z), act_of(p, 231), act_of(z, 231), 0.5f, 7, 33);
+    op_cosine_bwd(onto(dp), unwanted, act_of(p, 231), act_of(z, 231), 0.5f, 7, 33);
     op_cosine_bwd(unwanted, over(dz), act_of(p, 231), act_of(z, 231), 0.5f, 7, 33);
     assert_memory_equal(act_read(both_p, 231), act_read(dp, 231), 231 * sizeof(float));
     assert_memory_equal(act_read(both_z, 231), act_read(dz, 231), 231 * sizeof(float));

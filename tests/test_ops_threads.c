@@ -40,9 +40,6 @@ static dev_float *some_float(size_t n, uint32_t seed)
     return float_of(random_floats(n, seed), n);
 }
 
-static struct act_grad added(dev_act *at) { return (struct act_grad){ at, true }; }
-static struct act_grad over(dev_act *at) { return (struct act_grad){ at, false }; }
-
 typedef void logged_fn(struct log *);
 
 static void check_threads(logged_fn *run)
@@ -82,7 +79,7 @@ static void run_conv(struct log *l)
         dev_act *x = some_act(nx, 1), *y = some_act(ny, 2), *dy = some_act(ny, 3), *dx = some_act(nx, 4);
         dev_float *w = some_float(nw, 5), *dw = some_float(nw, 6);
         op_conv_fwd(y, x, w, s);
-        op_conv_bwd(i % 2 ? added(dx) : over(dx), dw, dy, x, w, s);
+        op_conv_bwd(i % 2 ? onto(dx) : over(dx), dw, dy, x, w, s);
         log_act(l, y, ny), log_act(l, dx, nx), log_float(l, dw, nw);
     }
 }
@@ -93,7 +90,7 @@ static void run_fc(struct log *l)
     dev_act *x = some_act(N * C, 1), *y = some_act(N * K, 2), *dy = some_act(N * K, 3), *dx = some_act(N * C, 4);
     dev_float *w = some_float(K * C, 5), *b = some_float(K, 6), *dw = some_float(K * C, 7), *db = some_float(K, 8);
     op_fc_fwd(y, x, w, b, N, C, K);
-    op_fc_bwd(added(dx), dw, db, dy, x, w, N, C, K);
+    op_fc_bwd(onto(dx), dw, db, dy, x, w, N, C, K);
     log_act(l, y, N * K), log_act(l, dx, N * C), log_float(l, dw, K * C), log_float(l, db, K);
 }
 
@@ -106,7 +103,7 @@ static void run_norm_of(struct log *l, struct bn_shape s)
     dev_float *rstd = some_float(gc, 11), *run_mean = some_float(c, 12), *run_var = some_float(c, 13);
     dev_float *dgamma = some_float(c, 14), *dbeta = some_float(c, 15);
     op_bn_act_fwd(y, mean, rstd, run_mean, run_var, x, gamma, beta, r, s, true);
-    op_bn_act_bwd(added(dx), dgamma, dbeta, added(dr), dy, y, x, gamma, mean, rstd, s, true);
+    op_bn_act_bwd(onto(dx), dgamma, dbeta, onto(dr), dy, y, x, gamma, mean, rstd, s, true);
     op_bn_act_eval(e, x, gamma, beta, mean, rstd, r, s.groups * s.rows, s.c, true);
     log_act(l, y, n), log_act(l, dx, n), log_act(l, dr, n), log_act(l, e, n);
     op_bn_act_bwd(over(dx), dgamma, dbeta, over(dy), dy, y, x, gamma, mean, rstd, s, true);
@@ -130,11 +127,11 @@ static void run_rows(struct log *l)
     dev_float *rows = some_float(S, 11), *w = some_float(S, 13), *v = some_float(S, 14);
     dev_float *lr = some_float(1, 15), *copy = some_float(S, 16);
     op_relu_fwd(y, p, S);
-    op_relu_bwd(added(dx), z, y, S);
+    op_relu_bwd(onto(dx), z, y, S);
     op_pool_fwd(pooled, p, N, 10, 13);
-    op_pool_bwd(added(dpool), pooled, N, 10, 13);
+    op_pool_bwd(onto(dpool), pooled, N, 10, 13);
     op_cosine_fwd(loss, p, z, 0.5f, N, D);
-    op_cosine_bwd(added(dp), over(dz), p, z, 0.5f, N, D);
+    op_cosine_bwd(onto(dp), over(dz), p, z, 0.5f, N, D);
     op_std(std, p, 1, N, D);
     op_act_to_float(copy, p, S);
     op_normalize_rows(rows, N, D);
