@@ -16,6 +16,7 @@ enum {
     EXIT_WORLD = 1,        /* disk, memory, device, missing program: the message says what to do */
     EXIT_USER = 2,         /* the command line, a config or the data is wrong; nothing was written */
     EXIT_CLAIM = 3,        /* table --require: a claim fails */
+    EXIT_COLLAPSED = 4,    /* check, run --stop-on-collapse: the outputs are the same for all images */
     EXIT_DIVERGED = 5,     /* NaN or infinity */
     EXIT_AGAIN = 75        /* stopped by a signal after a checkpoint: run it again and it goes on */
 };

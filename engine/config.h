@@ -22,12 +22,14 @@ enum key_type {
     KEY_CHOICE,                    /* int: index into `choices` (NULL-terminated) */
     KEY_FLOATS,                    /* double[count], exactly `count` numbers */
     KEY_INTS,                      /* struct int_list, 1..LIST_MAX numbers */
-    KEY_WORDS                      /* struct word_list, 0..LIST_MAX texts, each checked by `check` */
+    KEY_WORDS,                     /* struct word_list, 0..LIST_MAX texts, each checked by `check` */
+    KEY_PAIRS                      /* struct pair_list, 1..PAIRS_MAX lists of two whole numbers */
 };
 
-enum { LIST_MAX = 16, WORD_MAX = 48 };
+enum { LIST_MAX = 16, WORD_MAX = 48, PAIRS_MAX = 4 };
 struct int_list { int n; int v[LIST_MAX]; };
 struct word_list { int n; char v[LIST_MAX][WORD_MAX]; };
+struct pair_list { int n; int v[PAIRS_MAX][2]; };
 
 struct key {
     const char *name;

@@ -25,7 +25,7 @@ static void number_text(char out[NUMBER_MAX], double value)
 
 static bool is_whole(const struct key *key)
 {
-    return key->type == KEY_INT || key->type == KEY_INTS;
+    return key->type == KEY_INT || key->type == KEY_INTS || key->type == KEY_PAIRS;
 }
 
 /* "1 to 100000 passes" */
@@ -175,6 +175,38 @@ static bool list_read(struct config_file *f, const yaml_node_t *node, const stru
     return true;
 }
 
+/* [[0, 1], [1, 0]] */
+static bool pairs_read(struct config_file *f, const yaml_node_t *node, const struct key *key, struct pair_list *out)
+{
+    char shown[SHOWN_MAX], range[RANGE_MAX];
+    const long n = node->type == YAML_SEQUENCE_NODE ? node->data.sequence.items.top - node->data.sequence.items.start
+                                                    : 0;
+    if (n < 1 || n > PAIRS_MAX) {
+        config_error(f, node, "%s: %s; a list of 1 to %d pairs of numbers, like [[0, 1], [1, 0]]", key->name,
+                     config_shown(shown, node), PAIRS_MAX);
+        return false;
+    }
+    struct pair_list pairs = { .n = (int)n };
+    bool right = true;
+    for (int i = 0; i < n; i++) {
+        const yaml_node_t *item = yaml_document_get_node(&f->document, node->data.sequence.items.start[i]);
+        if (item->type != YAML_SEQUENCE_NODE || item->data.sequence.items.top - item->data.sequence.items.start != 2) {
+            config_error(f, item, "%s: %s is no pair; two numbers, each %s, like [0, 1]", key->name,
+                         config_shown(shown, item), range_text(range, key));
+            right = false;
+            continue;
+        }
+        for (int j = 0; j < 2; j++) {
+            double number = 0;
+            right &= number_read(f, yaml_document_get_node(&f->document, item->data.sequence.items.start[j]), key,
+                                 &number);
+            pairs.v[i][j] = (int)number;
+        }
+    }
+    if (right) *out = pairs;
+    return right;
+}
+
 bool config_value(struct config_file *f, const yaml_node_t *node, const struct key *key, void *target)
 {
     void *out = (char *)target + key->offset;
@@ -193,6 +225,7 @@ bool config_value(struct config_file *f, const yaml_node_t *node, const struct k
     case KEY_FLOATS:
     case KEY_INTS:
     case KEY_WORDS: right = list_read(f, node, key, out); break;
+    case KEY_PAIRS: right = pairs_read(f, node, key, out); break;
     }
     return right;
 }
@@ -285,6 +318,14 @@ static void value_print(FILE *out, const struct key *key, const void *value)
         fputc(']', out);
         break;
     }
+    case KEY_PAIRS: {
+        const struct pair_list *list = value;
+        fputc('[', out);
+        for (int i = 0; i < list->n; i++)
+            fprintf(out, "%s[%d, %d]", i ? ", " : "", list->v[i][0], list->v[i][1]);
+        fputc(']', out);
+        break;
+    }
     }
 }
 
@@ -321,6 +362,9 @@ void config_help(FILE *out, const struct key *keys)
             fprintf(out, "list of 1 to %d whole numbers, each %s", LIST_MAX, range_text(range, k));
             break;
         case KEY_WORDS: fprintf(out, "list of at most %d %s", LIST_MAX, k->unit); break;
+        case KEY_PAIRS:
+            fprintf(out, "list of 1 to %d pairs of whole numbers, each %s", PAIRS_MAX, range_text(range, k));
+            break;
         }
         fprintf(out, "\n%20s%s\n", "", k->sentence);
     }

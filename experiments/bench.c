@@ -7,6 +7,7 @@
  * from the list of layers, not from what an implementation moves.
  */
 #include "commands.h"
+#include "experiment.h"
 #include "options.h"
 #include "train.h"
 

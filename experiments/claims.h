@@ -13,8 +13,8 @@
  * a diverged seed: it has no number, and neither collapsed nor stayed healthy (footnote 4 of the paper).
  */
 #pragma once
+#include "experiment.h"
 #include "record.h"
-#include "settings.h"
 
 enum verdict { VERDICT_HOLDS, VERDICT_FAILS, VERDICT_INCONCLUSIVE, VERDICT_NOT_RUN };
 extern const char *const verdict_names[];        /* "holds", "fails", "inconclusive", "not run" */

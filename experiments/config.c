@@ -8,7 +8,7 @@
 
 #include "../engine/ops.h"
 #include "options.h"
-#include "settings.h"
+#include "experiment.h"
 
 static void row_print(const struct experiment *e, int i)
 {

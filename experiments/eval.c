@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 #include "monitor.h"
+#include "experiment.h"
 #include "options.h"
 #include "runner.h"
 

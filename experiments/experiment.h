@@ -1,9 +1,67 @@
 /* SPDX-License-Identifier: MIT
  *
- * experiment.h -- what the readers of settings.h's files share: experiment.c, rules.c, statement.c, claim_parse.c.
+ * experiment.h -- experiment files: rows, claims, scales, and the paper's statements.
+ *
+ * A row's settings are: the defaults of the table of keys, the scale's file, the experiment's top level, the row,
+ * each overriding the one before.
  */
 #pragma once
 #include "settings.h"
+
+enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_LENGTH = 48, TEXT_MAX = 256, CAPTION_MAX = 1024 };
+
+/* One predicate of a claim.  A claim may join several by ';': all must hold. */
+enum predicate_kind {
+    CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_RISES, CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE
+};
+struct predicate {
+    enum predicate_kind kind;
+    int metric;                    /* index into claim_metrics */
+    int row, other;                /* indices into the experiment's rows; other for GREATER and WITHIN_ROW */
+    double within, value;
+};
+/* The metrics a claim may name: "linear", "knn", "loss", "std_sqrtd", "view_share"; NULL at the end. */
+extern const char *const claim_metrics[];
+enum { PARTS_MAX = 4 };
+struct claim {
+    char id[NAME_LENGTH], text[TEXT_MAX];      /* the predicate as written */
+    struct predicate part[PARTS_MAX];
+    int n;
+};
+
+struct row {
+    char name[NAME_LENGTH];
+    double paper;
+    bool has_paper;
+    char not_run[TEXT_MAX];        /* why the scale cannot host the row (its `not_run:`); "": it can */
+    struct settings settings;      /* void where not_run is not "" */
+};
+
+struct experiment {
+    char name[NAME_LENGTH];        /* the file's name without folder and ".yaml": fig2_stopgrad */
+    char title[TEXT_MAX];          /* `title:`; the name if there is none */
+    char scale[NAME_LENGTH];
+    char caption[CAPTION_MAX];     /* the scale's `note:`: what differs from the paper, for captions */
+    struct row row[ROWS_MAX];
+    int n_rows;
+    int baseline;                  /* `baseline:`, the row that others are set beside; -1: none is named */
+    struct claim claim[CLAIMS_MAX];
+    int n_claims;
+};
+
+/* Reads an experiment's file at a scale (scale files lie in scale/ beside it, statements in paper.yaml beside
+ * it).  All mistakes of all three files are reported, then exit 2. */
+void experiment_load(struct experiment *e, const char *path, const char *scale);
+/* Index of a row; exit 2 naming the nearest if there is none. */
+int experiment_row(const struct experiment *e, const char *name);
+
+/* A statement of the paper (configs/paper.yaml), by id; false if unknown. */
+struct statement {
+    char section[NAME_LENGTH], says[TEXT_MAX];
+    char table[NAME_LENGTH], predicate[TEXT_MAX];    /* "" if exact */
+    bool exact;                    /* a unit test decides it, not runs */
+};
+bool statement_find(struct statement *out, const char *paper_yaml, const char *id);
 
 /* ---- rules.c: what no range of one key can say ----------------------------------------------------------- */
 

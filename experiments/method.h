@@ -6,9 +6,6 @@
 #include "../engine/resnet.h"
 #include "settings.h"
 
-enum { VIEWS_MAX = 4, PAIRS_MAX = 4 };
-struct pair { int source, target; };
-
 /* Adds weight * mean D(p, target) to loss[0]. */
 typedef void distance_fn(struct tape *, dev_float *loss, float weight, struct var p, struct var target);
 struct distance { const char *name; distance_fn *add; };

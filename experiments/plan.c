@@ -6,6 +6,7 @@
  * reckoned from the forward passes they make.
  */
 #include "commands.h"
+#include "experiment.h"
 #include "options.h"
 #include "runner.h"
 #include "train.h"

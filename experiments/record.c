@@ -18,7 +18,7 @@
 
 #include "../engine/collapse.h"
 
-enum { SCHEMA = 1, DIGITS = 9 };   /* 9 significant digits tell any two floats apart */
+enum { SCHEMA = 2, DIGITS = 9 };   /* 9 significant digits tell any two floats apart */
 
 const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged", NULL };
 
@@ -27,14 +27,15 @@ const char *const run_state_names[] = { "not run", "partial", "healthy", "collap
 struct real_key { const char *name; size_t offset; };
 #define REAL(member) { #member, offsetof(struct epoch_record, member) }
 static const struct real_key trained_keys[] = {
-    REAL(loss), REAL(std_train), REAL(grad_norm), REAL(lr), REAL(lr_predictor), { NULL, 0 }
+    REAL(loss), REAL(oscillation), REAL(std_train), REAL(grad_norm), REAL(lr), REAL(lr_predictor), { NULL, 0 }
 };
 static const struct real_key monitor_keys[] = {
-    REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank), REAL(knn), REAL(knn_z), { NULL, 0 }
+    REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank), REAL(knn), REAL(knn_z), REAL(cos_h),
+    REAL(cos_z), { NULL, 0 }
 };
 static const struct real_key final_keys[] = {
-    REAL(loss), REAL(std_train), REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank), REAL(knn),
-    REAL(knn_z), { NULL, 0 }
+    REAL(loss), REAL(oscillation), REAL(std_train), REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank),
+    REAL(knn), REAL(knn_z), REAL(cos_h), REAL(cos_z), { NULL, 0 }
 };
 
 struct text_key { const char *name; size_t offset, size; };
@@ -153,7 +154,7 @@ static bool get_texts(struct run_record *r, const json_t *object, const struct t
 bool epoch_parse(struct epoch_record *e, const char *line)
 {
     *e = (struct epoch_record){ .std_sqrtd = NAN, .mean_norm = NAN, .view_share = NAN, .rank = NAN, .knn = NAN,
-                                .knn_z = NAN };
+                                .knn_z = NAN, .cos_h = NAN, .cos_z = NAN };
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
     e->monitored = json_object_get(object, monitor_keys[0].name) != NULL;
     const bool right = get_int(&e->epoch, object, "epoch") && get_reals(e, object, trained_keys) &&

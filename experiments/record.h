@@ -10,12 +10,14 @@
  *   checkpoint.bin   (and .prev) everything needed to go on
  *   summary.json     written last, atomically: its presence means the run is finished
  *
- * metrics.jsonl, keys of a line: epoch, loss, std_train (mean of the views), grad_norm, lr, lr_predictor and, in
- * monitored epochs, std_sqrtd, mean_norm, view_share, rank, knn, knn_z.  A value that does not exist is null.
+ * metrics.jsonl, keys of a line: epoch, loss, oscillation (root mean square of the loss's change from step to step,
+ * over sqrt(2): the noise of a step), std_train (mean of the views), grad_norm, lr, lr_predictor and, in monitored
+ * epochs, std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z (monitor.h).  A value that does not exist
+ * is null.
  *
- * summary.json, keys: schema (1), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
- * frozen_hash, final (epoch, loss, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z), linear.  No
- * clock readings: it is part of every byte comparison.
+ * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
+ * frozen_hash, final (epoch, loss, oscillation, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z,
+ * cos_h, cos_z), linear.  No clock readings: it is part of every byte comparison.
  */
 #pragma once
 #include <stdbool.h>
@@ -23,9 +25,9 @@
 
 struct epoch_record {
     int epoch;
-    double loss, std_train, grad_norm, lr, lr_predictor;                 /* NaN in epoch 0 */
+    double loss, oscillation, std_train, grad_norm, lr, lr_predictor;    /* NaN in epoch 0 */
     bool monitored;
-    double std_sqrtd, mean_norm, view_share, rank, knn, knn_z;           /* NaN where undefined or not monitored */
+    double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;     /* NaN where undefined or not */
 };
 
 enum run_state { RUN_NONE, RUN_PARTIAL, RUN_HEALTHY, RUN_COLLAPSED, RUN_DIVERGED };

@@ -130,13 +130,46 @@ static bool predictor_width(const struct settings *s, char *why)
            because(why, "the predictor gives %d features, the projector %d; they are compared, so as many", p, z);
 }
 
-/* ---- optimisation, augmentation --------------------------------------------------------------------------- */
+/* ---- method ---------------------------------------------------------------------------------------------- */
 
-static bool warmup_long(const struct settings *s, char *why)
+static bool pair_of_itself(const struct settings *s, char *why)
 {
-    return s->warmup_epochs > s->epochs &&
-           because(why, "warmup_epochs %g is more than epochs %d; at most as many", s->warmup_epochs, s->epochs);
+    for (int i = 0; i < s->pairs.n; i++)
+        if (s->pairs.v[i][0] == s->pairs.v[i][1])
+            return because(why, "pairs: view %d is its own target; two views make a pair", s->pairs.v[i][0]);
+    return false;
 }
+
+/* A view that no pair names would be drawn and encoded for nothing. */
+static bool view_unused(const struct settings *s, char *why)
+{
+    bool used[VIEWS_MAX] = { false };
+    int last = 0;
+    for (int i = 0; i < s->pairs.n; i++)
+        for (int j = 0; j < 2; j++) {
+            used[s->pairs.v[i][j]] = true;
+            if (s->pairs.v[i][j] > last) last = s->pairs.v[i][j];
+        }
+    for (int v = 0; v < last; v++)
+        if (!used[v]) return because(why, "pairs: no pair has view %d, but view %d exists; number them from 0", v, last);
+    return false;
+}
+
+static bool eta_without_stop(const struct settings *s, char *why)
+{
+    return s->eta != ETA_FRESH && !s->stop_grad &&
+           because(why, "a target that was computed before has no gradient; stop_grad: true goes with it");
+}
+
+/* It would silently be another experiment. */
+static bool alternation_long(const struct settings *s, char *why)
+{
+    const int steps = s->train_count / s->batch;
+    return s->eta == ETA_CACHE && s->batch <= s->train_count && s->eta_every > steps &&
+           because(why, "eta_every %d is more than the %d steps of an epoch; 0 is a whole epoch", s->eta_every, steps);
+}
+
+/* ---- optimisation, augmentation --------------------------------------------------------------------------- */
 
 static bool crop_scale_order(const struct settings *s, char *why)
 {
@@ -172,7 +205,10 @@ const struct rule settings_rules[] = {
     { { "projector", "dim", "widths" }, projector_fraction },
     { { "predictor", "dim", "widths" }, predictor_fraction },
     { { "predictor", "projector", "dim", "widths" }, predictor_width },
-    { { "warmup_epochs", "epochs" }, warmup_long },
+    { { "pairs" }, pair_of_itself },
+    { { "pairs" }, view_unused },
+    { { "eta", "stop_grad" }, eta_without_stop },
+    { { "eta_every", "eta", "batch", "train_count" }, alternation_long },
     { { "crop_scale" }, crop_scale_order },
     { { "crop_ratio" }, crop_ratio_order },
     { { "blur_sigma" }, blur_sigma_order },

@@ -3,6 +3,7 @@
  * run.c -- `simsiam run`: the rows and seeds of an experiment that are not finished yet, some at a time.
  */
 #include "commands.h"
+#include "experiment.h"
 #include "options.h"
 #include "runner.h"
 
@@ -78,7 +79,7 @@ static void task_start(struct task *t, const struct experiment *e, const struct 
     /* Nor does a run outlive a parent that was killed: it stops as if told to, after a checkpoint. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM)) die("prctl: %s", strerror(errno));
     if (getppid() != parent) exit(EXIT_AGAIN);
-    exit(run_one(e, t->row, t->seed, o));
+    exit(run_one(e->name, t->row->name, &t->row->settings, t->seed, o));
 }
 
 /* Up to `jobs` processes at a time, each one run: runs need nothing of each other, so this is the best use of a
@@ -154,7 +155,7 @@ int command_run(int argc, char **argv)
         status = tasks_run(task, n, jobs, &e, &o);
     else
         for (int i = 0; i < n && (!status || status == EXIT_DIVERGED); i++)
-            status = graver(status, run_one(&e, task[i].row, task[i].seed, &o));
+            status = graver(status, run_one(e.name, task[i].row->name, &task[i].row->settings, task[i].seed, &o));
     free(task);
     return graver(status, finished);
 }

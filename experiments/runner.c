@@ -146,9 +146,10 @@ static void papers_write(const struct runner *r, int seed)
 static void record_start(struct runner *r, int epoch)
 {
     const double none = nan("");
-    r->now = (struct epoch_record){ .epoch = epoch, .loss = none, .std_train = none, .grad_norm = none, .lr = none,
-                                    .lr_predictor = none, .std_sqrtd = none, .mean_norm = none, .view_share = none,
-                                    .rank = none, .knn = none, .knn_z = none };
+    r->now = (struct epoch_record){ .epoch = epoch, .loss = none, .oscillation = none, .std_train = none,
+                                    .grad_norm = none, .lr = none, .lr_predictor = none, .std_sqrtd = none,
+                                    .mean_norm = none, .view_share = none, .rank = none, .knn = none,
+                                    .knn_z = none, .cos_h = none, .cos_z = none };
 }
 
 /* The untrained network is worth a line: on small images its kNN is far above chance. */
@@ -247,13 +248,13 @@ static int probe(struct runner *r, double *linear)
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
-static void summarise(const struct runner *r, const struct row *row, int seed, int status, double linear)
+static void summarise(const struct runner *r, const char *row, int seed, int status, double linear)
 {
     struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear };
     struct machine_info m;
     machine_describe(&m);
     run_judge(&sum, status == EXIT_DIVERGED);
-    snprintf(sum.row, sizeof sum.row, "%s", row->name);
+    snprintf(sum.row, sizeof sum.row, "%s", row);
     snprintf(sum.hash, sizeof sum.hash, "%s", r->hash);
     snprintf(sum.code_hash, sizeof sum.code_hash, "%s", code_hash);
     snprintf(sum.machine, sizeof sum.machine, "%s", m.machine);
@@ -266,7 +267,7 @@ static void summarise(const struct runner *r, const struct row *row, int seed, i
     if (!summary_write(&sum, r->folder)) die("cannot write %s/summary.json: %s", r->folder, strerror(errno));
 }
 
-static void runner_open(struct runner *r, const struct row *row, int seed)
+static void runner_open(struct runner *r, int seed)
 {
     settings_hash(r->hash, r->s);
     r->folder = run_folder(r->o->root, r->hash, seed);
@@ -274,7 +275,7 @@ static void runner_open(struct runner *r, const struct row *row, int seed)
     if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
     folder_lock(r);
     machine_open(r->o->threads);
-    trainer_open(&r->t, &row->settings, seed);
+    trainer_open(&r->t, r->s, seed);
     const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
     if (!resumed) papers_write(r, seed);
     metrics_open(r);
@@ -285,13 +286,13 @@ static void runner_open(struct runner *r, const struct row *row, int seed)
     progress_open(&r->progress, r->o->quiet, r->o->beside_others, r->label);
 }
 
-int run_one(const struct experiment *e, const struct row *row, int seed, const struct run_options *o)
+int run_one(const char *table, const char *row, const struct settings *s, int seed, const struct run_options *o)
 {
-    char *const label = text_format("%s/%s seed %d", e->name, row->name, seed);
+    char *const label = text_format("%s/%s seed %d", table, row, seed);
     struct runner *const r = host_alloc(1, sizeof *r);
-    r->o = o, r->s = &row->settings, r->label = label;
+    r->o = o, r->s = s, r->label = label;
     r->last.knn = nan("");
-    runner_open(r, row, seed);
+    runner_open(r, seed);
 
     double linear = nan("");
     int status = train(r);

@@ -14,12 +14,17 @@
 #include "code_hash.h"             /* CODE_HASH, made by the build: the sources and flags that compute a run */
 
 const char *const method_names[] = { "simsiam", NULL };
-const char *const distance_names[] = { "cosine", NULL };
+const char *const distance_names[] = { "cosine", "cross_entropy", NULL };
 
 static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
 static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
                                                   [PREDICTOR_ZERO] = "zero", NULL };
 
+static const char *const eta_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache", [ETA_AVERAGE] = "average",
+                                         NULL };
+static const char *const eta_views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew", [ETA_ONE] = "one", NULL };
+static const char *const eta_bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
+static const char *const eta_init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
 static const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16", NULL };
 
 #define AT(field) .name = #field, .offset = offsetof(struct settings, field)
@@ -55,14 +60,23 @@ const struct key settings_keys[] = {
     /* method */
     CHOICE(method, method_names, "which loss is made of the views' outputs"),
     BOOL(stop_grad, "treat the target as a constant (Sec. 3, Figure 2)"),
-    CHOICE(distance, distance_names, "D(p, z) (Sec. 3, eq. 1)"),
+    CHOICE(distance, distance_names, "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)"),
+    { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = VIEWS_MAX - 1, .unit = "",
+      .sentence = "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
+    CHOICE(eta, eta_names, "the target: this step's z, one computed before (Sec. 5.2), or a moving average (Sec. 5.2)"),
+    INT(eta_every, 0, 10000000, "steps", "cache: of an alternation, starting anew each epoch; 0: the whole epoch"),
+    CHOICE(eta_views, eta_views_names, "cache: the batch's own target views, others in their place, or one for all"),
+    CHOICE(eta_bn, eta_bn_names, "cache: batch norm by the batch's statistics, or by the running ones"),
+    FLOAT(eta_momentum, 0, 0.9999, "", "average: m of eta = m eta + (1 - m) z"),
+    CHOICE(eta_init, eta_init_names, "average: starts as the image's first z, or as zero"),
+    BOOL(eta_normalise, "average: of z/|z| (footnote 5)"),
     /* optimisation */
     INT(epochs, 1, 100000, "passes", "passes over the training images"),
     INT(batch, 2, 65536, "images", "images of one step; an incomplete last batch is dropped (Table 2)"),
     FLOAT(base_lr, 0, 1000, "", "lr = base_lr * batch / 256, then cosine per epoch (Sec. 3)"),
     FLOAT(momentum, 0, 0.9999, "", "SGD's momentum"),
     FLOAT(weight_decay, 0, 1, "", "of all parameters, BN scales and biases too (App. A)"),
-    FLOAT(warmup_epochs, 0, 10000, "passes", "linear warm-up of the encoder's learning rate; 0: none"),
+    FLOAT(warmup, 0, 1, "", "share of all steps in which the encoder's lr rises linearly; Tables 2 and 3a: 0.1"),
     CHOICE(precision, precision_names, "of activations; weights, statistics and sums are fp32 in any case"),
     CHOICE(predictor_lr, predictor_lr_names, "the predictor's lr: decayed, not decayed, never trained (Table 1)"),
     /* augmentation */
@@ -78,6 +92,7 @@ const struct key settings_keys[] = {
     INT(knn_every, 1, 100000, "passes", "evaluation monitors every so many epochs, and after the last"),
     INT(knn_k, 1, 100000, "images", "neighbours that vote"),
     FLOAT(knn_temperature, 0.02, 100, "", "T of the votes exp(similarity / T)"),
+    INT(expectation_views, 0, 1000, "views", "of a monitor image, to set h(z) beside E[z] (Sec. 5.2); 0: not done"),
     /* linear probe */
     FLOAT(probe_lr, 0, 10000, "", "learning rate of the linear probe, not scaled by its batch"),
     INT(probe_epochs, 1, 100000, "passes", "passes of the linear probe"),
@@ -96,15 +111,17 @@ const struct settings settings_defaults = {
     .dim = 2048,
     .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
     .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } },
-    .method = 0, .stop_grad = true, .distance = 0,
+    .method = 0, .stop_grad = true, .distance = 0, .pairs = { 2, { { 0, 1 }, { 1, 0 } } },
+    .eta = ETA_FRESH, .eta_every = 1, .eta_views = ETA_BATCH, .eta_bn = ETA_BN_BATCH,
+    .eta_momentum = 0.8, .eta_init = ETA_FIRST, .eta_normalise = true,
     .epochs = 800, .batch = 512,
-    .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup_epochs = 0,
+    .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup = 0,
     .predictor_lr = PREDICTOR_CONSTANT,
     .precision = PRECISION_FP32,
     .crop_scale = { 0.2, 1 }, .crop_ratio = { 3.0 / 4, 4.0 / 3 },
     .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
     .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5,
-    .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1,
+    .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1, .expectation_views = 0,
     .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
 };
 

@@ -27,6 +27,7 @@ struct table {
     struct experiment e;
     struct row_result row[ROWS_MAX];
     struct claim_result claim[CLAIMS_MAX];
+    int finished, failed;          /* runs; claims that fail */
     bool committed;                /* read from results/, not from runs/ */
 };
 

@@ -51,7 +51,7 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->steps = s->train_count / s->batch;
     const double lr = s->base_lr * s->batch / 256;
     for (int g = 0; g < GROUPS; g++)
-        t->schedule[g] = (struct schedule){ lr, s->epochs, t->steps, s->warmup_epochs, false };
+        t->schedule[g] = (struct schedule){ lr, s->epochs, t->steps, s->warmup * s->epochs, false };
     t->schedule[GROUP_PREDICTOR].constant = s->predictor_lr == PREDICTOR_CONSTANT;
     t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
     t->lr = mem_alloc(sizeof(float) * GROUPS);

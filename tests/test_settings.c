@@ -280,7 +280,7 @@ static void row_overrides_top_overrides_scale_overrides_defaults(void **state)
 static void printed_row_is_a_config_of_the_same_hash(void **state)
 {
     (void)state;
-    load("crop_scale: [0.1, 0.7]\nwarmup_epochs: 0.5\nrows: [{ name: a, predictor: [], base_lr: 0.1 }]\n");
+    load("crop_scale: [0.1, 0.7]\nwarmup: 0.5\nrows: [{ name: a, predictor: [], base_lr: 0.1 }]\n");
     char *text = settings_print(&experiment.row[0].settings), want[HASH_TEXT], got[HASH_TEXT];
     settings_hash(want, &experiment.row[0].settings);
     char *again = text_format("%srows: [{ name: a }]\n", text);
@@ -571,7 +571,6 @@ static void settings_that_do_not_go_together_are_placed(void **state)
         { "predictor: [fc 31]",
           "the predictor gives 31 features, the projector 32; they are compared, so as many" },
         { "projector: []", "the predictor gives 32 features, the projector 16; they are compared, so as many" },
-        { "warmup_epochs: 801", "warmup_epochs 801 is more than epochs 800; at most as many" },
         { "crop_scale: [0.9, 0.2]", "crop_scale: the smaller number comes first" },
         { "crop_ratio: [2, 1]", "crop_ratio: the smaller number comes first" },
         { "blur_sigma: [2, 1]", "blur_sigma: the smaller number comes first" },
@@ -612,7 +611,7 @@ static void what_goes_together_is_left_alone(void **state)
          "- { name: e, monitor_split: train, monitor_first: 100 }\n"
          "- { name: f, train_first: 1900, monitor_split: train, monitor_first: 1850 }\n"
          "- { name: g, projector: [fc d, bn, relu, fc d frozen-bias, bn no-affine] }\n"
-         "- { name: h, batch: 100, knn_k: 100, probe_batch: 100, crop_scale: [1, 1], warmup_epochs: 800 }\n");
+         "- { name: h, batch: 100, knn_k: 100, probe_batch: 100, crop_scale: [1, 1] }\n");
     assert_int_equal(experiment.n_rows, 8);
 }
 
