@@ -175,12 +175,17 @@ static bool list_read(struct config_file *f, const yaml_node_t *node, const stru
     return true;
 }
 
+/* Of anything else: 0. */
+static long sequence_size(const yaml_node_t *node)
+{
+    return node->type == YAML_SEQUENCE_NODE ? node->data.sequence.items.top - node->data.sequence.items.start : 0;
+}
+
 /* [[0, 1], [1, 0]] */
 static bool pairs_read(struct config_file *f, const yaml_node_t *node, const struct key *key, struct pair_list *out)
 {
     char shown[SHOWN_MAX], range[RANGE_MAX];
-    const long n = node->type == YAML_SEQUENCE_NODE ? node->data.sequence.items.top - node->data.sequence.items.start
-                                                    : 0;
+    const long n = sequence_size(node);
     if (n < 1 || n > PAIRS_MAX) {
         config_error(f, node, "%s: %s; a list of 1 to %d pairs of numbers, like [[0, 1], [1, 0]]", key->name,
                      config_shown(shown, node), PAIRS_MAX);
@@ -190,7 +195,7 @@ static bool pairs_read(struct config_file *f, const yaml_node_t *node, const str
     bool right = true;
     for (int i = 0; i < n; i++) {
         const yaml_node_t *item = yaml_document_get_node(&f->document, node->data.sequence.items.start[i]);
-        if (item->type != YAML_SEQUENCE_NODE || item->data.sequence.items.top - item->data.sequence.items.start != 2) {
+        if (sequence_size(item) != 2) {
             config_error(f, item, "%s: %s is no pair; two numbers, each %s, like [0, 1]", key->name,
                          config_shown(shown, item), range_text(range, key));
             right = false;

@@ -65,6 +65,7 @@ void mem_free(void *p);                                        /* NULL is fine *
 void mem_zero(void *p, size_t bytes);
 void mem_upload(void *dst, const void *host_src, size_t bytes);
 void mem_download(void *host_dst, const void *src, size_t bytes);
+void mem_copy(void *dst, const void *src, size_t bytes);       /* within the machine; no overlap */
 size_t mem_act_bytes(void);                                    /* bytes of one dev_act */
 void mem_act_upload(dev_act *dst, const float *host_src, size_t n);     /* converts */
 void mem_act_download(float *host_dst, const dev_act *src, size_t n);   /* converts */
@@ -143,6 +144,18 @@ void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c);
 void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d);
 void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight, int n,
                    int d);
+
+/* Cross-entropy similarity (Sec. 4.5): loss[0] += weight * mean over the N rows of
+ * -softmax(z_i) . log softmax(p_i), softmax over the D features. */
+void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d);
+void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight,
+                          int n, int d);
+
+/* The moving average of the target (Sec. 5.2): eta[i] = m memory[index[i]] + (1 - m) z_i, which is left in the
+ * memory too if `keep`.  eta (may be NULL), z [N,D]; memory [images,D]; index [N], each image once.  normalise:
+ * z_i / max(|z_i|, COSINE_EPS) instead of z_i.  from_first: where the memory's row is all 0, m is 0. */
+void op_average(dev_act *eta, dev_float *memory, const dev_int *index, const dev_act *z, int n, int d,
+                float momentum, bool from_first, bool normalise, bool keep);
 
 /* Sec. 4.1: out[g] = sqrt(D) * mean over channels of the standard deviation (over M - 1) of the l2-normalised
  * rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */

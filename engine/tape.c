@@ -295,10 +295,31 @@ static void cosine_bwd(const struct node *n)
 }
 static const struct op cosine_op = { "cosine", cosine_fwd, cosine_bwd, NULL, false };
 
+static void cross_entropy_fwd(const struct node *n)
+{
+    op_cross_entropy_fwd(n->loss, n->x.data, n->x2.data, n->scale, n->x.n, n->x.c);
+}
+static void cross_entropy_bwd(const struct node *n)
+{
+    op_cross_entropy_bwd(n->dx, n->dx2, n->x.data, n->x2.data, n->scale, n->x.n, n->x.c);
+}
+static const struct op cross_entropy_op = { "cross-entropy", cross_entropy_fwd, cross_entropy_bwd, NULL, false };
+
 /* A loss term has no output to differentiate: it is a root. */
-void neg_cosine(struct tape *t, dev_float *loss, float weight, struct var p, struct var z)
+static void loss_term(struct tape *t, const struct op *op, dev_float *loss, float weight, struct var p,
+                      struct var z)
 {
     assert(p.n == z.n && p.c == z.c);
-    struct node n = { .op = &cosine_op, .x = p, .x2 = z, .loss = loss, .scale = weight };
+    struct node n = { .op = op, .x = p, .x2 = z, .loss = loss, .scale = weight };
     record(t, &n, p.grad || z.grad);
+}
+
+void neg_cosine(struct tape *t, dev_float *loss, float weight, struct var p, struct var z)
+{
+    loss_term(t, &cosine_op, loss, weight, p, z);
+}
+
+void cross_entropy(struct tape *t, dev_float *loss, float weight, struct var p, struct var z)
+{
+    loss_term(t, &cross_entropy_op, loss, weight, p, z);
 }

@@ -100,3 +100,5 @@ struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const str
 
 /* loss[0] += weight * mean(-cos(p, z)), eq. (1). */
 void neg_cosine(struct tape *t, dev_float *loss, float weight, struct var p, struct var z);
+/* loss[0] += weight * mean(-softmax(z) . log softmax(p)), Sec. 4.5. */
+void cross_entropy(struct tape *t, dev_float *loss, float weight, struct var p, struct var z);

@@ -18,9 +18,9 @@ struct loading {
     bool told[RULES_MAX];                      /* a rule broken above the rows is reported once, not per row */
 };
 
-static const char *const top_others[] = { "title", "rows", "claims", NULL };
+static const char *const top_others[] = { "title", "baseline", "rows", "claims", NULL };
 static const char *const row_others[] = { "name", "paper", NULL };
-static const char *const scale_others[] = { "note", NULL };
+static const char *const scale_others[] = { "note", "not_run", NULL };
 
 /* ---- names and paths -------------------------------------------------------------------------------------- */
 

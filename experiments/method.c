@@ -6,15 +6,18 @@
 
 #include <string.h>
 
-const struct distance distances[] = { { "cosine", neg_cosine }, { NULL, NULL } };
+const struct distance distances[] = {
+    { "cosine", neg_cosine }, { "cross_entropy", cross_entropy }, { NULL, NULL }
+};
 const struct method *const methods[] = { &simsiam, NULL };
 
 void model_build(struct model *m, const struct settings *s, uint64_t seed)
 {
     memset(m, 0, sizeof *m);
-    m->pair[0] = (struct pair){ 0, 1 };        /* eq. (4): symmetric */
-    m->pair[1] = (struct pair){ 1, 0 };
-    m->n_pairs = m->n_views = 2;
+    m->pairs = s->pairs;
+    for (int i = 0; i < s->pairs.n; i++)
+        for (int j = 0; j < 2; j++)
+            if (s->pairs.v[i][j] >= m->n_views) m->n_views = s->pairs.v[i][j] + 1;
     m->stop_grad = s->stop_grad;
     m->distance = distances[s->distance].add;
 
@@ -57,9 +60,9 @@ struct var model_predict(struct tape *t, const struct model *m, struct var z, in
 void pair_mean(struct tape *t, const struct model *m, dev_float *loss, struct var p, struct var target)
 {
     const int n = p.n / m->n_views;
-    for (int k = 0; k < m->n_pairs; k++) {
-        struct var eta = var_rows(target, m->pair[k].target * n, n);
+    for (int k = 0; k < m->pairs.n; k++) {
+        struct var eta = var_rows(target, m->pairs.v[k][1] * n, n);
         if (m->stop_grad) eta = stopgrad(eta);                 /* Sec. 3, Figure 2 */
-        m->distance(t, loss, 1.0f / (float)m->n_pairs, var_rows(p, m->pair[k].source * n, n), eta);
+        m->distance(t, loss, 1.0f / (float)m->pairs.n, var_rows(p, m->pairs.v[k][0] * n, n), eta);
     }
 }

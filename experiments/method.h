@@ -15,8 +15,8 @@ struct model {
     struct params params;
     struct resnet backbone;
     struct head projector, predictor;
-    struct pair pair[PAIRS_MAX];
-    int n_pairs, n_views;          /* views = largest index + 1 */
+    struct pair_list pairs;        /* (source, target) views */
+    int n_views;                   /* largest index + 1 */
     bool stop_grad;
     distance_fn *distance;
 };

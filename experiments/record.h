@@ -10,10 +10,10 @@
  *   checkpoint.bin   (and .prev) everything needed to go on
  *   summary.json     written last, atomically: its presence means the run is finished
  *
- * metrics.jsonl, keys of a line: epoch, loss, oscillation (root mean square of the loss's change from step to step,
- * over sqrt(2): the noise of a step), std_train (mean of the views), grad_norm, lr, lr_predictor and, in monitored
- * epochs, std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z (monitor.h).  A value that does not exist
- * is null.
+ * metrics.jsonl, keys of a line: epoch, loss, oscillation (root mean square of the loss's change from step to
+ * step, over sqrt(2): the noise of a step), std_train (mean of the views), grad_norm, lr, lr_predictor and, in
+ * monitored epochs, std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z (monitor.h).  A value that
+ * does not exist is null.
  *
  * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
  * frozen_hash, final (epoch, loss, oscillation, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z,

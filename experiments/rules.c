@@ -151,7 +151,8 @@ static bool view_unused(const struct settings *s, char *why)
             if (s->pairs.v[i][j] > last) last = s->pairs.v[i][j];
         }
     for (int v = 0; v < last; v++)
-        if (!used[v]) return because(why, "pairs: no pair has view %d, but view %d exists; number them from 0", v, last);
+        if (!used[v])
+            return because(why, "pairs: no pair has view %d, but one has %d; number them from 0", v, last);
     return false;
 }
 
@@ -166,7 +167,8 @@ static bool alternation_long(const struct settings *s, char *why)
 {
     const int steps = s->train_count / s->batch;
     return s->eta == ETA_CACHE && s->batch <= s->train_count && s->eta_every > steps &&
-           because(why, "eta_every %d is more than the %d steps of an epoch; 0 is a whole epoch", s->eta_every, steps);
+           because(why, "eta_every %d is more than the %d steps of an epoch; 0 is a whole epoch", s->eta_every,
+                   steps);
 }
 
 /* ---- optimisation, augmentation --------------------------------------------------------------------------- */

@@ -22,7 +22,8 @@ static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine",
 
 static const char *const eta_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache", [ETA_AVERAGE] = "average",
                                          NULL };
-static const char *const eta_views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew", [ETA_ONE] = "one", NULL };
+static const char *const eta_views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew", [ETA_ONE] = "one",
+                                               NULL };
 static const char *const eta_bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
 static const char *const eta_init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
 static const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16", NULL };
@@ -63,9 +64,9 @@ const struct key settings_keys[] = {
     CHOICE(distance, distance_names, "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)"),
     { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = VIEWS_MAX - 1, .unit = "",
       .sentence = "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
-    CHOICE(eta, eta_names, "the target: this step's z, one computed before (Sec. 5.2), or a moving average (Sec. 5.2)"),
+    CHOICE(eta, eta_names, "the target: this step's z, one computed before, or a moving average (Sec. 5.2)"),
     INT(eta_every, 0, 10000000, "steps", "cache: of an alternation, starting anew each epoch; 0: the whole epoch"),
-    CHOICE(eta_views, eta_views_names, "cache: the batch's own target views, others in their place, or one for all"),
+    CHOICE(eta_views, eta_views_names, "cache: of the batch's own target views, of others, or of one for all"),
     CHOICE(eta_bn, eta_bn_names, "cache: batch norm by the batch's statistics, or by the running ones"),
     FLOAT(eta_momentum, 0, 0.9999, "", "average: m of eta = m eta + (1 - m) z"),
     CHOICE(eta_init, eta_init_names, "average: starts as the image's first z, or as zero"),

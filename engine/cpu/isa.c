@@ -161,6 +161,23 @@ void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, con
     chosen->variant->cosine_bwd(dp, dz, p, z, weight, n, d);
 }
 
+void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d)
+{
+    chosen->variant->cross_entropy_fwd(loss, p, z, weight, n, d);
+}
+
+void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight,
+                          int n, int d)
+{
+    chosen->variant->cross_entropy_bwd(dp, dz, p, z, weight, n, d);
+}
+
+void op_average(dev_act *eta, dev_float *memory, const dev_int *index, const dev_act *z, int n, int d,
+                float momentum, bool from_first, bool normalise, bool keep)
+{
+    chosen->variant->average(eta, memory, index, z, n, d, momentum, from_first, normalise, keep);
+}
+
 void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d)
 {
     chosen->variant->std(out, z, groups, rows, d);

@@ -123,6 +123,11 @@ void mem_upload(void *dst, const void *host_src, size_t bytes)
     memcpy(dst, host_src, bytes);
 }
 
+void mem_copy(void *dst, const void *src, size_t bytes)
+{
+    memcpy(dst, src, bytes);
+}
+
 void mem_download(void *host_dst, const void *src, size_t bytes)
 {
     memcpy(host_dst, src, bytes);

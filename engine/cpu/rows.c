@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * rows.c -- element by element and row by row: ReLU, pooling, the loss (eq. 1), the std of Sec. 4.1, SGD.
+ * rows.c -- element by element and row by row: ReLU, pooling, the std of Sec. 4.1, SGD.
  *
  * Activations are widened to fp32 on the way in and rounded on the way out, a vector at a time; what is summed over
  * more than a few of them is summed in double.
@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 #include "cpu.h"
-#include "vec.h"
+#include "rows.h"
 
 /* ---- element by element ------------------------------------------------------------------------------ */
 
@@ -19,29 +19,6 @@ enum { CHUNK = 1 << 13 };
 static size_t chunk_count(size_t n)
 {
     return (n + CHUNK - 1) / CHUNK;
-}
-
-/* Lanes of the vector that begins at i of n. */
-ALWAYS_INLINE int lanes_at(size_t i, size_t n)
-{
-    return n - i < LANES ? (int)(n - i) : LANES;
-}
-
-ALWAYS_INLINE vec load(const void *p, size_t i, int lanes, bool is_bf16)
-{
-    return lanes == LANES ? act_load(p, i, is_bf16) : act_load_n(p, i, lanes, is_bf16);
-}
-
-ALWAYS_INLINE void store(void *p, size_t i, vec v, int lanes, bool is_bf16)
-{
-    if (lanes == LANES) act_store(p, i, v, is_bf16);
-    else act_store_n(p, i, v, lanes, is_bf16);
-}
-
-/* Stores v where a struct act_grad says. */
-ALWAYS_INLINE void store_grad(struct act_grad g, size_t i, vec v, int lanes, bool is_bf16)
-{
-    store(g.at, i, g.add ? vec_add(load(g.at, i, lanes, is_bf16), v) : v, lanes, is_bf16);
 }
 
 /* ---- ReLU -------------------------------------------------------------------------------------------- */
@@ -142,100 +119,6 @@ void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
     for (int i = 0; i < n; i++) {
         if (cpu_bf16()) pool_bwd(dx, dy, (size_t)i, (size_t)hw, (size_t)c, true);
         else pool_bwd(dx, dy, (size_t)i, (size_t)hw, (size_t)c, false);
-    }
-}
-
-/* ---- negative cosine similarity, eq. (1) ------------------------------------------------------------- */
-
-/* The scalar product of d elements, from a[ia] and b[ib] on.  A running sum for each lane: a single one would make
- * each addition wait for the one before. */
-ALWAYS_INLINE double dot_any(const void *a, size_t ia, const void *b, size_t ib, size_t d, bool is_bf16)
-{
-    double sum[LANES] = { 0 }, total = 0;
-    float x[LANES], y[LANES];
-    for (size_t i = 0; i < d; i += LANES) {
-        const int lanes = lanes_at(i, d);
-        vec_store(x, load(a, ia + i, lanes, is_bf16));
-        vec_store(y, load(b, ib + i, lanes, is_bf16));
-        for (int j = 0; j < LANES; j++) sum[j] += (double)x[j] * (double)y[j];
-    }
-    for (int j = 0; j < LANES; j++) total += sum[j];
-    return total;
-}
-
-static double dot(const float *a, const float *b, size_t d)
-{
-    return dot_any(a, 0, b, 0, d, false);
-}
-
-static double act_dot(const dev_act *a, const dev_act *b, size_t at, size_t d)
-{
-    return cpu_bf16() ? dot_any(a, at, b, at, d, true) : dot_any(a, at, b, at, d, false);
-}
-
-/* The norm as the cosine takes it: at least COSINE_EPS, but NaN if it is NaN. */
-static double norm_of(double square)
-{
-    const double norm = sqrt(square);
-    return norm < (double)COSINE_EPS ? (double)COSINE_EPS : norm;
-}
-
-/* One row of p and of z, from element `at` on. */
-struct angle { double norm_p, norm_z, cosine; };
-
-static struct angle angle_of(const dev_act *p, const dev_act *z, size_t at, size_t d)
-{
-    struct angle a = { norm_of(act_dot(p, p, at, d)), norm_of(act_dot(z, z, at, d)), 0 };
-    a.cosine = act_dot(p, z, at, d) / (a.norm_p * a.norm_z);
-    return a;
-}
-
-void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d)
-{
-    assert(n > 0 && d > 0);
-    double *cosine = cpu_scratch(SCRATCH_WORK, (size_t)n * sizeof *cosine), sum = 0;
-#pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * d > PARALLEL_MIN)
-    for (int i = 0; i < n; i++) cosine[i] = angle_of(p, z, (size_t)i * (size_t)d, (size_t)d).cosine;
-    for (int i = 0; i < n; i++) sum += cosine[i];
-    *float_out(loss) -= (float)((double)weight * sum / n);
-}
-
-/* da = along a - across b. */
-ALWAYS_INLINE void combine(struct act_grad da, const void *a, const void *b, double along, double across, size_t at,
-                           size_t d, bool is_bf16)
-{
-    float x[LANES], y[LANES];
-    for (size_t i = 0; i < d; i += LANES) {
-        const int lanes = lanes_at(i, d);
-        vec_store(x, load(a, at + i, lanes, is_bf16));
-        vec_store(y, load(b, at + i, lanes, is_bf16));
-        for (int j = 0; j < LANES; j++) x[j] = (float)(along * (double)x[j] - across * (double)y[j]);
-        store_grad(da, at + i, vec_load(x), lanes, is_bf16);
-    }
-}
-
-/* da = scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at COSINE_EPS it is a
- * constant, and the first term falls away. */
-static void cosine_gradient(struct act_grad da, double scale, const dev_act *a, const dev_act *b, double norm_a,
-                            double norm_b, double cosine, size_t at, size_t d)
-{
-    const double along = norm_a > (double)COSINE_EPS ? scale * cosine / (norm_a * norm_a) : 0;
-    const double across = scale / (norm_a * norm_b);
-    if (cpu_bf16()) combine(da, a, b, along, across, at, d, true);
-    else combine(da, a, b, along, across, at, d, false);
-}
-
-void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight, int n,
-                   int d)
-{
-    assert(n > 0 && d > 0);
-    const double scale = (double)weight / n;
-#pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * d > PARALLEL_MIN)
-    for (int i = 0; i < n; i++) {
-        const size_t at = (size_t)i * (size_t)d;
-        const struct angle a = angle_of(p, z, at, (size_t)d);
-        if (dp.at) cosine_gradient(dp, scale, p, z, a.norm_p, a.norm_z, a.cosine, at, (size_t)d);
-        if (dz.at) cosine_gradient(dz, scale, z, p, a.norm_z, a.norm_p, a.cosine, at, (size_t)d);
     }
 }
 

@@ -21,6 +21,9 @@ struct variant {
     __typeof__(op_pool_bwd) *pool_bwd;
     __typeof__(op_cosine_fwd) *cosine_fwd;
     __typeof__(op_cosine_bwd) *cosine_bwd;
+    __typeof__(op_cross_entropy_fwd) *cross_entropy_fwd;
+    __typeof__(op_cross_entropy_bwd) *cross_entropy_bwd;
+    __typeof__(op_average) *average;
     __typeof__(op_std) *std;
     __typeof__(op_act_to_float) *act_to_float;
     __typeof__(op_normalize_rows) *normalize_rows;
