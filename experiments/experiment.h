@@ -12,15 +12,19 @@ enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_LENGTH = 48, TEXT_MAX = 256, CAPTION
 
 /* One predicate of a claim.  A claim may join several by ';': all must hold. */
 enum predicate_kind {
-    CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_RISES, CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE
+    CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_EACH_WITHIN, CLAIM_RISES,      /* of numbers */
+    CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE, CLAIM_UNSTABLE, CLAIM_DIVERGED                         /* of states */
 };
 struct predicate {
     enum predicate_kind kind;
-    int metric;                    /* index into claim_metrics */
-    int row, other;                /* indices into the experiment's rows; other for GREATER and WITHIN_ROW */
+    bool negated;                  /* `not` stands in front */
+    int metric, other_metric;      /* indices into claim_metrics; differ in `cos_h A > cos_z A` alone */
+    int row, other;                /* indices into the experiment's rows; other where two are compared */
+    uint32_t rows;                 /* bit i is row i: those of a state, or of `each` */
+    bool every;                    /* `each`, `in every row`, `in any row`: without those the scale cannot host */
     double within, value;
 };
-/* The metrics a claim may name: "linear", "knn", "loss", "std_sqrtd", "view_share"; NULL at the end. */
+/* The metrics a claim may name: linear, knn, loss, std_sqrtd, view_share, cos_h, cos_z; NULL at the end. */
 extern const char *const claim_metrics[];
 enum { PARTS_MAX = 4 };
 struct claim {
