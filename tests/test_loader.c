@@ -98,7 +98,7 @@ static void other_batch_than_announced_is_made_now(void **state)
     loader_start(&l, 1, 4);
     loader_wait(&l);
     assert_batch(&l, loader_take(&l, 1, 3), 1, 3);
-    assert_batch(&l, loader_make(&l, 2, 4), 2, 4);
+    assert_batch(&l, loader_make(&l, 2, 4, 0, VIEWS), 2, 4);
     assert_batch(&l, loader_take(&l, 1, 4), 1, 4);     /* still there */
     assert_batch(&l, loader_take(&l, 1, 4), 1, 4);     /* made again */
     loader_close(&l);
