@@ -6,8 +6,8 @@
  * start and kept, eta_x <- F_theta(T'(x)); then k steps of SGD are made against them.  What the paper leaves open,
  * and how it is read here:
  *   - of which views?  Of the steps' own (eta_views: batch): then k = 1 is SimSiam bit for bit, as the paper says.
- *     Eq. (10) writes T' for an augmentation of its own: `anew` draws others in their place, `one` a single one that
- *     all pairs of an image share.
+ *     Eq. (10) writes T' for an augmentation of its own: `anew` draws others in their place, `one` a single one
+ *     that all pairs of an image share.
  *   - with which batch norm?  With the statistics of the batch (eta_bn: batch), which is what SimSiam's targets
  *     have; `running` takes the running ones.  Neither moves them: the steps do, as SimSiam's do.
  *   - is the predictor kept?  The paper says "the same architecture": yes.
