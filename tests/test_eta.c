@@ -91,7 +91,7 @@ static void targets_are_those_of_the_alternations_start(void **state)
     losses_of(loss, &s, STEPS);
 
     trainer_open(&t, &s, 3);
-    float *const start = host_alloc(t.model.params.count, sizeof *start), *const z = host_alloc(BATCH * D, sizeof *z);
+    float *const start = host_alloc(t.model.params.count, sizeof *start), z[BATCH * D];
     for (int step = 0; step < STEPS; step++) {
         const size_t bytes = sizeof *start * t.model.params.count;
         if (step % 3 == 0) mem_download(start, t.model.params.data, bytes);     /* 8 steps: 3, 3 and 2 */
@@ -119,7 +119,7 @@ static void targets_are_those_of_the_alternations_start(void **state)
         assert_true(loss_at(&t, step) == loss[step]);
         free(frozen), free(now), free(keep);
     }
-    free(start), free(z);
+    free(start);
     trainer_close(&t);
 }
 

@@ -276,10 +276,11 @@ static void check_average(bool from_first, bool normalise, bool keep)
         want[i] = from_first && image % 2 ? x : 0.8 * (double)memory[at] + 0.2 * x;
         if (keep) after[at] = want[i];
     }
-    op_average(eta, kept_, int_of(which, ROWS), act_of(z, ROWS * WIDE), ROWS, WIDE, 0.8f, from_first, normalise, keep);
+    const dev_int *const index = int_of(which, ROWS);
+    op_average(eta, kept_, index, act_of(z, ROWS * WIDE), ROWS, WIDE, 0.8f, from_first, normalise, keep);
     check_close("eta", act_read(eta, ROWS * WIDE), want, ROWS * WIDE, act_tolerance(TOLERANCE_ROUND));
     check_close("memory", float_read(kept_, IMAGES * WIDE), after, IMAGES * WIDE, TOLERANCE_ROUND);
-    op_average(NULL, kept_, int_of(which, ROWS), act_of(z, ROWS * WIDE), ROWS, WIDE, 0.8f, from_first, normalise, keep);
+    op_average(NULL, kept_, index, act_of(z, ROWS * WIDE), ROWS, WIDE, 0.8f, from_first, normalise, keep);
     release();
 }
 

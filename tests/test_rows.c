@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_rows.c -- every row of every table is an experiment of its own: its loss leaves the baseline row's as soon as
- * its difference can be seen, and no two rows are one by mistake.
+ * test_rows.c -- every row of every table is an experiment of its own: its loss leaves the baseline row's as soon
+ * as its difference can be seen, and no two rows are one by mistake.
  *
  * On images made in code with a tiny net; what a row changes stays as it is.
  */
