@@ -102,13 +102,16 @@ static void claims_print(FILE *out, const struct table *t)
 {
     struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
     const int n = claims_list(list, t);
+    int width = 0;
+    for (int i = 0; i < n; i++)
+        if ((int)strlen(list[i].id) > width) width = (int)strlen(list[i].id);
     for (int i = 0; i < n; i++) {
         const struct decision *d = list[i].decision;
         char estimate[ESTIMATE_TEXT];
         estimate_format(estimate, d);
-        fprintf(out, "  %-20s %-12s  %s\n", list[i].id, verdict_names[d->verdict], list[i].predicate);
+        fprintf(out, "  %-*s  %-12s  %s\n", width, list[i].id, verdict_names[d->verdict], list[i].predicate);
         if (!estimate[0] && !d->reason[0]) continue;
-        fprintf(out, "  %-20s %-12s  ", "", "");
+        fprintf(out, "  %-*s  %-12s  ", width, "", "");
         if (d->n) fprintf(out, "n %d%s", d->n, estimate[0] ? ", " : "");
         fprintf(out, "%s%s%s\n", estimate, d->n && d->reason[0] ? "; " : "", d->reason);
     }
