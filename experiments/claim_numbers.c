@@ -15,7 +15,8 @@
 
 /* Where a metric of claim_metrics lies: at the end of a run, and in an epoch of its curve. */
 static const struct metric { const char *name; size_t end, epoch; bool has_curve; } metrics[] = {
-#define CURVE(member) { #member, offsetof(struct run_record, last.member), offsetof(struct epoch_record, member), true }
+#define CURVE(member) \
+    { #member, offsetof(struct run_record, last.member), offsetof(struct epoch_record, member), true }
     { "linear", offsetof(struct run_record, linear), 0, false },
     CURVE(knn), CURVE(loss), CURVE(std_sqrtd), CURVE(view_share), CURVE(cos_h), CURVE(cos_z),
 #undef CURVE
@@ -143,8 +144,8 @@ static void decide_one(struct decision *d, const struct predicate *p, const stru
     decide_region(d, x, row->n, within ? -p->within : 0, within ? p->within : INFINITY, levels);
 }
 
-/* Whether `a` says more about the whole than `b`: a failure before what is open before what holds, then the row that is
- * further off. */
+/* Whether `a` says more about the whole than `b`: a failure before what is open before what holds, then the row
+ * that is further off. */
 static bool tells_more(const struct decision *a, const struct decision *b)
 {
     static const int weight[] = { [VERDICT_HOLDS] = 0, [VERDICT_INCONCLUSIVE] = 1, [VERDICT_FAILS] = 2,
@@ -153,8 +154,8 @@ static bool tells_more(const struct decision *a, const struct decision *b)
     return fabs(a->estimate) > fabs(b->estimate);
 }
 
-/* Every row must hold, so each may use the level as it is; any one may make it fail, so they share that one's error.
- * The numbers shown are those of the row that decides. */
+/* Every row must hold, so each may use the level as it is; any one may make it fail, so they share that one's
+ * error. The numbers shown are those of the row that decides. */
 static void decide_each(struct decision *d, const struct predicate *p, const struct experiment *e,
                         const struct row_runs *rows, const struct levels *levels)
 {
