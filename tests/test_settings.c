@@ -165,6 +165,7 @@ static void value_change(struct settings *s, const struct key *k)
     case KEY_FLOATS: ((double *)at)[k->count - 1] += 1e-9; break;
     case KEY_INTS: ((struct int_list *)at)->v[1]++; break;
     case KEY_WORDS: ((struct word_list *)at)->n--; break;
+    case KEY_PAIRS: ((struct pair_list *)at)->v[0][1]++; break;
     default: fail_msg("%s: no way to change it", k->name);
     }
 }
@@ -179,7 +180,7 @@ static void hash_changes_with_every_key(void **state)
         struct settings s = settings_defaults;
         if (k->type == KEY_CHOICE) {
             int *choice = (int *)((char *)&s + k->offset);
-            if (k->choices == method_names || k->choices == distance_names) continue;      /* one choice as yet */
+            if (k->choices == method_names) continue;          /* one choice as yet */
             *choice = !*choice;
         } else {
             value_change(&s, k);
@@ -212,8 +213,8 @@ static void mistakes_of_all_files_come_in_one_pass(void **state)
                         "x.yaml:5:21: batch: none is not a whole number; 2 to 65536 images\n"
                         "x.yaml:6:11: row a stands twice; each row has its own name\n"
                         "x.yaml:6:32: projector: batchnorm is wrong; a layer is `fc WIDTH "
-                        "[bias|no-bias|frozen-bias]` with WIDTH a number to 65536, d, f, d/N or f/N, or "
-                        "`bn [no-affine]`, or `relu`\n"
+                        "[bias|no-bias|frozen-bias|constant]` with WIDTH a number to 65536, d, f, d/N or f/N, "
+                        "or `bn [no-affine]`, or `relu`\n"
                         "x.yaml:7:3: the row has no name; `name: with`\n"
                         "x.yaml:7:21: paper: nan is not a number; 0 to 100 percent\n"
                         "x.yaml:7:5: unknown key nmae; did you mean name?\n"
@@ -268,9 +269,9 @@ static void settings_that_do_not_go_together_are_placed(void **state)
 {
     (void)state;
     static const struct { const char *row, *message; } cases[] = {
-        { "train_count: 3000", "training images 0 to 2999; synthetic has 0 to 1999" },
-        { "train_first: 1901", "training images 1901 to 2000; synthetic has 0 to 1999" },
-        { "monitor_first: 451", "monitor images 451 to 500; the test split of synthetic has 0 to 499" },
+        { "train_count: 60001", "training images 0 to 60000; synthetic has 0 to 59999" },
+        { "train_first: 59901", "training images 59901 to 60000; synthetic has 0 to 59999" },
+        { "monitor_first: 9951", "monitor images 9951 to 10000; the test split of synthetic has 0 to 9999" },
         { "monitor_split: train", "monitor images 0 to 49 are trained on too (0 to 99); hold them out" },
         { "batch: 101", "batch 101 is more than the 100 training images; at most as many" },
         { "probe_batch: 101", "probe_batch 101 is more than the 100 training images; at most as many" },
@@ -283,6 +284,12 @@ static void settings_that_do_not_go_together_are_placed(void **state)
         { "predictor: [fc 31]",
           "the predictor gives 31 features, the projector 32; they are compared, so as many" },
         { "projector: []", "the predictor gives 32 features, the projector 16; they are compared, so as many" },
+        { "pairs: [[0, 1], [2, 2]]", "pairs: view 2 is its own target; two views make a pair" },
+        { "pairs: [[0, 2]]", "pairs: no pair has view 1, but one has 2; number them from 0" },
+        { "eta: average, stop_grad: false",
+          "a target that was computed before has no gradient; stop_grad: true goes with it" },
+        { "eta_every: 4, eta: cache, batch: 32",
+          "eta_every 4 is more than the 3 steps of an epoch; 0 is a whole epoch" },
         { "crop_scale: [0.9, 0.2]", "crop_scale: the smaller number comes first" },
         { "crop_ratio: [2, 1]", "crop_ratio: the smaller number comes first" },
         { "blur_sigma: [2, 1]", "blur_sigma: the smaller number comes first" },
@@ -323,8 +330,10 @@ static void what_goes_together_is_left_alone(void **state)
          "- { name: e, monitor_split: train, monitor_first: 100 }\n"
          "- { name: f, train_first: 1900, monitor_split: train, monitor_first: 1850 }\n"
          "- { name: g, projector: [fc d, bn, relu, fc d frozen-bias, bn no-affine] }\n"
+         "- { name: i, pairs: [[1, 0], [2, 3]], eta: cache, eta_every: 3, batch: 32 }\n"
+         "- { name: j, eta_every: 4, batch: 32, pairs: [[0, 1]], stop_grad: false }\n"
          "- { name: h, batch: 100, knn_k: 100, probe_batch: 100, crop_scale: [1, 1] }\n");
-    assert_int_equal(experiment.n_rows, 8);
+    assert_int_equal(experiment.n_rows, 10);
 }
 
 static void unknown_scales_rows_and_files_exit_2_with_a_hint(void **state)
