@@ -31,7 +31,8 @@ mark(i) = points[(i - 1) % 8 + 1]
 seeds(row, name) = sprintf("< awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } " \
     . "NR > 1 && $1 == \"%s\" && (\"%s\" in at) && $at[\"%s\"] != \"\" " \
     . "{ e = $3; x = $at[\"%s\"]; n[e]++; s[e] += x; q[e] += x * x; if (e > last) last = e } " \
-    . "END { for (e = 0; e <= last; e++) if (n[e]) { v = n[e] > 1 ? (q[e] - s[e] * s[e] / n[e]) / (n[e] - 1) : 0; " \
+    . "END { for (e = 0; e <= last; e++) if (n[e]) { " \
+    . "v = n[e] > 1 ? (q[e] - s[e] * s[e] / n[e]) / (n[e] - 1) : 0; " \
     . "print e, s[e] / n[e], (v > 0 ? sqrt(v) : 0) } }' '%s_curves.csv'", row, name, name, name, stem)
 banded = "loss std_sqrtd view_share knn"
 lines(row, name) = strstrt(banded, name) ? curve(row, name) : seeds(row, name)
@@ -52,7 +53,7 @@ do for [i = 1:n] {
     if (field(word(rows, i), 4) ne "") { probed = probed . sprintf(" %d", i) }
 }
 
-# The step of an axis from "low high", so many tics or a few more; of what a table's column NAME holds, one std either way.
+# The step of an axis from "low high", for so many tics or a few more; the ends of a table's column, std included.
 nice(x) = x * 10 ** -floor(log10(x)) > 5 ? 10 ** ceil(log10(x)) \
     : (x * 10 ** -floor(log10(x)) > 2 ? 5 : x * 10 ** -floor(log10(x)) > 1 ? 2 : 1) * 10 ** floor(log10(x))
 step(ends, tics) = words(ends) < 2 || word(ends, 2) - word(ends, 1) <= 0 ? 1 \
@@ -79,12 +80,12 @@ place(k, before, behind) = sprintf("set lmargin at screen %f; set rmargin at scr
 
 array title[5] = ["training loss", "std·√d of z/‖z‖", "view share", "kNN accuracy (%)", "effective rank / d"]
 array range[5] = ["[-1.04:-0.45 < *]", "[-0.04:1.1]", "[0:1]", "[*:*]", "[0:*]"]
-array tics[5] = ["('-1' -1, '-0.5' -0.5, '0' 0)", "('0' 0, '0.5' 0.5, '1' 1)", "('0' 0, '0.43' 0.43, '1' 1)", "autofreq", "autofreq"]
+array tics[5] = ["('-1' -1, '-0.5' -0.5, '0' 0)", "('0' 0, '0.5' 0.5, '1' 1)", "('0' 0, '0.43' 0.43, '1' 1)", \
+    sprintf("%g", step(extent(bands, ".*", "knn"), 4.0)), "autofreq"]
 # Dotted: the loss's minimum; outputs that spread evenly, and the thresholds of collapse (engine/collapse.h).
 array dotted[5] = ["-1", "1 0.5", "0.43", "", ""]
 if (apart ne "" && count(apart, "loss") > 0) { title[1] = title[1] . " (" . apart . ": right axis)" }
 if (fifth eq "cos") { title[5] = "cos to the mean view"; range[5] = "[*:1.02]" }
-tics[4] = sprintf("%g", step(extent(bands, ".*", "knn"), 4.0))
 note = "Bands and bars: std over seeds.  Dotted: the loss's minimum, an even spread (1), the thresholds of " \
     . "collapse (0.5 and 0.43)."
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# linear_axis.gp -- the last panel of curves.gp where rows are points of an axis: ours on the left, the paper's on the
-# right.  A point is a point on both, and the two meet at the baseline, or where that was not run at the first row
-# that was.
+# linear_axis.gp -- the last panel of curves.gp where rows are points of an axis: ours on the left, the paper's on
+# the right.  A point is a point on both, and the two meet at the baseline, or where that was not run at the first
+# row that was.
 meet = field(baseline, 4) ne "" || !words(probed) ? baseline : word(rows, int(word(probed, 1)))
 above = field(meet, 4) ne "" ? field(meet, 4) - field(meet, 3) : 0
 ends = system(sprintf("awk -F, -v above=%g 'NR > 1 { if ($4 != \"\") { print $4 - $5; print $4 + $5 } " \

@@ -16,7 +16,7 @@ set label "paper" at graph 1.08, graph 1 offset 0, 0.6 left textcolor rgb grey
 do for [i = 1:n] {
     set label brief(word(rows, i)) at graph -0.05, first i right noenhanced
     reported = field(word(rows, i), 3)
-    set label (reported eq "" ? "–" : sprintf("%.1f", reported + 0)) at graph 1.08, first i left textcolor rgb grey
+    set label (reported eq "" ? "-" : sprintf("%.1f", reported + 0)) at graph 1.08, first i textcolor rgb grey
     if (field(word(rows, i), 4) eq "") {            # not run, or diverged
         set label field(word(rows, i), 14) at graph 0.5, first i center textcolor rgb grey
     }
