@@ -3,19 +3,27 @@
  * claim_parse.c -- the claims of an experiment: their grammar, and that they are what the paper says.
  *
  *   CLAIM  = PART { ';' PART }
- *   PART   = METRIC ROW '>' ROW | METRIC ROW 'within' NUMBER 'of' ( ROW | NUMBER ) | METRIC ROW 'rises'
- *          | [ 'no' ] 'collapse' ROW
+ *   PART   = [ 'not' ] ( NUMBER | STATE )
+ *   NUMBER = METRIC ROW '>' [ METRIC ] ROW
+ *          | METRIC ROW 'within' X 'of' ( ROW | VALUE )
+ *          | METRIC 'of' 'each' 'within' X 'of' ROW
+ *          | METRIC ROW 'rises'
+ *   STATE  = 'collapse' ( ROWS | 'in' 'every' 'row' ) | 'no' 'collapse' ( ROWS | 'in' 'any' 'row' )
+ *          | 'unstable' ROWS | 'diverged' ROWS
+ *   ROWS   = ROW { ',' ROW }
  *
- * A token that names a row is that row; a value equal to a row's name is written with a decimal point.
+ * A token that names a row is that row where a row may stand; a value equal to a row's name is written with a
+ * decimal point.  X is always a number.  `each` is every other row of the table; it, `every row` and `any row` leave
+ * out what the scale cannot host, and the verdict names what was left out.
  */
 #include "experiment.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-const char *const claim_metrics[] = { "linear", "knn", "loss", "std_sqrtd", "view_share", NULL };
+const char *const claim_metrics[] = { "linear", "knn", "loss", "std_sqrtd", "view_share", "cos_h", "cos_z", NULL };
 
-enum { TOKENS_MAX = 8, TOKEN_MAX = 64 };
+enum { TOKENS_MAX = 2 * ROWS_MAX + 3, TOKEN_MAX = 64 };      /* `not no collapse` and a list of all rows */
 struct parser {
     const struct experiment *e;
     struct config_file *f;
@@ -80,68 +88,158 @@ static bool row_parse(struct parser *p, int i, int *row)
                    : wrong(p, place(p, i), "no row %s; the first is %s", word(p, i), names[0]);
 }
 
-/* `within X of ROW|VALUE`, from token 2 on. */
-static bool within_parse(struct parser *p, struct predicate *part)
+static bool is_row(const struct parser *p, int i)
 {
-    if (!config_number(word(p, 3), &part->within) || part->within <= 0)
-        return wrong(p, place(p, 3), "within %s; within a number above 0", word(p, 3));
-    if (strcmp(word(p, 4), "of"))
-        return wrong(p, place(p, 4), "`of` is missing: METRIC ROW within X of ROW or VALUE");
     const char *names[ROWS_MAX + 1];
     row_names(p->e, names);
-    part->other = name_index(names, word(p, 5));
-    part->kind = part->other >= 0 ? CLAIM_WITHIN_ROW : CLAIM_WITHIN_VALUE;
-    if (part->other >= 0) return true;
-    part->other = 0;
-    return config_number(word(p, 5), &part->value) || row_parse(p, 5, &part->other);
+    return name_index(names, word(p, i)) >= 0;
+}
+
+/* A metric at token i; `also` are the other words that could stand there. */
+static bool metric_parse(struct parser *p, int i, int *metric, const char *also)
+{
+    *metric = name_index(claim_metrics, word(p, i));
+    return *metric >= 0 ||
+           wrong(p, place(p, i), "%s is no metric; one of linear, knn, loss, std_sqrtd, view_share, cos_h, cos_z%s",
+                 word(p, i), also);
+}
+
+/* Words that are as they are, from token i on. */
+static bool words_parse(struct parser *p, int i, const char *const *words, const char *usage)
+{
+    for (; *words; i++, words++)
+        if (strcmp(word(p, i), *words))
+            return wrong(p, place(p, i), "`%s` is missing: %s", *words, usage);
+    return true;
+}
+
+/* `within X of`, at token i. */
+static bool margin_parse(struct parser *p, int i, struct predicate *part, const char *usage)
+{
+    if (!config_number(word(p, i + 1), &part->within) || part->within <= 0)
+        return wrong(p, place(p, i + 1), "within %s; within a number above 0", word(p, i + 1));
+    return words_parse(p, i + 2, (const char *const[]){ "of", NULL }, usage);
+}
+
+/* `within X of ROW|VALUE` at token i.  All these return the token behind what they read, or 0 (reported). */
+static int within_parse(struct parser *p, int i, struct predicate *part)
+{
+    if (!margin_parse(p, i, part, "METRIC ROW within X of ROW or VALUE")) return 0;
+    part->kind = is_row(p, i + 3) ? CLAIM_WITHIN_ROW : CLAIM_WITHIN_VALUE;
+    if (part->kind == CLAIM_WITHIN_VALUE && config_number(word(p, i + 3), &part->value)) return i + 4;
+    return row_parse(p, i + 3, &part->other) ? i + 4 : 0;
+}
+
+/* `of each within X of ROW` at token i. */
+static int each_parse(struct parser *p, int i, struct predicate *part)
+{
+    static const char usage[] = "METRIC of each within X of ROW";
+    part->kind = CLAIM_EACH_WITHIN;
+    part->every = true;
+    if (!words_parse(p, i, (const char *const[]){ "of", "each", "within", NULL }, usage)) return 0;
+    if (!margin_parse(p, i + 2, part, usage) || !row_parse(p, i + 5, &part->other)) return 0;
+    for (int row = 0; row < p->e->n_rows; row++)
+        if (row != part->other) part->rows |= (uint32_t)1 << row;
+    if (part->rows) return i + 6;
+    return wrong(p, place(p, i + 5), "%s is the only row; each other one is wanted", word(p, i + 5));
+}
+
+/* `> [METRIC] ROW` at token i. */
+static int greater_parse(struct parser *p, int i, struct predicate *part)
+{
+    part->kind = CLAIM_GREATER;
+    part->other_metric = part->metric;
+    const bool two = !is_row(p, i + 1) && name_index(claim_metrics, word(p, i + 1)) >= 0;
+    if (two) part->other_metric = name_index(claim_metrics, word(p, i + 1));
+    return row_parse(p, i + 1 + two, &part->other) ? i + 2 + two : 0;
+}
+
+static int number_parse(struct parser *p, int i, struct predicate *part)
+{
+    if (!metric_parse(p, i, &part->metric, "; or not, no, collapse, unstable, diverged")) return 0;
+    const int first = i + 1;
+    if (!is_row(p, first) && !strcmp(word(p, first), "of")) return each_parse(p, first, part);
+    if (!row_parse(p, first, &part->row)) return 0;
+    const char *relation = word(p, i + 2);
+    int end = i + 3;
+    part->kind = CLAIM_RISES;
+    if (!strcmp(relation, ">")) end = greater_parse(p, i + 2, part);
+    else if (!strcmp(relation, "within")) end = within_parse(p, i + 2, part);
+    else if (strcmp(relation, "rises"))
+        return wrong(p, place(p, i + 2), "%s where a relation belongs; >, within X of, or rises",
+                     *relation ? relation : "nothing");
+    const bool two = part->kind == CLAIM_WITHIN_ROW ||
+                     (part->kind == CLAIM_GREATER && part->metric == part->other_metric);
+    if (end && two && part->row == part->other)
+        return wrong(p, place(p, first), "a row against itself; name two rows");
+    return end;
+}
+
+/* `ROW { , ROW }` at token i. */
+static int rows_parse(struct parser *p, int i, struct predicate *part)
+{
+    for (;; i += 2) {
+        int row;
+        if (!row_parse(p, i, &row)) return 0;
+        if (part->rows >> row & 1) return wrong(p, place(p, i), "%s stands twice; name a row once", word(p, i));
+        part->rows |= (uint32_t)1 << row;
+        if (strcmp(word(p, i + 1), ",")) return i + 1;
+    }
+}
+
+/* `in every row` or `in any row` at token i. */
+static int every_parse(struct parser *p, int i, struct predicate *part)
+{
+    static const char *const every[] = { "in", "every", "row", NULL }, *const any[] = { "in", "any", "row", NULL };
+    const bool no = part->kind == CLAIM_NO_COLLAPSE;
+    if (!words_parse(p, i, no ? any : every, no ? "no collapse in any row" : "collapse in every row")) return 0;
+    part->every = true;
+    part->rows = (uint32_t)(((uint64_t)1 << p->e->n_rows) - 1);
+    return i + 3;
+}
+
+static int state_parse(struct parser *p, int i, struct predicate *part)
+{
+    static const struct { const char *word; enum predicate_kind kind; } states[] = {
+        { "collapse", CLAIM_COLLAPSE }, { "no", CLAIM_NO_COLLAPSE }, { "unstable", CLAIM_UNSTABLE },
+        { "diverged", CLAIM_DIVERGED },
+    };
+    size_t k = 0;
+    while (k < sizeof states / sizeof *states && strcmp(word(p, i), states[k].word)) k++;
+    if (k == sizeof states / sizeof *states) return number_parse(p, i, part);
+    part->kind = states[k].kind;
+    const bool no = part->kind == CLAIM_NO_COLLAPSE;
+    if (no && strcmp(word(p, i + 1), "collapse")) return wrong(p, place(p, i + 1), "`no` goes with `collapse ROW`");
+    const int first = i + 1 + no;
+    if ((no || part->kind == CLAIM_COLLAPSE) && !is_row(p, first) && !strcmp(word(p, first), "in"))
+        return every_parse(p, first, part);
+    const int end = rows_parse(p, first, part);
+    if (!end || part->kind != CLAIM_UNSTABLE) return end;
+    if (p->e->baseline < 0)
+        return wrong(p, place(p, i), "unstable beside what? Name a row of the table, `baseline: ROW`");
+    if (part->rows >> p->e->baseline & 1)
+        return wrong(p, place(p, first), "%s is the baseline, which others are set beside; name another row",
+                     p->e->row[p->e->baseline].name);
+    return end;
 }
 
 /* One part's tokens; returns false (reported) at the first that is wrong. */
 static bool part_parse(struct parser *p, struct predicate *part)
 {
-    *part = (struct predicate){ 0 };
-    const int no = !strcmp(word(p, 0), "no");
-    int length = no + 2;
+    *part = (struct predicate){ .negated = !strcmp(word(p, 0), "not") };
     if (!p->n) return wrong(p, p->end, "a part is missing %s `;`", p->from ? "after" : "before");
-    if (no || !strcmp(word(p, 0), "collapse")) {
-        if (strcmp(word(p, no), "collapse")) return wrong(p, place(p, no), "`no` goes with `collapse ROW`");
-        part->kind = no ? CLAIM_NO_COLLAPSE : CLAIM_COLLAPSE;
-        if (!row_parse(p, no + 1, &part->row)) return false;
-    } else {
-        part->metric = name_index(claim_metrics, word(p, 0));
-        if (part->metric < 0)
-            return wrong(p, place(p, 0), "%s is no metric; one of linear, knn, loss, std_sqrtd, view_share",
-                         word(p, 0));
-        if (!row_parse(p, 1, &part->row)) return false;
-        const char *relation = word(p, 2);
-        if (!strcmp(relation, "rises")) {
-            part->kind = CLAIM_RISES;
-            length = 3;
-        } else if (!strcmp(relation, ">")) {
-            part->kind = CLAIM_GREATER;
-            length = 4;
-            if (!row_parse(p, 3, &part->other)) return false;
-        } else if (!strcmp(relation, "within")) {
-            length = 6;
-            if (!within_parse(p, part)) return false;
-        } else {
-            return wrong(p, place(p, 2), "%s where a relation belongs; >, within X of, or rises",
-                         *relation ? relation : "nothing");
-        }
-    }
-    if (p->n > length) return wrong(p, place(p, length), "%s is too much; a `;` or nothing", word(p, length));
-    const bool two = part->kind == CLAIM_GREATER || part->kind == CLAIM_WITHIN_ROW;
-    if (two && part->row == part->other) return wrong(p, place(p, 1), "a row against itself; name two rows");
-    return true;
+    if (part->negated && p->n == 1) return wrong(p, p->end, "not what? A claim belongs behind it");
+    const int end = state_parse(p, part->negated, part);
+    return end && (p->n <= end || wrong(p, place(p, end), "%s is too much; a `;` or nothing", word(p, end)));
 }
 
-/* Splits the part at spaces; false (reported) if it cannot be a part. */
+/* Splits the part at spaces and commas; false (reported) if it cannot be a part. */
 static bool tokens_split(struct parser *p)
 {
     p->n = 0;
     for (size_t at = p->from; at < p->end;) {
         at += strspn(p->text + at, " ");
-        size_t length = strcspn(p->text + at, " ;");
+        const size_t length = p->text[at] == ',' ? 1 : strcspn(p->text + at, " ,;");
         if (at >= p->end || !length) break;
         if (p->n == TOKENS_MAX || length >= TOKEN_MAX)
             return wrong(p, at, "too long; METRIC ROW > ROW is four short words");
@@ -204,42 +302,53 @@ static const char *claim_text(struct config_file *f, const yaml_node_t *value, c
     return NULL;
 }
 
-/* What the paper says of this table and the table does not answer. */
-static void unclaimed_warn(const struct experiment *e, const struct config_file *f, const struct statements *known)
+/* What the paper says of this table and the table does not answer.  A mistake, not a warning: a table that drops a
+ * claim would show only what it likes, and nobody reads a warning in a log. */
+static void unclaimed_report(const struct experiment *e, struct config_file *f, const yaml_node_t *at,
+                             const struct statements *known)
 {
     for (const struct named_statement *s = known->v; s->id; s++) {
         if (!s->right || s->statement.exact || strcmp(s->statement.table, e->name)) continue;
         int i = 0;
         while (i < e->n_claims && strcmp(e->claim[i].id, s->id)) i++;
         if (i == e->n_claims)
-            warn("%s does not claim %s, which %s gives to this table", f->path, s->id, known->file.path);
+            config_error(f, at, "%s is not claimed, which %s gives to this table; `%s: %s`", s->id,
+                         known->file.path, s->id, s->statement.predicate);
     }
 }
 
-void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims,
+static void claim_read(struct experiment *e, struct config_file *f, const yaml_node_pair_t *pair,
+                       const struct statements *known)
+{
+    const yaml_node_t *key = yaml_document_get_node(&f->document, pair->key);
+    const yaml_node_t *value = yaml_document_get_node(&f->document, pair->value);
+    const char *id = config_text(key);
+    if (!id || !*id) return;                                    /* config_open() reported it */
+    const char *text = claim_text(f, value, id);
+    if (!text) return;
+    struct claim *c = &e->claim[e->n_claims++];
+    memcpy(c->id, id, strlen(id) + 1);
+    memcpy(c->text, text, strlen(text) + 1);
+    struct parser parser = { .e = e, .f = f, .node = value, .text = c->text };
+    const bool right = !e->n_rows || claim_parse(&parser, c);   /* without rows, those are the mistake */
+    if (known->v) statement_match(e, f, key, right ? value : NULL, known);
+}
+
+void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims, const yaml_node_t *root,
                  const struct statements *known)
 {
-    if (claims->type != YAML_MAPPING_NODE) {
+    if (claims && claims->type != YAML_MAPPING_NODE) {
         config_error(f, claims, "claims: `id: predicate` lines, with ids from %s", known->file.path);
         return;
     }
-    for (const yaml_node_pair_t *p = claims->data.mapping.pairs.start; p < claims->data.mapping.pairs.top; p++) {
-        const yaml_node_t *key = yaml_document_get_node(&f->document, p->key);
-        const yaml_node_t *value = yaml_document_get_node(&f->document, p->value);
-        const char *id = config_text(key);
-        if (!id || !*id) continue;                              /* config_open() reported it */
+    const yaml_node_pair_t *p = claims ? claims->data.mapping.pairs.start : NULL;
+    for (const yaml_node_pair_t *end = claims ? claims->data.mapping.pairs.top : NULL; p < end; p++) {
         if (e->n_claims == CLAIMS_MAX) {
-            config_error(f, key, "more than %d claims; split the table", CLAIMS_MAX);
+            config_error(f, yaml_document_get_node(&f->document, p->key), "more than %d claims; split the table",
+                         CLAIMS_MAX);
             return;
         }
-        const char *text = claim_text(f, value, id);
-        if (!text) continue;
-        struct claim *c = &e->claim[e->n_claims++];
-        memcpy(c->id, id, strlen(id) + 1);
-        memcpy(c->text, text, strlen(text) + 1);
-        struct parser parser = { .e = e, .f = f, .node = value, .text = c->text };
-        const bool right = !e->n_rows || claim_parse(&parser, c);      /* without rows, those are the mistake */
-        if (known->v) statement_match(e, f, key, right ? value : NULL, known);
+        claim_read(e, f, p, known);
     }
-    if (known->v && !f->errors) unclaimed_warn(e, f, known);           /* a mistyped id is told already */
+    if (known->v && !f->errors) unclaimed_report(e, f, claims ? claims : root, known);     /* not of a mistyped id */
 }

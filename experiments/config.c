@@ -12,6 +12,10 @@
 
 static void row_print(const struct experiment *e, int i)
 {
+    if (*e->row[i].not_run) {
+        printf("# %s, row %s, scale %s: not run: %s\n", e->name, e->row[i].name, e->scale, e->row[i].not_run);
+        return;
+    }
     char hash[HASH_TEXT];
     settings_hash(hash, &e->row[i].settings);
     char *text = settings_print(&e->row[i].settings);

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct loading {
     struct experiment *e;
     struct config_file file, scale;
     yaml_node_t *top, *scale_top;              /* their roots; NULL if reported */
+    yaml_node_t *not_run;                      /* the scale's `not_run:` for this table; NULL if it has none */
     bool wrong[KEYS_MAX];                      /* settings_keys whose value above the rows is wrong */
     bool told[RULES_MAX];                      /* a rule broken above the rows is reported once, not per row */
 };
@@ -35,6 +37,7 @@ static const struct key title_key = { .name = "title", .type = KEY_TEXT, .count 
 static const struct key note_key = { .name = "note", .type = KEY_TEXT, .count = CAPTION_MAX, .unit = "" };
 static const struct key name_key = { .name = "name", .type = KEY_TEXT, .count = NAME_LENGTH, .unit = "",
                                      .check = name_error };
+static const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
 static const struct key paper_key = { .name = "paper", .type = KEY_FLOAT, .high = 100, .unit = "percent" };
 
 /* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name, "fig2_stopgrad". */
@@ -65,23 +68,39 @@ static _Noreturn void unknown_die(const char *what, const char *name, const char
     die_user("no %s %s; there are %s", what, name, all);
 }
 
-/* Exits 2 unless `scale` is one of the files in the folder. */
-static void scale_check(const char *folder, const char *scale)
+/* The names of a folder's YAML files without ".yaml", sorted, NULL at the end; exits 2 without the folder. */
+static char **names_list(const char *folder, const char *what)
 {
     struct dirent **entry;
     const int n = scandir(folder, &entry, is_yaml, alphasort);
-    if (n < 0) die_user("cannot list %s: %s (scales lie in scale/ beside an experiment)", folder, strerror(errno));
-    const char **names = host_alloc((size_t)n + 1, sizeof *names);
-    bool found = false;
+    if (n < 0) die_user("cannot list %s: %s (%s)", folder, strerror(errno), what);
+    char **names = host_alloc((size_t)n + 1, sizeof *names);
     for (int i = 0; i < n; i++) {
-        entry[i]->d_name[strlen(entry[i]->d_name) - strlen(".yaml")] = 0;
-        names[i] = entry[i]->d_name;
-        found = found || !strcmp(names[i], scale);
+        names[i] = text_format("%.*s", (int)(strlen(entry[i]->d_name) - strlen(".yaml")), entry[i]->d_name);
+        free(entry[i]);
     }
-    if (!found) unknown_die("scale", scale, names);
-    for (int i = 0; i < n; i++) free(entry[i]);
     free(entry);
+    return names;
+}
+
+static bool name_listed(char **names, const char *name)
+{
+    while (*names && strcmp(*names, name)) names++;
+    return *names != NULL;
+}
+
+static void names_free(char **names)
+{
+    for (char **name = names; *name; name++) free(*name);
     free(names);
+}
+
+/* Exits 2 unless `scale` is one of the files in the folder. */
+static void scale_check(const char *folder, const char *scale)
+{
+    char **names = names_list(folder, "scales lie in scale/ beside an experiment");
+    if (!name_listed(names, scale)) unknown_die("scale", scale, (const char *const *)names);
+    names_free(names);
 }
 
 /* ---- settings that do not go together --------------------------------------------------------------------- */
@@ -128,6 +147,70 @@ static void rules_check(struct loading *l, yaml_node_t *row_node, const struct r
     }
 }
 
+/* ---- what a scale cannot host ----------------------------------------------------------------------------- */
+
+/* Another table's `ROW: why` lines; those of this table are read with its rows. */
+static void reasons_check(struct loading *l, const yaml_node_t *table)
+{
+    for (const yaml_node_pair_t *p = table->data.mapping.pairs.start; p < table->data.mapping.pairs.top; p++) {
+        char reason[TEXT_MAX];
+        config_value(&l->scale, yaml_document_get_node(&l->scale.document, p->value), &reason_key, reason);
+    }
+}
+
+/* Checks the scale's `not_run:` and finds the entry of this table. */
+static void not_run_read(struct loading *l, const char *folder)
+{
+    yaml_node_t *tables = config_get(&l->scale, l->scale_top, "not_run");
+    if (!tables) return;
+    if (tables->type != YAML_MAPPING_NODE) {
+        config_error(&l->scale, tables, "not_run: TABLE: lines are wanted, with ROW: why under each");
+        return;
+    }
+    char **names = names_list(folder, "experiments lie beside scale/");
+    for (const yaml_node_pair_t *p = tables->data.mapping.pairs.start; p < tables->data.mapping.pairs.top; p++) {
+        const yaml_node_t *key = yaml_document_get_node(&l->scale.document, p->key);
+        yaml_node_t *table = yaml_document_get_node(&l->scale.document, p->value);
+        const char *name = config_text(key);
+        if (!name || !*name) continue;                          /* config_open() reported it */
+        if (!name_listed(names, name)) {
+            const char *nearest = config_nearest(name, (const char *const *)names);
+            if (nearest) config_error(&l->scale, key, "not_run: no table %s; did you mean %s?", name, nearest);
+            else config_error(&l->scale, key, "not_run: no table %s; name a file beside scale/", name);
+            continue;
+        }
+        if (table->type != YAML_MAPPING_NODE)
+            config_error(&l->scale, table, "not_run: `ROW: why it cannot run here` lines are wanted under %s",
+                         name);
+        else if (strcmp(name, l->e->name)) reasons_check(l, table);
+        else l->not_run = table;
+    }
+    names_free(names);
+}
+
+/* Index of the row that `what:` names at `at`; -1 (reported) if there is none. */
+static int row_look(const struct experiment *e, struct config_file *f, const yaml_node_t *at, const char *what)
+{
+    const char *names[ROWS_MAX + 1] = { NULL }, *name = config_text(at);
+    char shown[SHOWN_MAX];
+    for (int i = 0; i < e->n_rows; i++) {
+        if (name && !strcmp(e->row[i].name, name)) return i;
+        names[i] = e->row[i].name;
+    }
+    const char *nearest = name ? config_nearest(name, names) : NULL;
+    if (nearest) config_error(f, at, "%s: no row %s; did you mean %s?", what, name, nearest);
+    else config_error(f, at, "%s: no row %s; the first is %s", what, config_shown(shown, at), names[0]);
+    return -1;
+}
+
+/* The rows that the scale speaks of must be there. */
+static void not_run_rows_check(struct loading *l)
+{
+    const yaml_node_pair_t *p = l->not_run->data.mapping.pairs.start, *end = l->not_run->data.mapping.pairs.top;
+    for (; p < end; p++)
+        row_look(l->e, &l->scale, yaml_document_get_node(&l->scale.document, p->key), "not_run");
+}
+
 /* ---- reading ---------------------------------------------------------------------------------------------- */
 
 /* Reads one row over `base`. */
@@ -150,7 +233,9 @@ static void row_read(struct loading *l, yaml_node_t *node, const struct settings
     bool wrong[KEYS_MAX];
     memcpy(wrong, l->wrong, sizeof wrong);
     config_apply(&l->file, node, settings_keys, &row->settings, row_others, wrong);
-    rules_check(l, node, row, wrong);
+    const yaml_node_t *reason = l->not_run ? config_get(&l->scale, l->not_run, row->name) : NULL;
+    if (reason) config_value(&l->scale, reason, &reason_key, row->not_run);
+    else rules_check(l, node, row, wrong);                      /* what is not run need not go together here */
     e->n_rows++;
 }
 
@@ -172,6 +257,10 @@ static void rows_read(struct loading *l)
         return;
     }
     for (; start < end; start++) row_read(l, yaml_document_get_node(&l->file.document, *start), &base);
+    if (!l->e->n_rows) return;                                  /* reported */
+    const yaml_node_t *baseline = config_get(&l->file, l->top, "baseline");
+    if (baseline) l->e->baseline = row_look(l->e, &l->file, baseline, "baseline");
+    if (l->not_run) not_run_rows_check(l);
 }
 
 static void text_get(struct config_file *f, yaml_node_t *mapping, const struct key *key, void *out)
@@ -183,6 +272,7 @@ static void text_get(struct config_file *f, yaml_node_t *mapping, const struct k
 void experiment_load(struct experiment *e, const char *path, const char *scale)
 {
     memset(e, 0, sizeof *e);
+    e->baseline = -1;
     char *folder = path_split(path, e->name);
     char *scales = text_format("%s/scale", folder), *scale_path = text_format("%s/%s.yaml", scales, scale);
     char *paper_path = text_format("%s/paper.yaml", folder);
@@ -193,6 +283,7 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     if (strlen(scale) >= NAME_LENGTH) die_user("scale %s: a name of at most %d bytes", scale, NAME_LENGTH - 1);
     memcpy(e->scale, scale, strlen(scale) + 1);
     if (config_open(&l.scale, scale_path)) l.scale_top = config_root(&l.scale);
+    if (l.scale_top) not_run_read(&l, folder);
 
     memcpy(e->title, e->name, sizeof e->name);
     text_get(&l.file, l.top, &title_key, e->title);
@@ -200,10 +291,10 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     rows_read(&l);
     int errors = 0;
     const yaml_node_t *claims = config_get(&l.file, l.top, "claims");
-    if (claims) {
+    if (claims || (l.top && access(paper_path, F_OK) == 0)) {  /* nobody needs the paper without a claim */
         struct statements known;
         statements_open(&known, paper_path);
-        claims_read(e, &l.file, claims, &known);
+        claims_read(e, &l.file, claims, l.top, &known);
         errors = known.file.errors;
         statements_close(&known);
     }

@@ -12,15 +12,19 @@ enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_LENGTH = 48, TEXT_MAX = 256, CAPTION
 
 /* One predicate of a claim.  A claim may join several by ';': all must hold. */
 enum predicate_kind {
-    CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_RISES, CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE
+    CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_EACH_WITHIN, CLAIM_RISES,      /* of numbers */
+    CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE, CLAIM_UNSTABLE, CLAIM_DIVERGED                         /* of states */
 };
 struct predicate {
     enum predicate_kind kind;
-    int metric;                    /* index into claim_metrics */
-    int row, other;                /* indices into the experiment's rows; other for GREATER and WITHIN_ROW */
+    bool negated;                  /* `not` stands in front */
+    int metric, other_metric;      /* indices into claim_metrics; differ in `cos_h A > cos_z A` alone */
+    int row, other;                /* indices into the experiment's rows; other where two are compared */
+    uint32_t rows;                 /* bit i is row i: those of a state, or of `each` */
+    bool every;                    /* `each`, `in every row`, `in any row`: without those the scale cannot host */
     double within, value;
 };
-/* The metrics a claim may name: "linear", "knn", "loss", "std_sqrtd", "view_share"; NULL at the end. */
+/* The metrics a claim may name: linear, knn, loss, std_sqrtd, view_share, cos_h, cos_z; NULL at the end. */
 extern const char *const claim_metrics[];
 enum { PARTS_MAX = 4 };
 struct claim {
@@ -58,8 +62,11 @@ int experiment_row(const struct experiment *e, const char *name);
 /* A statement of the paper (configs/paper.yaml), by id; false if unknown. */
 struct statement {
     char section[NAME_LENGTH], says[TEXT_MAX];
+    char reported[TEXT_MAX];       /* the paper's numbers as text: "with 67.7, without 0.1"; "" without any */
+    char metric[NAME_LENGTH];      /* what they are if not ImageNet linear top-1; else "" */
     char table[NAME_LENGTH], predicate[TEXT_MAX];    /* "" if exact */
     bool exact;                    /* a unit test decides it, not runs */
+    char test[TEXT_MAX];           /* the name of that test's function; "": none decides it yet */
 };
 bool statement_find(struct statement *out, const char *paper_yaml, const char *id);
 
@@ -88,6 +95,7 @@ const char *statements_nearest(const struct statements *s, const char *id);
 
 /* ---- claim_parse.c ---------------------------------------------------------------------------------------- */
 
-/* Reads the value of `claims:`; the experiment's name and rows are read already.  Mistakes are counted in f. */
-void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims,
+/* Reads the value of `claims:` (NULL: there is none) in a file's root; the experiment's name and rows are read already.
+ * Mistakes are counted in f; a statement that `known` gives to this table and is not claimed is one. */
+void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims, const yaml_node_t *root,
                  const struct statements *known);
