@@ -50,7 +50,8 @@ static double verdict_turn(const struct collapse *c)
     double low = -1, high = 1;     /* std <= 0, or view share >= 0 and twice the std */
     for (int i = 0; i < HALVINGS; i++) {
         const double s = (low + high) / 2;
-        const struct collapse moved = { .std_sqrtd = c->std_sqrtd / (1 + s), .view_share = c->view_share / (1 - s) };
+        const struct collapse moved = { .std_sqrtd = c->std_sqrtd / (1 + s),
+                                        .view_share = c->view_share / (1 - s) };
         *(collapsed(&moved) ? &high : &low) = s;
     }
     return (low + high) / 2;
@@ -94,8 +95,8 @@ static char *measures_text(const struct epoch_record *e, double turn)
     char *const knn = number("%.1f", e->knn);
     char *const text = text_format(
         "std*sqrt(d) %.3f (%+.3f from %.2f, %+.3f from %.2f), view share %s (%s from %.2f), thresholds hold to "
-        "%+.0f %%%s; loss %s, |E z'| %.3f, rank %s, kNN %s", e->std_sqrtd, e->std_sqrtd - COLLAPSE_STD, COLLAPSE_STD,
-        e->std_sqrtd - COLLAPSE_DEAD, COLLAPSE_DEAD, share, off, COLLAPSE_SHARE, 100 * turn,
+        "%+.0f %%%s; loss %s, |E z'| %.3f, rank %s, kNN %s", e->std_sqrtd, e->std_sqrtd - COLLAPSE_STD,
+        COLLAPSE_STD, e->std_sqrtd - COLLAPSE_DEAD, COLLAPSE_DEAD, share, off, COLLAPSE_SHARE, 100 * turn,
         collapse_near(&c) ? " (near)" : "", loss, e->mean_norm, rank, knn);
     free(share), free(off), free(loss), free(rank), free(knn);
     return text;
@@ -165,7 +166,8 @@ static struct finding look(const char *folder)
     if ((lines < 0 && !none) || (!f.finished && file_there(folder, "summary.json"))) {
         f.text = text_format("its papers cannot be read");     /* run_read() has warned of which, and why */
     } else if (r.n_curve < lines) {
-        f.text = text_format("line %d of metrics.jsonl is damaged (delete the folder and run again)", r.n_curve + 1);
+        f.text = text_format("line %d of metrics.jsonl is damaged (delete the folder and run again)",
+                             r.n_curve + 1);
     } else {
         memcpy(f.hash, r.hash, sizeof f.hash);
         f.seed = r.seed;
@@ -255,8 +257,8 @@ static int check_experiment(const char *path, const char *scale, const char *see
         die_user("%s: %d healthy runs; at least %d (more rows or seeds)", path, t.n[0], HEALTHY_LEAST);
 
     printf("1..%d\n", t.n[0] + t.n[1]);
-    printf("# %s, scale %s; collapsed: std*sqrt(d) <= %.2f and view share >= %.2f, or std*sqrt(d) <= %.2f\n", e.name,
-           scale, COLLAPSE_STD, COLLAPSE_SHARE, COLLAPSE_DEAD);
+    printf("# %s, scale %s; collapsed: std*sqrt(d) <= %.2f and view share >= %.2f, or std*sqrt(d) <= %.2f\n",
+           e.name, scale, COLLAPSE_STD, COLLAPSE_SHARE, COLLAPSE_DEAD);
     for (int r = 0; r < e.n_rows; r++) {
         if (*e.row[r].not_run) printf("# %s: not run at this scale: %s\n", e.row[r].name, e.row[r].not_run);
         for (int i = 0; i < n_seeds && !*e.row[r].not_run; i++) point_print(&t, &e.row[r], seeds[i], root);
@@ -278,8 +280,8 @@ int command_check(int argc, char **argv)
     const int n = options_parse(argc, argv, "check RUN... | check --experiment FILE [options]",
                                 "Says of run folders, finished or not, whether they collapsed, how far from the "
                                 "thresholds, and since which epoch.\nexit: 0 all healthy, 4 one collapsed, 5 one "
-                                "diverged, 75 one has no monitored epoch yet, 1 one cannot be read, 2 one is no run"
-                                ";\nof several the last named. With --experiment: 3 if a plant-... row is not found "
+                                "diverged, 75 one has no monitored epoch yet, 1 one cannot be read, 2 one is no "
+                                "run;\nof several the last named. With --experiment: 3 if a plant-... row is not found "
                                 "collapsed, or another one not healthy.", rows, 0, argc);
     if (experiment && n) die_user("check: \"%s\" and --experiment; one of the two", argv[1]);
     if (experiment)

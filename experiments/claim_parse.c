@@ -12,9 +12,9 @@
  *          | 'unstable' ROWS | 'diverged' ROWS
  *   ROWS   = ROW { ',' ROW }
  *
- * A token that names a row is that row where a row may stand; a value equal to a row's name is written with a decimal
- * point.  X is always a number.  `each` is every other row of the table; it, `every row` and `any row` leave out what
- * the scale cannot host, and the verdict names what was left out.
+ * A token that names a row is that row where a row may stand; a value equal to a row's name is written with a
+ * decimal point.  X is always a number.  `each` is every other row of the table; it, `every row` and `any row`
+ * leave out what the scale cannot host, and the verdict names what was left out.
  */
 #include "experiment.h"
 
@@ -140,7 +140,8 @@ static int each_parse(struct parser *p, int i, struct predicate *part)
     if (!margin_parse(p, i + 2, part, usage) || !row_parse(p, i + 5, &part->other)) return 0;
     for (int row = 0; row < p->e->n_rows; row++)
         if (row != part->other) part->rows |= (uint32_t)1 << row;
-    return part->rows ? i + 6 : wrong(p, place(p, i + 5), "%s is the only row; each other one is wanted", word(p, i + 5));
+    if (part->rows) return i + 6;
+    return wrong(p, place(p, i + 5), "%s is the only row; each other one is wanted", word(p, i + 5));
 }
 
 /* `> [METRIC] ROW` at token i. */
@@ -301,42 +302,54 @@ static const char *claim_text(struct config_file *f, const yaml_node_t *value, c
     return NULL;
 }
 
-/* What the paper says of this table and the table does not answer. */
-static void unclaimed_warn(const struct experiment *e, const struct config_file *f, const struct statements *known)
+/* What the paper says of this table and the table does not answer.  A mistake, not a warning: a table that drops a
+ * claim would show only what it likes, and nobody reads a warning in a log. */
+static void unclaimed_report(const struct experiment *e, struct config_file *f, const yaml_node_t *at,
+                             const struct statements *known)
 {
     for (const struct named_statement *s = known->v; s->id; s++) {
         if (!s->right || s->statement.exact || strcmp(s->statement.table, e->name)) continue;
         int i = 0;
         while (i < e->n_claims && strcmp(e->claim[i].id, s->id)) i++;
         if (i == e->n_claims)
-            warn("%s does not claim %s, which %s gives to this table", f->path, s->id, known->file.path);
+            config_error(f, at, "%s is not claimed, which %s gives to this table; `%s: %s`", s->id,
+                         known->file.path, s->id, s->statement.predicate);
     }
 }
 
-void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims,
+static void claim_read(struct experiment *e, struct config_file *f, const yaml_node_pair_t *pair,
+                       const struct statements *known)
+{
+    const yaml_node_t *key = yaml_document_get_node(&f->document, pair->key);
+    const yaml_node_t *value = yaml_document_get_node(&f->document, pair->value);
+    const char *id = config_text(key);
+    if (!id || !*id) return;                                    /* config_open() reported it */
+    const char *text = claim_text(f, value, id);
+    if (!text) return;
+    struct claim *c = &e->claim[e->n_claims++];
+    memcpy(c->id, id, strlen(id) + 1);
+    memcpy(c->text, text, strlen(text) + 1);
+    struct parser parser = { .e = e, .f = f, .node = value, .text = c->text };
+    const bool right = !e->n_rows || claim_parse(&parser, c);   /* without rows, those are the mistake */
+    if (known->v) statement_match(e, f, key, right ? value : NULL, known);
+}
+
+void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims, const yaml_node_t *root,
                  const struct statements *known)
 {
-    if (claims->type != YAML_MAPPING_NODE) {
+    if (claims && claims->type != YAML_MAPPING_NODE) {
         config_error(f, claims, "claims: `id: predicate` lines, with ids from %s", known->file.path);
         return;
     }
-    for (const yaml_node_pair_t *p = claims->data.mapping.pairs.start; p < claims->data.mapping.pairs.top; p++) {
-        const yaml_node_t *key = yaml_document_get_node(&f->document, p->key);
-        const yaml_node_t *value = yaml_document_get_node(&f->document, p->value);
-        const char *id = config_text(key);
-        if (!id || !*id) continue;                              /* config_open() reported it */
+    const yaml_node_pair_t *p = claims ? claims->data.mapping.pairs.start : NULL;
+    for (const yaml_node_pair_t *end = claims ? claims->data.mapping.pairs.top : NULL; p < end; p++) {
         if (e->n_claims == CLAIMS_MAX) {
-            config_error(f, key, "more than %d claims; split the table", CLAIMS_MAX);
+            config_error(f, yaml_document_get_node(&f->document, p->key), "more than %d claims; split the table",
+                         CLAIMS_MAX);
             return;
         }
-        const char *text = claim_text(f, value, id);
-        if (!text) continue;
-        struct claim *c = &e->claim[e->n_claims++];
-        memcpy(c->id, id, strlen(id) + 1);
-        memcpy(c->text, text, strlen(text) + 1);
-        struct parser parser = { .e = e, .f = f, .node = value, .text = c->text };
-        const bool right = !e->n_rows || claim_parse(&parser, c);      /* without rows, those are the mistake */
-        if (known->v) statement_match(e, f, key, right ? value : NULL, known);
+        claim_read(e, f, p, known);
     }
-    if (known->v && !f->errors) unclaimed_warn(e, f, known);           /* a mistyped id is told already */
+    /* A mistyped id is told already. */
+    if (known->v && !f->errors) unclaimed_report(e, f, claims ? claims : root, known);
 }

@@ -1,46 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * claims.c -- from runs to verdicts.
- *
- * Every interval predicate asks one question of the numbers x, one a seed: does their mean lie in a region?
- * `A > B` and `rises`: (0, infinity).  `within X`: (-X, X).  The interval inside it holds, outside it fails.
+ * claims.c -- from runs to verdicts: which runs may be compared, states, `not`, and conjunctions.
  */
 #include "claims.h"
-#include "options.h"
-#include "stats.h"
-#include <assert.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const verdict_names[] = { "holds", "fails", "inconclusive", "not run" };
 
-/* Where a metric of claim_metrics lies: at the end of a run, and in an epoch of its curve. */
-static const struct metric { const char *name; size_t end, epoch; bool has_curve; } metrics[] = {
-    { "linear",     offsetof(struct run_record, linear),          0, false },
-    { "knn",        offsetof(struct run_record, last.knn),        offsetof(struct epoch_record, knn),        true },
-    { "loss",       offsetof(struct run_record, last.loss),       offsetof(struct epoch_record, loss),       true },
-    { "std_sqrtd",  offsetof(struct run_record, last.std_sqrtd),  offsetof(struct epoch_record, std_sqrtd),  true },
-    { "view_share", offsetof(struct run_record, last.view_share), offsetof(struct epoch_record, view_share), true },
-};
-
-static const struct metric *metric_find(int index)
-{
-    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
-        if (!strcmp(metrics[i].name, claim_metrics[index])) return &metrics[i];
-    assert(!"a metric of claim_metrics has no place in a run");
-    return NULL;
-}
-
-static double number_at(const void *record, size_t offset)
-{
-    return *(const double *)((const char *)record + offset);
-}
-
-PRINTF_LIKE(3, 4)
-static void conclude(struct decision *d, enum verdict verdict, const char *format, ...)
+void conclude(struct decision *d, enum verdict verdict, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -50,28 +20,40 @@ static void conclude(struct decision *d, enum verdict verdict, const char *forma
     if (verdict == VERDICT_NOT_RUN) d->n = 0;
 }
 
-static const struct run_record *run_of_seed(const struct row_runs *row, int seed)
+/* ---- which runs may be compared ---------------------------------------------------------------------------- */
+
+uint32_t rows_hosted(const struct experiment *e, uint32_t set)
 {
-    for (int i = 0; i < row->n; i++)
-        if (row->run[i].seed == seed) return &row->run[i];
-    return NULL;
+    for (int i = 0; i < e->n_rows; i++)
+        if (*e->row[i].not_run) set &= ~((uint32_t)1 << i);
+    return set;
+}
+
+void rows_name(char *out, size_t size, const struct experiment *e, uint32_t set)
+{
+    size_t n = 0;
+    *out = 0;
+    for (int i = 0; i < e->n_rows && n < size; i++)
+        if (set >> i & 1) n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", e->row[i].name);
 }
 
 /* One row by itself: there are runs, one a seed, none diverged. */
-static bool row_usable(struct decision *d, const struct row_runs *row, const char *name)
+static bool row_usable(struct decision *d, const struct row_runs *row, const struct row *what, bool may_diverge)
 {
-    if (row->n == 0) conclude(d, VERDICT_NOT_RUN, "%s is not run", name);
+    if (*what->not_run) conclude(d, VERDICT_NOT_RUN, "%s is not run at this scale: %s", what->name, what->not_run);
+    else if (row->n == 0) conclude(d, VERDICT_NOT_RUN, "%s is not run", what->name);
+    if (*what->not_run || row->n == 0) return false;
     for (int i = 0; i < row->n; i++) {
         const struct run_record *r = &row->run[i];
-        if (r->state == RUN_DIVERGED)
-            conclude(d, VERDICT_NOT_RUN, "%s diverged (seed %d)", name, r->seed);
+        if (r->state == RUN_DIVERGED && !may_diverge)
+            conclude(d, VERDICT_NOT_RUN, "%s diverged (seed %d)", what->name, r->seed);
         else if (run_of_seed(row, r->seed) != r)
-            conclude(d, VERDICT_NOT_RUN, "%s has seed %d twice", name, r->seed);
+            conclude(d, VERDICT_NOT_RUN, "%s has seed %d twice", what->name, r->seed);
         else
             continue;
         return false;
     }
-    return row->n > 0;
+    return true;
 }
 
 /* Two runs are comparable if the same code computed them from the same data on the same kind of machine. */
@@ -88,140 +70,130 @@ static bool runs_alike(struct decision *d, const struct run_record *a, const str
     return false;
 }
 
-/* All rows that a predicate names; `other` may be NULL. */
-static bool rows_usable(struct decision *d, const struct experiment *e, const struct predicate *p,
-                        const struct row_runs *row, const struct row_runs *other)
+bool rows_usable(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i, int beside,
+                 bool may_diverge)
 {
-    if (!row_usable(d, row, e->row[p->row].name)) return false;
-    for (int i = 1; i < row->n; i++)
-        if (!runs_alike(d, &row->run[0], &row->run[i])) return false;
-    if (!other) return true;
-    if (!row_usable(d, other, e->row[p->other].name)) return false;
+    const struct row_runs *row = &rows[i], *other = beside < 0 ? row : &rows[beside];
+    if (!row_usable(d, row, &e->row[i], may_diverge)) return false;
+    for (int k = 1; k < row->n; k++)
+        if (!runs_alike(d, &row->run[0], &row->run[k])) return false;
+    if (other == row) return true;
+    if (!row_usable(d, other, &e->row[beside], may_diverge)) return false;
     bool same = row->n == other->n;
-    for (int i = 0; i < other->n; i++) {
-        same = same && run_of_seed(row, other->run[i].seed);
-        if (!runs_alike(d, &row->run[0], &other->run[i])) return false;
+    for (int k = 0; k < other->n; k++) {
+        same = same && run_of_seed(row, other->run[k].seed);
+        if (!runs_alike(d, &row->run[0], &other->run[k])) return false;
     }
     if (!same)
-        conclude(d, VERDICT_NOT_RUN, "%s and %s have different seeds", e->row[p->row].name, e->row[p->other].name);
+        conclude(d, VERDICT_NOT_RUN, "%s and %s have different seeds", e->row[i].name, e->row[beside].name);
     return same;
 }
 
-/* Slope of the metric over the monitored epochs >= 1; NaN if there is none.  Epoch 0, the untrained network, is
- * left out: the step from it to the first epoch is not what `rises` means. */
-static double run_slope(const struct run_record *r, const struct metric *metric)
+/* ---- states ------------------------------------------------------------------------------------------------ */
+
+static const char *const state_words[] = {
+    [CLAIM_COLLAPSE] = "collapsed", [CLAIM_NO_COLLAPSE] = "collapsed", [CLAIM_UNSTABLE] = "unstable",
+    [CLAIM_DIVERGED] = "diverged",
+};
+
+static bool has_state(const struct run_record *r, enum predicate_kind kind, const struct row_runs *baseline)
 {
-    if (!metric->has_curve || r->n_curve == 0) return NAN;
-    double *x = host_alloc(2 * (size_t)r->n_curve, sizeof *x), *y = x + r->n_curve;
-    int n = 0;
-    for (int i = 0; i < r->n_curve; i++) {
-        const struct epoch_record *epoch = &r->curve[i];
-        if (!epoch->monitored || epoch->epoch < 1) continue;
-        x[n] = epoch->epoch;
-        y[n++] = number_at(epoch, metric->epoch);
-    }
-    const double slope = slope_of(x, y, n);
-    free(x);
-    return slope;
+    if (kind == CLAIM_UNSTABLE) return run_unstable(r, baseline);
+    return r->state == (kind == CLAIM_DIVERGED ? RUN_DIVERGED : RUN_COLLAPSED);
 }
 
-/* The numbers that an interval predicate is about, one a seed.  False if one does not exist. */
-static bool numbers_of(struct decision *d, double *x, const struct experiment *e, const struct predicate *p,
-                       const struct row_runs *row, const struct row_runs *other)
+/* All rows of `set` may be spoken of in one claim. */
+static bool states_usable(struct decision *d, const struct predicate *p, const struct experiment *e,
+                          const struct row_runs *rows, uint32_t set)
 {
-    const struct metric *metric = metric_find(p->metric);
-    for (int i = 0; i < row->n; i++) {
-        const struct run_record *r = &row->run[i];
-        if (p->kind == CLAIM_RISES)
-            x[i] = run_slope(r, metric);
-        else if (other)
-            x[i] = number_at(r, metric->end) - number_at(run_of_seed(other, r->seed), metric->end);
-        else
-            x[i] = number_at(r, metric->end) - p->value;
-        if (isfinite(x[i])) continue;
-        conclude(d, VERDICT_NOT_RUN, "%s%s%s has no %s%s (seed %d)", e->row[p->row].name, other ? " or " : "",
-                 other ? e->row[p->other].name : "", metric->name, p->kind == CLAIM_RISES ? " curve" : "", r->seed);
-        return false;
+    int first = p->kind == CLAIM_UNSTABLE ? e->baseline : -1;
+    for (int i = 0; i < e->n_rows; i++) {
+        if (!(set >> i & 1)) continue;
+        if (!rows_usable(d, e, rows, i, first, p->kind == CLAIM_DIVERGED)) return false;
+        if (first < 0) first = i;
+        for (int k = 0; p->kind == CLAIM_UNSTABLE && k < rows[i].n; k++) {
+            const struct run_record *r = &rows[i].run[k];
+            if (!isnan(oscillation_ratio(r, &rows[first]))) continue;
+            conclude(d, VERDICT_NOT_RUN, "%s or %s has no oscillation (seed %d)", e->row[i].name,
+                     e->row[first].name, r->seed);
+            return false;
+        }
     }
     return true;
 }
 
-/* The fewest seeds whose interval, at the spread seen, would be narrower than `margin`; 0 if more than a
- * thousand.  The width falls with n, so the answer is bisected. */
-static int seeds_needed(const struct spread *s, double margin, double level)
+/* " (oscillation 2.3 to 2.9 times that of default)" */
+static void ratios_tell(struct decision *d, const struct experiment *e, const struct row_runs *rows, uint32_t set)
 {
-    int few = s->n, enough = 1000;
-    const struct spread most = { enough, s->mean, s->std };
-    if (!(interval_half(&most, level) < margin)) return 0;
-    while (enough - few > 1) {
-        const struct spread some = { (few + enough) / 2, s->mean, s->std };
-        if (interval_half(&some, level) < margin)
-            enough = some.n;
-        else
-            few = some.n;
+    double least = INFINITY, most = 0;
+    for (int i = 0; i < e->n_rows; i++) {
+        for (int k = 0; set >> i & 1 && k < rows[i].n; k++) {
+            const double ratio = oscillation_ratio(&rows[i].run[k], &rows[e->baseline]);
+            least = fmin(least, ratio);
+            most = fmax(most, ratio);
+        }
     }
-    return enough;
+    const size_t n = strlen(d->reason);
+    snprintf(d->reason + n, sizeof d->reason - n, "; oscillation %.3g to %.3g times that of %s", least, most,
+             e->row[e->baseline].name);
 }
 
-/* Inside (low, high) at 95 %: holds.  Outside at `fail_level`: fails. */
-static void decide_region(struct decision *d, const double *x, int n, double low, double high, double fail_level)
+static void left_out_tell(struct decision *d, const struct experiment *e, uint32_t out)
 {
-    const struct spread s = spread_of(x, n);
-    const double half = interval_half(&s, 0.95), fail_half = interval_half(&s, fail_level);
-    d->n = n;
-    d->estimate = s.mean;
-    d->low = s.mean - half;
-    d->high = s.mean + half;
-    const bool inside = low < s.mean && s.mean < high;
-    if (n < 2) {
-        conclude(d, VERDICT_INCONCLUSIVE, "one seed decides nothing");
-    } else if (d->low > low && d->high < high) {
-        conclude(d, VERDICT_HOLDS, "%s", "");
-    } else if (s.mean + fail_half < low || s.mean - fail_half > high) {
-        conclude(d, VERDICT_FAILS, "%s", "");
-    } else {
-        const double margin = fmin(fabs(s.mean - low), fabs(s.mean - high));
-        const int needed = seeds_needed(&s, margin, inside ? 0.95 : fail_level);
-        const char *level = d->high < low || d->low > high ? "outside, but not corrected for the parts; " : "";
-        if (margin == 0)
-            conclude(d, VERDICT_INCONCLUSIVE, "half-width %.3g; the mean is on the boundary, where no number of "
-                     "seeds decides", half);
-        else if (needed)
-            conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; about %d seeds would decide at this spread",
-                     level, half, needed);
-        else
-            conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; over 1000 seeds at this spread", level, half);
-    }
+    char names[TEXT_MAX];
+    const size_t n = strlen(d->reason);
+    rows_name(names, sizeof names, e, out);
+    if (out) snprintf(d->reason + n, sizeof d->reason - n, "%snot run at this scale: %s", n ? "; " : "", names);
 }
 
-static void decide_collapse(struct decision *d, const struct row_runs *row, bool wanted)
+/* Every seed of every row has the state (or has it not): holds.  A row of which none does: fails. */
+static void decide_states(struct decision *d, const struct predicate *p, const struct experiment *e,
+                          const struct row_runs *rows)
 {
-    int dead = 0;
-    for (int i = 0; i < row->n; i++) dead += row->run[i].state == RUN_COLLAPSED;
-    const int agree = wanted ? dead : row->n - dead;
-    d->n = row->n;
-    d->estimate = (double)dead / row->n;
+    const uint32_t set = p->every ? rows_hosted(e, p->rows) : p->rows;
+    if (!set) conclude(d, VERDICT_NOT_RUN, "no row can run at this scale");
+    if (!set || !states_usable(d, p, e, rows, set)) return;
+    int with = 0, total = 0, n_rows = 0;
+    uint32_t against = 0;
+    bool all = true, none = false;
+    for (int i = 0; i < e->n_rows; i++) {
+        if (!(set >> i & 1)) continue;
+        int count = 0;
+        for (int k = 0; k < rows[i].n; k++)
+            count += has_state(&rows[i].run[k], p->kind, e->baseline < 0 ? NULL : &rows[e->baseline]);
+        const int agree = p->kind == CLAIM_NO_COLLAPSE ? rows[i].n - count : count;
+        if (agree < rows[i].n) against |= (uint32_t)1 << i;
+        all = all && agree == rows[i].n;
+        none = none || agree == 0;
+        with += count;
+        total += rows[i].n;
+        d->n = rows[i].n;                      /* all rows have the same seeds */
+        n_rows++;
+    }
+    d->estimate = (double)with / total;
     d->counted = true;
-    conclude(d, agree == row->n ? VERDICT_HOLDS : agree == 0 ? VERDICT_FAILS : VERDICT_INCONCLUSIVE,
-             "%d of %d seeds collapsed", dead, row->n);
+    char of[TEXT_MAX] = "", names[TEXT_MAX] = "";
+    if (n_rows > 1) snprintf(of, sizeof of, " of %d rows", n_rows);
+    if (n_rows > 1) rows_name(names, sizeof names, e, against);
+    conclude(d, all ? VERDICT_HOLDS : none ? VERDICT_FAILS : VERDICT_INCONCLUSIVE, "%d of %d seeds%s %s%s%s", with,
+             total, of, state_words[p->kind], *names ? "; against it: " : "", names);
+    if (p->kind == CLAIM_UNSTABLE) ratios_tell(d, e, rows, set);
+    left_out_tell(d, e, p->rows & ~set);
 }
+
+/* ---- parts and the whole ----------------------------------------------------------------------------------- */
 
 static void decide_part(struct decision *d, const struct predicate *p, const struct experiment *e,
-                        const struct row_runs *rows, double fail_level)
+                        const struct row_runs *rows, struct levels levels)
 {
     *d = (struct decision){ .estimate = NAN, .low = NAN, .high = NAN };
-    const bool pair = p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW;
-    const struct row_runs *row = &rows[p->row], *other = pair ? &rows[p->other] : NULL;
-    if (!rows_usable(d, e, p, row, other)) return;
-    if (p->kind == CLAIM_COLLAPSE || p->kind == CLAIM_NO_COLLAPSE) {
-        decide_collapse(d, row, p->kind == CLAIM_COLLAPSE);
-        return;
-    }
-    double x[SEEDS_MAX];
-    assert(row->n <= SEEDS_MAX);
-    if (!numbers_of(d, x, e, p, row, other)) return;
-    const bool within = p->kind == CLAIM_WITHIN_ROW || p->kind == CLAIM_WITHIN_VALUE;
-    decide_region(d, x, row->n, within ? -p->within : 0, within ? p->within : INFINITY, fail_level);
+    if (p->negated) levels = (struct levels){ levels.fail, levels.hold };
+    if (p->kind >= CLAIM_COLLAPSE) decide_states(d, p, e, rows);
+    else decide_numbers(d, p, e, rows, &levels);
+    if (p->kind == CLAIM_EACH_WITHIN && d->verdict != VERDICT_NOT_RUN)
+        left_out_tell(d, e, p->rows & ~rows_hosted(e, p->rows));
+    if (p->negated && d->verdict == VERDICT_HOLDS) d->verdict = VERDICT_FAILS;
+    else if (p->negated && d->verdict == VERDICT_FAILS) d->verdict = VERDICT_HOLDS;
 }
 
 /* One of several: what is not run hides what is decided, and says so; a failure outweighs what is open. */
@@ -244,8 +216,8 @@ void claim_decide(struct claim_result *result, const struct claim *claim, const 
 {
     /* All parts must hold for the claim to hold, so each may use its own 95 %.  But any one of n parts may make
      * it fail: for 5 % in all each has 5 % / n (Bonferroni). */
-    const double fail_level = 1 - 0.05 / claim->n;
-    for (int i = 0; i < claim->n; i++) decide_part(&result->part[i], &claim->part[i], e, rows, fail_level);
+    const struct levels levels = { 0.95, 1 - 0.05 / claim->n };
+    for (int i = 0; i < claim->n; i++) decide_part(&result->part[i], &claim->part[i], e, rows, levels);
     if (claim->n == 1)
         result->whole = result->part[0];
     else

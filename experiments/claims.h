@@ -2,19 +2,30 @@
  *
  * claims.h -- what the runs say about a claim: holds, fails, inconclusive or not run.
  *
- *   A > B            the 95 % interval of A - B, paired by seed, lies above 0 (below: fails)
- *   A within X of B  that of A - B (or A - value) lies inside +-X (outside: fails)
- *   A rises          that of the per-seed slope against the epoch lies above 0 (below: fails)
- *   collapse A       every seed collapsed (none did: fails); `no collapse` is the reverse
- *   p; q             holds if all parts hold; fails if one fails by an interval corrected for their number
+ *   m A > B            the 95 % interval of A - B, paired by seed, lies above 0 (below: fails)
+ *   m A > k A          the same of two metrics of one row
+ *   m A within X of B  that of A - B (or A - value) lies inside +-X (outside: fails)
+ *   m of each within X of B     it holds for every other row; fails if it does for one, corrected for their number
+ *   m A rises          that of the per-seed slope against the epoch lies above 0 (below: fails)
+ *   collapse A, B      every seed of every row collapsed (of one row none did: fails); `no collapse` the reverse
+ *   unstable A         every seed is unstable (none is: fails), by the rule of stability.h
+ *   diverged A         every seed diverged (none did: fails)
+ *   not p              holds where p fails, fails where p holds; open where p is open
+ *   p; q               holds if all parts hold; fails if one fails by an interval corrected for their number
  *
- * Intervals are Student's t over seeds.  One seed decides nothing but a collapse.  Runs that may not be compared
- * (a row without runs, unequal seeds, other code, data or machine) are `not run`; so is any statement on a row with
- * a diverged seed: it has no number, and neither collapsed nor stayed healthy (footnote 4 of the paper).
+ * `not A > B` so asks that A be below B.  "Not above" would be true of equal rows too, but an interval around 0
+ * cannot tell equal from a little above: calling that `holds` would reward too few seeds.  Equal rows stay
+ * inconclusive.
+ *
+ * Intervals are Student's t over seeds.  One seed decides nothing but a state (collapsed, unstable, diverged).
+ * Runs that may not be compared (a row without runs, unequal seeds, other code, data or machine) are `not run`; so
+ * is any statement but `diverged` on a row with a diverged seed: it has no number, and neither collapsed nor stayed
+ * healthy (footnote 4 of the paper).  A row that the scale cannot host is `not run`; `each`, `every row` and `any
+ * row` speak of the others, and the reason names what was left out.
  */
 #pragma once
 #include "experiment.h"
-#include "record.h"
+#include "stability.h"
 
 enum verdict { VERDICT_HOLDS, VERDICT_FAILS, VERDICT_INCONCLUSIVE, VERDICT_NOT_RUN };
 extern const char *const verdict_names[];        /* "holds", "fails", "inconclusive", "not run" */
@@ -23,16 +34,29 @@ struct decision {
     enum verdict verdict;
     int n;                         /* seeds; of a conjunction the fewest of its parts; 0 if not run */
     double estimate, low, high;    /* mean difference or slope with its 95 % interval; NaN where there is none */
-    bool counted;                  /* of a collapse: estimate is the share of seeds that did, as reason says */
-    char reason[TEXT_MAX];         /* what to print beside it; "" where the numbers say it all */
+    bool counted;                  /* of a state: estimate is the share of seeds that have it, as reason says */
+    char reason[2 * TEXT_MAX];     /* what to print beside it; "" where the numbers say it all */
 };
 
 /* A claim of one part: the part is the whole.  Of a conjunction the whole has no numbers. */
 struct claim_result { struct decision whole, part[PARTS_MAX]; };
 
-/* The finished runs of one row, one a seed. */
-struct row_runs { const struct run_record *run; int n; };
-
 /* rows[i] belongs to e->row[i]. */
 void claim_decide(struct claim_result *result, const struct claim *claim, const struct experiment *e,
                   const struct row_runs *rows);
+
+/* ---- between claims.c and claim_numbers.c ------------------------------------------------------------------ */
+
+/* The confidence that an interval needs to lie inside its region (holds) and outside (fails). */
+struct levels { double hold, fail; };
+void conclude(struct decision *d, enum verdict verdict, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Whether the runs of row i, and of `beside` (unless -1), may be compared; else d says why not. */
+bool rows_usable(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i, int beside,
+                 bool may_diverge);
+/* The row names of `set`, ", " between them. */
+void rows_name(char *out, size_t size, const struct experiment *e, uint32_t set);
+/* Those of the rows that the scale can host. */
+uint32_t rows_hosted(const struct experiment *e, uint32_t set);
+/* A predicate of numbers; `d` is empty. */
+void decide_numbers(struct decision *d, const struct predicate *p, const struct experiment *e,
+                    const struct row_runs *rows, const struct levels *levels);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct loading {
     struct experiment *e;
@@ -179,7 +180,8 @@ static void not_run_read(struct loading *l, const char *folder)
             continue;
         }
         if (table->type != YAML_MAPPING_NODE)
-            config_error(&l->scale, table, "not_run: `ROW: why it cannot run here` lines are wanted under %s", name);
+            config_error(&l->scale, table, "not_run: `ROW: why it cannot run here` lines are wanted under %s",
+                         name);
         else if (strcmp(name, l->e->name)) reasons_check(l, table);
         else l->not_run = table;
     }
@@ -289,10 +291,10 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     rows_read(&l);
     int errors = 0;
     const yaml_node_t *claims = config_get(&l.file, l.top, "claims");
-    if (claims) {
+    if (claims || (l.top && access(paper_path, F_OK) == 0)) {  /* nobody needs the paper without a claim */
         struct statements known;
         statements_open(&known, paper_path);
-        claims_read(e, &l.file, claims, &known);
+        claims_read(e, &l.file, claims, l.top, &known);
         errors = known.file.errors;
         statements_close(&known);
     }

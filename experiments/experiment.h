@@ -62,8 +62,11 @@ int experiment_row(const struct experiment *e, const char *name);
 /* A statement of the paper (configs/paper.yaml), by id; false if unknown. */
 struct statement {
     char section[NAME_LENGTH], says[TEXT_MAX];
+    char reported[TEXT_MAX];       /* the paper's numbers as text: "with 67.7, without 0.1"; "" without any */
+    char metric[NAME_LENGTH];      /* what they are if not ImageNet linear top-1; else "" */
     char table[NAME_LENGTH], predicate[TEXT_MAX];    /* "" if exact */
     bool exact;                    /* a unit test decides it, not runs */
+    char test[TEXT_MAX];           /* the name of that test's function; "": none decides it yet */
 };
 bool statement_find(struct statement *out, const char *paper_yaml, const char *id);
 
@@ -92,6 +95,7 @@ const char *statements_nearest(const struct statements *s, const char *id);
 
 /* ---- claim_parse.c ---------------------------------------------------------------------------------------- */
 
-/* Reads the value of `claims:`; the experiment's name and rows are read already.  Mistakes are counted in f. */
-void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims,
+/* Reads the value of `claims:` (NULL: there is none) in a file's root; the experiment's name and rows are read
+ * already. Mistakes are counted in f; a statement that `known` gives to this table and is not claimed is one. */
+void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims, const yaml_node_t *root,
                  const struct statements *known);

@@ -38,7 +38,8 @@ static void not_run_tell(const struct experiment *e, int only)
 {
     for (int r = 0; r < e->n_rows; r++)
         if (*e->row[r].not_run && (only < 0 || only == r))
-            fprintf(stderr, "%s/%s: not run at scale %s: %s\n", e->name, e->row[r].name, e->scale, e->row[r].not_run);
+            fprintf(stderr, "%s/%s: not run at scale %s: %s\n", e->name, e->row[r].name, e->scale,
+                    e->row[r].not_run);
 }
 
 /* The runs that are still to be made.  *status is what the finished ones say. */

@@ -89,6 +89,7 @@ void csv_claims(FILE *out, const struct table *t)
 /* The numbers of an epoch; those that the figure draws have a band. */
 static const struct { const char *name; size_t offset; bool band; } epoch_numbers[] = {
     { "loss",         offsetof(struct epoch_record, loss),         true },
+    { "oscillation",  offsetof(struct epoch_record, oscillation),  true },
     { "std_train",    offsetof(struct epoch_record, std_train),    true },
     { "grad_norm",    offsetof(struct epoch_record, grad_norm),    false },
     { "lr",           offsetof(struct epoch_record, lr),           false },
@@ -96,9 +97,11 @@ static const struct { const char *name; size_t offset; bool band; } epoch_number
     { "std_sqrtd",    offsetof(struct epoch_record, std_sqrtd),    true },
     { "mean_norm",    offsetof(struct epoch_record, mean_norm),    false },
     { "view_share",   offsetof(struct epoch_record, view_share),   true },
-    { "rank",         offsetof(struct epoch_record, rank),         false },
+    { "rank",         offsetof(struct epoch_record, rank),         true },
     { "knn",          offsetof(struct epoch_record, knn),          true },
     { "knn_z",        offsetof(struct epoch_record, knn_z),        false },
+    { "cos_h",        offsetof(struct epoch_record, cos_h),        true },
+    { "cos_z",        offsetof(struct epoch_record, cos_z),        true },
 };
 enum { EPOCH_NUMBERS = sizeof epoch_numbers / sizeof *epoch_numbers };
 

@@ -110,6 +110,7 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row *row = &t->e.row[i];
         struct row_result *result = &t->row[i];
+        if (*row->not_run) continue;                            /* its settings are void, and nobody waits for it */
         for (int s = 0; s < n_seeds; s++) {
             struct run_record *r = &result->run[result->n];
             if (p->from_results ? run_find_committed(r, p, t, row, seeds[s])
@@ -126,9 +127,9 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
     if (most) memcpy(code, most, sizeof code);                  /* a copy: the runs are about to move */
     for (int i = 0; i < t->e.n_rows; i++) {
         other_code_drop(&t->row[i], t->e.row[i].name, code);
-        row_summarise(&t->row[i]);
         total += t->row[i].n;
     }
+    rows_summarise(t);
     return total;
 }
 

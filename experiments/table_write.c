@@ -3,7 +3,6 @@
  * table_write.c -- a table for the terminal, for a page and for a paper.
  */
 #include "table_write.h"
-#include "../engine/collapse.h"
 #include "table_csv.h"
 #include <ctype.h>
 #include <errno.h>
@@ -11,38 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The order is that of enum measure. */
-static const struct { const char *title; size_t offset; int decimals; } measures[MEASURES] = {
-    [MEASURE_LINEAR] = { "linear",     offsetof(struct run_record, linear),          1 },
-    [MEASURE_KNN]    = { "kNN",        offsetof(struct run_record, last.knn),        1 },
-    [MEASURE_LOSS]   = { "loss",       offsetof(struct run_record, last.loss),       3 },
-    [MEASURE_STD]    = { "std·√d",     offsetof(struct run_record, last.std_sqrtd),  2 },
-    [MEASURE_SHARE]  = { "view share", offsetof(struct run_record, last.view_share), 2 },
-    [MEASURE_NORM]   = { "|E z'|",     offsetof(struct run_record, last.mean_norm),  2 },
-    [MEASURE_RANK]   = { "rank",       offsetof(struct run_record, last.rank),       2 },
-    [MEASURE_KNN_Z]  = { "kNN of z",   offsetof(struct run_record, last.knn_z),      1 },
-};
-
-void row_summarise(struct row_result *row)
-{
-    row->near_threshold = false;
-    row->state = row->n ? run_state_names[row->run[0].state] : run_state_names[RUN_NONE];
-    for (int i = 0; i < row->n; i++) {
-        if (row->run[i].state != row->run[0].state) row->state = "mixed";
-        const struct epoch_record *l = &row->run[i].last;
-        const struct collapse c = { l->std_sqrtd, l->mean_norm, l->view_share };
-        row->near_threshold = row->near_threshold || (row->run[i].state != RUN_DIVERGED && collapse_near(&c));
-    }
-    for (int m = 0; m < MEASURES; m++) {
-        double x[SEEDS_MAX];
-        for (int i = 0; i < row->n; i++) x[i] = *(const double *)((const char *)&row->run[i] + measures[m].offset);
-        row->number[m] = spread_of(x, row->n);
-    }
-}
-
-/* "45.1 ± 0.3", "45.1" of one seed, "-" where there is no number. */
-enum { CELL = 64 };
-static void cell_format(char cell[CELL], const struct spread *s, int decimals)
+void cell_format(char cell[CELL], const struct spread *s, int decimals)
 {
     if (!isfinite(s->mean))
         snprintf(cell, CELL, "-");
@@ -53,8 +21,8 @@ static void cell_format(char cell[CELL], const struct spread *s, int decimals)
 }
 
 /* The cells of every look: row, n, paper, the measures, state. */
-enum { LEADING = 3, COLUMNS = LEADING + MEASURE_COLUMNS + 1, EVIDENCE = MEASURES - MEASURE_COLUMNS + 2 };
-struct cells { char text[COLUMNS][CELL]; };
+enum { LEADING = 3, COLUMNS = LEADING + MEASURE_COLUMNS + 1, EVIDENCE_MAX = MEASURES - MEASURE_COLUMNS + 2 };
+struct cells { char text[COLUMNS > EVIDENCE_MAX ? COLUMNS : EVIDENCE_MAX][CELL]; };
 
 static void cells_title(struct cells *c)
 {
@@ -79,17 +47,23 @@ static void cells_row(struct cells *c, const struct table *t, int i)
     snprintf(c->text[COLUMNS - 1], CELL, "%s", result->state);
 }
 
-static void cells_evidence(struct cells *c, const struct table *t, int i)
+/* The line of the titles for i < 0, else of a row; returns how many cells it has.  A column without a number in any
+ * row is left out: most tables have no expectation, and some no baseline. */
+static int cells_evidence(struct cells *c, const struct table *t, int i)
 {
+    int n = 1;
     snprintf(c->text[0], CELL, "%s", i < 0 ? "evidence" : t->e.row[i].name);
     for (int m = MEASURE_COLUMNS; m < MEASURES; m++) {
-        char *cell = c->text[1 + m - MEASURE_COLUMNS];
+        bool any = false;
+        for (int row = 0; row < t->e.n_rows; row++) any = any || isfinite(t->row[row].number[m].mean);
+        if (!any) continue;
         if (i < 0)
-            snprintf(cell, CELL, "%s", measures[m].title);
+            snprintf(c->text[n++], CELL, "%s", measures[m].title);
         else
-            cell_format(cell, &t->row[i].number[m], measures[m].decimals);
+            cell_format(c->text[n++], &t->row[i].number[m], measures[m].decimals);
     }
-    snprintf(c->text[EVIDENCE - 1], CELL, "%s", i >= 0 && t->row[i].near_threshold ? "near the threshold" : "");
+    snprintf(c->text[n++], CELL, "%s", i >= 0 && t->row[i].near_threshold ? "near the threshold" : "");
+    return n;
 }
 
 /* Columns on a terminal, where "±" is three bytes and one place wide. */
@@ -115,9 +89,7 @@ static void columns_print(FILE *out, const struct cells *line, int n_lines, int 
     }
 }
 
-/* "0.0231 [0.0102, 0.036]"; "" where there is no number, or words beside it say it. */
-enum { ESTIMATE_TEXT = 96 };
-static void estimate_format(char text[ESTIMATE_TEXT], const struct decision *d)
+void estimate_format(char text[ESTIMATE_TEXT], const struct decision *d)
 {
     text[0] = 0;
     if (isfinite(d->low) && isfinite(d->high))
@@ -130,94 +102,20 @@ static void claims_print(FILE *out, const struct table *t)
 {
     struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
     const int n = claims_list(list, t);
+    int width = 0;
+    for (int i = 0; i < n; i++)
+        if ((int)strlen(list[i].id) > width) width = (int)strlen(list[i].id);
     for (int i = 0; i < n; i++) {
         const struct decision *d = list[i].decision;
         char estimate[ESTIMATE_TEXT];
         estimate_format(estimate, d);
-        fprintf(out, "  %-20s %-12s  %s\n", list[i].id, verdict_names[d->verdict], list[i].predicate);
+        fprintf(out, "  %-*s  %-12s  %s\n", width, list[i].id, verdict_names[d->verdict], list[i].predicate);
         if (!estimate[0] && !d->reason[0]) continue;
-        fprintf(out, "  %-20s %-12s  ", "", "");
+        fprintf(out, "  %-*s  %-12s  ", width, "", "");
         if (d->n) fprintf(out, "n %d%s", d->n, estimate[0] ? ", " : "");
         fprintf(out, "%s%s%s\n", estimate, d->n && d->reason[0] ? "; " : "", d->reason);
     }
     free(list);
-}
-
-/* kNN before training, of the first row that has it: a backbone that was never trained is not at chance. */
-static struct spread untrained_knn(const struct table *t)
-{
-    for (int i = 0; i < t->e.n_rows; i++) {
-        const struct row_result *row = &t->row[i];
-        double x[SEEDS_MAX];
-        int n = 0;
-        for (int r = 0; r < row->n; r++)
-            if (row->run[r].n_curve && row->run[r].curve[0].epoch == 0) x[n++] = row->run[r].curve[0].knn;
-        if (n) return spread_of(x, n);
-    }
-    return spread_of(NULL, 0);
-}
-
-/* " code aabbccdd 11223344": each different text that the runs have at `offset`. */
-static void hashes_print(FILE *out, const struct table *t, const char *title, size_t offset)
-{
-    const char *seen[ROWS_MAX * 2];
-    int n = 0;
-    fprintf(out, " %s", title);
-    for (int i = 0; i < t->e.n_rows; i++) {
-        for (int r = 0; r < t->row[i].n && n < ROWS_MAX * 2; r++) {
-            const char *hash = (const char *)&t->row[i].run[r] + offset;
-            int k = 0;
-            while (k < n && strcmp(seen[k], hash)) k++;
-            if (k < n) continue;
-            seen[n++] = hash;
-            fprintf(out, " %.8s", hash);
-        }
-    }
-}
-
-/* One sentence a line: what the table is, and what differs from the paper's. */
-static void caption_print(FILE *out, const struct table *t)
-{
-    const size_t title = strlen(t->e.title);
-    fprintf(out, "%s%s\n", t->e.title, title && strchr(".?!", t->e.title[title - 1]) ? "" : ".");
-    fprintf(out, "Scale %s: %s\n", t->e.scale, t->e.caption);
-    fprintf(out, "linear: top-1 (%%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
-                 "seeds; paper: ImageNet, ResNet-50, linear top-1 (%%).\n");
-    fprintf(out, "loss: last epoch's mean in training; kNN (%%): on backbone features; std·√d and view share: "
-                 "of z/|z|, in evaluation mode on the monitor images.\n");
-    const struct spread knn = untrained_knn(t);
-    if (isfinite(knn.mean)) {
-        char cell[CELL];
-        cell_format(cell, &knn, 1);
-        fprintf(out, "A backbone that was never trained has kNN %s.\n", cell);
-    }
-    fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,
-            COLLAPSE_SHARE, COLLAPSE_DEAD);
-    fprintf(out, "A claim's estimate is the difference to the row or value it names; of rises, the slope per "
-                 "epoch, leaving out epoch 0 (the untrained network).\n");
-    fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
-    int runs = 0;
-    for (int i = 0; i < t->e.n_rows; i++) runs += t->row[i].n;
-    if (!runs) return;
-    fprintf(out, "%s", t->committed ? "From committed runs, not rerun here:" : "From runs of");
-    hashes_print(out, t, "code", offsetof(struct run_record, code_hash));
-    fputc(',', out);
-    hashes_print(out, t, "data", offsetof(struct run_record, data_hash));
-    fputc(',', out);
-    hashes_print(out, t, "machine", offsetof(struct run_record, machine));
-    fputs(".\n", out);
-}
-
-/* The caption in fresh memory. */
-static char *caption_text(const struct table *t)
-{
-    char *text;
-    size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out) die("cannot make a text stream: %s (free some memory)", strerror(errno));
-    caption_print(out, t);
-    if (fclose(out)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
-    return text;
 }
 
 void table_print(FILE *out, const struct table *t)
@@ -227,13 +125,15 @@ void table_print(FILE *out, const struct table *t)
     for (int i = 0; i < t->e.n_rows; i++) cells_row(&line[1 + i], t, i);
     columns_print(out, line, 1 + t->e.n_rows, COLUMNS);
     fputc('\n', out);
-    for (int i = -1; i < t->e.n_rows; i++) cells_evidence(&line[1 + i], t, i);
-    columns_print(out, line, 1 + t->e.n_rows, EVIDENCE);
+    int columns = 0;
+    for (int i = -1; i < t->e.n_rows; i++) columns = cells_evidence(&line[1 + i], t, i);
+    columns_print(out, line, 1 + t->e.n_rows, columns);
     free(line);
     fputs("\nclaims\n", out);
     claims_print(out, t);
-    fputc('\n', out);
-    caption_print(out, t);
+    char *caption = caption_text(t);
+    fprintf(out, "\n%s", caption);
+    free(caption);
 }
 
 /* ---- Markdown ---- */
@@ -270,9 +170,9 @@ static void markdown_write(FILE *out, const struct table *t)
     }
     fputc('\n', out);
     for (int i = -1; i < t->e.n_rows; i++) {
-        cells_evidence(&line, t, i);
-        markdown_line(out, &line, EVIDENCE);
-        if (i < 0) markdown_rule(out, EVIDENCE);
+        const int columns = cells_evidence(&line, t, i);
+        markdown_line(out, &line, columns);
+        if (i < 0) markdown_rule(out, columns);
     }
     fputs("\n| claim | predicate | verdict | n | estimate | note |\n", out);
     markdown_rule(out, 6);

@@ -9,16 +9,19 @@
 #include "options.h"
 #include "stats.h"
 
-/* What is measured of a run, in the order of the columns; the last three are evidence, beside the table. */
+/* What is measured of a run, in the order of the columns; those from MEASURE_COLUMNS on are evidence, beside the
+ * table.  The oscillation is the ratio to the baseline's (stability.h). */
 enum measure {
     MEASURE_LINEAR, MEASURE_KNN, MEASURE_LOSS, MEASURE_STD, MEASURE_SHARE, MEASURE_COLUMNS,
-    MEASURE_NORM = MEASURE_COLUMNS, MEASURE_RANK, MEASURE_KNN_Z, MEASURES
+    MEASURE_NORM = MEASURE_COLUMNS, MEASURE_RANK, MEASURE_KNN_Z, MEASURE_COS_H, MEASURE_COS_Z, MEASURE_OSCILLATION,
+    MEASURES
 };
+extern const struct measured { const char *title; size_t offset; int decimals; } measures[MEASURES];
 
 struct row_result {
     struct run_record run[SEEDS_MAX];   /* finished, in the order of the seeds asked for */
     int n;
-    const char *state;             /* healthy, collapsed, mixed (seeds disagree), diverged, not run */
+    const char *state;             /* healthy, collapsed, unstable, diverged, mixed (seeds disagree), not run */
     bool near_threshold;           /* a tenth more or less of std or view share would turn a seed's verdict */
     struct spread number[MEASURES];
 };
@@ -31,8 +34,17 @@ struct table {
     bool committed;                /* read from results/, not from runs/ */
 };
 
-/* Fills state, near_threshold and number of a row from its runs. */
-void row_summarise(struct row_result *row);
+/* Fills state, near_threshold and number of every row from its runs and the baseline's. */
+void rows_summarise(struct table *t);
+
+/* "45.1 ± 0.3", "45.1" of one seed, "-" where there is no number. */
+enum { CELL = 64 };
+void cell_format(char cell[CELL], const struct spread *s, int decimals);
+/* One sentence a line: what the table is, and what differs from the paper's.  Fresh memory. */
+char *caption_text(const struct table *t);
+/* "0.0231 [0.0102, 0.036]"; "" where there is no number, or words beside it say it. */
+enum { ESTIMATE_TEXT = 96 };
+void estimate_format(char text[ESTIMATE_TEXT], const struct decision *d);
 
 /* Table, evidence, claims and caption for a person. */
 void table_print(FILE *out, const struct table *t);

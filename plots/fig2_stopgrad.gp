@@ -13,15 +13,9 @@ if (!exists("out")) out = results . "/" . scale . "/fig2_stopgrad"
 load "plots/style.gp"
 
 rows = "with without"
-array colour[2] = [blue, vermillion]
 
-# 18 cm wide, as two columns of a paper are; the PNG has 288 dots an inch.
 do for [kind in "svg png"] {
-    if (kind eq "svg") {
-        set terminal svg size 680, 215 font "DejaVu Sans,9" linewidth 1.2 background "white"
-    } else {
-        set terminal pngcairo size 2040, 645 font "DejaVu Sans,24" linewidth 3.6 background "white"
-    }
+    eval "set terminal " . terminal(kind, 215)
     set output out . "." . kind
     set multiplot layout 1, 3 margins 0.06, 0.985, 0.205, 0.875 spacing 0.085, 0
     set xrange [0:epochs]

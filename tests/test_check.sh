@@ -36,8 +36,8 @@ ends() {             # ends STATUS [WORD...]: with this status, each word on std
 line() {
     local monitors=
     [ $# = 1 ] ||
-        monitors=",\"std_sqrtd\":$2,\"mean_norm\":0.5,\"view_share\":$3,\"rank\":null,\"knn\":30.5,\"knn_z\":30,\
-\"cos_h\":null,\"cos_z\":null"
+        monitors=",\"std_sqrtd\":$2,\"mean_norm\":0.5,\"view_share\":$3,\"rank\":null,\"knn\":30.5,\
+\"knn_z\":30,\"cos_h\":null,\"cos_z\":null"
     local loss=-0.9
     [ "$1" != 0 ] || loss=null
     echo "{\"epoch\":$1,\"loss\":$loss,\"oscillation\":null,\"std_train\":0.5,\"grad_norm\":1,\"lr\":0.1,\
@@ -45,10 +45,10 @@ line() {
 }
 # The verdict of the summary is wrong on purpose: the metrics are what counts.
 summary() {          # summary ROW SEED HASH EPOCH STATE
-    echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$4,\"state\":\"$5\",\"evidence\":\"\",\"hash\":\"$3\",\
-\"code_hash\":\"\",\"data_hash\":\"\",\"machine\":\"cpu\",\"frozen_hash\":\"\",\"linear\":30,\"final\":{\"epoch\":$4,\
-\"loss\":-0.9,\"oscillation\":null,\"std_train\":0.5,\"std_sqrtd\":0.5,\"mean_norm\":0.5,\"view_share\":0.5,\
-\"rank\":null,\"knn\":30,\"knn_z\":30,\"cos_h\":null,\"cos_z\":null}}"
+    echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$4,\"state\":\"$5\",\"evidence\":\"\",\
+\"hash\":\"$3\",\"code_hash\":\"\",\"data_hash\":\"\",\"machine\":\"cpu\",\"frozen_hash\":\"\",\"linear\":30,\
+\"final\":{\"epoch\":$4,\"loss\":-0.9,\"oscillation\":null,\"std_train\":0.5,\"std_sqrtd\":0.5,\
+\"mean_norm\":0.5,\"view_share\":0.5,\"rank\":null,\"knn\":30,\"knn_z\":30,\"cos_h\":null,\"cos_z\":null}}"
 }
 untrained=$(line 0 0.2 0.6)
 # run FOLDER LINE...: an unfinished run with these lines.

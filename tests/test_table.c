@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "../experiments/commands.h"
+#include "../experiments/experiment.h"
 #include "../experiments/record.h"
-#include "../experiments/settings.h"
 
 static const char experiment[] =
     "title: \"Figure 2: with_and without | 100 %\"\n"
@@ -100,7 +100,7 @@ static int folder_remove(void **state)
 }
 
 /* A finished run as `simsiam run` leaves it. */
-static void run_make(const char *row, int seed, double linear, bool dead)
+static void run_make(const char *row, int seed, double linear, bool dead, double oscillation)
 {
     static struct experiment e;
     experiment_load(&e, under("configs/made_up.yaml"), "tiny");
@@ -116,12 +116,14 @@ static void run_make(const char *row, int seed, double linear, bool dead)
     assert_true(folder_make(folder));
     for (int epoch = 0; epoch <= 3; epoch++) {
         struct epoch_record *l = &r.last;
-        *l = (struct epoch_record){ epoch, NAN, NAN, NAN, NAN, NAN, true, 0.9, 0.2, 0.3, 60, 28, 27 };
+        *l = (struct epoch_record){ epoch, NAN, NAN, NAN, NAN, NAN, NAN, true, 0.9, 0.2, 0.3, 60, 28, 27, NAN,
+                                    NAN };
         if (epoch) {
-            *l = (struct epoch_record){ epoch, dead ? -0.99 : -0.6 - 0.03 * epoch, dead ? 0.1 : 0.95, 1, 0.1, 0.1,
-                                        true, dead ? 0.2 : 0.97, dead ? 0.98 : 0.15, dead ? 0.6 : 0.3,
-                                        dead ? 15.0 : 70.0,
-                                        (dead ? 28 : 30 + 2 * epoch) + 0.1 * seed, 27 };
+            *l = (struct epoch_record){ .epoch = epoch, .loss = dead ? -0.99 : -0.6 - 0.03 * epoch,
+                .oscillation = oscillation, .std_train = dead ? 0.1 : 0.95, .grad_norm = 1, .lr = 0.1,
+                .lr_predictor = 0.1, .monitored = true, .std_sqrtd = dead ? 0.2 : 0.97,
+                .mean_norm = dead ? 0.98 : 0.15, .view_share = dead ? 0.6 : 0.3, .rank = dead ? 15.0 : 70.0,
+                .knn = (dead ? 28 : 30 + 2 * epoch) + 0.1 * seed, .knn_z = 27, .cos_h = NAN, .cos_z = NAN };
         }
         char *line = epoch_print(l);
         strcat(metrics, line);
@@ -144,8 +146,8 @@ static void runs_make(void)
 {
     static const double with[] = { 45.1, 45.5, 44.9 }, without[] = { 30.2, 30.9, 29.6 };
     for (int i = 0; i < 3; i++) {
-        run_make("with", i + 1, with[i], false);
-        run_make("without", i + 1, without[i], true);
+        run_make("with", i + 1, with[i], false, 0.01);
+        run_make("without", i + 1, without[i], true, 0.001 * (i + 1));
     }
 }
 
@@ -229,12 +231,15 @@ static void curves_and_bands_hold_every_epoch(void **state)
     runs_make();
     assert_int_equal(table(NULL), 0);
     char *curves = content("results/tiny/made_up_curves.csv"), *bands = content("results/tiny/made_up_bands.csv");
-    assert_has(curves, "row,seed,epoch,loss,std_train,grad_norm,lr,lr_predictor,std_sqrtd,mean_norm,view_share,"
-                       "rank,knn,knn_z\nwith,1,0,,,,,,0.9,0.2,0.3,60,28,27\nwith,1,1,-0.63,0.95,1,0.1,0.1,0.97,");
-    assert_has(curves, "\nwithout,3,3,-0.99,0.1,1,0.1,0.1,0.2,0.98,0.6,15,28.3,27\n");
-    assert_has(bands, "row,epoch,n,loss_mean,loss_std,std_train_mean,std_train_std,std_sqrtd_mean,std_sqrtd_std,"
-                      "view_share_mean,view_share_std,knn_mean,knn_std\nwith,0,3,,,,,0.9,0,0.3,0,28,0\n"
-                      "with,1,3,-0.63,0,0.95,0,0.97,0,0.3,0,32.2,0.1\n");
+    assert_has(curves, "row,seed,epoch,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,mean_norm,"
+                       "view_share,rank,knn,knn_z,cos_h,cos_z\nwith,1,0,,,,,,,0.9,0.2,0.3,60,28,27,,\n"
+                       "with,1,1,-0.63,0.01,0.95,1,0.1,0.1,0.97,");
+    assert_has(curves, "\nwithout,3,3,-0.99,0.003,0.1,1,0.1,0.1,0.2,0.98,0.6,15,28.3,27,,\n");
+    assert_has(bands, "row,epoch,n,loss_mean,loss_std,oscillation_mean,oscillation_std,std_train_mean,"
+                      "std_train_std,std_sqrtd_mean,std_sqrtd_std,view_share_mean,view_share_std,rank_mean,rank_std,knn_mean,"
+                      "knn_std,cos_h_mean,cos_h_std,cos_z_mean,cos_z_std\n"
+                      "with,0,3,,,,,,,0.9,0,0.3,0,60,0,28,0,,,,\n"
+                      "with,1,3,-0.63,0,0.01,0,0.95,0,0.97,0,0.3,0,70,0,32.2,0.1,,,,\n");
     free(curves);
     free(bands);
 }
@@ -417,6 +422,105 @@ static void run_in_the_wrong_folder_is_not_counted(void **state)
     free(out);
 }
 
+/* ---- baselines, and rows that a scale cannot host ---- */
+
+/* The experiment with a baseline, at a scale that cannot host the row `later`. */
+static void later_is_not_run_here(void)
+{
+    char *text = text_format("baseline: with\n%s", experiment);
+    put(under("configs/made_up.yaml"), text);
+    free(text);
+    put(under("configs/scale/tiny.yaml"), "note: A test, nothing else.\ndataset: synthetic\nepochs: 3\n"
+        "train_count: 512\nmonitor_count: 64\nbatch: 64\nnot_run: { made_up: { later: it has 50% & no steps } }\n");
+}
+
+static void a_row_that_the_scale_cannot_host_is_shown_with_its_reason(void **state)
+{
+    (void)state;
+    later_is_not_run_here();
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *csv = content("results/tiny/made_up.csv"), *md = content("results/tiny/made_up.md");
+    char *tex = content("results/tiny/made_up.tex"), *out = content("out"), *err = content("err");
+    assert_has(csv, "\nlater,0,,,,,,,,,,,,not run\n");
+    assert_has(md, "\n- Row later is not run at this scale: it has 50% & no steps.\n");
+    assert_has(md, "| both.2 | linear later > without | not run | 0 |  | later is not run at this scale: it has");
+    assert_has(tex, "Row later is not run at this scale: it has 50\\% \\& no steps.\n");
+    assert_has(out, "Row later is not run at this scale: it has 50% & no steps.\n");
+    assert_null(strstr(err, "later"));         /* nobody waits for it */
+    assert_int_equal(table("--from-results"), 0);
+    free(err);
+    err = content("err");
+    assert_string_equal(err, "");
+    free(csv);
+    free(md);
+    free(tex);
+    free(out);
+    free(err);
+}
+
+static void a_run_of_a_row_that_is_not_run_here_does_not_count(void **state)
+{
+    (void)state;
+    runs_make();
+    run_make("later", 1, 50, false, 0.01);
+    later_is_not_run_here();
+    assert_int_equal(table(NULL), 0);
+    char *csv = content("results/tiny/made_up.csv");
+    assert_has(csv, "\nlater,0,,,,,,,,,,,,not run\n");
+    free(csv);
+}
+
+static void unstable_is_a_state_beside_a_baseline(void **state)
+{
+    (void)state;
+    char *text = text_format("baseline: with\n%s", experiment);
+    runs_make();
+    for (int i = 0; i < 3; i++) run_make("later", i + 1, 40, false, 0.021 + 0.001 * i);
+    assert_int_equal(table(NULL), 0);
+    char *csv = content("results/tiny/made_up.csv"), *md = content("results/tiny/made_up.md");
+    assert_has(csv, "\nlater,3,,40,0,36.2,0.1,-0.69,0,0.97,0,0.3,0,healthy\n");
+    assert_null(strstr(md, "nstable"));        /* no baseline, no such state, no such column */
+    assert_null(strstr(md, "oscillation"));
+    free(csv);
+    free(md);
+    put(under("configs/made_up.yaml"), text);
+    assert_int_equal(table(NULL), 0);
+    csv = content("results/tiny/made_up.csv");
+    md = content("results/tiny/made_up.md");
+    assert_has(csv, "\nlater,3,,40,0,36.2,0.1,-0.69,0,0.97,0,0.3,0,unstable\n");
+    assert_has(csv, "\nwith,3,67.7,45.1667,0.305505,36.2,0.1,-0.69,0,0.97,0,0.3,0,healthy\n");
+    assert_has(csv, "collapsed\n");
+    assert_has(md, "| evidence | \\|E z'\\| | rank | kNN of z | oscillation |  |\n|---|---|---|---|---|---|\n"
+                   "| with | 0.15 ± 0.00 | 70.00 ± 0.00 | 27.0 ± 0.0 | 1.00 ± 0.00 |  |\n");
+    assert_has(md, "| later | 0.15 ± 0.00 | 70.00 ± 0.00 | 27.0 ± 0.0 | 2.20 ± 0.10 |  |\n");
+    assert_has(md, "\n- Unstable: the loss's noise from step to step, averaged over the epochs, is over 2 times "
+                   "that of row with with the same seed");
+    free(csv);
+    free(md);
+    run_make("later", 2, 40, false, 0.02);     /* twice is not more than twice: the seeds disagree */
+    assert_int_equal(table(NULL), 0);
+    csv = content("results/tiny/made_up.csv");
+    assert_has(csv, "\nlater,3,,40,0,36.2,0.1,-0.69,0,0.97,0,0.3,0,mixed\n");
+    free(csv);
+    free(text);
+}
+
+static void claims_on_unequal_seeds_are_not_run_and_the_table_prints(void **state)
+{
+    (void)state;
+    runs_make();
+    run_make("later", 1, 40, false, 0.01);
+    assert_int_equal(table(NULL), 0);
+    char *csv = content("results/tiny/made_up_claims.csv"), *out = content("out");
+    assert_has(csv, "both,linear with > without; linear later > without,0,,,,not run\n"
+                    "both.1,linear with > without,3,14.9333,14.0609,15.8057,holds\n");
+    assert_has(out, "later and without have different seeds");
+    assert_has(out, "\nlater    1  -      40.0");
+    free(csv);
+    free(out);
+}
+
 int main(void)
 {
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_open, folder_remove)
@@ -433,6 +537,10 @@ int main(void)
         IN_A_FOLDER(runs_of_other_code_are_not_mixed_in),
         IN_A_FOLDER(committed_runs_of_other_code_are_removed),
         IN_A_FOLDER(run_in_the_wrong_folder_is_not_counted),
+        IN_A_FOLDER(a_row_that_the_scale_cannot_host_is_shown_with_its_reason),
+        IN_A_FOLDER(a_run_of_a_row_that_is_not_run_here_does_not_count),
+        IN_A_FOLDER(unstable_is_a_state_beside_a_baseline),
+        IN_A_FOLDER(claims_on_unequal_seeds_are_not_run_and_the_table_prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

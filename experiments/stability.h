@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stability.h -- when a run's training is unstable: its loss is noisier, step by step, than the baseline's.
+ *
+ *   r = mean over epochs >= 1 of a run's oscillation (record.h) / that of the baseline row's run of the same seed
+ *   unstable: r > UNSTABLE_RATIO, and the run neither collapsed nor diverged
+ *
+ * Table 3d of the paper calls its training unstable because "the loss oscillates", without a measure.  The factor
+ * was written down before any run was seen.  Only a table with a `baseline:` has the state, and its baseline never
+ * does.
+ */
+#pragma once
+#include "record.h"
+
+enum { UNSTABLE_RATIO = 2 };
+
+/* The finished runs of one row, one a seed. */
+struct row_runs { const struct run_record *run; int n; };
+/* NULL if the row has no run of the seed. */
+const struct run_record *run_of_seed(const struct row_runs *row, int seed);
+
+/* r of the text above; NaN where there is none: no baseline run of the seed, or a loss without a number. */
+double oscillation_ratio(const struct run_record *r, const struct row_runs *baseline);
+bool run_unstable(const struct run_record *r, const struct row_runs *baseline);
