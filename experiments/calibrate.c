@@ -47,7 +47,7 @@ static double step_seconds(struct trainer *t, int steps)
     return seconds / t->step;
 }
 
-/* Images that one pass of the monitors encodes: both sets, two views for the view share, more for the expectation. */
+/* Images that one pass of the monitors encodes: both sets, two views for the view share, the expectation's. */
 static double monitor_images(const struct settings *s)
 {
     const double views = s->expectation_views ? s->expectation_views + 1 : 0;

@@ -281,8 +281,8 @@ int command_check(int argc, char **argv)
                                 "Says of run folders, finished or not, whether they collapsed, how far from the "
                                 "thresholds, and since which epoch.\nexit: 0 all healthy, 4 one collapsed, 5 one "
                                 "diverged, 75 one has no monitored epoch yet, 1 one cannot be read, 2 one is no "
-                                "run;\nof several the last named. With --experiment: 3 if a plant-... row is not found "
-                                "collapsed, or another one not healthy.", rows, 0, argc);
+                                "run;\nof several the last named. With --experiment: 3 if a plant-... row is not "
+                                "found collapsed, or another one not healthy.", rows, 0, argc);
     if (experiment && n) die_user("check: \"%s\" and --experiment; one of the two", argv[1]);
     if (experiment)
         return check_experiment(experiment, scale ? scale : "check", seeds ? seeds : "1 2", root ? root : "runs");
