@@ -4,6 +4,8 @@
 # test_check.sh -- `simsiam check` on runs that are written here, not trained: verdicts, exit codes, TAP, and that
 # the check of the rule fails where the rule is broken on purpose.
 #
+# Two runs of the smallest scale are trained, for run --stop-on-collapse.
+#
 # usage: test_check.sh SIMSIAM CONFIG_DIR BROKEN_DIR
 set -u
 export LC_ALL=C
@@ -184,6 +186,20 @@ notices() {          # notices NAME PATTERN: the points not ok are those of the 
 notices blind '^plant-'
 notices std-alone '^bn-none '
 notices first-epoch '^([^p]|predictor)'
+
+# ---- run --stop-on-collapse --------------------------------------------------------------------------------------
+
+cp -r "$configs" own
+printf '%s\n' 'rows:' '  - { name: dead, projector: [fc d constant] }' '  - { name: alive }' >own/stop.yaml
+train=(run own/stop.yaml --scale test --seeds 1 --runs trained --threads 1 --quiet)
+given "${train[@]}" --stop-on-collapse; ends 4
+dead=$(dirname "$(grep -l 'fc d constant' trained/*/seed-1/config.yaml)")
+[ "$(ls trained/*/seed-1/summary.json | wc -l)" = 1 ] || fail "$what: not the one summary of the healthy run"
+[ -s "$dead/checkpoint.bin" ] || fail "$what: no checkpoint of the run that was stopped"
+given check "$dead"; ends 4 "collapsed since epoch 1, not finished, at epoch 2"
+given "${train[@]}"; ends 0
+given check "$dead"; ends 4 "collapsed since epoch 1, finished at epoch 3"
+given "${train[@]}" --stop-on-collapse; ends 4
 
 [ $failed = 0 ] && echo 'check: in order'
 exit $failed
