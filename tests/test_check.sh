@@ -17,7 +17,7 @@ cd "$work" || exit 1
 plan=$configs/check_collapse.yaml
 
 failed=0
-fail() { echo "FAILED: $*"; failed=1; }
+fail() { echo "FAILED: $*" | head -c 600; echo; failed=1; }
 # given ARGUMENT...: runs the program; status, out and err are what came back.
 given() {
     "$simsiam" "$@" >"$work/out" 2>"$work/err" </dev/null
@@ -135,7 +135,7 @@ tap=(check --experiment "$plan" --seeds "1 2" --runs runs)
 given check --experiment "$configs/fig2_stopgrad.yaml" --scale test; ends 2 "planted collapse"
 given "${tap[@]}" --seeds 1; ends 2 "at least 20"
 given "${tap[@]}"; ends 3 "not ok 1 " "not run"
-rows=$(sed -nE 's/^  - \{ name: ([^,} ]*).*/\1/p' "$plan")
+rows=$(sed -nE 's/^  - (\{ )?name: ([^,} ]*).*/\2/p' "$plan")
 for row in $rows; do
     hash=$("$simsiam" config "$plan" --row "$row" --scale check | sed -n 's/^# hash: //p')
     [ ${#hash} = 64 ] || fail "row $row has no hash: $hash"
