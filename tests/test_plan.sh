@@ -31,7 +31,8 @@ number='[0-9]+(\.[0-9]+)?'
 cost="$number $number $number $number $number\$"
 
 plan "$fig2" --seeds "1 2"
-says "with 2 2 $cost" "without 2 2 $cost" "4 distinct runs, 0 done, 4 left: about $number MiB of disk and $number minutes"
+says "with 2 2 $cost" "without 2 2 $cost" \
+    "4 distinct runs, 0 done, 4 left: about $number MiB of disk and $number minutes"
 [ ! -e runs ] || fail "$what: made $(find runs)"
 
 # A row of both tables is one run, at its first place, whatever the order and the number of jobs.
@@ -44,7 +45,8 @@ says "with the runs of table1_predictor/baseline" "6 distinct runs, 0 done, 6 le
 plan "$alternation" --seeds 1
 says "1 1 1 $cost" "100 not run: an epoch has 8 steps here" "epoch 1 1 $cost" "2 distinct runs, 0 done"
 
-"$simsiam" run "$fig2" --row with --scale test --seeds 1 --runs runs --threads 1 --quiet || fail "the run ended with $?"
+"$simsiam" run "$fig2" --row with --scale test --seeds 1 --runs runs --threads 1 --quiet ||
+    fail "the run ended with $?"
 before=$(find runs -type f -printf '%p %T@ %s\n' | sort)
 plan "$fig2" "$table1" --seeds "1 2"
 says "with 2 1 $cost" "without 2 2 $cost" "12 distinct runs, 1 done, 11 left"
