@@ -31,8 +31,9 @@ static enum verdict verdict_of(const struct statement *s, const struct place *p)
 static enum measure measure_of(int metric)
 {
     static const struct { const char *name; enum measure measure; } names[] = {
-        { "linear", MEASURE_LINEAR }, { "knn", MEASURE_KNN }, { "loss", MEASURE_LOSS }, { "std_sqrtd", MEASURE_STD },
-        { "view_share", MEASURE_SHARE }, { "cos_h", MEASURE_COS_H }, { "cos_z", MEASURE_COS_Z },
+        { "linear", MEASURE_LINEAR }, { "knn", MEASURE_KNN }, { "loss", MEASURE_LOSS },
+        { "std_sqrtd", MEASURE_STD }, { "view_share", MEASURE_SHARE }, { "cos_h", MEASURE_COS_H },
+        { "cos_z", MEASURE_COS_Z },
     };
     size_t i = 0;
     while (i + 1 < sizeof names / sizeof *names && strcmp(names[i].name, claim_metrics[metric])) i++;

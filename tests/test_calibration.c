@@ -3,8 +3,8 @@
  * test_calibration.c -- how often is a verdict wrong, and how often does it come?
  *
  * Claims that are true and claims that are false, by a distance in standard deviations of the paired difference, on
- * made-up seeds, through claim_decide() itself.  Wrong is `holds` of a false claim and `fails` of a true one: at most
- * 5 % each.  Not to decide is never wrong; how often 3 and 5 seeds do decide is printed.
+ * made-up seeds, through claim_decide() itself.  Wrong is `holds` of a false claim and `fails` of a true one: at
+ * most 5 % each.  Not to decide is never wrong; how often 3 and 5 seeds do decide is printed.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,12 +15,12 @@
 #include <stdio.h>
 #include "claim_rows.h"
 
-enum { TRIALS = 2000 };
-/* A rate of 5 % is seen with a standard error of sqrt(0.05 0.95 / TRIALS), half a percent; three of them are left for
- * chance.  The draws are fixed, so that the test says the same every time. */
+enum { TRIALS = 1000 };
+/* A rate of 5 % is seen with a standard error of sqrt(0.05 0.95 / TRIALS), 0.7 percent; three of them are left
+ * for chance.  The draws are fixed, so that the test says the same every time. */
 #define RATE_MAX (0.05 + 3 * sqrt(0.05 * 0.95 / TRIALS))
-/* How often a seed's state is read wrong.  The detector of collapse.h accused none of the runs it was tried on; this is
- * far more. */
+/* How often a seed's state is read wrong.  The detector of collapse.h accused none of the runs it was tried on;
+ * this is far more. */
 #define MISREAD 0.005
 
 /* ---- numbers ---- */
@@ -74,7 +74,8 @@ static void within_value_draw(struct bench *t, double effect, uint64_t *random)
     for (int i = 0; i < t->rows[A].n; i++) t->run[A][i].linear = 60 - WITHIN + effect + normal(random);
 }
 
-/* True: all rows are that near the margin, each a chance to fail.  False: one row is, the others are none to see. */
+/* True: all rows are that near the margin, each a chance to fail.  False: one row is, the others are none to see.
+ * */
 static void each_draw(struct bench *t, double effect, uint64_t *random)
 {
     const double others = effect > 0 ? WITHIN - effect : 0;
@@ -160,15 +161,16 @@ static void kinds_make(struct kind kinds[KINDS])
 }
 
 /* The rates of the verdicts. */
-static void simulate(double rate[4], const struct kind *kind, int seeds, double effect, uint64_t *random)
+static void simulate(double rate[4], const struct kind *kind, int trials, int seeds, double effect,
+                     uint64_t *random)
 {
     struct bench *t = bench_new(seeds);
     int count[4] = { 0 };
-    for (int trial = 0; trial < TRIALS; trial++) {
+    for (int trial = 0; trial < trials; trial++) {
         kind->draw(t, effect, random);
         count[decide(t, kind->n, kind->part)->verdict]++;
     }
-    for (int v = 0; v < 4; v++) rate[v] = (double)count[v] / TRIALS;
+    for (int v = 0; v < 4; v++) rate[v] = (double)count[v] / trials;
     free(t);
 }
 
@@ -181,16 +183,18 @@ static void wrong_at_most(const struct kind *kind, int seeds, double effect, con
 static void at_most_five_percent_of_the_verdicts_are_wrong(void **state)
 {
     (void)state;
-    static const double effects[] = { -2, -0.5, 0, 0.1, 0.5, 2 };
+    static const double effects[] = { -0.5, 0, 0.5 };           /* further off, a wrong verdict is rarer */
+    static const int seeds_of[] = { 2, 3, 5 };
     uint64_t random = 1;
     struct kind kinds[KINDS];
     kinds_make(kinds);
     for (int k = 0; k < KINDS; k++) {
-        for (int seeds = kinds[k].always ? 1 : 2; seeds <= 5; seeds += seeds == 1 ? 2 : 1) {
+        for (size_t s = 0; s < sizeof seeds_of / sizeof *seeds_of; s++) {
+            const int seeds = kinds[k].always && s == 0 ? 1 : seeds_of[s];      /* one seed decides a state */
             for (size_t i = 0; i < sizeof effects / sizeof *effects; i++) {
                 double rate[4];
                 if (effects[i] == 0 && kinds[k].always) continue;
-                simulate(rate, &kinds[k], seeds, effects[i], &random);
+                simulate(rate, &kinds[k], TRIALS, seeds, effects[i], &random);
                 assert_true(rate[VERDICT_NOT_RUN] == 0);
                 /* On the boundary a claim is false or true by a hair: neither verdict may come often. */
                 if (effects[i] <= 0) wrong_at_most(&kinds[k], seeds, effects[i], "holds", rate[VERDICT_HOLDS]);
@@ -213,19 +217,19 @@ static void power_is_printed(void **state)
         for (int seeds = 3; seeds <= 5; seeds += 2) {
             double holds[4], fails[4], rate[4];
             for (int i = 0; i < 4; i++) {
-                simulate(rate, &kinds[k], seeds, effects[i], &random);
+                simulate(rate, &kinds[k], TRIALS / 4, seeds, effects[i], &random);
                 holds[i] = rate[VERDICT_HOLDS];
-                simulate(rate, &kinds[k], seeds, -effects[i], &random);
+                simulate(rate, &kinds[k], TRIALS / 4, seeds, -effects[i], &random);
                 fails[i] = rate[VERDICT_FAILS];
             }
             printf("%-20s %5d  %9.2f %5.2f %5.2f %5.2f  %14.2f %5.2f %5.2f %5.2f\n", kinds[k].name, seeds, holds[0],
                    holds[1], holds[2], holds[3], fails[0], fails[1], fails[2], fails[3]);
-            for (int i = 0; i < 3 && !kinds[k].always; i++) assert_true(holds[i] < holds[i + 1] + 0.03);
+            for (int i = 0; i < 3 && !kinds[k].always; i++) assert_true(holds[i] < holds[i + 1] + 0.05);
         }
     }
     double three[4], five[4];
-    simulate(three, &kinds[0], 3, 5, &random);
-    simulate(five, &kinds[0], 5, 2, &random);
+    simulate(three, &kinds[0], TRIALS, 3, 5, &random);
+    simulate(five, &kinds[0], TRIALS, 5, 2, &random);
     assert_true(three[VERDICT_HOLDS] > 0.9 && five[VERDICT_HOLDS] > 0.9);
 }
 

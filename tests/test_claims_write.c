@@ -28,7 +28,8 @@ static int tables_open(void **state)
     const int seed = 1;
     glob_t files;
     statements_open(&known, CONFIG_DIR "/paper.yaml");
-    if (known.file.errors || glob(CONFIG_DIR "/[!p]*.yaml", 0, NULL, &files) || files.gl_pathc > TABLES_MAX) return -1;
+    if (known.file.errors || glob(CONFIG_DIR "/[!p]*.yaml", 0, NULL, &files)) return -1;
+    if (files.gl_pathc > TABLES_MAX) return -1;
     const int kept = dup(STDERR_FILENO);
     if (kept < 0 || !freopen("/dev/null", "w", stderr)) return -1;      /* it tells of every run that is missing */
     for (size_t i = 0; i < files.gl_pathc; i++) {
@@ -133,11 +134,11 @@ static void what_no_table_decides_is_shown_word_for_word(void **state)
 {
     (void)state;
     char *text = page(n_tables);
-    assert_has(text, "| linear-simclr | Section 6.1, Table 4 | better than SimCLR at every length | SimSiam 68.1 70.0 70.8 "
-                     "71.3, SimCLR 66.5 68.3 69.8 70.4 | linear simsiam > simclr at 100, 200, 400, 800 |  | 0 |  | not "
-                     "run | there is no table table4_linear | quick |\n");
-    assert_has(text, "| cifar-knn | Appendix D, Figure D.1 | the kNN curve passes 60 % near epoch 40 and ends near 90 % | "
-                     "end 90.1 (CIFAR-10 kNN) |");
+    assert_has(text, "| linear-simclr | Section 6.1, Table 4 | better than SimCLR at every length | SimSiam 68.1 "
+                     "70.0 70.8 71.3, SimCLR 66.5 68.3 69.8 70.4 | linear simsiam > simclr at 100, 200, 400, 800 "
+                     "|  | 0 |  | not run | there is no table table4_linear | quick |\n");
+    assert_has(text, "| cifar-knn | Appendix D, Figure D.1 | the kNN curve passes 60 % near epoch 40 and ends "
+                     "near 90 % | end 90.1 (CIFAR-10 kNN) |");
     free(text);
 }
 
@@ -145,10 +146,10 @@ static void exact_statements_name_their_test(void **state)
 {
     (void)state;
     char *text = page(n_tables);
-    assert_has(text, "| one-step | Sections 5.1 and 5.2 | one-step alternation is SimSiam | 1 68.1 |  |  | 0 |  | holds "
-                     "(unit test) | k_1_alternation_is_simsiam_bit_for_bit |  |\n");
-    assert_has(text, "| BYOL without its momentum encoder is SimSiam |  |  |  | 0 |  | not run | no test decides it yet "
-                     "|  |\n");
+    assert_has(text, "| one-step | Sections 5.1 and 5.2 | one-step alternation is SimSiam | 1 68.1 |  |  | 0 |  "
+                     "| holds (unit test) | k_1_alternation_is_simsiam_bit_for_bit |  |\n");
+    assert_has(text, "| BYOL without its momentum encoder is SimSiam |  |  |  | 0 |  | not run | no test decides "
+                     "it yet |  |\n");
     free(text);
 }
 
@@ -162,8 +163,8 @@ static void rows_that_cannot_run_say_why(void **state)
     decided(t);
     free(text);
     text = page(n_tables);
-    assert_has(text, "| not run | 4096 is not run at this scale: an epoch has 2 steps here; the paper's has 312 | quick "
-                     "|\n");
+    assert_has(text, "| not run | 4096 is not run at this scale: an epoch has 2 steps here; the paper's has 312 "
+                     "| quick |\n");
     free(text);
 }
 
@@ -180,9 +181,10 @@ static void decided_statements_show_the_rows_and_the_interval(void **state)
     char *text = page(n_tables);
     lines_check(text);
     assert_has(text, "\n42 statements: 8 holds, 0 fails, 0 inconclusive, 34 not run.\n");
-    assert_has(text, "| with 67.7, without 0.1 | linear with > without | with 45.5 ± 0.6, without 30.5 ± 0.6 | 4 | 15 "
-                     "[15, 15] | holds |  | quick |\n");
-    assert_has(text, "| loss without within 0.05 of -1 | without -0.990 ± 0.000 | 4 | 0.01 [0.01, 0.01] | holds |");
+    assert_has(text, "| with 67.7, without 0.1 | linear with > without | with 45.5 ± 0.6, without 30.5 ± 0.6 | "
+                     "4 | 15 [15, 15] | holds |  | quick |\n");
+    assert_has(text, "| loss without within 0.05 of -1 | without -0.990 ± 0.000 | 4 | 0.01 [0.01, 0.01] | holds "
+                     "|");
     assert_has(text, "| collapse without | without collapsed | 4 |  | holds | 4 of 4 seeds collapsed | quick |\n");
     assert_has(text, "| cos_h default > cos_z default | cos_h 0.905 ± 0.006, cos_z 0.800 ± 0.000 | 4 | 0.105 [");
     free(text);
@@ -196,14 +198,15 @@ static void parts_stand_below_their_claim(void **state)
     row_run(t, "fixed", RUN_HEALTHY, -0.2, 35);
     decided(t);
     char *text = page(n_tables);
-    assert_has(text, "| no collapse fixed; loss fixed > baseline; linear baseline > fixed |  | 4 |  | holds | 3 of 3 parts "
-                     "hold | quick |\n"
-                     "| predictor-fixed.1 |  |  |  | no collapse fixed | fixed healthy | 4 |  | holds | 0 of 4 seeds "
-                     "collapsed | quick |\n"
-                     "| predictor-fixed.2 |  |  |  | loss fixed > baseline | baseline -0.600 ± 0.000, fixed -0.200 ± "
-                     "0.000 | 4 | 0.4 [0.4, 0.4] | holds |  | quick |\n"
-                     "| predictor-fixed.3 |  |  |  | linear baseline > fixed | baseline 45.5 ± 0.6, fixed 35.5 ± 0.6 | 4 "
-                     "| 10 [10, 10] | holds |  | quick |\n| predictor-lr |");
+    assert_has(text, "| no collapse fixed; loss fixed > baseline; linear baseline > fixed |  | 4 |  | holds | 3 "
+                     "of 3 parts hold | quick |\n"
+                     "| predictor-fixed.1 |  |  |  | no collapse fixed | fixed healthy | 4 |  | holds | 0 of 4 "
+                     "seeds collapsed | quick |\n"
+                     "| predictor-fixed.2 |  |  |  | loss fixed > baseline | baseline -0.600 ± 0.000, fixed "
+                     "-0.200 ± 0.000 | 4 | 0.4 [0.4, 0.4] | holds |  | quick |\n"
+                     "| predictor-fixed.3 |  |  |  | linear baseline > fixed | baseline 45.5 ± 0.6, fixed 35.5 "
+                     "± 0.6 | 4 | 10 [10, 10] | holds |  | quick |\n"
+                     "| predictor-lr |");
     free(text);
 }
 
