@@ -19,8 +19,8 @@ enum { TRIALS = 1000 };
 /* A rate of 5 % is seen with a standard error of sqrt(0.05 0.95 / TRIALS), 0.7 percent; three of them are left
  * for chance.  The draws are fixed, so that the test says the same every time. */
 #define RATE_MAX (0.05 + 3 * sqrt(0.05 * 0.95 / TRIALS))
-/* How often a seed's state is read wrong.  The detector of collapse.h accused none of the runs it was tried on;
- * this is far more. */
+/* How often a seed's state is read wrong: an assumption, for the runs that the detector of collapse.h was tried on
+ * are too few to know a rate.  With one seed, four rows of one claim may be four times as often wrong. */
 #define MISREAD 0.005
 
 /* ---- numbers ---- */
