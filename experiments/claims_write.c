@@ -121,7 +121,7 @@ static void claim_write(FILE *out, const struct place *place, const char *scale)
 /* What no table decides: a unit test does, or nothing yet. */
 static void rest_write(FILE *out, const struct statement *s, const char *scale)
 {
-    char *note = !s->exact ? text_format("there is no table %s", s->table)
+    char *note = !s->exact ? text_format("no table %s", s->table)
                : *s->test ? text_format("%s", s->test) : text_format("no test decides it yet");
     markdown_cell(out, s->predicate);
     fputs("|  | 0 |  ", out);
