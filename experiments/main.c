@@ -16,6 +16,7 @@ static const struct command { const char *name; int (*run)(int, char **); const 
     { "eval", command_eval, "monitors and linear probe of a run's checkpoint" },
     { "table", command_table, "rows beside the paper's numbers, and each claim's verdict" },
     { "plan", command_plan, "what an experiment would cost on this machine" },
+    { "check", command_check, "has a run collapsed; and is the rule that says so still right" },
     { "config", command_config, "a row's resolved settings and their hash; all keys" },
     { "data", command_data, "verify, decode or look at a data set" },
     { "info", command_info, "the machine, the libraries, the build" },
@@ -29,7 +30,8 @@ static void help(FILE *out)
                  "The ablations of SimSiam (Chen & He, 2021), each with a verdict.\n\n");
     for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].sentence);
     fprintf(out, "\nexit: 0 done, 1 the world failed, 2 wrong command, config or data, 3 a claim fails (table "
-                 "--require),\n      5 diverged, 75 stopped after a checkpoint: run it again and it goes on\n");
+                 "--require,\n      check --experiment), 4 collapsed (check, run --stop-on-collapse), 5 diverged,\n"
+                 "      75 stopped after a checkpoint: run it again and it goes on\n");
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "experiment.h"
 #include "options.h"
+#include "run.h"
 #include "runner.h"
 
 #include <errno.h>
@@ -26,7 +27,22 @@ static int cores(void)
     return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
 }
 
-/* The runs that are still to be made.  *status is what the finished ones say: 0 or EXIT_DIVERGED. */
+int threads_each(int threads, int jobs)
+{
+    if (threads || jobs < 2) return threads;
+    return cores() / jobs > 1 ? cores() / jobs : 1;
+}
+
+/* Rows that the scale cannot host have no settings to run. */
+static void not_run_tell(const struct experiment *e, int only)
+{
+    for (int r = 0; r < e->n_rows; r++)
+        if (*e->row[r].not_run && (only < 0 || only == r))
+            fprintf(stderr, "%s/%s: not run at scale %s: %s\n", e->name, e->row[r].name, e->scale,
+                    e->row[r].not_run);
+}
+
+/* The runs that are still to be made.  *status is what the finished ones say. */
 static int tasks_gather(struct task *task, int *status, const struct experiment *e, int only, const int *seeds,
                         int n_seeds, const struct run_options *o)
 {
@@ -35,10 +51,11 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
         for (int r = 0; r < e->n_rows; r++) {
             const struct row *row = &e->row[r];
             char *stale;
-            if (only >= 0 && r != only) continue;
+            if ((only >= 0 && r != only) || *row->not_run) continue;
             const enum run_state state = run_finished(o->root, &row->settings, seeds[i], &stale);
             if (state == RUN_NONE) task[n++] = (struct task){ row, seeds[i], 0 };
-            if (state == RUN_DIVERGED) *status = EXIT_DIVERGED;
+            if (state == RUN_DIVERGED) *status = graver(*status, EXIT_DIVERGED);
+            if (state == RUN_COLLAPSED && o->stop_on_collapse) *status = graver(*status, EXIT_COLLAPSED);
             if (!o->quiet && state != RUN_NONE)
                 fprintf(stderr, "%s/%s seed %d: finished, %s\n", e->name, row->name, seeds[i],
                         run_state_names[state]);
@@ -50,13 +67,18 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
     return n;
 }
 
-/* Which of two exit statuses says more: a fault, then a stop, then a divergence. */
-static int graver(int a, int b)
+int graver(int a, int b)
 {
-    static const int order[] = { EXIT_USER, EXIT_WORLD, EXIT_AGAIN, EXIT_DIVERGED };
+    static const int order[] = { EXIT_USER, EXIT_WORLD, EXIT_AGAIN, EXIT_DIVERGED, EXIT_COLLAPSED };
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         if (a == order[i] || b == order[i]) return order[i];
     return a ? a : b;
+}
+
+/* A run that ended so says nothing against running the others. */
+static bool goes_on(int status)
+{
+    return !status || status == EXIT_DIVERGED || status == EXIT_COLLAPSED;
 }
 
 static int status_of(int wait_status)
@@ -89,7 +111,7 @@ static int tasks_run(struct task *task, int n, int jobs, const struct experiment
     int status = 0, started = 0, running = 0;
     bool told = false;
     for (;;) {
-        const bool more = started < n && (!status || status == EXIT_DIVERGED) && !stop_requested();
+        const bool more = started < n && goes_on(status) && !stop_requested();
         if (!more && !running) break;
         if (more && running < jobs) {
             task_start(&task[started++], e, o);
@@ -129,6 +151,8 @@ int command_run(int argc, char **argv)
         { "threads", OPTION_INT, &o.threads, "N", "threads of a run; 0: cores / jobs" },
         { "runs", OPTION_TEXT, &o.root, "DIR", "where runs are kept" },
         { "checkpoint-seconds", OPTION_FLOAT, &o.checkpoint_seconds, "S", "save at least so often" },
+        { "stop-on-collapse", OPTION_FLAG, &o.stop_on_collapse, NULL,
+          "end a run, exit 4, after two collapsed monitored epochs in a row; without this it goes on" },
         { "quiet", OPTION_FLAG, &o.quiet, NULL, "no progress" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
@@ -145,16 +169,18 @@ int command_run(int argc, char **argv)
     stop_install();
 
     struct task *const task = host_alloc(TASKS_MAX, sizeof *task);
+    const int only = row ? experiment_row(&e, row) : -1;
     int finished = 0;
-    const int n = tasks_gather(task, &finished, &e, row ? experiment_row(&e, row) : -1, seeds, n_seeds, &o);
+    if (!o.quiet) not_run_tell(&e, only);
+    const int n = tasks_gather(task, &finished, &e, only, seeds, n_seeds, &o);
     if (jobs > n) jobs = n;
     o.beside_others = jobs > 1;
-    if (o.threads == 0 && jobs > 1) o.threads = cores() / jobs > 1 ? cores() / jobs : 1;
+    o.threads = threads_each(o.threads, jobs);
     int status = 0;
     if (jobs > 1)
         status = tasks_run(task, n, jobs, &e, &o);
     else
-        for (int i = 0; i < n && (!status || status == EXIT_DIVERGED); i++)
+        for (int i = 0; i < n && goes_on(status); i++)
             status = graver(status, run_one(e.name, task[i].row->name, &task[i].row->settings, task[i].seed, &o));
     free(task);
     return graver(status, finished);

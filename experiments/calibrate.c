@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * calibrate.c -- a run's cost, from the very functions that make it.
+ *
+ *   seconds = open + epochs * steps * step + (1 + monitored epochs) * monitors + probe epochs * probe epoch
+ *
+ * Left out: checkpoints, and what writes the papers; a few milliseconds each.
+ */
+#include "calibrate.h"
+#include "monitor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const double SHORT = 1;     /* seconds: what takes less is measured again and again, */
+static const double LONG = 3;      /* what takes more only once, or in part */
+enum { PROBE_EPOCHS = 3, PART_LEAST = 256 };
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Seconds of a step, its share of the targets that are kept included.  The first one allocates, which a small net
+ * notices; where it takes long enough to be a plan's whole cost, it is taken as it is. */
+static double step_seconds(struct trainer *t, int steps)
+{
+    /* Targets of a shorter alternation cost as much a step, and fewer steps show it. */
+    if (t->eta.cache) t->eta.steps = least(t->eta.steps, steps);
+    const int whole = t->eta.cache ? t->eta.steps : 1;
+    double start = clock_seconds();
+    trainer_step(t);
+    const double first = clock_seconds() - start;
+    if (first > LONG) return first;
+    t->step = 0;
+    start = clock_seconds();
+    double seconds = 0;
+    while (t->step < t->steps && (t->step < steps || seconds < SHORT || t->step % whole)) {
+        trainer_step(t);
+        seconds = clock_seconds() - start;
+    }
+    return seconds / t->step;
+}
+
+/* Images that one pass of the monitors encodes: both sets, two views for the view share, the expectation's. */
+static double monitor_images(const struct settings *s)
+{
+    const double views = s->expectation_views ? s->expectation_views + 1 : 0;
+    return s->train_count + (3.0 + views) * s->monitor_count;
+}
+
+/* The part of the images that the monitors can do in LONG; a forward pass is about a third of a step.  A part
+ * understates kNN, whose time grows with both sets: by little where the network is large enough for a part. */
+static double monitor_part(const struct trainer *t, double step)
+{
+    const double image = step / ((double)t->s->batch * t->model.n_views) / 3;
+    const double part = LONG / (image * monitor_images(t->s));
+    return part < 1 ? part : 1;
+}
+
+static int part_of(int n, int floor, double part)
+{
+    const int some = (int)(n * part);
+    return least(n, some > floor ? some : floor);
+}
+
+/* Seconds of one pass of the monitors, and of one epoch of the probe. */
+static void looks_seconds(struct trainer *t, double step, double *monitors, double *probe)
+{
+    const struct settings *const s = t->s;
+    const double part = monitor_part(t, step);
+    const int bank_least = s->knn_k > s->probe_batch ? s->knn_k : s->probe_batch;
+    t->train.host.n = part_of(s->train_count, bank_least > PART_LEAST ? bank_least : PART_LEAST, part);
+    t->monitor.host.n = part_of(s->monitor_count, PART_LEAST, part);
+    struct settings measured = *s;
+    measured.train_count = t->train.host.n, measured.monitor_count = t->monitor.host.n;
+
+    /* The numbers of a few steps say nothing, so neither does a divergence among them. */
+    struct epoch_record r = { .epoch = 0 };
+    struct probe_data features = { .train.x = NULL };
+    double start = clock_seconds();
+    monitor_run(t, &r, &features);
+    *monitors = (clock_seconds() - start) * monitor_images(s) / monitor_images(&measured);
+    monitor_probe_open(t, &features);
+    start = clock_seconds();
+    const int epochs = least(s->probe_epochs, PROBE_EPOCHS);
+    for (int i = 0; i < epochs; i++) monitor_probe_epoch(t, &features);
+    *probe = (clock_seconds() - start) / epochs * s->train_count / measured.train_count;
+    monitor_probe_close(&features);
+}
+
+static struct cost measure(const struct settings *s, int steps)
+{
+    const double start = clock_seconds();
+    struct trainer *const t = host_alloc(1, sizeof *t);
+    trainer_open(t, s, 1);
+    const double open = clock_seconds() - start;
+    const struct params *const ps = &t->model.params;
+    struct cost c = { .step_seconds = step_seconds(t, steps), .parameters = (double)ps->count };
+    double monitors, probe;
+    looks_seconds(t, c.step_seconds, &monitors, &probe);
+    const int looks = 1 + s->epochs / s->knn_every + (s->epochs % s->knn_every != 0);
+    c.run_seconds = open + c.step_seconds * t->steps * s->epochs + looks * monitors + s->probe_epochs * probe;
+
+    const size_t widths = (size_t)t->model.backbone.features + (size_t)t->model.projector.out;
+    const size_t features = (size_t)(s->train_count + s->monitor_count) * widths;
+    c.memory_mib = (double)(tape_bytes(&t->tape) + 12 * ps->count + 4 * features) / (1 << 20);
+    c.checkpoint_mib = 2.0 * 4 * (double)(2 * ps->count + t->eta.floats) / (1 << 20);
+    trainer_close(t);
+    free(t);
+    return c;
+}
+
+/* Each process takes every jobs-th settings and leaves the costs in memory that is shared. */
+void calibrate(struct cost *cost, const struct settings *const *s, int n, int jobs, int threads, int steps)
+{
+    if (!n) return;
+    const size_t bytes = (size_t)n * sizeof *cost;
+    struct cost *const shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) die("cannot share memory: %s (close other programs)", strerror(errno));
+    jobs = least(jobs, n);
+    fflush(NULL);
+    for (int j = 0; j < jobs; j++) {
+        const pid_t pid = fork();
+        if (pid < 0) die("cannot start a process: %s (try --jobs 1)", strerror(errno));
+        if (pid) continue;
+        if (prctl(PR_SET_PDEATHSIG, SIGTERM)) die("prctl: %s", strerror(errno));
+        machine_open(threads);
+        for (int i = j; i < n; i += jobs) shared[i] = measure(s[i], steps);
+        exit(0);
+    }
+    bool failed = false;
+    for (int j = 0, status; j < jobs; j++) {
+        if (wait(&status) < 0) die("wait: %s", strerror(errno));
+        failed = failed || status;
+    }
+    if (failed) die("a calibration failed: its message is above");
+    memcpy(cost, shared, bytes);
+    munmap(shared, bytes);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * calibrate.h -- what a run would cost here, from a few of its own steps.
+ */
+#pragma once
+#include "settings.h"
+
+struct cost { double step_seconds, run_seconds, memory_mib, checkpoint_mib, parameters; };
+
+/* Measures n runs, one of each settings, `jobs` at a time as `simsiam run` would have them: in processes of
+ * `threads` threads beside each other, since cores that share a memory slow each other.  At least `steps` steps and
+ * a second of them, one pass of the monitors and a few epochs of the probe each; nothing is written.  Before any
+ * machine_open().  Dies if a process fails. */
+void calibrate(struct cost *cost, const struct settings *const *s, int n, int jobs, int threads, int steps);

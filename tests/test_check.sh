@@ -1,0 +1,205 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# test_check.sh -- `simsiam check` on runs that are written here, not trained: verdicts, exit codes, TAP, and that
+# the check of the rule fails where the rule is broken on purpose.
+#
+# Two runs of the smallest scale are trained, for run --stop-on-collapse.
+#
+# usage: test_check.sh SIMSIAM CONFIG_DIR BROKEN_DIR
+set -u
+export LC_ALL=C
+
+simsiam=$(realpath "$1") configs=$(realpath "$2") broken=$(realpath "$3")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+plan=$configs/check_collapse.yaml
+
+failed=0
+fail() { echo "FAILED: $*" | head -c 600; echo; failed=1; }
+# given ARGUMENT...: runs the program; status, out and err are what came back.
+given() {
+    "$simsiam" "$@" >"$work/out" 2>"$work/err" </dev/null
+    status=$? out=$(<"$work/out") err=$(<"$work/err")
+    what="simsiam $*"
+}
+ends() {             # ends STATUS [WORD...]: with this status, each word on stdout or stderr
+    [ $status = "$1" ] || fail "$what: exit $status, not $1: $out $err"
+    local word
+    for word in "${@:2}"; do
+        [[ $out$err == *"$word"* ]] || fail "$what: no \`$word\` in: $out $err"
+    done
+}
+
+# ---- runs without a machine ------------------------------------------------------------------------------
+
+# line EPOCH STD SHARE: a monitored epoch.  Without STD: one that is not.
+line() {
+    local monitors=
+    [ $# = 1 ] ||
+        monitors=",\"std_sqrtd\":$2,\"mean_norm\":0.5,\"view_share\":$3,\"rank\":null,\"knn\":30.5,\
+\"knn_z\":30,\"cos_h\":null,\"cos_z\":null"
+    local loss=-0.9
+    [ "$1" != 0 ] || loss=null
+    echo "{\"epoch\":$1,\"loss\":$loss,\"oscillation\":null,\"std_train\":0.5,\"grad_norm\":1,\"lr\":0.1,\
+\"lr_predictor\":0.1$monitors}"
+}
+# The verdict of the summary is wrong on purpose: the metrics are what counts.
+summary() {          # summary ROW SEED HASH EPOCH STATE
+    echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$4,\"state\":\"$5\",\"evidence\":\"\",\
+\"hash\":\"$3\",\"code_hash\":\"\",\"data_hash\":\"\",\"machine\":\"cpu\",\"frozen_hash\":\"\",\"linear\":30,\
+\"final\":{\"epoch\":$4,\"loss\":-0.9,\"oscillation\":null,\"std_train\":0.5,\"std_sqrtd\":0.5,\
+\"mean_norm\":0.5,\"view_share\":0.5,\"rank\":null,\"knn\":30,\"knn_z\":30,\"cos_h\":null,\"cos_z\":null}}"
+}
+untrained=$(line 0 0.2 0.6)
+# run FOLDER LINE...: an unfinished run with these lines.
+run() {
+    mkdir -p "$1"
+    echo 'epochs: 4' >"$1/config.yaml"
+    printf '%s\n' "${@:2}" >"$1/metrics.jsonl"
+}
+
+# ---- single runs -----------------------------------------------------------------------------------------
+
+run healthy "$untrained" "$(line 1)" "$(line 2 0.98 0.3)" "$(line 3)"
+given check healthy; ends 0 "healthy: healthy, not finished, at epoch 2" "+0.480 from 0.50" "-0.130 from 0.43"
+[ -z "$err" ] || fail "$what: on stderr: $err"
+
+# Collapsed at first, then not, then for good.
+run found "$untrained" "$(line 1 0.2 0.6)" "$(line 2 0.6 0.6)" "$(line 3 0.3 0.6)" "$(line 4)" "$(line 5 0.2 0.7)"
+given check found; ends 4 "collapsed since epoch 3, not finished, at epoch 5" "-0.300 from 0.50" "+0.270 from 0.43"
+run dead "$untrained" "$(line 1 0.01 null)"
+given check dead; ends 4 "collapsed since epoch 1" "-0.040 from 0.05" "view share none"
+
+# What loss and std alone would accuse; and the same as a threshold comes near.
+run offset "$untrained" "$(line 1 0.3 0.25)"
+given check offset; ends 0 healthy "thresholds hold to +42 %"
+[[ $out != *near* ]] || fail "$what: near a threshold that is far: $out"
+run close "$untrained" "$(line 1 0.3 0.42)"
+given check close; ends 0 healthy "+2 % (near)"
+
+# A finished run is judged by its metrics as well.
+cp -r found finished
+summary row 1 "$(printf '%064d' 1)" 5 healthy >finished/summary.json
+given check finished; ends 4 "collapsed since epoch 3, finished at epoch 5"
+
+run diverged "$untrained" "$(line 1 | sed 's/"loss":-0.9/"loss":null/')"
+given check diverged; ends 5 "diverged: a number stopped being finite in epoch 1"
+cp -r healthy probe
+summary row 1 "$(printf '%064d' 1)" 3 diverged >probe/summary.json
+given check probe; ends 5 diverged
+
+# ---- no verdict is no health ---------------------------------------------------------------------------------
+
+run young "$untrained"
+given check young; ends 75 "nothing to judge yet"
+[ -z "$out" ] || fail "$what: a verdict without a monitored epoch: $out"
+run unborn
+rm unborn/metrics.jsonl
+given check unborn; ends 75 "nothing to judge yet"
+run torn "$untrained" "$(line 1 0.98 0.3)"
+line 2 0.2 0.7 | head -c 50 >>torn/metrics.jsonl
+given check torn; ends 0 "healthy, not finished, at epoch 1"
+run damaged "$untrained" "$(line 1 | head -c 50)" "$(line 2 0.98 0.3)"
+given check damaged; ends 1 "line 2 of metrics.jsonl is damaged"
+cp -r healthy halved
+echo '{}' >halved/summary.json
+given check halved; ends 1 summary.json "cannot be read"
+rm -rf locked
+run locked "$untrained"
+rm locked/metrics.jsonl
+mkdir locked/metrics.jsonl
+given check locked; ends 1 metrics.jsonl "cannot be read"
+mkdir empty
+given check empty; ends 2 "empty: no run lies here"
+given check nosuch; ends 2 "nosuch: no run lies here"
+
+# Several: a line each, and the gravest end.
+given check healthy offset; ends 0
+[ "$(wc -l <out)" = 2 ] || fail "$what: not a line each: $out"
+given check healthy found dead; ends 4
+[ "$(wc -l <out)" = 3 ] || fail "$what: not a line each: $out"
+given check diverged found healthy; ends 5
+given check diverged found young; ends 75
+given check damaged young found; ends 1
+given check found nosuch healthy damaged; ends 2 "healthy: healthy" "found: collapsed" "damaged: line 2"
+
+given check; ends 2 "no RUN"
+given check healthy --seeds 1; ends 2 --experiment
+given check healthy --experiment "$plan"; ends 2 "one of the two"
+
+# ---- the rule, by TAP ------------------------------------------------------------------------------------------
+
+tap=(check --experiment "$plan" --seeds "1 2" --runs runs)
+given check --experiment "$configs/fig2_stopgrad.yaml" --scale test; ends 2 "planted collapse"
+given "${tap[@]}" --seeds 1; ends 2 "at least 20"
+given "${tap[@]}"; ends 3 "not ok 1 " "not run"
+rows=$(sed -nE 's/^  - (\{ )?name: ([^,} ]*).*/\2/p' "$plan")
+for row in $rows; do
+    hash=$("$simsiam" config "$plan" --row "$row" --scale check | sed -n 's/^# hash: //p')
+    [ ${#hash} = 64 ] || fail "row $row has no hash: $hash"
+    end=$(line 6 0.98 0.36)
+    case $row in
+    plant-*) end=$(line 6 0.25 0.65) ;;
+    bn-none) end=$(line 6 0.44 0.25) ;;
+    esac
+    for seed in 1 2; do
+        folder=runs/${hash:0:16}/seed-$seed
+        run "$folder" "$untrained" "$(line 2 0.9 0.5)" "$end"
+        summary "$row" $seed "$hash" 6 healthy >"$folder/summary.json"
+    done
+done
+
+given "${tap[@]}"; ends 0 "from 0.43" "nearest planted" "nearest healthy"
+points=$((2 * $(wc -w <<<"$rows")))
+[ "$(head -n 1 out)" = "1..$points" ] || fail "$what: plan of $points points: $(head -n 1 out)"
+[ "$(grep -c '^ok [0-9]* - ' out)" = $points ] || fail "$what: not $points points ok: $out"
+grep -vqE '^(1\.\.|ok |not ok |#)' out && fail "$what: a line that is no TAP: $out"
+cp out sound
+
+# What makes a point not ok, each by itself: a run that is missing, half, diverged, another's.
+some=$(dirname "$(ls -d runs/*/seed-2 | head -n 1)")
+not_ok() {           # not_ok WORD: one point, for this reason
+    given "${tap[@]}"; ends 3 "$1"
+    [ "$(grep -c '^not ok' out)" = 1 ] || fail "$what: not one point not ok for \`$1\`: $out"
+    rm -rf "$some/seed-2"
+    cp -r kept "$some/seed-2"
+}
+cp -r "$some/seed-2" kept
+rm -r "$some/seed-2"; not_ok "not run"
+rm "$some/seed-2/summary.json"; not_ok "not finished"
+sed -i 's/"state":"[a-z]*"/"state":"diverged"/' "$some/seed-2/summary.json"; not_ok diverged
+sed -i 's/"seed":2/"seed":1/' "$some/seed-2/summary.json"; not_ok "another hash or seed"
+given "${tap[@]}"; ends 0
+
+# Three ways to break the rule (CMakeLists.txt), and who must notice: `blind` finds no plant, `std-alone` accuses
+# bn-none, `first-epoch` takes the untrained network's outputs for the trained one's.
+notices() {          # notices NAME PATTERN: the points not ok are those of the rows that match
+    "$broken/$1" "${tap[@]}" >broken.out 2>&1
+    local end=$?
+    [ $end = 3 ] || fail "with the rule broken ($1) the check ends with $end, not 3: $(<broken.out)"
+    diff <(sed -nE 's/^not ok [0-9]+ - ([^:]*):.*/\1/p' broken.out) \
+        <(sed -nE 's/^ok [0-9]+ - ([^:]*):.*/\1/p' sound | grep -E "$2") >/dev/null ||
+        fail "with the rule broken ($1) other points are not ok: $(grep '^not ok' broken.out)"
+}
+notices blind '^plant-'
+notices std-alone '^bn-none '
+notices first-epoch '^([^p]|predictor)'
+
+# ---- run --stop-on-collapse --------------------------------------------------------------------------------------
+
+cp -r "$configs" own
+printf '%s\n' 'rows:' '  - { name: dead, projector: [fc d constant] }' '  - { name: alive }' >own/stop.yaml
+train=(run own/stop.yaml --scale test --seeds 1 --runs trained --threads 1 --quiet)
+given "${train[@]}" --stop-on-collapse; ends 4
+dead=$(dirname "$(grep -l 'fc d constant' trained/*/seed-1/config.yaml)")
+[ "$(ls trained/*/seed-1/summary.json | wc -l)" = 1 ] || fail "$what: not the one summary of the healthy run"
+[ -s "$dead/checkpoint.bin" ] || fail "$what: no checkpoint of the run that was stopped"
+given check "$dead"; ends 4 "collapsed since epoch 1, not finished, at epoch 2"
+given "${train[@]}"; ends 0
+given check "$dead"; ends 4 "collapsed since epoch 1, finished at epoch 3"
+given "${train[@]}" --stop-on-collapse; ends 4
+
+[ $failed = 0 ] && echo 'check: in order'
+exit $failed

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# test_plan.sh -- `simsiam plan`: which runs are needed, shared, done, left out; and that it makes none.
+#
+# usage: test_plan.sh SIMSIAM CONFIG_DIR
+set -u
+export LC_ALL=C
+
+simsiam=$(realpath "$1") configs=$(realpath "$2")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+fig2=$configs/fig2_stopgrad.yaml table1=$configs/table1_predictor.yaml alternation=$configs/alternation.yaml
+
+failed=0
+fail() { echo "FAILED: $*"; failed=1; }
+# plan ARGUMENT...: runs it; out is its words with one space between them.
+plan() {
+    out=$("$simsiam" plan "$@" --scale test --runs runs --threads 1 --steps 1 2>err | tr -s ' ')
+    what="simsiam plan $*"
+    [ ! -s err ] || fail "$what: on stderr: $(<err)"
+}
+says() {             # says PATTERN...: each is a line's beginning
+    local pattern
+    for pattern in "$@"; do
+        grep -qE "^$pattern" <<<"$out" || fail "$what: no line \`$pattern\` in:"$'\n'"$out"
+    done
+}
+number='[0-9]+(\.[0-9]+)?'
+cost="$number $number $number $number $number\$"
+
+plan "$fig2" --seeds "1 2"
+says "with 2 2 $cost" "without 2 2 $cost" \
+    "4 distinct runs, 0 done, 4 left: about $number MiB of disk and $number minutes"
+[ ! -e runs ] || fail "$what: made $(find runs)"
+
+# A row of both tables is one run, at its first place, whatever the order and the number of jobs.
+plan "$fig2" "$table1" --seeds "1 2" --jobs 3
+says fig2_stopgrad "with 2 2 $cost" table1_predictor "baseline the runs of fig2_stopgrad/with" "none 2 2 $cost" \
+    "12 distinct runs, 0 done, 12 left: .* with 3 at a time"
+plan "$table1" "$fig2" --seeds 1
+says "with the runs of table1_predictor/baseline" "6 distinct runs, 0 done, 6 left"
+
+plan "$alternation" --seeds 1
+says "1 1 1 $cost" "100 not run: an epoch has 8 steps here" "epoch 1 1 $cost" "2 distinct runs, 0 done"
+
+"$simsiam" run "$fig2" --row with --scale test --seeds 1 --runs runs --threads 1 --quiet ||
+    fail "the run ended with $?"
+before=$(find runs -type f -printf '%p %T@ %s\n' | sort)
+plan "$fig2" "$table1" --seeds "1 2"
+says "with 2 1 $cost" "without 2 2 $cost" "12 distinct runs, 1 done, 11 left"
+[ "$before" = "$(find runs -type f -printf '%p %T@ %s\n' | sort)" ] || fail "$what: changed something in runs/"
+
+for wrong in "--jobs 0" "--steps 0"; do
+    "$simsiam" plan "$fig2" --scale test $wrong >out 2>err
+    [ $? = 2 ] && grep -q -- "${wrong% 0}" err || fail "plan $wrong: not refused: $(<err)"
+done
+
+[ $failed = 0 ] && echo 'plan: in order'
+exit $failed
