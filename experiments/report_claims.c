@@ -64,12 +64,13 @@ static void decision_write(FILE *out, const struct decision *d)
 static void decided_write(FILE *out, const struct table *t, int c)
 {
     const struct claim *claim = &t->e.claim[c];
+    if (t->finished) fputs("<dt>here</dt><dd>", out);
     for (int p = 0; t->finished && p < claim->n; p++) {
-        fputs("<dt>here</dt><dd>", out);
+        fputs(p ? "<br>" : "", out);
         ours_write(out, t, &claim->part[p]);
-        fputs("</dd>\n", out);
     }
-    fputs("<dt>verdict</dt><dd>", out);
+    if (t->finished) fputs("</dd>\n", out);
+    fputs("<dt>why</dt><dd>", out);
     decision_write(out, &t->claim[c].whole);
     fputs("</dd>\n", out);
     struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
@@ -130,12 +131,12 @@ static void statement_write(FILE *out, const struct report *r, const struct name
     if (claim >= 0) {
         decided_write(out, t, claim);
     } else if (s->exact) {
-        fputs("<dt>verdict</dt><dd>", out);
+        fputs("<dt>why</dt><dd>", out);
         if (*s->test) fprintf(out, "exact: decided by the test <code>%s</code>", s->test);
         else fputs("exact: a test decides it, which is not written yet", out);
         fputs("</dd>", out);
     } else {
-        fprintf(out, "<dt>verdict</dt><dd>there is no experiment <code>%s</code> yet</dd>", s->table);
+        fprintf(out, "<dt>why</dt><dd>there is no experiment <code>%s</code> yet</dd>", s->table);
     }
     fputs("</dl></div></li>\n", out);
 }

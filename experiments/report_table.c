@@ -19,12 +19,20 @@ static void box_open(FILE *out, const char *label, const char *name)
 
 /* ---- numbers ----------------------------------------------------------------------------------------------- */
 
-/* Evidence is a column where some row has the number: most tables have no expectation, and some no baseline. */
-static bool measure_shown(const struct table *t, int m)
+static void title_write(FILE *out, const char *title)
 {
-    bool any = m < MEASURE_COLUMNS;
-    for (int i = 0; i < t->e.n_rows; i++) any = any || isfinite(t->row[i].number[m].mean);
-    return any;
+    fputs("<th scope=\"col\">", out);
+    html_text(out, title);
+    fputs("</th>", out);
+}
+
+static void measure_write(FILE *out, const struct table *t, int i, int m)
+{
+    char cell[CELL];
+    cell_format(cell, &t->row[i].number[m], measures[m].decimals);
+    fputs("<td>", out);
+    html_number(out, strcmp(cell, "-") ? cell : "–");
+    fputs("</td>", out);
 }
 
 static void row_write(FILE *out, const struct table *t, int i)
@@ -36,41 +44,55 @@ static void row_write(FILE *out, const struct table *t, int i)
     fputs("</th>", out);
     if (row->has_paper) fprintf(out, "<td class=\"n\">%.1f</td>", row->paper);
     else fputs("<td class=\"n\">–</td>", out);
-    int columns = 0;
-    for (int m = 0; m < MEASURES; m++) columns += measure_shown(t, m);
     if (!result->n) {
-        fprintf(out, "<td class=\"n\">0</td><td>not run</td><td colspan=\"%d\" class=\"soft\">", columns);
+        fprintf(out, "<td>–</td><td class=\"n\">0</td><td>not run</td><td colspan=\"%d\" class=\"soft\">",
+                MEASURE_COLUMNS - 1);
         html_text(out, row->not_run);
         fputs("</td></tr>\n", out);
         return;
     }
-    fprintf(out, "<td class=\"n\">%d</td><td>%s%s</td>", result->n, result->state,
-            result->near_threshold ? " (near the threshold)" : "");
-    for (int m = 0; m < MEASURES; m++) {
-        if (!measure_shown(t, m)) continue;
-        char cell[CELL];
-        cell_format(cell, &result->number[m], measures[m].decimals);
-        fputs("<td>", out);
-        html_number(out, strcmp(cell, "-") ? cell : "–");
-        fputs("</td>", out);
-    }
+    measure_write(out, t, i, MEASURE_LINEAR);
+    fprintf(out, "<td class=\"n\">%d</td><td>%s</td>", result->n, result->state);
+    for (int m = MEASURE_LINEAR + 1; m < MEASURE_COLUMNS; m++) measure_write(out, t, i, m);
     fputs("</tr>\n", out);
 }
 
+/* Linear top-1 stands next to the paper's, so that a narrow screen shows the two together. */
 static void numbers_write(FILE *out, const struct table *t)
 {
     box_open(out, "numbers", t->e.name);
-    fputs("<thead><tr><th scope=\"col\">row</th><th scope=\"col\" class=\"n\">paper</th><th scope=\"col\" "
-          "class=\"n\">n</th><th scope=\"col\">state</th>", out);
-    for (int m = 0; m < MEASURES; m++) {
-        if (!measure_shown(t, m)) continue;
-        fputs("<th scope=\"col\">", out);
-        html_text(out, measures[m].title);
-        fputs("</th>", out);
-    }
+    fputs("<thead><tr><th scope=\"col\">row</th><th scope=\"col\" class=\"n\">paper</th>", out);
+    title_write(out, measures[MEASURE_LINEAR].title);
+    fputs("<th scope=\"col\" class=\"n\">n</th><th scope=\"col\">state</th>", out);
+    for (int m = MEASURE_LINEAR + 1; m < MEASURE_COLUMNS; m++) title_write(out, measures[m].title);
     fputs("</tr></thead>\n<tbody>", out);
     for (int i = 0; i < t->e.n_rows; i++) row_write(out, t, i);
     fputs("</tbody></table></div>\n", out);
+}
+
+/* A column where some row has the number: most tables have no expectation, and some no baseline. */
+static void evidence_write(FILE *out, const struct table *t)
+{
+    bool shown[MEASURES] = { false };
+    for (int m = MEASURE_COLUMNS; m < MEASURES; m++)
+        for (int i = 0; i < t->e.n_rows; i++) shown[m] = shown[m] || isfinite(t->row[i].number[m].mean);
+    fputs("<details><summary>Evidence</summary>\n", out);
+    box_open(out, "evidence", t->e.name);
+    fputs("<thead><tr><th scope=\"col\">row</th>", out);
+    for (int m = MEASURE_COLUMNS; m < MEASURES; m++)
+        if (shown[m]) title_write(out, measures[m].title);
+    fputs("<th scope=\"col\">state</th></tr></thead>\n<tbody>", out);
+    for (int i = 0; i < t->e.n_rows; i++) {
+        if (!t->row[i].n) continue;
+        fputs("<tr><th scope=\"row\">", out);
+        html_text(out, t->e.row[i].name);
+        fputs("</th>", out);
+        for (int m = MEASURE_COLUMNS; m < MEASURES; m++)
+            if (shown[m]) measure_write(out, t, i, m);
+        fprintf(out, "<td>%s%s</td></tr>\n", t->row[i].state,
+                t->row[i].near_threshold ? ", near the threshold" : "");
+    }
+    fputs("</tbody></table></div></details>\n", out);
 }
 
 static void verdicts_write(FILE *out, const struct table *t)
@@ -301,6 +323,7 @@ void report_table_section(FILE *out, const struct report *r, int k)
     verdicts_write(out, t);
     caption_write(out, r, k);
     if (t->finished) figure_write(out, r, k);
+    if (t->finished) evidence_write(out, t);
     settings_write(out, t);
     if (t->finished) provenance_write(out, r, k);
     fputs("</section>\n", out);
