@@ -56,7 +56,7 @@ const struct data_source data_sources[] = {
       { 0.1307f, 0.1307f, 0.1307f }, { 0.3081f, 0.3081f, 0.3081f }, mnist_files },
     { "fashion-mnist", "fashion-mnist", "make -f Makefile.repro data-fashion-mnist", { 60000, 10000 }, 28, 28, 10,
       { 0.2860f, 0.2860f, 0.2860f }, { 0.3530f, 0.3530f, 0.3530f }, fashion_mnist_files },
-    { "synthetic", "", "nothing: it is made in code", { 2000, 500 }, SYNTHETIC_SIDE, SYNTHETIC_SIDE, 10,
+    { "synthetic", "", "nothing: it is made in code", { 60000, 10000 }, SYNTHETIC_SIDE, SYNTHETIC_SIDE, 10,
       { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files },
     { NULL, NULL, NULL, { 0, 0 }, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, NULL }
 };

@@ -22,11 +22,6 @@ static const float PROBE_MOMENTUM = 0.9f;
 /* Queries a call of op_knn: enough for many threads, few enough to look for a stop in time. */
 enum { KNN_ROWS = 1024 };
 
-static dev_int *int_at(dev_int *p, size_t i)
-{
-    return (dev_int *)((char *)p + sizeof(int32_t) * i);
-}
-
 void features_free(struct features *f)
 {
     mem_free(f->x);

@@ -172,8 +172,8 @@ static int head_width(const char *text, size_t length, int d, int f)
     return *end || number > 65536 ? 0 : (int)number;
 }
 
-enum bias { BIAS_DEFAULT, BIAS_YES, BIAS_NO, BIAS_FROZEN };
-static const char *const bias_words[] = { "", " bias", " no-bias", " frozen-bias" };
+enum bias { BIAS_DEFAULT, BIAS_YES, BIAS_NO, BIAS_FROZEN, BIAS_ALONE };
+static const char *const bias_words[] = { "", " bias", " no-bias", " frozen-bias", " constant" };
 
 /* Splits "fc WIDTH [BIAS]"; false if the words are not of that form. */
 static bool fc_words(const char *words, int d, int f, int *width, enum bias *bias)
@@ -181,7 +181,7 @@ static bool fc_words(const char *words, int d, int f, int *width, enum bias *bia
     if (strncmp(words, "fc ", 3)) return false;
     const size_t length = strcspn(words + 3, " ");
     *width = head_width(words + 3, length, d, f);
-    for (int b = 0; b <= BIAS_FROZEN; b++)
+    for (int b = 0; b <= BIAS_ALONE; b++)
         if (!strcmp(words + 3 + length, bias_words[b])) {
             *bias = (enum bias)b;
             return *width > 0;
@@ -195,8 +195,8 @@ const char *head_word_error(const char *words)
     enum bias bias;
     if (!strcmp(words, "relu") || !strcmp(words, "bn") || !strcmp(words, "bn no-affine")) return NULL;
     if (fc_words(words, 1 << 16, 1 << 16, &width, &bias)) return NULL;
-    return "a layer is `fc WIDTH [bias|no-bias|frozen-bias]` with WIDTH a number to 65536, d, f, d/N or f/N, or "
-           "`bn [no-affine]`, or `relu`";
+    return "a layer is `fc WIDTH [bias|no-bias|frozen-bias|constant]` with WIDTH a number to 65536, d, f, d/N or "
+           "f/N, or `bn [no-affine]`, or `relu`";
 }
 
 struct head head_declare(struct params *ps, const char *prefix, const char *const *words, int n, int in, int d,
@@ -216,10 +216,12 @@ struct head head_declare(struct params *ps, const char *prefix, const char *cons
             const int dim[2] = { width, h.out };
             const bool before_bn = i + 1 < n && !strncmp(words[i + 1], "bn", 2);
             l->kind = HEAD_FC;
-            l->fc = (struct fc_layer){ add_tensor(ps, name, "weight", INIT_FC, h.out, 2, dim), -1, width };
-            if (bias == BIAS_YES || bias == BIAS_FROZEN || (bias == BIAS_DEFAULT && !before_bn)) {
+            const enum init init = bias == BIAS_ALONE ? INIT_ZERO : INIT_FC;
+            l->fc = (struct fc_layer){ add_tensor(ps, name, "weight", init, h.out, 2, dim), -1, width };
+            ps->p[l->fc.w].frozen = bias == BIAS_ALONE;
+            if (bias != BIAS_NO && (bias != BIAS_DEFAULT || !before_bn)) {
                 l->fc.b = add_tensor(ps, name, "bias", INIT_FC, h.out, 1, &width);
-                ps->p[l->fc.b].frozen = bias == BIAS_FROZEN;
+                ps->p[l->fc.b].frozen = bias == BIAS_FROZEN || bias == BIAS_ALONE;
             }
             h.out = width;
         } else {

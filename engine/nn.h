@@ -57,9 +57,10 @@ struct var bn_apply(struct tape *t, const struct params *ps, const struct bn_lay
 
 /* ---- heads: a list of layers in words ------------------------------------------------------------------ */
 
-/* "fc WIDTH [bias|no-bias|frozen-bias]", "bn [no-affine]", "relu".  WIDTH is a number, d, f (the backbone's
- * features), d/N or f/N.  An fc right before a bn has no bias unless the list says so: the bn would remove it.
- * frozen-bias: keeps its initial value (the released code's output layer). */
+/* "fc WIDTH [bias|no-bias|frozen-bias|constant]", "bn [no-affine]", "relu".  WIDTH is a number, d, f (the
+ * backbone's features), d/N or f/N.  An fc right before a bn has no bias unless the list says so: the bn would
+ * remove it.  frozen-bias: keeps its initial value (the released code's output layer).  constant: weights that stay
+ * zero and such a bias, so that the output is the same for all: a collapse to test detectors with. */
 enum head_kind { HEAD_FC, HEAD_BN, HEAD_RELU };
 struct head_layer { enum head_kind kind; struct fc_layer fc; struct bn_layer bn; };
 enum { HEAD_LAYERS = 16 };

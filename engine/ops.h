@@ -75,6 +75,10 @@ static inline dev_float *float_at(dev_float *p, size_t i)
 {
     return p ? (dev_float *)((char *)p + 4 * i) : NULL;
 }
+static inline dev_int *int_at(dev_int *p, size_t i)
+{
+    return p ? (dev_int *)((char *)p + 4 * i) : NULL;
+}
 static inline dev_act *act_at(dev_act *p, size_t i)
 {
     return p ? (dev_act *)((char *)p + mem_act_bytes() * i) : NULL;

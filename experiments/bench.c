@@ -203,7 +203,7 @@ static void time_layers(struct trainer *t, struct var views, struct layer *layer
     for (int r = 0; r < repeats; r++) {
         tape_reset(&t->tape);
         mem_zero(t->model.params.grad, sizeof(float) * t->model.params.count);
-        methods[t->s->method]->loss(&t->tape, &t->model, views, float_at(t->log, LOG_LOSS));
+        methods[t->s->method]->loss(&t->tape, &t->model, views, NULL, float_at(t->log, LOG_LOSS));
         for (int i = 0; i < t->tape.n_nodes; i++) {
             const double start = clock_seconds();
             t->tape.node[i].op->fwd(&t->tape.node[i]);

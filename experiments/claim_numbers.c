@@ -15,7 +15,8 @@
 
 /* Where a metric of claim_metrics lies: at the end of a run, and in an epoch of its curve. */
 static const struct metric { const char *name; size_t end, epoch; bool has_curve; } metrics[] = {
-#define CURVE(member) { #member, offsetof(struct run_record, last.member), offsetof(struct epoch_record, member), true }
+#define CURVE(member) \
+    { #member, offsetof(struct run_record, last.member), offsetof(struct epoch_record, member), true }
     { "linear", offsetof(struct run_record, linear), 0, false },
     CURVE(knn), CURVE(loss), CURVE(std_sqrtd), CURVE(view_share), CURVE(cos_h), CURVE(cos_z),
 #undef CURVE
@@ -76,19 +77,31 @@ static bool numbers_of(struct decision *d, double *x, const struct experiment *e
     return true;
 }
 
-/* The fewest seeds whose interval, at the spread seen, would be narrower than `margin`; 0 if more than a
- * thousand.  The width falls with n, so the answer is bisected. */
+/* Whether n seeds of the spread seen would have an interval narrower than `margin`. */
+static bool seeds_suffice(const struct spread *s, int n, double margin, double level)
+{
+    const struct spread some = { n, s->mean, s->std };
+    return interval_half(&some, level) < margin;
+}
+
+/* The fewest seeds that suffice; 0 if more than a thousand.  The width falls with n: doubled until they do, then
+ * bisected. */
 static int seeds_needed(const struct spread *s, double margin, double level)
 {
-    int few = s->n, enough = 1000;
-    const struct spread most = { enough, s->mean, s->std };
-    if (!(interval_half(&most, level) < margin)) return 0;
+    enum { MOST = 1000 };
+    int few = s->n, enough = 2 * s->n;
+    while (enough < MOST && !seeds_suffice(s, enough, margin, level)) {
+        few = enough;
+        enough *= 2;
+    }
+    if (enough >= MOST) enough = MOST;
+    if (enough == MOST && !seeds_suffice(s, MOST, margin, level)) return 0;
     while (enough - few > 1) {
-        const struct spread some = { (few + enough) / 2, s->mean, s->std };
-        if (interval_half(&some, level) < margin)
-            enough = some.n;
+        const int middle = (few + enough) / 2;
+        if (seeds_suffice(s, middle, margin, level))
+            enough = middle;
         else
-            few = some.n;
+            few = middle;
     }
     return enough;
 }
@@ -143,8 +156,8 @@ static void decide_one(struct decision *d, const struct predicate *p, const stru
     decide_region(d, x, row->n, within ? -p->within : 0, within ? p->within : INFINITY, levels);
 }
 
-/* Whether `a` says more about the whole than `b`: a failure before what is open before what holds, then the row that is
- * further off. */
+/* Whether `a` says more about the whole than `b`: a failure before what is open before what holds, then the row
+ * that is further off. */
 static bool tells_more(const struct decision *a, const struct decision *b)
 {
     static const int weight[] = { [VERDICT_HOLDS] = 0, [VERDICT_INCONCLUSIVE] = 1, [VERDICT_FAILS] = 2,
@@ -153,8 +166,8 @@ static bool tells_more(const struct decision *a, const struct decision *b)
     return fabs(a->estimate) > fabs(b->estimate);
 }
 
-/* Every row must hold, so each may use the level as it is; any one may make it fail, so they share that one's error.
- * The numbers shown are those of the row that decides. */
+/* Every row must hold, so each may use the level as it is; any one may make it fail, so they share that one's
+ * error. The numbers shown are those of the row that decides. */
 static void decide_each(struct decision *d, const struct predicate *p, const struct experiment *e,
                         const struct row_runs *rows, const struct levels *levels)
 {

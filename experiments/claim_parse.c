@@ -13,8 +13,8 @@
  *   ROWS   = ROW { ',' ROW }
  *
  * A token that names a row is that row where a row may stand; a value equal to a row's name is written with a
- * decimal point.  X is always a number.  `each` is every other row of the table; it, `every row` and `any row` leave
- * out what the scale cannot host, and the verdict names what was left out.
+ * decimal point.  X is always a number.  `each` is every other row of the table; it, `every row` and `any row`
+ * leave out what the scale cannot host, and the verdict names what was left out.
  */
 #include "experiment.h"
 
@@ -350,5 +350,6 @@ void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t 
         }
         claim_read(e, f, p, known);
     }
-    if (known->v && !f->errors) unclaimed_report(e, f, claims ? claims : root, known);     /* not of a mistyped id */
+    /* A mistyped id is told already. */
+    if (known->v && !f->errors) unclaimed_report(e, f, claims ? claims : root, known);
 }

@@ -172,11 +172,11 @@ static void decide_states(struct decision *d, const struct predicate *p, const s
     }
     d->estimate = (double)with / total;
     d->counted = true;
-    char of[TEXT_MAX] = "", names[TEXT_MAX];
-    rows_name(names, sizeof names, e, against);
+    char of[TEXT_MAX] = "", names[TEXT_MAX] = "";
     if (n_rows > 1) snprintf(of, sizeof of, " of %d rows", n_rows);
+    if (n_rows > 1) rows_name(names, sizeof names, e, against);
     conclude(d, all ? VERDICT_HOLDS : none ? VERDICT_FAILS : VERDICT_INCONCLUSIVE, "%d of %d seeds%s %s%s%s", with,
-             total, of, state_words[p->kind], n_rows > 1 && against ? "; against it: " : "", n_rows > 1 ? names : "");
+             total, of, state_words[p->kind], *names ? "; against it: " : "", names);
     if (p->kind == CLAIM_UNSTABLE) ratios_tell(d, e, rows, set);
     left_out_tell(d, e, p->rows & ~set);
 }

@@ -13,14 +13,15 @@
  *   not p              holds where p fails, fails where p holds; open where p is open
  *   p; q               holds if all parts hold; fails if one fails by an interval corrected for their number
  *
- * `not A > B` so asks that A be below B.  "Not above" would be true of equal rows too, but an interval around 0 cannot
- * tell equal from a little above: calling that `holds` would reward too few seeds.  Equal rows stay inconclusive.
+ * `not A > B` so asks that A be below B.  "Not above" would be true of equal rows too, but an interval around 0
+ * cannot tell equal from a little above: calling that `holds` would reward too few seeds.  Equal rows stay
+ * inconclusive.
  *
- * Intervals are Student's t over seeds.  One seed decides nothing but a state (collapsed, unstable, diverged).  Runs
- * that may not be compared (a row without runs, unequal seeds, other code, data or machine) are `not run`; so is any
- * statement but `diverged` on a row with a diverged seed: it has no number, and neither collapsed nor stayed healthy
- * (footnote 4 of the paper).  A row that the scale cannot host is `not run`; `each`, `every row` and `any row` speak
- * of the others, and the reason names what was left out.
+ * Intervals are Student's t over seeds.  One seed decides nothing but a state (collapsed, unstable, diverged).
+ * Runs that may not be compared (a row without runs, unequal seeds, other code, data or machine) are `not run`; so
+ * is any statement but `diverged` on a row with a diverged seed: it has no number, and neither collapsed nor stayed
+ * healthy (footnote 4 of the paper).  A row that the scale cannot host is `not run`; `each`, `every row` and `any
+ * row` speak of the others, and the reason names what was left out.
  */
 #pragma once
 #include "experiment.h"

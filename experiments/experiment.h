@@ -95,7 +95,7 @@ const char *statements_nearest(const struct statements *s, const char *id);
 
 /* ---- claim_parse.c ---------------------------------------------------------------------------------------- */
 
-/* Reads the value of `claims:` (NULL: there is none) in a file's root; the experiment's name and rows are read already.
- * Mistakes are counted in f; a statement that `known` gives to this table and is not claimed is one. */
+/* Reads the value of `claims:` (NULL: there is none) in a file's root; the experiment's name and rows are read
+ * already. Mistakes are counted in f; a statement that `known` gives to this table and is not claimed is one. */
 void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims, const yaml_node_t *root,
                  const struct statements *known);

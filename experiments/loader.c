@@ -14,35 +14,36 @@
 
 /* ---- a batch ------------------------------------------------------------------------------------------- */
 
-static dev_int *index_at(dev_int *p, size_t i)
+void loader_order(const struct loader_source *s, int32_t *order, int epoch, int step)
 {
-    return (dev_int *)((char *)p + sizeof(int32_t) * i);
+    for (int i = 0; i < s->batch; i++)
+        order[i] = (int32_t)permute_index(s->seed, (uint32_t)epoch, (uint32_t)s->count,
+                                          (uint32_t)(step * s->batch + i));
 }
 
 /* Asks the machine for `at_once` images at a time: one is made by the calling thread alone. */
-static void batch_make(struct loader *l, dev_act *x, int epoch, int step, int at_once)
+static void batch_make(struct loader *l, dev_act *x, int epoch, int step, int first, int views, int at_once)
 {
     const struct loader_source *const s = &l->source;
     const size_t pixels = (size_t)3 * (size_t)s->size * (size_t)s->size;
-    for (int i = 0; i < s->batch; i++)
-        l->order[i] = (int32_t)permute_index(s->seed, (uint32_t)epoch, (uint32_t)s->count,
-                                             (uint32_t)(step * s->batch + i));
+    loader_order(s, l->order, epoch, step);
     mem_upload(l->index, l->order, sizeof *l->order * (size_t)s->batch);
-    for (int v = 0; v < s->views; v++)
+    for (int v = 0; v < views; v++)
         for (int i = 0; i < s->batch; i += at_once)
-            op_augment(act_at(x, pixels * (size_t)(v * s->batch + i)), s->images, index_at(l->index, (size_t)i),
-                       at_once, s->h, s->w, s->size, s->recipe, s->seed, (uint32_t)epoch, (uint32_t)v);
+            op_augment(act_at(x, pixels * (size_t)(v * s->batch + i)), s->images, int_at(l->index, (size_t)i),
+                       at_once, s->h, s->w, s->size, s->recipe, s->seed, (uint32_t)epoch, (uint32_t)(first + v));
 }
 
-dev_act *loader_make(struct loader *l, int epoch, int step)
+dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views)
 {
-    batch_make(l, l->room[0], epoch, step, l->source.batch);
+    assert(views <= l->source.views);
+    batch_make(l, l->room[0], epoch, step, first, views, l->source.batch);
     return l->room[0];
 }
 
 dev_act *loader_take(struct loader *l, int epoch, int step)
 {
-    if (l->ahead.epoch != epoch || l->ahead.step != step) return loader_make(l, epoch, step);
+    if (l->ahead.epoch != epoch || l->ahead.step != step) return loader_make(l, epoch, step, 0, l->source.views);
     dev_act *const made = l->room[1];
     l->room[1] = l->room[0];
     l->room[0] = made;
@@ -60,7 +61,7 @@ static void *work(void *loader)
         while (l->state == LOADER_IDLE) pthread_cond_wait(&l->changed, &l->mutex);
         if (l->state == LOADER_CLOSES) break;
         pthread_mutex_unlock(&l->mutex);
-        batch_make(l, l->room[1], l->ahead.epoch, l->ahead.step, 1);
+        batch_make(l, l->room[1], l->ahead.epoch, l->ahead.step, 0, l->source.views, 1);
         pthread_mutex_lock(&l->mutex);
         l->state = LOADER_IDLE;
         pthread_cond_signal(&l->changed);

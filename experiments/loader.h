@@ -42,9 +42,12 @@ struct loader {
 void loader_open(struct loader *l, const struct loader_source *source);
 void loader_close(struct loader *l);
 
-/* All views of the batch at (epoch, step), view after view [views * batch, size, size, 3], made now; good until the
- * next call of it or of loader_take(), which gives the same and makes only what was not made ahead. */
-dev_act *loader_make(struct loader *l, int epoch, int step);
+/* Which images the batch at (epoch, step) has. */
+void loader_order(const struct loader_source *s, int32_t *order, int epoch, int step);
+/* Views first .. first+views-1 of the batch at (epoch, step), view after view [views * batch, size, size, 3], made
+ * now; good until the next call of it or of loader_take(), which gives views 0 .. source.views-1 and makes only
+ * what was not made ahead. */
+dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views);
 dev_act *loader_take(struct loader *l, int epoch, int step);
 
 /* Begins to make the batch at (epoch, step), and waits for it.  In between no other call of the loader is allowed,

@@ -3,7 +3,10 @@
  * method.c -- the model every method shares, and the mean distance over pairs (eq. 2 to 4).
  */
 #include "method.h"
+#include "eta.h"
+#include "../engine/base.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct distance distances[] = {
@@ -42,6 +45,14 @@ void model_free(struct model *m)
     memset(m, 0, sizeof *m);
 }
 
+struct model *model_frozen(const struct model *m)
+{
+    struct model *const frozen = host_alloc(1, sizeof *frozen);
+    *frozen = *m;
+    frozen->params.grad = NULL;
+    return frozen;
+}
+
 struct var model_features(struct tape *t, const struct model *m, struct var x, int groups, bool track)
 {
     return resnet_apply(t, &m->params, &m->backbone, x, groups, track);
@@ -57,12 +68,47 @@ struct var model_predict(struct tape *t, const struct model *m, struct var z, in
     return head_apply(t, &m->params, &m->predictor, z, groups, track);
 }
 
-void pair_mean(struct tape *t, const struct model *m, dev_float *loss, struct var p, struct var target)
+/* Does anything flow back through view v?  Not if it is only ever a target, behind a stop-gradient. */
+static bool is_source(const struct model *m, int v)
 {
-    const int n = p.n / m->n_views;
-    for (int k = 0; k < m->pairs.n; k++) {
-        struct var eta = var_rows(target, m->pairs.v[k][1] * n, n);
-        if (m->stop_grad) eta = stopgrad(eta);                 /* Sec. 3, Figure 2 */
-        m->distance(t, loss, 1.0f / (float)m->pairs.n, var_rows(p, m->pairs.v[k][0] * n, n), eta);
+    for (int k = 0; k < m->pairs.n; k++)
+        if (m->pairs.v[k][0] == v) return true;
+    return false;
+}
+
+/* Views side by side that are all sources, or all not, go through together, with statistics for each.  The
+ * symmetric loss has one such run.  A target's run wants no gradient (Sec. 3), so none of it is computed, and no
+ * p. */
+struct outputs model_outputs(struct tape *t, const struct model *m, struct var x)
+{
+    struct outputs o = { .z[0].data = NULL };
+    const int n = x.n / m->n_views;
+    struct model *const frozen = m->stop_grad ? model_frozen(m) : NULL;
+    for (int first = 0, end; first < m->n_views; first = end) {
+        const bool source = is_source(m, first);
+        for (end = first + 1; end < m->n_views && is_source(m, end) == source; end++) { }
+        const int views = end - first;
+        const struct model *const f = source || !frozen ? m : frozen;
+        const struct var features = model_features(t, f, var_rows(x, first * n, views * n), views, true);
+        const struct var z = model_project(t, f, features, views, true);
+        const struct var p = source ? model_predict(t, m, z, views, true) : z;
+        for (int v = 0; v < views; v++) {
+            o.z[first + v] = var_rows(z, v * n, n);
+            if (source) o.p[first + v] = var_rows(p, v * n, n);
+        }
     }
+    free(frozen);
+    return o;
+}
+
+void pair_mean(struct tape *t, const struct model *m, dev_float *loss, const struct outputs *o,
+               const struct eta *eta)
+{
+    for (int k = 0; k < m->pairs.n; k++) {
+        const int *const pair = m->pairs.v[k];                 /* source, target */
+        struct var target = eta_target(eta, t, k, o->z[pair[1]]);
+        if (m->stop_grad) target = stopgrad(target);           /* Sec. 3, Figure 2 */
+        m->distance(t, loss, 1.0f / (float)m->pairs.n, o->p[pair[0]], target);
+    }
+    for (int k = 0; k < m->pairs.n; k++) eta_move(eta, o->z[m->pairs.v[k][1]]);
 }

@@ -10,10 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Views that training never draws, so that the monitors' crops are their own; the same ones every epoch, so that a
- * curve moves by the weights alone. */
-enum { VIEW_TEST = VIEWS_MAX, VIEW_MONITOR, VIEW_PROBE = VIEW_MONITOR + 2 };
-
 /* What an encoding pass yields, on the machine: features [n, f] and z [n, d] with the set's labels. */
 struct encoding { struct features f, z; };
 
@@ -27,7 +23,7 @@ static bool encoding_open(struct encoding *e, struct trainer *t, const struct im
 {
     e->f = features_room(set, t->model.backbone.features);
     e->z = features_room(set, t->model.projector.out);
-    return trainer_encode(t, set, &t->test_recipe, 0, VIEW_TEST, e->f.x, e->z.x);
+    return trainer_encode(t, set, &t->test_recipe, 0, VIEW_TEST, e->f.x, e->z.x, NULL);
 }
 
 static void encoding_close(struct encoding *e)
@@ -57,7 +53,7 @@ static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const st
     dev_float *const views = mem_alloc(4 * floats);
     float *view[2] = { NULL, NULL };
     for (int v = 0; v < 2; v++)
-        if (trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_MONITOR + (uint32_t)v, NULL, views))
+        if (trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_MONITOR + (uint32_t)v, NULL, views, NULL))
             view[v] = download(views, floats);
     const bool done = view[0] && view[1];
     if (done) {
@@ -66,6 +62,50 @@ static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const st
     }
     free(view[0]), free(view[1]);
     mem_free(views);
+    return done;
+}
+
+/* Mean over the rows of the cosine of a, b [n, d]. */
+static double mean_cosine(const float *a, const double *b, int n, int d)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++, a += d, b += d) {
+        double ab = 0, aa = 0, bb = 0;
+        for (int j = 0; j < d; j++) {
+            ab += (double)a[j] * b[j];
+            aa += (double)a[j] * (double)a[j];
+            bb += b[j] * b[j];
+        }
+        sum += ab / sqrt(aa * bb);
+    }
+    return sum / n;
+}
+
+/* Sec. 5.2: the best predictor has h(z) = E_T[f(T(x))].  cos_h sets h(z1) beside that mean, cos_z sets z1 itself
+ * beside it: one view of each monitor image, and the mean of z/|z| over `expectation_views` others. */
+static bool monitor_expectation(struct trainer *t, struct epoch_record *r)
+{
+    const int n = t->monitor.host.n, d = t->model.projector.out, views = t->s->expectation_views;
+    const size_t floats = (size_t)n * (size_t)d;
+    dev_float *const z = mem_alloc(4 * floats), *const h = mem_alloc(4 * floats);
+    double *const mean = host_alloc(floats, sizeof *mean);
+    bool done = true;
+    for (int v = 1; v <= views && done; v++) {
+        done = trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_EXPECTATION + (uint32_t)v, NULL, z, NULL);
+        op_normalize_rows(z, n, d);
+        float *const unit = download(z, floats);
+        for (size_t i = 0; i < floats; i++) mean[i] += (double)unit[i] / views;
+        free(unit);
+    }
+    done = done && trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_EXPECTATION, NULL, z, h);
+    if (done) {
+        float *const z1 = download(z, floats), *const h1 = download(h, floats);
+        r->cos_h = mean_cosine(h1, mean, n, d);
+        r->cos_z = mean_cosine(z1, mean, n, d);
+        free(z1), free(h1);
+    }
+    free(mean);
+    mem_free(z), mem_free(h);
     return done;
 }
 
@@ -87,6 +127,7 @@ int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *ke
     int status = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) ? 0 : EXIT_AGAIN;
     r->monitored = !status;
     if (!status && !isfinite(r->std_sqrtd)) status = EXIT_DIVERGED;
+    if (!status && t->s->expectation_views && !monitor_expectation(t, r)) status = EXIT_AGAIN;
     if (!status && !monitor_knn(t, r, &test, &bank)) status = EXIT_AGAIN;
     if (!status && keep && !t->s->probe_augment) {
         *keep = (struct probe_data){ bank.f, test.f };
@@ -104,9 +145,9 @@ int monitor_probe_open(struct trainer *t, struct probe_data *data)
     if (data->train.x) return 0;
     const int width = t->model.backbone.features;
     *data = (struct probe_data){ features_room(&t->train, width), features_room(&t->monitor, width) };
-    const bool done = trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x, NULL) &&
+    const bool done = trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x, NULL, NULL) &&
                       (t->s->probe_augment ||
-                       trainer_encode(t, &t->train, &t->test_recipe, 0, VIEW_TEST, data->train.x, NULL));
+                       trainer_encode(t, &t->train, &t->test_recipe, 0, VIEW_TEST, data->train.x, NULL, NULL));
     return done ? 0 : EXIT_AGAIN;
 }
 
@@ -115,7 +156,7 @@ int monitor_probe_epoch(struct trainer *t, struct probe_data *data)
     phase("probe");
     const struct settings *s = t->s;
     if (s->probe_augment && !trainer_encode(t, &t->train, &t->probe_recipe, (uint32_t)t->probe.epoch, VIEW_PROBE,
-                                            data->train.x, NULL))
+                                            data->train.x, NULL, NULL))
         return EXIT_AGAIN;
     const struct probe_plan plan = { s->probe_lr, s->probe_epochs, s->probe_batch, t->seed };
     const double loss = probe_epoch(&t->probe, &plan, &data->train);

@@ -5,6 +5,7 @@
  * Nothing here reads a clock: the same runs and figures give the same bytes.
  */
 #include "report.h"
+#include "claims_write.h"
 #include "commands.h"
 #include "phase.h"
 #include "runner.h"
@@ -143,20 +144,31 @@ static void page_write(FILE *out, const struct report *r, const char *scale)
     fputs("</main>\n</body>\n</html>\n", out);
 }
 
+static void claims_page_write(FILE *out, const struct report *r, const char *scale)
+{
+    claims_write(out, (const struct table *const *)r->table, REPORT_TABLES, &r->paper, scale);
+}
+
 static void report_write(const struct report *r, const char *scale, const char *results)
 {
-    char *folder = text_format("%s/%s", results, scale), *path = text_format("%s/report.html", folder), *text;
-    size_t bytes;
+    static const struct { const char *name; void (*write)(FILE *, const struct report *, const char *); } files[] = {
+        { "report.html", page_write }, { "claims.md", claims_page_write },
+    };
+    char *folder = text_format("%s/%s", results, scale);
     if (!folder_make(folder)) die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out) die("cannot make a text stream: %s (free some memory)", strerror(errno));
-    page_write(out, r, scale);
-    if (fclose(out)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
-    if (!file_write_atomic(path, text, bytes))
-        die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
-    printf("wrote %s\n", path);
-    free(text);
-    free(path);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = text_format("%s/%s", folder, files[i].name), *text;
+        size_t bytes;
+        FILE *out = open_memstream(&text, &bytes);
+        if (!out) die("cannot make a text stream: %s (free some memory)", strerror(errno));
+        files[i].write(out, r, scale);
+        if (fclose(out)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+        if (!file_write_atomic(path, text, bytes))
+            die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
+        printf("wrote %s\n", path);
+        free(text);
+        free(path);
+    }
     free(folder);
 }
 
@@ -174,8 +186,8 @@ int command_report(int argc, char **argv)
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "report [options]",
-                  "Writes all tables of a scale as one page, results/SCALE/report.html: the paper's statements with "
-                  "their verdicts, numbers, figures, settings, provenance.  A table without runs is shown from the "
+                  "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements with "
+                  "their verdicts first, and those alone as claims.md.  A table without runs is shown from the "
                   "committed ones.", rows, 0, 0);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);

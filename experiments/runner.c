@@ -10,6 +10,7 @@
 #include "phase.h"
 #include "progress.h"
 #include "provenance.h"
+#include "../engine/collapse.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -37,6 +38,7 @@ struct runner {
     struct trainer t;
     struct progress progress;
     struct epoch_record now, last;     /* the epoch under way; the last one finished */
+    int collapsed_in_a_row;            /* monitored epochs, without the untrained one */
     struct probe_data features;        /* of the last epoch's monitors, for the probe; none after a restart */
     double saved_at, epoch_start;
 };
@@ -84,6 +86,19 @@ static FILE *append_open(const struct runner *r, const char *name)
     return f;
 }
 
+/* Two collapsed epochs in a row are no accident of one. */
+enum { COLLAPSED_ENOUGH = 2 };
+
+/* Takes note of a line of metrics.jsonl. */
+static bool line_note(struct runner *r, const char *line)
+{
+    if (!epoch_parse(&r->last, line)) return false;
+    const struct collapse c = { r->last.std_sqrtd, r->last.mean_norm, r->last.view_share };
+    if (r->last.monitored && r->last.epoch > 0)
+        r->collapsed_in_a_row = collapsed(&c) ? r->collapsed_in_a_row + 1 : 0;
+    return true;
+}
+
 /* Opens metrics.jsonl at the checkpoint's position and reads back the last line before it. */
 static void metrics_open(struct runner *r)
 {
@@ -97,7 +112,7 @@ static void metrics_open(struct runner *r)
         die("cannot cut %s/metrics.jsonl: %s", r->folder, strerror(errno));
     char line[2048];
     while (fgets(line, sizeof line, r->metrics))
-        if (!epoch_parse(&r->last, line))
+        if (!line_note(r, line))
             die("%s/metrics.jsonl is damaged: remove the folder to run again", r->folder);
     if (fseek(r->metrics, 0, SEEK_END)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
 }
@@ -108,7 +123,7 @@ static void metrics_append(struct runner *r)
     if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s", r->folder, strerror(errno));
     r->t.metrics_bytes += strlen(line);
     /* What counts is the line, not the digits behind it: a run that goes on from here has no others. */
-    if (!epoch_parse(&r->last, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
+    if (!line_note(r, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
     free(line);
 }
 
@@ -177,7 +192,7 @@ static int train_epoch(struct runner *r)
     const int first = t->step;
     while (t->step < t->steps) {
         if (stop_requested()) return EXIT_AGAIN;
-        trainer_step(t);
+        if (!trainer_step(t)) return EXIT_AGAIN;
         if (t->step % LOOK_EVERY && t->step < t->steps) continue;
         if (!trainer_summary(t, &r->now)) {
             fprintf(stderr, "%s: diverged in epoch %d by step %d: loss %g, gradient norm %g\n", r->label,
@@ -218,6 +233,7 @@ static int train(struct runner *r)
         t->epoch++;
         t->step = 0;
         save(r);
+        if (r->o->stop_on_collapse && r->collapsed_in_a_row >= COLLAPSED_ENOUGH) return EXIT_COLLAPSED;
     }
     return status;
 }
@@ -299,6 +315,9 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     if (!status) status = probe(r, &linear);
     if (status == EXIT_AGAIN)
         save(r);
+    else if (status == EXIT_COLLAPSED)
+        fprintf(stderr, "%s: collapsed at epoch %d and the look before; without --stop-on-collapse it goes on\n",
+                label, r->t.epoch);
     else
         summarise(r, row, seed, status, linear);
     progress_close(&r->progress);

@@ -56,7 +56,7 @@ const struct key settings_keys[] = {
     INT(blocks, 1, BLOCKS_MAX / STAGES_MAX, "blocks", "basic blocks in each stage; ResNet-18 has 2"),
     BOOL(zero_init_residual, "the last BN scale of each block starts at zero (App. A)"),
     INT(dim, 2, 65536, "features", "d, the output dimension (Sup. B)"),
-    HEAD(projector, "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias], bn [no-affine], relu (Sec. 3)"),
+    HEAD(projector, "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias|constant], bn [no-affine], relu"),
     HEAD(predictor, "h, the prediction MLP, in the same words; [] is the identity (Table 1a)"),
     /* method */
     CHOICE(method, method_names, "which loss is made of the views' outputs"),

@@ -8,7 +8,7 @@
 
 enum predictor_lr { PREDICTOR_COSINE, PREDICTOR_CONSTANT, PREDICTOR_ZERO };
 /* Sec. 5's eta_x, the target: where it comes from, and the readings that the paper leaves open (eta.h). */
-enum eta { ETA_FRESH, ETA_CACHE, ETA_AVERAGE };
+enum eta_from { ETA_FRESH, ETA_CACHE, ETA_AVERAGE };
 enum eta_views { ETA_BATCH, ETA_ANEW, ETA_ONE };
 enum eta_bn { ETA_BN_BATCH, ETA_BN_RUNNING };
 enum eta_init { ETA_FIRST, ETA_ZERO };
@@ -33,7 +33,7 @@ struct settings {
     bool stop_grad;
     int distance;                  /* index into distance_names */
     struct pair_list pairs;        /* (source, target) views of the loss */
-    int eta;                       /* enum eta */
+    int eta;                       /* enum eta_from */
     int eta_every;                 /* steps of an alternation; 0: an epoch */
     int eta_views, eta_bn;         /* enum eta_views, eta_bn: of the cache */
     double eta_momentum;           /* of the average, */

@@ -7,13 +7,11 @@
  */
 #include "method.h"
 
-static struct outputs loss(struct tape *t, const struct model *m, struct var x, dev_float *total)
+static struct outputs loss(struct tape *t, const struct model *m, struct var x, const struct eta *eta,
+                           dev_float *total)
 {
-    struct outputs o;
-    o.features = model_features(t, m, x, m->n_views, true);
-    o.z = model_project(t, m, o.features, m->n_views, true);
-    o.p = model_predict(t, m, o.z, m->n_views, true);
-    pair_mean(t, m, total, o.p, o.z);
+    const struct outputs o = model_outputs(t, m, x);
+    pair_mean(t, m, total, &o, eta);
     return o;
 }
 

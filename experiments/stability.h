@@ -5,8 +5,9 @@
  *   r = mean over epochs >= 1 of a run's oscillation (record.h) / that of the baseline row's run of the same seed
  *   unstable: r > UNSTABLE_RATIO, and the run neither collapsed nor diverged
  *
- * Table 3d of the paper calls its training unstable because "the loss oscillates", without a measure.  The factor was
- * written down before any run was seen.  Only a table with a `baseline:` has the state, and its baseline never does.
+ * Table 3d of the paper calls its training unstable because "the loss oscillates", without a measure.  The factor
+ * was written down before any run was seen.  Only a table with a `baseline:` has the state, and its baseline never
+ * does.
  */
 #pragma once
 #include "record.h"

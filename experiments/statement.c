@@ -30,8 +30,8 @@ static bool piece_add(char text[TEXT_MAX], const char *between, const char *piec
     return (size_t)snprintf(text + n, TEXT_MAX - n, "%s%s", n ? between : "", piece) < TEXT_MAX - n;
 }
 
-/* `reported:`, a number or a list of numbers by row, as "row 68.1 70.0, other 66.5".  It is shown, never computed with,
- * so its digits stay as the paper prints them; false if it is no such mapping. */
+/* `reported:`, a number or a list of numbers by row, as "row 68.1 70.0, other 66.5".  It is shown, never computed
+ * with, so its digits stay as the paper prints them; false if it is no such mapping. */
 static bool reported_read(struct config_file *f, const yaml_node_t *node, char text[TEXT_MAX])
 {
     if (node->type != YAML_MAPPING_NODE) return false;

@@ -62,12 +62,14 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     const struct loader_source views = { t->train.images, host->n, host->h, host->w, s->batch, t->model.n_views,
                                          s->image_size, &t->recipe, t->seed };
     loader_open(&t->loader, &views);
+    eta_open(&t->eta, s, t->model.projector.out, t->steps);
     probe_open(&t->probe, t->model.backbone.features, source->classes);
 }
 
 void trainer_close(struct trainer *t)
 {
     loader_close(&t->loader);
+    eta_close(&t->eta);
     probe_close(&t->probe);
     mem_free(t->log), mem_free(t->lr), mem_free(t->index), free(t->order);
     tape_free(&t->tape);
@@ -78,15 +80,49 @@ void trainer_close(struct trainer *t)
 
 /* ---- one step ------------------------------------------------------------------------------------------ */
 
-static struct var batch_var(const struct trainer *t, dev_act *views)
+static struct var batch_var(const struct trainer *t, dev_act *x, int views)
 {
     const int size = t->s->image_size;
-    return var_input(views, t->model.n_views * t->s->batch, size, size, 3);
+    return var_input(x, views * t->s->batch, size, size, 3);
+}
+
+/* Sec. 5.2: where an alternation starts, the targets of all its steps, with the weights as they are.  False if a
+ * stop was requested before all were made. */
+static bool alternation_start(struct trainer *t)
+{
+    const struct settings *const s = t->s;
+    if (!t->eta.cache || t->step % t->eta.steps) return true;
+    const int end = t->step + t->eta.steps < t->steps ? t->step + t->eta.steps : t->steps;
+    const int views = s->eta_views == ETA_ONE ? 1 : t->model.n_views;
+    const int first = s->eta_views == ETA_BATCH ? 0 : VIEW_ETA, groups = s->eta_bn == ETA_BN_BATCH ? views : 0;
+    struct model *const frozen = model_frozen(&t->model);
+    int step = t->step;
+    for (; step < end && !stop_requested(); step++) {
+        const struct var x = batch_var(t, loader_make(&t->loader, t->epoch, step, first, views), views);
+        tape_reset(&t->tape);
+        const struct var features = model_features(&t->tape, frozen, x, groups, false);
+        const struct var z = model_project(&t->tape, frozen, features, groups, false);
+        eta_store(&t->eta, step % t->eta.steps, &t->model.pairs, z, s->batch);
+    }
+    free(frozen);
+    return step == end;
+}
+
+/* What the targets of this step need to know. */
+static void eta_position(struct trainer *t)
+{
+    if (t->eta.cache) t->eta.slot = t->step % t->eta.steps;
+    if (!t->eta.memory) return;
+    loader_order(&t->loader.source, t->order, t->epoch, t->step);
+    mem_upload(t->index, t->order, sizeof *t->order * (size_t)t->s->batch);
+    t->eta.index = t->index;
 }
 
 struct var trainer_views(struct trainer *t)
 {
-    return batch_var(t, loader_make(&t->loader, t->epoch, t->step));
+    alternation_start(t);
+    const int views = t->model.n_views;
+    return batch_var(t, loader_make(&t->loader, t->epoch, t->step, 0, views), views);
 }
 
 void trainer_step_on(struct trainer *t, struct var views)
@@ -101,8 +137,11 @@ void trainer_step_on(struct trainer *t, struct var views)
 
     tape_reset(&t->tape);
     mem_zero(ps->grad, sizeof(float) * ps->count);
-    const struct outputs o = methods[t->s->method]->loss(&t->tape, &t->model, views, float_at(log, LOG_LOSS));
-    op_std(float_at(log, LOG_STD), o.z.data, t->model.n_views, t->s->batch, o.z.c);
+    eta_position(t);
+    const struct outputs o = methods[t->s->method]->loss(&t->tape, &t->model, views, &t->eta,
+                                                         float_at(log, LOG_LOSS));
+    for (int v = 0; v < t->model.n_views; v++)
+        op_std(float_at(log, (size_t)(LOG_STD + v)), o.z[v].data, 1, t->s->batch, o.z[v].c);
     tape_backward(&t->tape);
     op_sumsq(float_at(log, LOG_GRAD), ps->grad, ps->count);
     for (int g = 0; g < GROUPS; g++)
@@ -111,29 +150,33 @@ void trainer_step_on(struct trainer *t, struct var views)
     t->step++;
 }
 
-void trainer_step(struct trainer *t)
+bool trainer_step(struct trainer *t)
 {
+    if (!alternation_start(t)) return false;
     dev_act *const views = loader_take(&t->loader, t->epoch, t->step);
     const bool last = t->step + 1 == t->steps;
     const int epoch = last ? t->epoch + 1 : t->epoch;
     if (epoch < t->s->epochs) loader_start(&t->loader, epoch, last ? 0 : t->step + 1);
-    trainer_step_on(t, batch_var(t, views));
+    trainer_step_on(t, batch_var(t, views, t->model.n_views));
     loader_wait(&t->loader);
+    return true;
 }
 
 bool trainer_summary(const struct trainer *t, struct epoch_record *r)
 {
     float *const log = host_alloc((size_t)t->step * LOG_WIDTH, sizeof *log);
     mem_download(log, t->log, sizeof *log * (size_t)t->step * LOG_WIDTH);
-    double loss = 0, grad = 0, spread = 0;
+    double loss = 0, change = 0, grad = 0, spread = 0;
     for (int i = 0; i < t->step; i++) {
         const float *const row = log + (size_t)i * LOG_WIDTH;
         loss += row[LOG_LOSS];
+        if (i) change += pow((double)row[LOG_LOSS] - (double)row[LOG_LOSS - LOG_WIDTH], 2);
         grad += sqrt(row[LOG_GRAD]);
         for (int v = 0; v < t->model.n_views; v++) spread += row[LOG_STD + v] / t->model.n_views;
     }
     free(log);
     r->loss = loss / t->step;
+    r->oscillation = t->step > 1 ? sqrt(change / (t->step - 1) / 2) : nan("");
     r->grad_norm = grad / t->step;
     r->std_train = spread / t->step;
     return isfinite(loss) && isfinite(grad) && isfinite(spread);
@@ -142,11 +185,9 @@ bool trainer_summary(const struct trainer *t, struct epoch_record *r)
 /* ---- evaluation ---------------------------------------------------------------------------------------- */
 
 bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
-                    uint32_t view, dev_float *features, dev_float *z)
+                    uint32_t view, dev_float *features, dev_float *z, dev_float *p)
 {
-    struct model *const frozen = host_alloc(1, sizeof *frozen);
-    *frozen = t->model;
-    frozen->params.grad = NULL;                /* no gradient is wanted: nothing is recorded */
+    struct model *const frozen = model_frozen(&t->model);
     const int size = t->s->image_size;
     int first = 0;
     for (; first < set->host.n && !stop_requested(); first += EVAL_CHUNK) {
@@ -158,9 +199,12 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
         op_augment(x.data, set->images, t->index, n, set->host.h, set->host.w, size, recipe, t->seed, epoch, view);
         const struct var f = model_features(&t->tape, frozen, x, 0, false);
         if (features) op_act_to_float(float_at(features, (size_t)first * f.c), f.data, (size_t)n * f.c);
-        if (!z) continue;
+        if (!z && !p) continue;
         const struct var out = model_project(&t->tape, frozen, f, 0, false);
-        op_act_to_float(float_at(z, (size_t)first * out.c), out.data, (size_t)n * out.c);
+        if (z) op_act_to_float(float_at(z, (size_t)first * out.c), out.data, (size_t)n * out.c);
+        if (!p) continue;
+        const struct var h = model_predict(&t->tape, frozen, out, 0, false);
+        op_act_to_float(float_at(p, (size_t)first * h.c), h.data, (size_t)n * h.c);
     }
     free(frozen);
     return first >= set->host.n;
@@ -169,18 +213,40 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
 /* ---- checkpoints --------------------------------------------------------------------------------------- */
 
 /* A checkpoint holds papers (whose it is, where it stands, what the probe froze), then tensors by name. */
-enum { PAPERS = 3, TENSORS = 5 };
-struct tensor { const char *name; dev_float *data; size_t floats; };
+enum { PAPERS = 3, TENSORS_MAX = 6 };
+struct tensor { const char *name; void *data; size_t floats; bool act; };
 
-static void tensors(const struct trainer *t, struct tensor list[TENSORS])
+/* Returns how many there are. */
+static int tensors(const struct trainer *t, struct tensor list[TENSORS_MAX])
 {
     const struct params *ps = &t->model.params;
-    const struct tensor all[TENSORS] = {
-        { "weights", ps->data, ps->count }, { "velocity", ps->velocity, ps->count },
-        { "statistics", ps->stats, ps->n_stats }, { "log", t->log, (size_t)t->steps * LOG_WIDTH },
-        { "probe", t->probe.state, probe_floats(t->probe.d, t->probe.classes) },
+    const struct tensor all[TENSORS_MAX] = {
+        { "weights", ps->data, ps->count, false }, { "velocity", ps->velocity, ps->count, false },
+        { "statistics", ps->stats, ps->n_stats, false }, { "log", t->log, (size_t)t->steps * LOG_WIDTH, false },
+        { "probe", t->probe.state, probe_floats(t->probe.d, t->probe.classes), false },
+        { "eta", t->eta.cache ? (void *)t->eta.cache : t->eta.memory, t->eta.floats, t->eta.cache != NULL },
     };
     memcpy(list, all, sizeof all);
+    return TENSORS_MAX - !t->eta.floats;
+}
+
+/* A tensor's numbers in fresh memory. */
+static float *tensor_download(const struct trainer *t, const struct tensor *x)
+{
+    float *const copy = host_alloc(x->floats, sizeof *copy);
+    if (x->act) mem_act_download(copy, x->data, x->floats);
+    else mem_download(copy, x->data, sizeof *copy * x->floats);
+    /* Rows of the log that this epoch has not reached hold the last epoch's: keep the file a function of the
+     * position alone, so that a resumed run's checkpoints are the undisturbed run's. */
+    if (x->data == t->log)
+        memset(copy + (size_t)t->step * LOG_WIDTH, 0, sizeof *copy * LOG_WIDTH * (size_t)(t->steps - t->step));
+    return copy;
+}
+
+static void tensor_upload(const struct tensor *x, const struct blob *from)
+{
+    if (x->act) mem_act_upload(x->data, from->data, x->floats);
+    else mem_upload(x->data, from->data, from->bytes);
 }
 
 void trainer_hash(const struct trainer *t, char hex[HASH_TEXT])
@@ -199,24 +265,18 @@ enum { AT_EPOCH, AT_STEP, AT_UNTRAINED, AT_METRICS, AT_PROBE, POSITIONS };
 bool trainer_save(const struct trainer *t, const char *path, const char *identity)
 {
     phase("checkpoint");
-    struct tensor list[TENSORS];
-    tensors(t, list);
+    struct tensor list[TENSORS_MAX];
+    const int n = tensors(t, list);
     const uint64_t position[POSITIONS] = { (uint64_t)t->epoch, (uint64_t)t->step, t->untrained_monitored,
                                            t->metrics_bytes, (uint64_t)t->probe.epoch };
-    struct blob blobs[PAPERS + TENSORS] = { { "identity", identity, strlen(identity) },
+    struct blob blobs[PAPERS + TENSORS_MAX] = { { "identity", identity, strlen(identity) },
                                             { "position", position, sizeof position },
                                             { "frozen", t->frozen, sizeof t->frozen } };
-    for (int i = 0; i < TENSORS; i++) {
-        float *const copy = host_alloc(list[i].floats, sizeof *copy);
-        mem_download(copy, list[i].data, sizeof *copy * list[i].floats);
-        /* Rows of the log that this epoch has not reached hold the last epoch's: keep the file a function of the
-         * position alone, so that a resumed run's checkpoints are the undisturbed run's. */
-        if (list[i].data == t->log)
-            memset(copy + (size_t)t->step * LOG_WIDTH, 0, sizeof *copy * LOG_WIDTH * (size_t)(t->steps - t->step));
-        blobs[PAPERS + i] = (struct blob){ list[i].name, copy, sizeof *copy * list[i].floats };
-    }
-    const bool saved = checkpoint_save(path, blobs, PAPERS + TENSORS);
-    for (int i = 0; i < TENSORS; i++) free((void *)blobs[PAPERS + i].data);
+    for (int i = 0; i < n; i++)
+        blobs[PAPERS + i] = (struct blob){ list[i].name, tensor_download(t, &list[i]),
+                                           sizeof(float) * list[i].floats };
+    const bool saved = checkpoint_save(path, blobs, PAPERS + n);
+    for (int i = 0; i < n; i++) free((void *)blobs[PAPERS + i].data);
     return saved;
 }
 
@@ -224,14 +284,14 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
 {
     struct checkpoint c;
     if (!checkpoint_load(&c, path)) return false;
-    struct tensor list[TENSORS];
-    tensors(t, list);
+    struct tensor list[TENSORS_MAX];
+    const int n = tensors(t, list);
     const struct blob *who = checkpoint_find(&c, "identity"), *where = checkpoint_find(&c, "position");
     const struct blob *froze = checkpoint_find(&c, "frozen");
     bool ours = who && who->bytes == strlen(identity) && !memcmp(who->data, identity, who->bytes) && where &&
                 where->bytes == POSITIONS * sizeof(uint64_t) && froze && froze->bytes == sizeof t->frozen;
-    const struct blob *found[TENSORS];
-    for (int i = 0; i < TENSORS && ours; i++) {
+    const struct blob *found[TENSORS_MAX];
+    for (int i = 0; i < n && ours; i++) {
         found[i] = checkpoint_find(&c, list[i].name);
         ours = found[i] && found[i]->bytes == sizeof(float) * list[i].floats;
     }
@@ -240,7 +300,7 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
     ours = ours && position[AT_EPOCH] <= (uint64_t)t->s->epochs && position[AT_STEP] <= (uint64_t)t->steps &&
            position[AT_PROBE] <= (uint64_t)t->s->probe_epochs;
     if (ours) {
-        for (int i = 0; i < TENSORS; i++) mem_upload(list[i].data, found[i]->data, found[i]->bytes);
+        for (int i = 0; i < n; i++) tensor_upload(&list[i], found[i]);
         memcpy(t->frozen, froze->data, sizeof t->frozen);
         t->epoch = (int)position[AT_EPOCH];
         t->step = (int)position[AT_STEP];

@@ -10,9 +10,15 @@
 #include "../engine/data.h"
 #include "../engine/eval.h"
 #include "../engine/optim.h"
+#include "eta.h"
 #include "loader.h"
 #include "method.h"
 #include "record.h"
+
+/* Views by number: training draws 0 .. VIEWS_MAX-1; what else is drawn has numbers of its own, so that no monitor
+ * sees the crops of training, and every epoch sees the same ones: a curve moves by the weights alone. */
+enum { VIEW_TEST = VIEWS_MAX, VIEW_MONITOR, VIEW_PROBE = VIEW_MONITOR + 2, VIEW_ETA,
+       VIEW_EXPECTATION = VIEW_ETA + VIEWS_MAX };
 
 /* A data set on the machine. */
 struct image_set { struct dataset host; dev_byte *images; dev_int *labels; };
@@ -28,6 +34,7 @@ struct trainer {
     struct image_set train, monitor;
     struct augment recipe, test_recipe, probe_recipe;
     struct loader loader;
+    struct eta eta;
     struct schedule schedule[GROUPS];
     int steps;                     /* per epoch; the last, smaller batch is dropped (the released code) */
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
@@ -50,19 +57,21 @@ enum { EVAL_CHUNK = 256 };
 void trainer_open(struct trainer *t, const struct settings *s, int seed);
 void trainer_close(struct trainer *t);
 
-/* One optimisation step at the trainer's position, which it advances. */
-void trainer_step(struct trainer *t);
-/* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now, good until the next call;
- * and the step on views that are there already. */
+/* One optimisation step at the trainer's position, which it advances; where targets are kept (eta.h), after they
+ * are made.  A stop requested meanwhile leaves the position where it is. */
+bool trainer_step(struct trainer *t);
+/* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now (and the targets, if they
+ * are kept), good until the next call; and the step on views that are there already. */
 struct var trainer_views(struct trainer *t);
 void trainer_step_on(struct trainer *t, struct var views);
 /* Means over the current epoch's first `step` steps; false if a number among them is not finite. */
 bool trainer_summary(const struct trainer *t, struct epoch_record *r);
 
 /* Encodes all images of `set` in evaluation mode under `recipe` (views of `epoch`, `view`): backbone features
- * [n, f] into `features`, projections [n, d] into `z`; either may be NULL.  False if a stop was requested. */
+ * [n, f] into `features`, projections [n, d] into `z`, predictions [n, d] into `p`; any may be NULL.  False if a
+ * stop was requested. */
 bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
-                    uint32_t view, dev_float *features, dev_float *z);
+                    uint32_t view, dev_float *features, dev_float *z, dev_float *p);
 
 /* SHA-256 of all weights and running statistics. */
 void trainer_hash(const struct trainer *t, char hex[HASH_TEXT]);

@@ -43,7 +43,8 @@ static inline struct bench *bench_new(int n)
                                                   .data_hash = "da7a", .machine = "cpu", .curve = curve,
                                                   .n_curve = EPOCHS };
             for (int e = 0; e < EPOCHS; e++)
-                curve[e] = (struct epoch_record){ .epoch = e, .monitored = e != 2, .knn = 10 + e, .oscillation = 1 };
+                curve[e] = (struct epoch_record){ .epoch = e, .monitored = e != 2, .knn = 10 + e,
+                                                  .oscillation = 1 };
         }
     }
     return t;
@@ -61,7 +62,8 @@ static inline const struct decision *decide(struct bench *t, int n, const struct
 static inline struct predicate greater(void)
 {
     const int linear = metric_index("linear");
-    return (struct predicate){ .kind = CLAIM_GREATER, .metric = linear, .other_metric = linear, .row = A, .other = B };
+    return (struct predicate){ .kind = CLAIM_GREATER, .metric = linear, .other_metric = linear, .row = A,
+                               .other = B };
 }
 
 /* `linear of each within X of b`, of the rows in `set`. */

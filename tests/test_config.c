@@ -22,6 +22,7 @@ struct target {
     char name[8];
     struct int_list widths;
     struct word_list words;
+    struct pair_list pairs;
 };
 
 static const char *const kinds[] = { "cosine", "constant", NULL };
@@ -43,6 +44,7 @@ static const struct key keys[] = {
     { AT(name), .type = KEY_TEXT, .count = 8, .unit = "", .sentence = "short text" },
     { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels", .sentence = "widths" },
     { AT(words), .type = KEY_WORDS, .check = check_word, .unit = "words", .sentence = "words" },
+    { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = 3, .unit = "", .sentence = "pairs" },
     { .name = NULL }
 };
 static const char *const others[] = { "rows", NULL };
@@ -182,6 +184,12 @@ static void wrong_values_say_what_is_right(void **state)
         { "widths: []", "1:9: widths: 0 in the list; 1 to 16, each 1 to 4096 channels\n" },
         { "widths: [8, 0]", "1:13: widths: 0 is out of range; 1 to 4096 channels\n" },
         { "words: [good, bad]", "1:15: words: bad is wrong; a word that is good\n" },
+        { "pairs: []", "1:8: pairs: a list; a list of 1 to 4 pairs of numbers, like [[0, 1], [1, 0]]\n" },
+        { "pairs: 3", "1:8: pairs: 3; a list of 1 to 4 pairs of numbers, like [[0, 1], [1, 0]]\n" },
+        { "pairs: [[0, 1], 2]", "1:17: pairs: 2 is no pair; two numbers, each 0 to 3, like [0, 1]\n" },
+        { "pairs: [[0, 1, 2]]", "1:9: pairs: a list is no pair; two numbers, each 0 to 3, like [0, 1]\n" },
+        { "pairs: [[0, 4]]", "1:13: pairs: 4 is out of range; 0 to 3\n" },
+        { "pairs: [[0, 0.5]]", "1:13: pairs: 0.5 is not a whole number; 0 to 3\n" },
         { "name: much too long", "1:7: name: much too long is not a text of 1 to 7 bytes\n" },
         { "name: \"a\\nb\"", "1:7: name: \"a?b\" is wrong; a text on one line; >- folds several lines into one\n" },
         { "name: \"a\\0b\"", "1:7: name: \"a\" is not a text of 1 to 7 bytes\n" },
@@ -201,7 +209,7 @@ static void wrong_values_say_what_is_right(void **state)
         assert_string_equal(messages(&t, cases[i].yaml), cases[i].message);
         if (strncmp(cases[i].yaml, "lr", 2)) assert_true(t.lr == 0.5);
         assert_int_equal(t.epochs, 3);                          /* a wrong value changes nothing */
-        assert_true(t.scale[0] == 0 && t.widths.n == 0 && t.words.n == 0);
+        assert_true(t.scale[0] == 0 && t.widths.n == 0 && t.words.n == 0 && t.pairs.n == 0);
     }
 }
 
@@ -352,11 +360,12 @@ static void printed_settings_read_back_equal(void **state)
 {
     (void)state;
     const struct target t = { .epochs = 7, .kind = 1, .lr = 0.1 + 0.2, .scale = { 1e-5, 4.0 / 30 }, .on = true,
-                              .name = "a b", .widths = { 2, { 8, 16 } }, .words = { 2, { "fc d/4", "bn" } } };
+                              .name = "a b", .widths = { 2, { 8, 16 } }, .words = { 2, { "fc d/4", "bn" } },
+                              .pairs = { 2, { { 0, 1 }, { 3, 2 } } } };
     char *text = config_print(keys, &t);
     assert_string_equal(text, "epochs: 7\nkind: constant\nlr: 0.30000000000000004\n"
                               "scale: [1e-05, 0.13333333333333333]\non: true\nname: a b\n"
-                              "widths: [8, 16]\nwords: [fc d/4, bn]\n");
+                              "widths: [8, 16]\nwords: [fc d/4, bn]\npairs: [[0, 1], [3, 2]]\n");
     struct target back = { 0 };
     assert_string_equal(messages(&back, text), "");
     assert_true(back.lr == t.lr && back.scale[0] == t.scale[0] && back.scale[1] == t.scale[1]);

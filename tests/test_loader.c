@@ -89,6 +89,20 @@ static void batch_in_use_is_left_alone(void **state)
     loader_close(&l);
 }
 
+/* Views of other numbers than a step's: targets of their own (eta.h). */
+static void views_of_other_numbers_are_other_views(void **state)
+{
+    (void)state;
+    struct loader l;
+    open_with_spare_core(&l);
+    static float step[BATCH * OUT], other[BATCH * OUT];
+    memcpy(step, loader_make(&l, 1, 2, 1, 1), sizeof step);
+    memcpy(other, loader_make(&l, 1, 2, 9, 1), sizeof other);
+    assert_memory_equal(step, (const float *)loader_make(&l, 1, 2, 0, VIEWS) + BATCH * OUT, sizeof step);
+    assert_memory_not_equal(step, other, sizeof step);
+    loader_close(&l);
+}
+
 /* As after a resume, or in the benchmark. */
 static void other_batch_than_announced_is_made_now(void **state)
 {
@@ -98,7 +112,7 @@ static void other_batch_than_announced_is_made_now(void **state)
     loader_start(&l, 1, 4);
     loader_wait(&l);
     assert_batch(&l, loader_take(&l, 1, 3), 1, 3);
-    assert_batch(&l, loader_make(&l, 2, 4), 2, 4);
+    assert_batch(&l, loader_make(&l, 2, 4, 0, VIEWS), 2, 4);
     assert_batch(&l, loader_take(&l, 1, 4), 1, 4);     /* still there */
     assert_batch(&l, loader_take(&l, 1, 4), 1, 4);     /* made again */
     loader_close(&l);
@@ -138,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_made_ahead_are_those_made_now),
         cmocka_unit_test(batch_in_use_is_left_alone),
+        cmocka_unit_test(views_of_other_numbers_are_other_views),
         cmocka_unit_test(other_batch_than_announced_is_made_now),
         cmocka_unit_test(closing_waits_for_the_thread),
         cmocka_unit_test(no_thread_takes_a_core_from_the_step),

@@ -91,7 +91,8 @@ static void right_words_are_accepted(void **state)
 {
     (void)state;
     static const char *const words[] = { "relu", "bn", "bn no-affine", "fc d", "fc f", "fc d/4", "fc f/2", "fc 1",
-        "fc 2048", "fc 65536", "fc d bias", "fc d/4 no-bias", "fc 7 frozen-bias" };
+        "fc 2048", "fc 65536", "fc d bias", "fc d/4 no-bias", "fc 7 frozen-bias",
+        "fc d constant" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (head_word_error(words[i])) fail_msg("\"%s\" was refused", words[i]);
 }
@@ -154,6 +155,24 @@ static void fc_before_bn_has_no_bias_unless_the_list_says_so(void **state)
     assert_non_null(params_weight(&params, h.layer[5].fc.b).data);
     assert_non_null(params_weight(&params, h.layer[5].fc.w).grad);
     assert_null(params_weight(&params, h.layer[4].fc.b).data);
+}
+
+/* A planted collapse: the output is the bias, for every input and for ever. */
+static void constant_layer_gives_its_bias_and_is_never_trained(void **state)
+{
+    (void)state;
+    static const char *const words[] = { "fc d constant" };
+    const struct head h = head_declare(&params, "h", words, 1, 3, 5, 3);
+    params_alloc(&params, 1);
+    const struct weight w = params_weight(&params, h.layer[0].fc.w), b = params_weight(&params, h.layer[0].fc.b);
+    assert_true(!w.grad && !b.grad && b.data);
+    float bias[5], y[2 * 5];
+    mem_download(bias, b.data, sizeof bias);
+    const struct var x = var_room(&tape, 2, 1, 1, 3);
+    mem_act_upload(x.data, (float[]){ 1, 2, 3, -4, 5, 6 }, 6);
+    mem_act_download(y, head_apply(&tape, &params, &h, x, 0, false).data, 10);
+    for (int i = 0; i < 10; i++) assert_true(y[i] == bias[i % 5]);
+    assert_true(bias[0] != 0 && bias[0] != bias[1]);
 }
 
 /* ---- sizes and names ----------------------------------------------------------------------------------- */
@@ -397,6 +416,7 @@ int main(void)
         TEST(head_is_named_and_shaped_like_a_sequential),
         TEST(empty_head_is_the_identity),
         TEST(fc_before_bn_has_no_bias_unless_the_list_says_so),
+        TEST(constant_layer_gives_its_bias_and_is_never_trained),
         TEST(cifar_model_has_18520128_parameters),
         TEST(backbone_is_named_like_torchvisions),
         TEST(resnet18_multiplies_and_adds_555_million_times),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_ops_rows.c -- ReLU, pooling, the loss, the std of Sec. 4.1, SGD, and the machine's memory.
+ * test_ops_rows.c -- ReLU, pooling, the std of Sec. 4.1, SGD, and the machine's memory.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -103,140 +103,6 @@ static void nan_survives_pooling(void **state)
     op_pool_fwd(y, act_of(x, 30), 2, 5, 3);
     const float *got = act_read(y, 6);
     for (int i = 0; i < 6; i++) assert_int_equal(isnan(got[i]) != 0, i == 1);
-    release();
-}
-
-/* ---- negative cosine, eq. (1) ------------------------------------------------------------------------ */
-
-struct cosine { double *p, *z; double weight; int n, d; };
-
-static double cosine_objective(void *context)
-{
-    const struct cosine *c = context;
-    return naive_cosine(c->p, c->z, c->weight, c->n, c->d);
-}
-
-/* da = scale d(-cos(a, b))/da, row by row. */
-static double *naive_cosine_gradient(const double *a, const double *b, double scale, int n, int d)
-{
-    double *const da = doubles_of(NULL, (size_t)(n * d));
-    for (int i = 0; i < n * d; i++) {
-        const double *const x = a + i / d * d, *const y = b + i / d * d;
-        const double xx = naive_dot(x, x, (size_t)d), yy = naive_dot(y, y, (size_t)d);
-        da[i] = scale * (naive_dot(x, y, (size_t)d) * a[i] / xx - b[i]) / sqrt(xx * yy);
-    }
-    return da;
-}
-
-static void cosine_is_equation_1_and_its_gradients_are_finite_differences(void **state)
-{
-    (void)state;
-    for (int i = 0; i < SHAPES; i++) {
-        const size_t size = (size_t)(shapes[i].n * shapes[i].d);
-        const float *p = random_floats(size, 1), *z = random_floats(size, 2), *dirty = random_floats(size, 3);
-        struct cosine c = { doubles_of(p, size), doubles_of(z, size), 1.5, shapes[i].n, shapes[i].d };
-        dev_float *loss = float_of((float[]){ 0.25f }, 1);
-        op_cosine_fwd(loss, act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
-        const double want = cosine_objective(&c);
-        check_added("loss", float_read(loss, 1), (float[]){ 0.25f }, &want, 1, TOLERANCE_ROUND);
-        dev_act *dp = act_of(dirty, size), *dz = act_of(dirty, size);
-        op_cosine_bwd(onto(dp), onto(dz), act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
-        const double *const want_p = naive_cosine_gradient(c.p, c.z, 1.5 / c.n, c.n, c.d);
-        const double *const want_z = naive_cosine_gradient(c.z, c.p, 1.5 / c.n, c.n, c.d);
-        check_gradient("dp, added", dp, dirty, want_p, size);
-        check_gradient("dz, added", dz, dirty, want_z, size);
-        if (!testing_bf16()) {                           /* bf16 has no digits for a difference */
-            check_difference("dp", act_read(dp, size), dirty, c.p, size, sparse(size), cosine_objective, &c);
-            check_difference("dz", act_read(dz, size), dirty, c.z, size, sparse(size), cosine_objective, &c);
-        }
-        dp = act_garbage(size), dz = act_garbage(size);
-        op_cosine_bwd(over(dp), over(dz), act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
-        check_gradient("dp", dp, NULL, want_p, size);
-        check_gradient("dz", dz, NULL, want_z, size);
-        release();
-    }
-}
-
-static void a_stopped_side_of_the_loss_gets_nothing_and_changes_nothing(void **state)
-{
-    (void)state;
-    const float *p = random_floats(7 * 33, 1), *z = random_floats(7 * 33, 2), *dirty = random_floats(7 * 33, 3);
-    dev_act *both_p = act_of(dirty, 231), *both_z = act_of(dirty, 231);
-    dev_act *dp = act_of(dirty, 231), *dz = act_of(dirty, 231);
-    op_cosine_bwd(onto(both_p), over(both_z), act_of(p, 231), act_of(z, 231), 0.5f, 7, 33);
-    op_cosine_bwd(onto(dp), unwanted, act_of(p, 231), act_of(z, 231), 0.5f, 7, 33);
-    op_cosine_bwd(unwanted, over(dz), act_of(p, 231), act_of(z, 231), 0.5f, 7, 33);
-    assert_memory_equal(act_read(both_p, 231), act_read(dp, 231), 231 * sizeof(float));
-    assert_memory_equal(act_read(both_z, 231), act_read(dz, 231), 231 * sizeof(float));
-    release();
-}
-
-static void a_constant_output_has_loss_minus_one_and_std_zero(void **state)
-{
-    (void)state;
-    const float *row = random_floats(257, 1);
-    float *z = host_room(66 * 257 * sizeof *z);
-    /* Rows of three lengths: the length does not count. */
-    for (int i = 0; i < 66 * 257; i++) z[i] = row[i % 257] * (float)(1 << i / 257 % 3);
-    dev_float *loss = machine_room(sizeof(float)), *std = machine_room(2 * sizeof(float));
-    op_cosine_fwd(loss, act_of(z, 33 * 257), act_of(z + 33 * 257, 33 * 257), 1.0f, 33, 257);
-    op_std(std, act_of(z, 66 * 257), 2, 33, 257);
-    assert_float_equal(float_read(loss, 1)[0], -1, TOLERANCE_ROUND);
-    assert_float_equal(float_read(std, 2)[0], 0, TOLERANCE_ROUND);
-    assert_float_equal(float_read(std, 2)[1], 0, TOLERANCE_ROUND);
-    release();
-}
-
-static void zero_vectors_have_cosine_zero_and_finite_gradients(void **state)
-{
-    (void)state;
-    const float zero[7] = { 0 }, *z = random_floats(7, 1);
-    dev_float *loss = machine_room(sizeof(float));
-    dev_act *dp = machine_room(7 * mem_act_bytes()), *dz = machine_room(7 * mem_act_bytes());
-    op_cosine_fwd(loss, act_of(zero, 7), act_of(z, 7), 1.0f, 1, 7);
-    assert_true(float_read(loss, 1)[0] == 0);
-    op_cosine_bwd(over(dp), over(dz), act_of(zero, 7), act_of(z, 7), 1.0f, 1, 7);
-    /* |p| is held at COSINE_EPS: dp = -z / |z| / COSINE_EPS, and z cannot change a cosine that is 0. */
-    const double norm = sqrt(naive_dot(doubles_of(z, 7), doubles_of(z, 7), 7));
-    double want[7];
-    for (int i = 0; i < 7; i++) want[i] = -(double)z[i] / norm / (double)COSINE_EPS;
-    check_close("dp", act_read(dp, 7), want, 7, act_tolerance(TOLERANCE_ROUND));
-    for (int i = 0; i < 7; i++) assert_true(act_read(dz, 7)[i] == 0);
-    op_cosine_bwd(over(dp), over(dz), act_of(zero, 7), act_of(zero, 7), 1.0f, 1, 7);
-    for (int i = 0; i < 7; i++) assert_true(isfinite(act_read(dp, 7)[i]) && isfinite(act_read(dz, 7)[i]));
-    release();
-}
-
-static void a_vector_shorter_than_the_held_norm_has_no_gradient_along_itself(void **state)
-{
-    (void)state;
-    const float *z = random_floats(7, 1);
-    const double norm = sqrt(naive_dot(doubles_of(z, 7), doubles_of(z, 7), 7));
-    float p[7];
-    double want[7];
-    for (int i = 0; i < 7; i++) {                        /* half of COSINE_EPS long, along z */
-        p[i] = test_number((float)((double)z[i] / norm * (double)COSINE_EPS / 2));
-        want[i] = -(double)z[i] / norm / (double)COSINE_EPS;
-    }
-    dev_act *dp = act_garbage(7);
-    op_cosine_bwd(over(dp), unwanted, act_of(p, 7), act_of(z, 7), 1.0f, 1, 7);
-    check_close("dp", act_read(dp, 7), want, 7, act_tolerance(TOLERANCE_ROUND));
-    release();
-}
-
-static void nan_reaches_the_loss_the_std_and_its_row_of_the_gradient(void **state)
-{
-    (void)state;
-    float *p = random_floats(7 * 5, 1);
-    const float *z = random_floats(7 * 5, 2);
-    p[12] = NAN;                                         /* row 2 */
-    dev_float *loss = machine_room(sizeof(float)), *std = machine_room(sizeof(float));
-    dev_act *dp = machine_room(35 * mem_act_bytes());
-    op_cosine_fwd(loss, act_of(p, 35), act_of(z, 35), 1.0f, 7, 5);
-    op_cosine_bwd(over(dp), unwanted, act_of(p, 35), act_of(z, 35), 1.0f, 7, 5);
-    op_std(std, act_of(p, 35), 1, 7, 5);
-    assert_true(isnan(float_read(loss, 1)[0]) && isnan(float_read(std, 1)[0]));
-    for (int i = 0; i < 35; i++) assert_int_equal(isnan(act_read(dp, 35)[i]) != 0, i / 5 == 2);
     release();
 }
 
@@ -421,12 +287,6 @@ int main(void)
         cmocka_unit_test(relu_backward_passes_where_the_output_is_positive),
         cmocka_unit_test(pooling_is_the_mean_over_pixels_and_its_gradient_shares_evenly),
         cmocka_unit_test(nan_survives_pooling),
-        cmocka_unit_test(cosine_is_equation_1_and_its_gradients_are_finite_differences),
-        cmocka_unit_test(a_stopped_side_of_the_loss_gets_nothing_and_changes_nothing),
-        cmocka_unit_test(a_constant_output_has_loss_minus_one_and_std_zero),
-        cmocka_unit_test(zero_vectors_have_cosine_zero_and_finite_gradients),
-        cmocka_unit_test(a_vector_shorter_than_the_held_norm_has_no_gradient_along_itself),
-        cmocka_unit_test(nan_reaches_the_loss_the_std_and_its_row_of_the_gradient),
         cmocka_unit_test(std_is_the_naive_one_per_group_over_m_minus_one),
         cmocka_unit_test(gaussian_output_has_std_near_one),
         cmocka_unit_test(rows_are_normalised_and_zero_rows_stay_zero),

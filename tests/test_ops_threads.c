@@ -132,6 +132,14 @@ static void run_rows(struct log *l)
     op_pool_bwd(onto(dpool), pooled, N, 10, 13);
     op_cosine_fwd(loss, p, z, 0.5f, N, D);
     op_cosine_bwd(onto(dp), over(dz), p, z, 0.5f, N, D);
+    op_cross_entropy_fwd(loss, p, z, 0.5f, N, D);
+    op_cross_entropy_bwd(onto(dp), onto(dz), p, z, 0.5f, N, D);
+    int32_t image[N];
+    for (int i = 0; i < N; i++) image[i] = i * 7 % N;
+    dev_float *memory = some_float(S, 17);
+    dev_act *eta = some_act(S, 18);
+    op_average(eta, memory, int_of(image, N), p, N, D, 0.8f, true, true, true);
+    log_act(l, eta, S), log_float(l, memory, S);
     op_std(std, p, 1, N, D);
     op_act_to_float(copy, p, S);
     op_normalize_rows(rows, N, D);

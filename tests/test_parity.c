@@ -132,11 +132,12 @@ static float *download(const dev_float *x, size_t n)
     return host;
 }
 
-static float *download_act(struct var x)
+/* Of both views, one after the other. */
+static float *download_views(const struct var x[2])
 {
-    const size_t n = (size_t)x.n * x.c;
-    float *const host = host_alloc(n, sizeof *host);
-    mem_act_download(host, x.data, n);
+    const size_t n = (size_t)x[0].n * x[0].c;
+    float *const host = host_alloc(2 * n, sizeof *host);
+    for (int v = 0; v < 2; v++) mem_act_download(host + v * n, x[v].data, n);
     return host;
 }
 
@@ -151,10 +152,11 @@ static struct result train(struct model *m, const struct parity_case *c)
         tape_reset(&tape);
         mem_zero(loss, 4);
         mem_zero(ps->grad, 4 * ps->count);
-        const struct outputs o = simsiam.loss(&tape, m, images_make(&tape, c->size, c->images), loss);
+        const struct outputs o = simsiam.loss(&tape, m, images_make(&tape, c->size, c->images), NULL, loss);
         if (step == 0) {
             mem_download(&r.loss, loss, 4);
-            r.z = download_act(o.z), r.p = download_act(o.p), r.outputs = (size_t)o.z.n * o.z.c;
+            r.z = download_views(o.z), r.p = download_views(o.p);
+            r.outputs = 2 * (size_t)o.z[0].n * o.z[0].c;
         }
         tape_backward(&tape);
         if (step == 0) r.grad = download(ps->grad, ps->count);
@@ -271,7 +273,8 @@ static void parity(void **state)
 {
     const struct parity_case *c = *state;
     const struct settings s = { .widths = c->widths, .blocks = c->blocks, .dim = c->dim, .projector = c->projector,
-                                .predictor = c->predictor, .stop_grad = c->stop_grad };
+                                .predictor = c->predictor, .stop_grad = c->stop_grad,
+                                .pairs = { 2, { { 0, 1 }, { 1, 0 } } } };
     static struct model m;
     model_build(&m, &s, 1);
     weights_fill(&m.params, c->widths.n);

@@ -59,9 +59,9 @@ static int folder_close(void **state)
 static struct epoch_record epoch_example(int epoch)
 {
     return (struct epoch_record){
-        .epoch = epoch, .loss = -0.1f * (float)epoch, .std_train = 0.98f, .grad_norm = 1e-7f, .lr = 3e38f,
-        .lr_predictor = 0.1f, .monitored = epoch % 2 == 0, .std_sqrtd = 1 / 3.0f, .mean_norm = 0.16f,
-        .view_share = NAN, .rank = 0.7f, .knn = 38, .knn_z = 37.5
+        .epoch = epoch, .loss = -0.1f * (float)epoch, .oscillation = 0.25f, .std_train = 0.98f,
+        .grad_norm = 1e-7f, .lr = 3e38f, .lr_predictor = 0.1f, .monitored = epoch % 2 == 0,
+        .std_sqrtd = 1 / 3.0f, .mean_norm = 0.16f, .view_share = NAN, .rank = 0.7f, .knn = 38, .knn_z = 37.5, .cos_h = 0.5f, .cos_z = NAN
     };
 }
 static struct run_record run_example(void)
@@ -139,6 +139,7 @@ static void assert_epochs_equal(const struct epoch_record *a, const struct epoch
     assert_true(same(a->std_sqrtd, b->std_sqrtd) && same(a->mean_norm, b->mean_norm));
     assert_true(same(a->view_share, b->view_share) && same(a->rank, b->rank));
     assert_true(same(a->knn, b->knn) && same(a->knn_z, b->knn_z));
+    assert_true(same(a->oscillation, b->oscillation) && same(a->cos_h, b->cos_h) && same(a->cos_z, b->cos_z));
 }
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
@@ -152,13 +153,14 @@ static void a_line_has_its_keys_in_order(void **state)
     e.lr = 0.5;
     e.std_train = 1;
     char *line = epoch_print(&e);
-    assert_string_equal(line, "{\"epoch\":1,\"loss\":-0.333333333,\"std_train\":1.0,\"grad_norm\":null,\"lr\":0.5,"
-                              "\"lr_predictor\":0.100000001}\n");
+    assert_string_equal(line, "{\"epoch\":1,\"loss\":-0.333333333,\"oscillation\":0.25,\"std_train\":1.0,"
+                              "\"grad_norm\":null,\"lr\":0.5,\"lr_predictor\":0.100000001}\n");
     free(line);
     e.monitored = true;
     line = epoch_print(&e);
     assert_non_null(strstr(line, ",\"std_sqrtd\":0.333333343,\"mean_norm\":0.159999996,\"view_share\":null,"
-                                 "\"rank\":0.699999988,\"knn\":38.0,\"knn_z\":37.5}\n"));
+                                 "\"rank\":0.699999988,\"knn\":38.0,\"knn_z\":37.5,"
+                                 "\"cos_h\":0.5,\"cos_z\":null}\n"));
     free(line);
 }
 
@@ -193,19 +195,25 @@ static void wrong_lines_are_refused(void **state)
     (void)state;
     static const char *const wrong[] = {
         "", "\n", "null", "7", "[]", "{}", "{\"epoch\":1}", "\"epoch\"", "{\"epoch\":1,\"loss\":NaN}",
-        "{\"epoch\":1.5,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
-        "{\"epoch\":-1,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
-        "{\"epoch\":99999999999,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
-        "{\"epoch\":1,\"loss\":\"0\",\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
-        "{\"epoch\":1,\"loss\":1e999,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
-        "{\"epoch\":1,\"loss\":0,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
-        "{\"epoch\":1,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0,\"std_sqrtd\":1}",
-        "{\"epoch\":1,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}{}",
+        "{\"epoch\":1.5,\"loss\":0,\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
+        "{\"epoch\":-1,\"loss\":0,\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
+        "{\"epoch\":99999999999,\"loss\":0,"
+        "\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
+        "{\"epoch\":1,\"loss\":\"0\","
+        "\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
+        "{\"epoch\":1,\"loss\":1e999,"
+        "\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
+        "{\"epoch\":1,\"loss\":0,\"loss\":0,"
+        "\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}",
+        "{\"epoch\":1,\"loss\":0,"
+        "\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0,\"std_sqrtd\":1}",
+        "{\"epoch\":1,\"loss\":0,\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,\"lr_predictor\":0}{}",
     };
     struct epoch_record e;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (epoch_parse(&e, wrong[i])) fail_msg("taken: %s", wrong[i]);
-    assert_true(epoch_parse(&e, "{\"epoch\":1,\"loss\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,"
+    assert_true(epoch_parse(&e, "{\"epoch\":1,\"loss\":0,"
+                                "\"oscillation\":0,\"std_train\":0,\"grad_norm\":0,\"lr\":0,"
                                 "\"lr_predictor\":null}"));
 }
 
@@ -344,7 +352,7 @@ static void assert_edit_refused(const char *from, const char *to)
 static void a_hand_edited_summary_is_refused(void **state)
 {
     (void)state;
-    assert_edit_refused("\"schema\": 1", "\"schema\": 2");
+    assert_edit_refused("\"schema\": 2", "\"schema\": 1");
     assert_edit_refused("\"schema\"", "\"scheme\"");
     assert_edit_refused("\"seed\": 3", "\"seed\": \"3\"");
     assert_edit_refused("\"seed\": 3", "\"seed\": 3.5");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_settings.c -- experiment files: layers of settings, claims, mistakes and where they stand, the hash.
+ * test_settings.c -- experiment files: layers of settings, mistakes and where they stand, the hash.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,114 +18,7 @@
 #include "../engine/ops.h"
 #include "../experiments/experiment.h"
 #include "../experiments/method.h"
-
-static char folder[] = "/tmp/simsiam-settings-XXXXXX";
-static struct experiment experiment;             /* large */
-
-static const char paper[] =
-    "better: { section: Section 1, says: a is better, table: x, predicate: linear a > b }\n"
-    "close:  { section: Section 1, says: a is close, table: x, predicate: linear a within 1 of b; no collapse a }\n"
-    "other:  { section: Section 1, says: elsewhere, table: y, predicate: linear a > b }\n"
-    "proof:  { section: Section 1, says: exact, exact: true }\n";
-static const char scale[] = "note: a scale for tests\ndataset: synthetic\nimage_size: 16\ntrain_count: 100\n"
-                            "monitor_count: 50\nwidths: [8, 16]\ndim: 32\nbatch: 10\nknn_k: 5\nprobe_batch: 10\n";
-
-/* Writes folder/NAME. */
-static void file_put(const char *name, const char *text)
-{
-    char *path = text_format("%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-    free(path);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    machine_open(1);
-    if (!mkdtemp(folder)) return -1;
-    char *path = text_format("%s/scale", folder);
-    const bool made = folder_make(path);
-    free(path);
-    return made ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    static const char *const names[] = { "scale/s.yaml", "scale", "paper.yaml", "x.yaml", "" };
-    int failed = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = text_format("%s/%s", folder, names[i]);
-        failed |= remove(path);
-        free(path);
-    }
-    return failed;
-}
-
-/* Loads folder/x.yaml, in this process: it is right.  The paper says nothing of a table without claims. */
-static void load(const char *x)
-{
-    file_put("x.yaml", x);
-    file_put("scale/s.yaml", scale);
-    file_put("paper.yaml", strstr(x, "claims:") ? paper : "{}");
-    char *path = text_format("%s/x.yaml", folder);
-    experiment_load(&experiment, path, "s");
-    free(path);
-}
-
-/* Loads in a child, whose exit status is returned; `said` is what it printed to stderr. */
-enum { SAID_MAX = 1 << 14 };
-static int load_child(char said[SAID_MAX], const char *path, const char *scale_name, const char *row)
-{
-    FILE *out = tmpfile();
-    assert_non_null(out);
-    fflush(NULL);
-    const pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (!pid) {
-        if (dup2(fileno(out), STDERR_FILENO) < 0) _exit(99);
-        experiment_load(&experiment, path, scale_name);
-        if (row) experiment_row(&experiment, row);
-        _exit(0);
-    }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    rewind(out);
-    said[fread(said, 1, SAID_MAX - 1, out)] = 0;
-    fclose(out);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-/* The whole of what loading these files says, the folder's name cut out; it must exit 2. */
-static const char *mistakes(const char *x, const char *s, const char *p)
-{
-    static char text[SAID_MAX];
-    char said[SAID_MAX], *path = text_format("%s/x.yaml", folder), *end = text;
-    file_put("x.yaml", x);
-    file_put("scale/s.yaml", s);
-    file_put("paper.yaml", p);
-    assert_int_equal(load_child(said, path, "s", NULL), 2);
-    free(path);
-    const size_t n = strlen(folder) + 1;
-    for (const char *c = said; *c;) {
-        if (!strncmp(c, folder, n - 1)) c += n;
-        else *end++ = *c++;
-    }
-    *end = 0;
-    /* The last line counts them. */
-    char *last = strstr(text, "simsiam: ");
-    assert_non_null(last);
-    assert_non_null(strstr(last, "in the configuration; nothing was done\n"));
-    int lines = 0;
-    for (const char *c = text; c < last; c++) lines += *c == '\n';
-    assert_int_equal(strtol(last + strlen("simsiam: "), NULL, 10), lines);
-    *last = 0;
-    return text;
-}
+#include "config_files.h"
 
 /* ---- what stands in configs/ ------------------------------------------------------------------------------- */
 
@@ -179,25 +72,6 @@ static void every_committed_experiment_loads_at_every_scale(void **state)
     committed_each(hashes_differ);
 }
 
-static void every_statement_of_a_committed_table_is_claimed(void **state)
-{
-    (void)state;
-    experiment_load(&experiment, CONFIG_DIR "/fig2_stopgrad.yaml", "quick");
-    struct statements known;
-    statements_open(&known, CONFIG_DIR "/paper.yaml");
-    assert_int_equal(known.file.errors, 0);
-    int claimed = 0;
-    for (const struct named_statement *s = known.v; s->id; s++) {
-        if (s->statement.exact || strcmp(s->statement.table, experiment.name)) continue;
-        int found = 0;
-        for (int i = 0; i < experiment.n_claims; i++) found += !strcmp(experiment.claim[i].id, s->id);
-        if (found != 1) fail_msg("%s is claimed %d times", s->id, found);
-        claimed++;
-    }
-    assert_int_equal(claimed, 5);
-    statements_close(&known);
-}
-
 static void figure_2_is_read_as_it_stands(void **state)
 {
     (void)state;
@@ -234,19 +108,6 @@ static void scale_cifar10_is_the_defaults(void **state)
     assert_string_equal(got, want);
     free(want);
     free(got);
-}
-
-static void a_statement_is_found_by_its_id(void **state)
-{
-    (void)state;
-    struct statement s;
-    assert_true(statement_find(&s, CONFIG_DIR "/paper.yaml", "stopgrad-std"));
-    assert_string_equal(s.table, "fig2_stopgrad");
-    assert_string_equal(s.predicate, "no collapse with");
-    assert_false(s.exact);
-    assert_true(statement_find(&s, CONFIG_DIR "/paper.yaml", "one-step"));
-    assert_true(s.exact);
-    assert_false(statement_find(&s, CONFIG_DIR "/paper.yaml", "no-such-id"));
 }
 
 static void names_are_those_of_the_method_tables(void **state)
@@ -304,6 +165,7 @@ static void value_change(struct settings *s, const struct key *k)
     case KEY_FLOATS: ((double *)at)[k->count - 1] += 1e-9; break;
     case KEY_INTS: ((struct int_list *)at)->v[1]++; break;
     case KEY_WORDS: ((struct word_list *)at)->n--; break;
+    case KEY_PAIRS: ((struct pair_list *)at)->v[0][1]++; break;
     default: fail_msg("%s: no way to change it", k->name);
     }
 }
@@ -318,7 +180,7 @@ static void hash_changes_with_every_key(void **state)
         struct settings s = settings_defaults;
         if (k->type == KEY_CHOICE) {
             int *choice = (int *)((char *)&s + k->offset);
-            if (k->choices == method_names || k->choices == distance_names) continue;      /* one choice as yet */
+            if (k->choices == method_names) continue;          /* one choice as yet */
             *choice = !*choice;
         } else {
             value_change(&s, k);
@@ -327,142 +189,6 @@ static void hash_changes_with_every_key(void **state)
         if (!strcmp(plain, changed)) fail_msg("%s does not change the hash", k->name);
     }
     assert_true(keys > 35 && keys <= KEYS_MAX);
-}
-
-/* ---- claims ------------------------------------------------------------------------------------------------ */
-
-static void a_claim_may_join_parts(void **state)
-{
-    (void)state;
-    load("rows: [{ name: a }, { name: b }]\nclaims:\n  close: linear a within 1 of b; no collapse a\n"
-         "  better: linear a > b\n");
-    const struct claim *c = &experiment.claim[0];
-    assert_string_equal(c->id, "close");
-    assert_string_equal(c->text, "linear a within 1 of b; no collapse a");
-    assert_int_equal(c->n, 2);
-    assert_int_equal(c->part[0].kind, CLAIM_WITHIN_ROW);
-    assert_int_equal(c->part[0].other, 1);
-    assert_true(c->part[0].within == 1);
-    assert_int_equal(c->part[1].kind, CLAIM_NO_COLLAPSE);
-    assert_int_equal(c->part[1].row, 0);
-}
-
-static void a_token_that_names_a_row_is_the_row(void **state)
-{
-    (void)state;
-    static const char *const text = "linear 64 within 2 of 256; linear 64 within 2 of 256.0";
-    char *x = text_format("rows: [{ name: 64 }, { name: 256 }]\nclaims:\n  n: %s\n", text);
-    char *p = text_format("n: { section: s, says: s, table: x, predicate: %s }\n", text);
-    file_put("x.yaml", x);
-    file_put("scale/s.yaml", scale);
-    file_put("paper.yaml", p);
-    free(x);
-    free(p);
-    char *path = text_format("%s/x.yaml", folder);
-    experiment_load(&experiment, path, "s");
-    free(path);
-    const struct claim *c = &experiment.claim[0];
-    assert_int_equal(c->part[0].kind, CLAIM_WITHIN_ROW);
-    assert_int_equal(c->part[0].other, 1);
-    assert_int_equal(c->part[1].kind, CLAIM_WITHIN_VALUE);
-    assert_true(c->part[1].value == 256);
-}
-
-/* The first mistake said of a claim that paper.yaml repeats. */
-static const char *claim_mistake(const char *text)
-{
-    char *x = text_format("rows: [{ name: with }, { name: without }]\nclaims:\n  c: \"%s\"\n", text);
-    char *p = text_format("c: { section: s, says: s, table: x, predicate: \"%s\" }\n", text);
-    const char *said = mistakes(x, scale, p);
-    free(x);
-    free(p);
-    return said;
-}
-
-#define NO_METRIC " is no metric; one of linear, knn, loss, std_sqrtd, view_share, cos_h, cos_z; or not, no, " \
-                  "collapse, unstable, diverged\n"
-
-static void claims_that_do_not_parse_are_placed(void **state)
-{
-    (void)state;
-    static const struct { const char *claim, *message; } cases[] = {
-        { "loos with > without", "x.yaml:3:7: loos" NO_METRIC },
-        { "linear wiht > without", "x.yaml:3:14: no row wiht; did you mean with?\n" },
-        { "linear with > nobody", "x.yaml:3:21: no row nobody; the first is with\n" },
-        { "linear with < without", "x.yaml:3:19: < where a relation belongs; >, within X of, or rises\n" },
-        { "linear with", "x.yaml:3:18: nothing where a relation belongs; >, within X of, or rises\n" },
-        { "linear with >", "x.yaml:3:20: the claim ends here; a row's name is missing\n" },
-        { "linear with > with", "x.yaml:3:14: a row against itself; name two rows\n" },
-        { "linear with within 0 of 3", "x.yaml:3:26: within 0; within a number above 0\n" },
-        { "linear with within 2 from 3", "x.yaml:3:28: `of` is missing: METRIC ROW within X of ROW or VALUE\n" },
-        { "linear with within 2 of x", "x.yaml:3:31: no row x; the first is with\n" },
-        { "collapse", "x.yaml:3:15: the claim ends here; a row's name is missing\n" },
-        { "no linear", "x.yaml:3:10: `no` goes with `collapse ROW`\n" },
-        { "knn with rises fast", "x.yaml:3:22: fast is too much; a `;` or nothing\n" },
-        { "collapse with;", "x.yaml:3:21: a part is missing after `;`\n" },
-        { "; collapse with", "x.yaml:3:7: a part is missing before `;`\n" },
-        { "[a]", "x.yaml:3:7: [a]" NO_METRIC },
-        { "\xc3\xa9 with rises", "x.yaml:3:7: \xc3\xa9" NO_METRIC },
-        { "\xc3\xa9 with rises; collapse nobody",
-          "x.yaml:3:7: \xc3\xa9" NO_METRIC "x.yaml:3:30: no row nobody; the first is with\n" },
-        { "knn with rises; collapse nobody; linear with < without",
-          "x.yaml:3:32: no row nobody; the first is with\n"
-          "x.yaml:3:52: < where a relation belongs; >, within X of, or rises\n" },
-        { "collapse with; collapse with; collapse with; collapse with; collapse with",
-          "x.yaml:3:66: more than 4 parts; split the claim\n" },
-        { "a b c d e f g h i", "x.yaml:3:7: a" NO_METRIC },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_string_equal(claim_mistake(cases[i].claim), cases[i].message);
-}
-
-#define NO_CLAIM " is no claim; METRIC ROW > ROW, METRIC ROW within X of ROW or VALUE, METRIC ROW rises, or [no] " \
-                 "collapse ROW\n"
-
-static void what_is_no_claim_is_told_once(void **state)
-{
-    (void)state;
-    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\n"
-                                 "claims:\n"
-                                 "  better: [a]\n"
-                                 "  close:\n"
-                                 "  other: ''\n", scale, paper),
-                        "x.yaml:3:11: better: a list" NO_CLAIM
-                        "x.yaml:4:9: close: nothing" NO_CLAIM
-                        "x.yaml:5:10: other: \"\"" NO_CLAIM);
-    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\nclaims: { better: linear a > q }\n", scale,
-                                 paper),
-                        "x.yaml:2:30: no row q; the first is a\n");
-}
-
-static void a_dropped_claim_is_a_mistake(void **state)
-{
-    (void)state;
-    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\nclaims: { better: linear a > b }\n", scale, paper),
-                        "x.yaml:2:9: close is not claimed, which paper.yaml gives to this table; `close: linear a within "
-                        "1 of b; no collapse a`\n");
-    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\n", scale,
-                                 "better: { section: 1, says: s, table: x, predicate: linear a > b }\n"),
-                        "x.yaml:1:1: better is not claimed, which paper.yaml gives to this table; `better: linear a > "
-                        "b`\n");
-}
-
-static void claims_must_be_the_papers(void **state)
-{
-    (void)state;
-    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\n"
-                                 "claims:\n"
-                                 "  better: linear b > a\n"
-                                 "  clos: linear a > b\n"
-                                 "  other: linear a > b\n"
-                                 "  proof: collapse a\n", scale, paper),
-                        "x.yaml:3:11: better claims `linear b > a`, but paper.yaml says `linear a > b`; they must "
-                        "be equal\n"
-                        "x.yaml:4:3: clos is no statement of paper.yaml; did you mean close?\n"
-                        "x.yaml:5:3: other belongs to the table y, not to x; claim it there\n"
-                        "x.yaml:6:3: proof is decided by a unit test, not by runs; leave it out\n");
-    assert_string_equal(mistakes("rows: [{ name: a }]\nclaims: [better]\n", scale, paper),
-                        "x.yaml:2:9: claims: `id: predicate` lines, with ids from paper.yaml\n");
 }
 
 /* ---- mistakes ---------------------------------------------------------------------------------------------- */
@@ -487,8 +213,8 @@ static void mistakes_of_all_files_come_in_one_pass(void **state)
                         "x.yaml:5:21: batch: none is not a whole number; 2 to 65536 images\n"
                         "x.yaml:6:11: row a stands twice; each row has its own name\n"
                         "x.yaml:6:32: projector: batchnorm is wrong; a layer is `fc WIDTH "
-                        "[bias|no-bias|frozen-bias]` with WIDTH a number to 65536, d, f, d/N or f/N, or "
-                        "`bn [no-affine]`, or `relu`\n"
+                        "[bias|no-bias|frozen-bias|constant]` with WIDTH a number to 65536, d, f, d/N or f/N, "
+                        "or `bn [no-affine]`, or `relu`\n"
                         "x.yaml:7:3: the row has no name; `name: with`\n"
                         "x.yaml:7:21: paper: nan is not a number; 0 to 100 percent\n"
                         "x.yaml:7:5: unknown key nmae; did you mean name?\n"
@@ -527,22 +253,6 @@ static void a_wrong_value_hides_only_the_rules_that_read_it(void **state)
                         "x.yaml:2:39: batch 101 is more than the 100 training images; at most as many\n");
 }
 
-#define NOT_WHOLE " a statement has section and says, and either table and predicate or `exact: true`\n"
-
-static void statements_are_whole(void **state)
-{
-    (void)state;
-    assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\nclaims: { better: linear a > b }\n", scale,
-                                 "better: { section: 1, says: s, table: x, predicate: linear a > b }\n"
-                                 "c: { section: 1, says: s, table: x, exact: true }\n"
-                                 "d: { section: 1, says: s, predicate: linear a > b }\n"
-                                 "e: { section: 1, says: s }\n"
-                                 "f: { says: s, exact: true }\n"
-                                 "g: text\n"),
-                        "paper.yaml:2:4:" NOT_WHOLE "paper.yaml:3:4:" NOT_WHOLE "paper.yaml:4:4:" NOT_WHOLE
-                        "paper.yaml:5:4:" NOT_WHOLE "paper.yaml:6:4:" NOT_WHOLE);
-}
-
 static void rows_are_wanted(void **state)
 {
     (void)state;
@@ -559,9 +269,9 @@ static void settings_that_do_not_go_together_are_placed(void **state)
 {
     (void)state;
     static const struct { const char *row, *message; } cases[] = {
-        { "train_count: 3000", "training images 0 to 2999; synthetic has 0 to 1999" },
-        { "train_first: 1901", "training images 1901 to 2000; synthetic has 0 to 1999" },
-        { "monitor_first: 451", "monitor images 451 to 500; the test split of synthetic has 0 to 499" },
+        { "train_count: 60001", "training images 0 to 60000; synthetic has 0 to 59999" },
+        { "train_first: 59901", "training images 59901 to 60000; synthetic has 0 to 59999" },
+        { "monitor_first: 9951", "monitor images 9951 to 10000; the test split of synthetic has 0 to 9999" },
         { "monitor_split: train", "monitor images 0 to 49 are trained on too (0 to 99); hold them out" },
         { "batch: 101", "batch 101 is more than the 100 training images; at most as many" },
         { "probe_batch: 101", "probe_batch 101 is more than the 100 training images; at most as many" },
@@ -574,6 +284,12 @@ static void settings_that_do_not_go_together_are_placed(void **state)
         { "predictor: [fc 31]",
           "the predictor gives 31 features, the projector 32; they are compared, so as many" },
         { "projector: []", "the predictor gives 32 features, the projector 16; they are compared, so as many" },
+        { "pairs: [[0, 1], [2, 2]]", "pairs: view 2 is its own target; two views make a pair" },
+        { "pairs: [[0, 2]]", "pairs: no pair has view 1, but one has 2; number them from 0" },
+        { "eta: average, stop_grad: false",
+          "a target that was computed before has no gradient; stop_grad: true goes with it" },
+        { "eta_every: 4, eta: cache, batch: 32",
+          "eta_every 4 is more than the 3 steps of an epoch; 0 is a whole epoch" },
         { "crop_scale: [0.9, 0.2]", "crop_scale: the smaller number comes first" },
         { "crop_ratio: [2, 1]", "crop_ratio: the smaller number comes first" },
         { "blur_sigma: [2, 1]", "blur_sigma: the smaller number comes first" },
@@ -614,8 +330,10 @@ static void what_goes_together_is_left_alone(void **state)
          "- { name: e, monitor_split: train, monitor_first: 100 }\n"
          "- { name: f, train_first: 1900, monitor_split: train, monitor_first: 1850 }\n"
          "- { name: g, projector: [fc d, bn, relu, fc d frozen-bias, bn no-affine] }\n"
+         "- { name: i, pairs: [[1, 0], [2, 3]], eta: cache, eta_every: 3, batch: 32 }\n"
+         "- { name: j, eta_every: 4, batch: 32, pairs: [[0, 1]], stop_grad: false }\n"
          "- { name: h, batch: 100, knn_k: 100, probe_batch: 100, crop_scale: [1, 1] }\n");
-    assert_int_equal(experiment.n_rows, 8);
+    assert_int_equal(experiment.n_rows, 10);
 }
 
 static void unknown_scales_rows_and_files_exit_2_with_a_hint(void **state)
@@ -641,24 +359,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_committed_experiment_loads_at_every_scale),
-        cmocka_unit_test(every_statement_of_a_committed_table_is_claimed),
         cmocka_unit_test(figure_2_is_read_as_it_stands),
         cmocka_unit_test(scale_cifar10_is_the_defaults),
-        cmocka_unit_test(a_statement_is_found_by_its_id),
         cmocka_unit_test(names_are_those_of_the_method_tables),
         cmocka_unit_test(row_overrides_top_overrides_scale_overrides_defaults),
         cmocka_unit_test(printed_row_is_a_config_of_the_same_hash),
         cmocka_unit_test(hash_changes_with_every_key),
-        cmocka_unit_test(a_claim_may_join_parts),
-        cmocka_unit_test(a_token_that_names_a_row_is_the_row),
-        cmocka_unit_test(claims_that_do_not_parse_are_placed),
-        cmocka_unit_test(what_is_no_claim_is_told_once),
-        cmocka_unit_test(a_dropped_claim_is_a_mistake),
-        cmocka_unit_test(claims_must_be_the_papers),
         cmocka_unit_test(mistakes_of_all_files_come_in_one_pass),
         cmocka_unit_test(a_wrong_value_invents_no_other_mistake),
         cmocka_unit_test(a_wrong_value_hides_only_the_rules_that_read_it),
-        cmocka_unit_test(statements_are_whole),
         cmocka_unit_test(rows_are_wanted),
         cmocka_unit_test(settings_that_do_not_go_together_are_placed),
         cmocka_unit_test(a_rule_broken_above_the_rows_is_said_once),

@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# configs.sh SIMSIAM CONFIG_DIR GOLDEN [--write] -- what each row of each table comes to at scale quick, against the
+# golden file: the settings of Figure 2's row `with` in full, and of every other row what differs from them.
+# --write makes the golden file anew; its diff is then to be reviewed.
+set -eu
+export LC_ALL=C
+simsiam=$1 configs=$2 golden=$3
+
+resolved() { "$simsiam" config "$configs/$1.yaml" --scale quick --row "$2" | grep -v '^#'; }
+rows() { "$simsiam" config "$configs/$1.yaml" --scale quick | sed -n 's/^# [^ ]*, row \([^ ]*\), scale .*/\1/p'; }
+
+told() {
+    local base table row
+    base=$(resolved fig2_stopgrad with)
+    printf 'fig2_stopgrad/with\n%s\n' "$base"
+    for table in fig2_stopgrad collapse table1_predictor table2_batch table3_bn similarity symmetry alternation \
+                 expectation output_dim; do
+        for row in $(rows $table); do
+            printf '%s/%s\n' "$table" "$row"
+            diff <(echo "$base") <(resolved $table "$row") | sed -n 's/^> /  /p'
+        done
+    done
+}
+
+if [ "${4:-}" = --write ]; then
+    told >"$golden"
+    exit
+fi
+now=$(told)
+[ "$(grep -c '^[^ ]*/' <<<"$now")" -gt 40 ] || { echo 'configs.sh: rows are missing'; exit 1; }
+diff -u "$golden" - <<<"$now" || { echo "configs.sh: a row's settings changed (tests/configs.sh ... --write)"; exit 1; }

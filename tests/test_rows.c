@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_rows.c -- every row of every table is an experiment of its own: its loss leaves the baseline row's as soon
+ * as its difference can be seen, and no two rows are one by mistake.
+ *
+ * On images made in code with a tiny net; what a row changes stays as it is.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../experiments/experiment.h"
+#include "../experiments/train.h"
+
+enum { EPOCH = 256, BATCH = 16 };      /* steps of the tiny epoch */
+static const char *const tables[] = {
+    "fig2_stopgrad", "collapse", "table1_predictor", "table2_batch", "table3_bn", "similarity", "symmetry",
+    "alternation", "expectation", "output_dim",
+};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+/* The row's settings, made small. */
+static struct settings tiny(const struct row *row, bool batches)
+{
+    struct settings s = row->settings;
+    s.dataset = 0;
+    while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
+    s.image_size = 4, s.train_count = EPOCH * BATCH, s.monitor_count = 32;
+    s.widths = (struct int_list){ 1, { 4 } }, s.blocks = 1, s.dim /= 16, s.epochs = 3;
+    if (!batches) s.batch = BATCH;
+    return s;
+}
+
+static bool same_settings(const struct settings *a, const struct settings *b)
+{
+    char *const x = settings_print(a), *const y = settings_print(b);
+    const bool same = !strcmp(x, y);
+    free(x), free(y);
+    return same;
+}
+
+/* The step by which the losses differ. */
+static int differs_by(const struct settings *a, const struct settings *b)
+{
+    struct settings rate = *a, every = *a, stop = *a;
+    rate.predictor_lr = b->predictor_lr, every.eta_every = b->eta_every, stop.stop_grad = b->stop_grad;
+    if (same_settings(&stop, b)) return 2;                     /* it changes the gradient, not the loss */
+    if (same_settings(&rate, b))       /* never trained: once the other is; not decayed: once the other has been */
+        return a->predictor_lr == PREDICTOR_ZERO || b->predictor_lr == PREDICTOR_ZERO ? 2 : EPOCH + 2;
+    const int k = a->eta_every ? a->eta_every : EPOCH, other = b->eta_every ? b->eta_every : EPOCH;
+    if (same_settings(&every, b)) return (k < other ? k : other) + 1;
+    return 1;
+}
+
+/* The losses of the first `steps` steps. */
+static void losses(double *loss, const struct settings *s, int steps)
+{
+    static struct trainer t;
+    trainer_open(&t, s, 5);
+    for (int i = 0; i < steps; i++) {
+        float log[LOG_WIDTH];
+        if (t.step == t.steps) t.epoch++, t.step = 0;
+        assert_true(trainer_step(&t));
+        mem_download(log, float_at(t.log, (size_t)(t.step - 1) * LOG_WIDTH), sizeof log);
+        loss[i] = (double)log[LOG_LOSS];
+    }
+    trainer_close(&t);
+}
+
+static void check_differ(const struct experiment *e, const struct row *a, const struct row *b)
+{
+    const bool batches = a->settings.batch != b->settings.batch;
+    const struct settings x = tiny(a, batches), y = tiny(b, batches);
+    const int by = differs_by(&x, &y);
+    static double one[EPOCH + 2], other[EPOCH + 2];
+    losses(one, &x, by), losses(other, &y, by);
+    int first = 0;
+    while (first < by && one[first] == other[first]) first++;
+    if (first == by) fail_msg("%s: rows %s and %s have the same loss for %d steps", e->name, a->name, b->name, by);
+}
+
+static void every_row_leaves_its_baseline(void **state)
+{
+    (void)state;
+    static struct experiment e;
+    int compared = 0;
+    for (int i = 0; i < TABLES; i++) {
+        char *const path = text_format(CONFIG_DIR "/%s.yaml", tables[i]);
+        experiment_load(&e, path, "cifar10-small");            /* hosts every row */
+        free(path);
+        const struct row *const base = &e.row[e.baseline < 0 ? 0 : e.baseline];
+        for (int r = 0; r < e.n_rows; r++) {
+            const struct row *const row = &e.row[r];
+            assert_string_equal(row->not_run, "");
+            if (row == base) continue;
+            check_differ(&e, base, row);
+            compared++;
+        }
+    }
+    assert_int_equal(compared, 31);
+}
+
+static int machine_start(void **state)
+{
+    (void)state;
+    machine_open(1);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_row_leaves_its_baseline) };
+    return cmocka_run_group_tests(tests, machine_start, NULL);
+}
