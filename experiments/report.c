@@ -125,9 +125,9 @@ static void page_write(FILE *out, const struct report *r, const char *scale)
     fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<header><h1>SimSiam's ablations at scale <em>",
             report_css);
     html_text(out, scale);
-    fputs("</em></h1>\n<p>Each statement of <cite>Exploring Simple Siamese Representation Learning</cite> (Chen and "
-          "He, CVPR 2021) with what runs at this scale say of it; then the tables beside the paper's numbers, their "
-          "figures, settings and provenance.</p>\n<p class=\"soft\">Scale ", out);
+    fputs("</em></h1>\n<p>Each statement of <cite>Exploring Simple Siamese Representation Learning</cite> (Chen "
+          "and He, CVPR 2021) with what runs at this scale say of it; then the tables beside the paper's numbers, "
+          "their figures, settings and provenance.</p>\n<p class=\"soft\">Scale ", out);
     html_text(out, scale);
     fputs(": ", out);
     html_text(out, r->table[0]->e.caption);
@@ -151,9 +151,10 @@ static void claims_page_write(FILE *out, const struct report *r, const char *sca
 
 static void report_write(const struct report *r, const char *scale, const char *results)
 {
-    static const struct { const char *name; void (*write)(FILE *, const struct report *, const char *); } files[] = {
-        { "report.html", page_write }, { "claims.md", claims_page_write },
-    };
+    static const struct {
+        const char *name;
+        void (*write)(FILE *, const struct report *, const char *scale);
+    } files[] = { { "report.html", page_write }, { "claims.md", claims_page_write } };
     char *folder = text_format("%s/%s", results, scale);
     if (!folder_make(folder)) die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -182,13 +183,13 @@ int command_report(int argc, char **argv)
         { "configs", OPTION_TEXT, &configs, "DIR", "where the experiments are" },
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
         { "results", OPTION_TEXT, &p.results, "DIR", "where figures are read and the report is written" },
-        { "from-results", OPTION_FLAG, &p.from_results, NULL, "show the committed runs, whatever DIR of runs holds" },
+        { "from-results", OPTION_FLAG, &p.from_results, NULL, "show the committed runs, whatever runs/ holds" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "report [options]",
-                  "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements with "
-                  "their verdicts first, and those alone as claims.md.  A table without runs is shown from the "
-                  "committed ones.", rows, 0, 0);
+                  "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements "
+                  "with their verdicts first, and those alone as claims.md.  A table without runs is shown from "
+                  "the committed ones.", rows, 0, 0);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     phase("report");

@@ -17,7 +17,7 @@ static bool is_of_state(const struct predicate *p)
     return p->kind >= CLAIM_COLLAPSE;
 }
 
-/* "linear with 42.8 ± 1.6, without 29.2 ± 0.3", "state without collapsed": ours, of the rows that a part names. */
+/* "linear with 42.8 ± 1.6, without 29.2 ± 0.3", "state without collapsed": ours, of the rows of a part. */
 static void ours_write(FILE *out, const struct table *t, const struct predicate *p)
 {
     uint32_t rows = is_of_state(p) || p->kind == CLAIM_EACH_WITHIN ? p->rows : 0;
@@ -90,8 +90,8 @@ static void decided_write(FILE *out, const struct table *t, int c)
     free(list);
 }
 
-/* A statement's table and its claim there, and the verdict.  An exact one holds where a test is named: a change that
- * fails it does not enter. */
+/* A statement's table and its claim there, and the verdict.  An exact one holds where a test is named: a change
+ * that fails it does not enter. */
 static enum verdict statement_verdict(const struct report *r, const struct statement *s, const char *id,
                                       const struct table **t, int *claim)
 {
@@ -154,9 +154,9 @@ void report_claims(FILE *out, const struct report *r)
         html_verdict(out, (enum verdict)k);
         fputs("</li>\n", out);
     }
-    fputs("</ul>\n<p class=\"soft\">A claim <em>holds</em> or <em>fails</em> where a 95&nbsp;% interval over paired "
-          "seeds decides it; it is <em>inconclusive</em> where the interval does not, and <em>not run</em> where "
-          "there are no runs that may be compared.  An exact statement is decided by a unit test.</p>\n"
+    fputs("</ul>\n<p class=\"soft\">A claim <em>holds</em> or <em>fails</em> where a 95&nbsp;% interval over "
+          "paired seeds decides it; it is <em>inconclusive</em> where the interval does not, and <em>not run</em> "
+          "where there are no runs that may be compared.  An exact statement is decided by a unit test.</p>\n"
           "<ol class=\"claims\">\n", out);
     for (const struct named_statement *v = r->paper.v; v->id; v++) statement_write(out, r, v);
     fputs("</ol></section>\n", out);

@@ -47,13 +47,14 @@ bool html_svg(FILE *out, const char *svg, const char *prefix)
     static const struct { const char *from, *to; } left_out[] = {
         { "<title>", "</title>" }, { "<desc>", "</desc>" }, { "xmlns=\"", "\"" }, { "xmlns:xlink=\"", "\"" },
     };
+    enum { LEFT_OUT = sizeof left_out / sizeof *left_out };
     static const char *const named[] = { " id='", " id=\"", "href='#", "href=\"#", "url(#" };
     const char *at = strstr(svg, "<svg"), *end = at ? strstr(at, "</svg>") : NULL;
     if (!end) return false;
     while (at < end) {
         size_t i = 0, k = 0;
-        while (i < sizeof left_out / sizeof *left_out && strncmp(at, left_out[i].from, strlen(left_out[i].from))) i++;
-        if (i < sizeof left_out / sizeof *left_out) {
+        while (i < LEFT_OUT && strncmp(at, left_out[i].from, strlen(left_out[i].from))) i++;
+        if (i < LEFT_OUT) {
             const char *close = strstr(at + strlen(left_out[i].from), left_out[i].to);
             at = close && close < end ? close + strlen(left_out[i].to) : end;
             continue;
@@ -70,8 +71,8 @@ bool html_svg(FILE *out, const char *svg, const char *prefix)
     return true;
 }
 
-/* Colours are said once for light and once for dark; verdicts keep 4.5 : 1 on both.  Drawings have a white ground and
- * keep it.  What is wider than the page scrolls in its own box. */
+/* Colours are said once for light and once for dark; verdicts keep 4.5 : 1 on both.  Drawings have a white ground
+ * and keep it.  What is wider than the page scrolls in its own box. */
 const char report_css[] =
     ":root{color-scheme:light dark;--ink:#1b1e22;--soft:#59606a;--ground:#fff;--panel:#f4f5f7;--rule:#d8dce1;"
     "--link:#0b57a4;--holds:#00664a;--holds-bg:#ddf3ea;--fails:#a3310a;--fails-bg:#fce7df;--open:#665000;"

@@ -101,8 +101,8 @@ static void verdicts_write(FILE *out, const struct table *t)
     const int n = claims_list(list, t);
     box_open(out, "claims", t->e.name);
     fputs("<thead><tr><th scope=\"col\">verdict</th><th scope=\"col\">claim</th><th scope=\"col\">predicate</th>"
-          "<th scope=\"col\" class=\"n\">n</th><th scope=\"col\">estimate</th><th scope=\"col\">note</th></tr></thead>"
-          "\n<tbody>", out);
+          "<th scope=\"col\" class=\"n\">n</th><th scope=\"col\">estimate</th><th scope=\"col\">note</th></tr>"
+          "</thead>\n<tbody>", out);
     for (int i = 0; i < n; i++) {
         const struct decision *d = list[i].decision;
         char estimate[ESTIMATE_TEXT];
@@ -270,7 +270,8 @@ static void provenance_write(FILE *out, const struct report *r, int table)
             const char *key;
             json_object_foreach(one, key, value) {
                 json_t *list = json_object_get(all, key);
-                if (!list && json_object_set_new(all, key, list = json_array())) die("no memory for the provenance");
+                if (!list && json_object_set_new(all, key, list = json_array()))
+                    die("no memory for the provenance");
                 distinct_add(list, value);
             }
             json_decref(one);
@@ -314,8 +315,8 @@ void report_table_section(FILE *out, const struct report *r, int k)
     html_text(out, t->e.title);
     fputs("</h2>\n", out);
     if (!t->finished)
-        fprintf(out, "<p class=\"mark\">Not run at this scale (<code>simsiam run configs/%s.yaml --scale %s</code>)."
-                     "</p>\n", t->e.name, t->e.scale);
+        fprintf(out, "<p class=\"mark\">Not run at this scale "
+                     "(<code>simsiam run configs/%s.yaml --scale %s</code>).</p>\n", t->e.name, t->e.scale);
     else if (t->committed)
         fprintf(out, "<p class=\"mark\">From committed runs of code <code>%.16s</code>, not run again here.</p>\n",
                 code_of_most(t));
