@@ -77,19 +77,31 @@ static bool numbers_of(struct decision *d, double *x, const struct experiment *e
     return true;
 }
 
-/* The fewest seeds whose interval, at the spread seen, would be narrower than `margin`; 0 if more than a
- * thousand.  The width falls with n, so the answer is bisected. */
+/* Whether n seeds of the spread seen would have an interval narrower than `margin`. */
+static bool seeds_suffice(const struct spread *s, int n, double margin, double level)
+{
+    const struct spread some = { n, s->mean, s->std };
+    return interval_half(&some, level) < margin;
+}
+
+/* The fewest seeds that suffice; 0 if more than a thousand.  The width falls with n: doubled until they do, then
+ * bisected. */
 static int seeds_needed(const struct spread *s, double margin, double level)
 {
-    int few = s->n, enough = 1000;
-    const struct spread most = { enough, s->mean, s->std };
-    if (!(interval_half(&most, level) < margin)) return 0;
+    enum { MOST = 1000 };
+    int few = s->n, enough = 2 * s->n;
+    while (enough < MOST && !seeds_suffice(s, enough, margin, level)) {
+        few = enough;
+        enough *= 2;
+    }
+    if (enough >= MOST) enough = MOST;
+    if (enough == MOST && !seeds_suffice(s, MOST, margin, level)) return 0;
     while (enough - few > 1) {
-        const struct spread some = { (few + enough) / 2, s->mean, s->std };
-        if (interval_half(&some, level) < margin)
-            enough = some.n;
+        const int middle = (few + enough) / 2;
+        if (seeds_suffice(s, middle, margin, level))
+            enough = middle;
         else
-            few = some.n;
+            few = middle;
     }
     return enough;
 }

@@ -15,6 +15,7 @@ static const struct command { const char *name; int (*run)(int, char **); const 
     { "run", command_run, "train the rows of an experiment, with monitors and linear probe" },
     { "eval", command_eval, "monitors and linear probe of a run's checkpoint" },
     { "table", command_table, "rows beside the paper's numbers, and each claim's verdict" },
+    { "report", command_report, "all tables of a scale on one page, the claims first" },
     { "plan", command_plan, "what an experiment would cost on this machine" },
     { "check", command_check, "has a run collapsed; and is the rule that says so still right" },
     { "config", command_config, "a row's resolved settings and their hash; all keys" },

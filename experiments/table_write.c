@@ -138,8 +138,7 @@ void table_print(FILE *out, const struct table *t)
 
 /* ---- Markdown ---- */
 
-/* '|' would end a cell. */
-static void markdown_cell(FILE *out, const char *text)
+void markdown_cell(FILE *out, const char *text)
 {
     fputs("| ", out);
     for (; *text; text++) fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
@@ -152,7 +151,7 @@ static void markdown_line(FILE *out, const struct cells *c, int columns)
     fputs("|\n", out);
 }
 
-static void markdown_rule(FILE *out, int columns)
+void markdown_rule(FILE *out, int columns)
 {
     for (int i = 0; i < columns; i++) fputs("|---", out);
     fputs("|\n", out);

@@ -46,6 +46,10 @@ char *caption_text(const struct table *t);
 enum { ESTIMATE_TEXT = 96 };
 void estimate_format(char text[ESTIMATE_TEXT], const struct decision *d);
 
+/* "| text ", with '|', which would end a cell, escaped; and the line of n columns below the titles. */
+void markdown_cell(FILE *out, const char *text);
+void markdown_rule(FILE *out, int columns);
+
 /* Table, evidence, claims and caption for a person. */
 void table_print(FILE *out, const struct table *t);
 

@@ -58,6 +58,9 @@ nice(x) = x * 10 ** -floor(log10(x)) > 5 ? 10 ** ceil(log10(x)) \
     : (x * 10 ** -floor(log10(x)) > 2 ? 5 : x * 10 ** -floor(log10(x)) > 1 ? 2 : 1) * 10 ** floor(log10(x))
 step(ends, tics) = words(ends) < 2 || word(ends, 2) - word(ends, 1) <= 0 ? 1 \
     : nice((word(ends, 2) - word(ends, 1)) / tics)
+# A range around one value, where all are the same; gnuplot's own choice else.
+around(ends) = words(ends) == 2 && word(ends, 1) + 0 == word(ends, 2) + 0 \
+    ? sprintf("[%g:%g]", word(ends, 1) - 0.5, word(ends, 1) + 0.5) : "[*:*]"
 extent(file, row, name) = system(sprintf("awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } " \
     . "NR > 1 && $1 ~ /^%s$/ && $at[\"%s_mean\"] != \"\" { m = $at[\"%s_mean\"]; s = $at[\"%s_std\"]; " \
     . "if (!some++ || m - s < low) low = m - s; if (some == 1 || m + s > high) high = m + s } " \
@@ -79,7 +82,8 @@ place(k, before, behind) = sprintf("set lmargin at screen %f; set rmargin at scr
     1 - (key_height + 26 + 184.0 * (k > 3)) / height, 1 - (key_height + 150 + 184.0 * (k > 3)) / height)
 
 array title[5] = ["training loss", "std·√d of z/‖z‖", "view share", "kNN accuracy (%)", "effective rank / d"]
-array range[5] = ["[-1.04:-0.45 < *]", "[-0.04:1.1]", "[0:1]", "[*:*]", "[0:*]"]
+array range[5] = ["[-1.04:-0.45 < *]", "[-0.04:1.1]", "[0:1]", around(extent(bands, ".*", "knn")), \
+    "[0:*]"]
 array tics[5] = ["('-1' -1, '-0.5' -0.5, '0' 0)", "('0' 0, '0.5' 0.5, '1' 1)", "('0' 0, '0.43' 0.43, '1' 1)", \
     sprintf("%g", step(extent(bands, ".*", "knn"), 4.0)), "autofreq"]
 # Dotted: the loss's minimum; outputs that spread evenly, and the thresholds of collapse (engine/collapse.h).
@@ -133,7 +137,11 @@ do for [kind in "svg png"] {
             do for [i in run] {
                 row = word(rows, int(i))
                 axes = k == 1 && row eq apart ? "x1y2" : "x1y1"
-                if (axes eq "x1y2") { set y2tics step(extent(bands, apart, "loss"), 4.0); set border 11 }
+                if (axes eq "x1y2") {
+                    set border 11
+                    set y2tics step(extent(bands, apart, "loss"), 4.0)
+                    eval "set y2range " . around(extent(bands, apart, "loss"))
+                }
                 if (count(row, name) > 0) {
                     if (name eq "rank") {
                         stats lines(row, name) using ($2 + $3) nooutput

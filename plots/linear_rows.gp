@@ -8,7 +8,7 @@ do for [row in rows] { if (strlen(brief(row)) > wide) { wide = strlen(brief(row)
 eval place(6, 5.4 * wide - 30, 30)
 set title "linear top-1 (%)"
 set xlabel
-set xrange [*:*]
+eval "set xrange " . around(extent(stem . ".csv", ".*", "linear"))
 set yrange [n + 0.6:0.4]
 set xtics step(extent(stem . ".csv", ".*", "linear"), 3.0)
 unset ytics

@@ -39,7 +39,7 @@ static void committed_each(void (*each)(const char *path))
         char *path = text_format(CONFIG_DIR "/%s", config[i]->d_name);
         for (int j = 0; j < m; j++) {
             char *name = text_format("%.*s", (int)(strlen(size[j]->d_name) - 5), size[j]->d_name), said[SAID_MAX];
-            if (load_child(said, path, name, NULL)) fail_msg("%s at %s: %s", path, name, said);
+            if (load_child(said, path, name, NULL) || *said) fail_msg("%s at %s: %s", path, name, said);
             experiment_load(&experiment, path, name);
             assert_string_equal(experiment.scale, name);
             assert_true(strlen(experiment.caption) > 20);

@@ -236,8 +236,8 @@ static void curves_and_bands_hold_every_epoch(void **state)
                        "with,1,1,-0.63,0.01,0.95,1,0.1,0.1,0.97,");
     assert_has(curves, "\nwithout,3,3,-0.99,0.003,0.1,1,0.1,0.1,0.2,0.98,0.6,15,28.3,27,,\n");
     assert_has(bands, "row,epoch,n,loss_mean,loss_std,oscillation_mean,oscillation_std,std_train_mean,"
-                      "std_train_std,std_sqrtd_mean,std_sqrtd_std,view_share_mean,view_share_std,rank_mean,rank_std,knn_mean,"
-                      "knn_std,cos_h_mean,cos_h_std,cos_z_mean,cos_z_std\n"
+                      "std_train_std,std_sqrtd_mean,std_sqrtd_std,view_share_mean,view_share_std,rank_mean,"
+                      "rank_std,knn_mean,knn_std,cos_h_mean,cos_h_std,cos_z_mean,cos_z_std\n"
                       "with,0,3,,,,,,,0.9,0,0.3,0,60,0,28,0,,,,\n"
                       "with,1,3,-0.63,0,0.01,0,0.95,0,0.97,0,0.3,0,70,0,32.2,0.1,,,,\n");
     free(curves);

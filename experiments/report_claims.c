@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * report_claims.c -- the report's first section: every statement of the paper with its verdict.
+ */
+#include "report.h"
+#include "table_csv.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* What a claim's metric is among the measures of a row; the order is that of claim_metrics. */
+static const enum measure metric_measures[] = {
+    MEASURE_LINEAR, MEASURE_KNN, MEASURE_LOSS, MEASURE_STD, MEASURE_SHARE, MEASURE_COS_H, MEASURE_COS_Z
+};
+
+static bool is_of_state(const struct predicate *p)
+{
+    return p->kind >= CLAIM_COLLAPSE;
+}
+
+/* "linear with 42.8 ± 1.6, without 29.2 ± 0.3", "state without collapsed": ours, of the rows of a part. */
+static void ours_write(FILE *out, const struct table *t, const struct predicate *p)
+{
+    uint32_t rows = is_of_state(p) || p->kind == CLAIM_EACH_WITHIN ? p->rows : 0;
+    if (!is_of_state(p)) {
+        rows |= 1u << p->row;
+        if (p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW || p->kind == CLAIM_EACH_WITHIN)
+            rows |= 1u << p->other;
+    }
+    const bool two = p->kind == CLAIM_GREATER && p->metric != p->other_metric;
+    for (int pass = 0; pass <= two; pass++) {
+        const int metric = pass ? p->other_metric : p->metric;
+        fprintf(out, "%s%s", pass ? "; " : "", is_of_state(p) ? "state" : claim_metrics[metric]);
+        const char *between = " ";
+        for (int i = 0; i < t->e.n_rows; i++) {
+            if (!(rows >> i & 1)) continue;
+            char cell[CELL];
+            const struct measured *m = &measures[metric_measures[metric]];
+            if (!t->row[i].n || is_of_state(p))
+                snprintf(cell, sizeof cell, "%s", t->row[i].state);
+            else
+                cell_format(cell, &t->row[i].number[m - measures], m->decimals);
+            fprintf(out, "%s<b>", between);
+            html_text(out, t->e.row[i].name);
+            fputs("</b> ", out);
+            html_number(out, cell);
+            between = ", ";
+        }
+    }
+}
+
+/* Numbers and words beside a verdict; of a part its own verdict in front. */
+static void decision_write(FILE *out, const struct decision *d)
+{
+    char estimate[ESTIMATE_TEXT];
+    estimate_format(estimate, d);
+    html_number(out, estimate);
+    if (d->n) fprintf(out, "%sn = %d", *estimate ? ", " : "", d->n);
+    if (*d->reason) {
+        if (*estimate || d->n) fputs("; ", out);
+        html_number(out, d->reason);
+    }
+}
+
+static void decided_write(FILE *out, const struct table *t, int c)
+{
+    const struct claim *claim = &t->e.claim[c];
+    if (t->finished) fputs("<dt>here</dt><dd>", out);
+    for (int p = 0; t->finished && p < claim->n; p++) {
+        fputs(p ? "<br>" : "", out);
+        ours_write(out, t, &claim->part[p]);
+    }
+    if (t->finished) fputs("</dd>\n", out);
+    fputs("<dt>why</dt><dd>", out);
+    decision_write(out, &t->claim[c].whole);
+    fputs("</dd>\n", out);
+    struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
+    const int n = claims_list(list, t);
+    for (int i = 0; i < n; i++) {
+        bool part = false;
+        for (int p = 0; p < claim->n; p++) part = part || list[i].decision == &t->claim[c].part[p];
+        if (!part || claim->n == 1) continue;
+        fputs("<dt>part</dt><dd>", out);
+        html_verdict(out, list[i].decision->verdict);
+        fputs("<code>", out);
+        html_text(out, list[i].predicate);
+        fputs("</code> ", out);
+        decision_write(out, list[i].decision);
+        fputs("</dd>\n", out);
+    }
+    free(list);
+}
+
+/* A statement's table and its claim there, and the verdict.  An exact one holds where a test is named: a change
+ * that fails it does not enter. */
+static enum verdict statement_verdict(const struct report *r, const struct statement *s, const char *id,
+                                      const struct table **t, int *claim)
+{
+    *t = s->exact ? NULL : report_table(r, s->table);
+    *claim = *t ? report_claim(*t, id) : -1;
+    if (s->exact) return *s->test ? VERDICT_HOLDS : VERDICT_NOT_RUN;
+    return *claim < 0 ? VERDICT_NOT_RUN : (*t)->claim[*claim].whole.verdict;
+}
+
+static void statement_write(FILE *out, const struct report *r, const struct named_statement *v)
+{
+    const struct statement *s = &v->statement;
+    const struct table *t;
+    int claim;
+    const enum verdict verdict = statement_verdict(r, s, v->id, &t, &claim);
+    fprintf(out, "<li id=\"claim-%s\">", v->id);
+    html_verdict(out, verdict);
+    fputs("<div><p class=\"says\">", out);
+    html_text(out, s->says);
+    fputs("</p>\n<p class=\"soft\">", out);
+    html_text(out, s->section);
+    fprintf(out, " · %s", v->id);
+    if (t) fprintf(out, " · <a href=\"#%s\">%s</a>", s->table, s->table);
+    if (*s->predicate) {
+        fputs(" · <code>", out);
+        html_text(out, s->predicate);
+        fputs("</code>", out);
+    }
+    fputs("</p>\n<dl>", out);
+    if (*s->reported) {
+        fputs("<dt>paper</dt><dd>", out);
+        html_number(out, s->reported);
+        fputs(" (", out);
+        html_text(out, *s->metric ? s->metric : "ImageNet linear top-1");
+        fputs(", %)</dd>\n", out);
+    }
+    if (claim >= 0) {
+        decided_write(out, t, claim);
+    } else if (s->exact) {
+        fputs("<dt>why</dt><dd>", out);
+        if (*s->test) fprintf(out, "exact: decided by the test <code>%s</code>", s->test);
+        else fputs("exact: a test decides it, which is not written yet", out);
+        fputs("</dd>", out);
+    } else {
+        fprintf(out, "<dt>why</dt><dd>there is no experiment <code>%s</code> yet</dd>", s->table);
+    }
+    fputs("</dl></div></li>\n", out);
+}
+
+void report_claims(FILE *out, const struct report *r)
+{
+    int count[VERDICT_NOT_RUN + 1] = { 0 };
+    const struct table *t;
+    int claim;
+    for (const struct named_statement *v = r->paper.v; v->id; v++)
+        count[statement_verdict(r, &v->statement, v->id, &t, &claim)]++;
+    fputs("<section id=\"claims\"><h2>The paper's statements</h2>\n<ul class=\"tally\">", out);
+    for (int k = 0; k <= VERDICT_NOT_RUN; k++) {
+        fprintf(out, "<li><b>%d</b> ", count[k]);
+        html_verdict(out, (enum verdict)k);
+        fputs("</li>\n", out);
+    }
+    fputs("</ul>\n<p class=\"soft\">A claim <em>holds</em> or <em>fails</em> where a 95&nbsp;% interval over "
+          "paired seeds decides it; it is <em>inconclusive</em> where the interval does not, and <em>not run</em> "
+          "where there are no runs that may be compared.  An exact statement is decided by a unit test.</p>\n"
+          "<ol class=\"claims\">\n", out);
+    for (const struct named_statement *v = r->paper.v; v->id; v++) statement_write(out, r, v);
+    fputs("</ol></section>\n", out);
+}

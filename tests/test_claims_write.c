@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_claims_write.c -- the page of all statements: none is missing, none is in a wrong place, and what it says.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <glob.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "../experiments/claims_write.h"
+#include "../experiments/table_gather.h"
+
+enum { TABLES_MAX = 32 };
+static struct table *tables[TABLES_MAX];
+static int n_tables;
+static struct statements known;
+
+/* Every table of configs/ at scale quick, without a run. */
+static int tables_open(void **state)
+{
+    (void)state;
+    const struct places none = { .runs = "/nonexistent", .results = "/nonexistent", .from_results = true };
+    const int seed = 1;
+    glob_t files;
+    statements_open(&known, CONFIG_DIR "/paper.yaml");
+    if (known.file.errors || glob(CONFIG_DIR "/[!p]*.yaml", 0, NULL, &files)) return -1;
+    if (files.gl_pathc > TABLES_MAX) return -1;
+    const int kept = dup(STDERR_FILENO);
+    if (kept < 0 || !freopen("/dev/null", "w", stderr)) return -1;      /* it tells of every run that is missing */
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        tables[n_tables] = host_alloc(1, sizeof **tables);
+        table_open(tables[n_tables++], files.gl_pathv[i], "quick", &seed, 1, &none);
+    }
+    fflush(stderr);
+    const bool back = dup2(kept, STDERR_FILENO) >= 0;
+    close(kept);
+    globfree(&files);
+    return back ? 0 : -1;
+}
+
+static int tables_close(void **state)
+{
+    (void)state;
+    while (n_tables) free(tables[--n_tables]);
+    statements_close(&known);
+    return 0;
+}
+
+static struct table *table_of(const char *name)
+{
+    for (int i = 0; i < n_tables; i++)
+        if (!strcmp(tables[i]->e.name, name)) return tables[i];
+    fail_msg("no table %s", name);
+    abort();                       /* fail_msg does not return, but does not say so */
+}
+
+/* The page in fresh memory. */
+static char *page(int n)
+{
+    char *text;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    claims_write(out, (const struct table *const *)tables, n, &known, "quick");
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part)) return;
+    print_error("%s\n", text);
+    fail_msg("no \"%s\" in the text above", part);
+}
+
+/* Four seeds of a row, alike but for linear. */
+enum { SEEDS = 4 };
+static void row_run(struct table *t, const char *row, enum run_state run_state, double loss, double linear)
+{
+    struct row_result *result = &t->row[experiment_row(&t->e, row)];
+    for (int i = 0; i < SEEDS; i++)
+        result->run[i] = (struct run_record){
+            .state = run_state, .seed = i + 1, .linear = linear + (i & 1), .code_hash = "c0de", .data_hash = "da7a",
+            .machine = "cpu", .last = { .loss = loss, .cos_h = 0.9 + 0.01 * (i & 1), .cos_z = 0.8 } };
+    result->n = SEEDS;
+}
+
+static void decided(struct table *t)
+{
+    struct row_runs rows[ROWS_MAX];
+    rows_summarise(t);
+    for (int i = 0; i < t->e.n_rows; i++) rows[i] = (struct row_runs){ t->row[i].run, t->row[i].n };
+    for (int i = 0; i < t->e.n_claims; i++) claim_decide(&t->claim[i], &t->e.claim[i], &t->e, rows);
+}
+
+/* One line a statement, in the order of paper.yaml, whatever is run. */
+static void lines_check(const char *text)
+{
+    const char *at = strstr(text, "|---");
+    assert_non_null(at);
+    for (const struct named_statement *s = known.v; s->id; s++) {
+        char *line = text_format("\n| %s | %s | ", s->id, s->statement.section);
+        const char *found = strstr(text, line);
+        if (!found) fail_msg("%s is missing", s->id);
+        if (found < at) fail_msg("%s is out of order", s->id);
+        if (strstr(found + 1, line)) fail_msg("%s stands twice", s->id);
+        at = found;
+        free(line);
+    }
+    for (const char *line = strchr(text, '|'); line; line = strstr(line, "\n|"), line += line != NULL) {
+        int bars = 0;
+        for (const char *c = line; *c && *c != '\n'; c++) bars += *c == '|' && (c == line || c[-1] != '\\');
+        if (bars != 12) fail_msg("%d bars in %.60s", bars, line);
+    }
+}
+
+static void no_statement_is_missing(void **state)
+{
+    (void)state;
+    for (int n = 0; n <= n_tables; n += n_tables) {
+        char *text = page(n);
+        lines_check(text);
+        assert_has(text, "\n42 statements: 3 holds, 0 fails, 0 inconclusive, 39 not run.\n");
+        free(text);
+    }
+}
+
+static void what_no_table_decides_is_shown_word_for_word(void **state)
+{
+    (void)state;
+    char *text = page(n_tables);
+    assert_has(text, "| linear-simclr | Section 6.1, Table 4 | better than SimCLR at every length | SimSiam 68.1 "
+                     "70.0 70.8 71.3, SimCLR 66.5 68.3 69.8 70.4 | linear simsiam > simclr at 100, 200, 400, 800 "
+                     "|  | 0 |  | not run | no table table4_linear | quick |\n");
+    assert_has(text, "| cifar-knn | Appendix D, Figure D.1 | the kNN curve passes 60 % near epoch 40 and ends "
+                     "near 90 % | end 90.1 (CIFAR-10 kNN) |");
+    free(text);
+}
+
+static void exact_statements_name_their_test(void **state)
+{
+    (void)state;
+    char *text = page(n_tables);
+    assert_has(text, "| one-step | Sections 5.1 and 5.2 | one-step alternation is SimSiam | 1 68.1 |  |  | 0 |  "
+                     "| holds (unit test) | k_1_alternation_is_simsiam_bit_for_bit |  |\n");
+    assert_has(text, "| BYOL without its momentum encoder is SimSiam |  |  |  | 0 |  | not run | no test decides "
+                     "it yet |  |\n");
+    free(text);
+}
+
+static void rows_that_cannot_run_say_why(void **state)
+{
+    (void)state;
+    char *text = page(n_tables);
+    assert_has(text, "| linear 256 > 4096 | 256 -, 4096 - | 0 |  | not run | 256 is not run | quick |\n");
+    struct table *t = table_of("table2_batch");
+    row_run(t, "256", RUN_HEALTHY, -0.6, 45);
+    decided(t);
+    free(text);
+    text = page(n_tables);
+    assert_has(text, "| not run | 4096 is not run at this scale: an epoch has 2 steps here; the paper's has 312 "
+                     "| quick |\n");
+    free(text);
+}
+
+static void decided_statements_show_the_rows_and_the_interval(void **state)
+{
+    (void)state;
+    struct table *t = table_of("fig2_stopgrad");
+    row_run(t, "with", RUN_HEALTHY, -0.6, 45);
+    row_run(t, "without", RUN_COLLAPSED, -0.99, 30);
+    decided(t);
+    t = table_of("expectation");
+    row_run(t, "default", RUN_HEALTHY, -0.6, 45);
+    decided(t);
+    char *text = page(n_tables);
+    lines_check(text);
+    assert_has(text, "\n42 statements: 8 holds, 0 fails, 0 inconclusive, 34 not run.\n");
+    assert_has(text, "| with 67.7, without 0.1 | linear with > without | with 45.5 ± 0.6, without 30.5 ± 0.6 | "
+                     "4 | 15 [15, 15] | holds |  | quick |\n");
+    assert_has(text, "| loss without within 0.05 of -1 | without -0.990 ± 0.000 | 4 | 0.01 [0.01, 0.01] | holds "
+                     "|");
+    assert_has(text, "| collapse without | without collapsed | 4 |  | holds | 4 of 4 seeds collapsed | quick |\n");
+    assert_has(text, "| cos_h default > cos_z default | cos_h 0.905 ± 0.006, cos_z 0.800 ± 0.000 | 4 | 0.105 [");
+    free(text);
+}
+
+static void parts_stand_below_their_claim(void **state)
+{
+    (void)state;
+    struct table *t = table_of("table1_predictor");
+    row_run(t, "baseline", RUN_HEALTHY, -0.6, 45);
+    row_run(t, "fixed", RUN_HEALTHY, -0.2, 35);
+    decided(t);
+    char *text = page(n_tables);
+    assert_has(text, "| no collapse fixed; loss fixed > baseline; linear baseline > fixed |  | 4 |  | holds | 3 "
+                     "of 3 parts hold | quick |\n"
+                     "| predictor-fixed.1 |  |  |  | no collapse fixed | fixed healthy | 4 |  | holds | 0 of 4 "
+                     "seeds collapsed | quick |\n"
+                     "| predictor-fixed.2 |  |  |  | loss fixed > baseline | baseline -0.600 ± 0.000, fixed "
+                     "-0.200 ± 0.000 | 4 | 0.4 [0.4, 0.4] | holds |  | quick |\n"
+                     "| predictor-fixed.3 |  |  |  | linear baseline > fixed | baseline 45.5 ± 0.6, fixed 35.5 "
+                     "± 0.6 | 4 | 10 [10, 10] | holds |  | quick |\n"
+                     "| predictor-lr |");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define WITH_TABLES(test) cmocka_unit_test_setup_teardown(test, tables_open, tables_close)
+        WITH_TABLES(no_statement_is_missing),
+        WITH_TABLES(what_no_table_decides_is_shown_word_for_word),
+        WITH_TABLES(exact_statements_name_their_test),
+        WITH_TABLES(rows_that_cannot_run_say_why),
+        WITH_TABLES(decided_statements_show_the_rows_and_the_interval),
+        WITH_TABLES(parts_stand_below_their_claim),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
