@@ -53,7 +53,12 @@ do for [i = 1:n] {
     if (field(word(rows, i), 4) ne "") { probed = probed . sprintf(" %d", i) }
 }
 
-# The step of an axis from "low high", for so many tics or a few more; the ends of a table's column, std included.
+# The ends of a table's column, a std either way: "low high", or "" without a number.
+extent(file, row, name) = system(sprintf("awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } " \
+    . "NR > 1 && $1 ~ /^%s$/ && $at[\"%s_mean\"] != \"\" { m = $at[\"%s_mean\"]; s = $at[\"%s_std\"]; " \
+    . "if (!some++ || m - s < low) low = m - s; if (some == 1 || m + s > high) high = m + s } " \
+    . "END { if (some) print low, high }' '%s'", row, name, name, name, file))
+# From such ends the step of an axis, for so many tics or a few more.
 nice(x) = x * 10 ** -floor(log10(x)) > 5 ? 10 ** ceil(log10(x)) \
     : (x * 10 ** -floor(log10(x)) > 2 ? 5 : x * 10 ** -floor(log10(x)) > 1 ? 2 : 1) * 10 ** floor(log10(x))
 step(ends, tics) = words(ends) < 2 || word(ends, 2) - word(ends, 1) <= 0 ? 1 \
@@ -61,10 +66,6 @@ step(ends, tics) = words(ends) < 2 || word(ends, 2) - word(ends, 1) <= 0 ? 1 \
 # A range around one value, where all are the same; gnuplot's own choice else.
 around(ends) = words(ends) == 2 && word(ends, 1) + 0 == word(ends, 2) + 0 \
     ? sprintf("[%g:%g]", word(ends, 1) - 0.5, word(ends, 1) + 0.5) : "[*:*]"
-extent(file, row, name) = system(sprintf("awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } " \
-    . "NR > 1 && $1 ~ /^%s$/ && $at[\"%s_mean\"] != \"\" { m = $at[\"%s_mean\"]; s = $at[\"%s_std\"]; " \
-    . "if (!some++ || m - s < low) low = m - s; if (some == 1 || m + s > high) high = m + s } " \
-    . "END { if (some) print low, high }' '%s'", row, name, name, name, file))
 
 # ---- where it goes -----------------------------------------------------------------------------------------
 
