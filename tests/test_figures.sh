@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_figures.sh -- every table has its figure, which is drawn from what tables write, with rows missing, diverged or
-# of one seed, and always in the same bytes.
+# test_figures.sh -- every table has its figure, which is drawn from what tables write, with rows missing, diverged
+# or of one seed, and always in the same bytes.
 #
 # usage: test_figures.sh CONFIG_DIR
 set -u
@@ -51,8 +51,8 @@ fake() {
                            ",healthy" >(stem ".csv")
                 for (e = 0; e <= (bad ? 1 : 3) && !out; e++) {
                     loss = e ? -0.2 * e : ""
-                    print row[i] "," e "," seeds "," loss "," (e ? std : "") ",0.9," std ",0.9," std ",0.4," std "," \
-                          30 + e "," std >(stem "_bands.csv")
+                    print row[i] "," e "," seeds "," loss "," (e ? std : "") ",0.9," std ",0.9," std ",0.4," std \
+                          "," 30 + e "," std >(stem "_bands.csv")
                     for (s = 1; s <= seeds; s++)
                         print row[i] "," s "," e "," loss ",0.9,0.4,0." s e ",30,0.9,0.8" >(stem "_curves.csv")
                 }
@@ -77,7 +77,8 @@ table=table2_batch
 cp "$work/results/test/$table".{svg,png} "$work"
 bash "$root/plots/draw.sh" $table test "$work/results" >/dev/null || fail "$table is not drawn again"
 for kind in svg png; do
-    cmp -s "$work/$table.$kind" "$work/results/test/$table.$kind" || fail "$table.$kind has other bytes the second time"
+    cmp -s "$work/$table.$kind" "$work/results/test/$table.$kind" ||
+        fail "$table.$kind has other bytes the second time"
 done
 
 # Nothing to draw is said, and what was drawn stays.

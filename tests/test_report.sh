@@ -17,8 +17,8 @@ failed=0
 fail() { echo "FAILED: $*"; failed=1; }
 report() { "$simsiam" report --configs "$configs" --scale test --seeds "1 2" "$@" >out 2>err </dev/null; }
 
-# well_formed FILE: every element is closed where it should be, and texts hold no bare & or <.  An awk, since neither a
-# validator nor Python is needed to build this.
+# well_formed FILE: every element is closed where it should be, and texts hold no bare & or <.  An awk, since
+# neither a validator nor Python is needed to build this.
 well_formed() {
     awk '
         BEGIN { RS = "<"; split("meta br link img hr input", list, " "); for (i in list) empty[list[i]] = 1 }
@@ -100,13 +100,15 @@ find results -name '*.tmp*' | grep . && fail 'a temporary file stays'
 
 # Where runs/ holds nothing, the committed runs are shown, and marked.
 report --runs nowhere || fail "report from committed runs: exit $?: $(<err)"
-grep -q 'class="mark">From committed runs of code <code>[0-9a-f]\{16\}' $page || fail 'committed runs are not marked'
+grep -q 'class="mark">From committed runs of code <code>[0-9a-f]\{16\}' $page ||
+    fail 'committed runs are not marked'
 self_contained 'from committed runs'
 
 # A text that would be an element, or an entity, stands as it is.
 cp -r "$configs" odd
 sed 's/^title: .*/title: "A <b> \& a '"'quote'"'"/' "$configs/fig2_stopgrad.yaml" >odd/fig2_stopgrad.yaml
-"$simsiam" report --configs odd --scale test --seeds "1 2" >out 2>err || fail "report of odd texts: exit $?: $(<err)"
+"$simsiam" report --configs odd --scale test --seeds "1 2" >out 2>err ||
+    fail "report of odd texts: exit $?: $(<err)"
 grep -q 'A &lt;b&gt; &amp; a &#39;quote&#39;' $page || fail 'a title is not escaped'
 self_contained 'with odd texts'
 
