@@ -17,6 +17,7 @@
  * leave out what the scale cannot host, and the verdict names what was left out.
  */
 #include "experiment.h"
+#include "stability.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -220,6 +221,11 @@ static int state_parse(struct parser *p, int i, struct predicate *part)
     if (part->rows >> p->e->baseline & 1)
         return wrong(p, place(p, first), "%s is the baseline, which others are set beside; name another row",
                      p->e->row[p->e->baseline].name);
+    for (int r = 0; r < p->e->n_rows; r++)
+        if (part->rows >> r & 1 && !*p->e->row[r].not_run &&
+            !stability_comparable(&p->e->row[r].settings, &p->e->row[p->e->baseline].settings))
+            return wrong(p, place(p, first), "%s has another batch or distance than %s, so another noise of its "
+                         "loss; name a row with both", p->e->row[r].name, p->e->row[p->e->baseline].name);
     return end;
 }
 

@@ -25,6 +25,11 @@ static double oscillation(const struct run_record *r)
     return n ? sum / n : NAN;
 }
 
+bool stability_comparable(const struct settings *row, const struct settings *baseline)
+{
+    return row->batch == baseline->batch && row->distance == baseline->distance;
+}
+
 double oscillation_ratio(const struct run_record *r, const struct row_runs *baseline)
 {
     const struct run_record *beside = run_of_seed(baseline, r->seed);

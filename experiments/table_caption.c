@@ -46,7 +46,8 @@ static void stability_print(FILE *out, const struct table *t)
 {
     if (t->e.baseline < 0) return;
     fprintf(out, "Unstable: the loss's noise from step to step, averaged over the epochs, is over %d times that of "
-                 "row %s with the same seed; that ratio is the column oscillation.\n", UNSTABLE_RATIO,
+                 "row %s with the same seed, where batch and distance are the same; the ratio is the column "
+                 "oscillation.\n", UNSTABLE_RATIO,
             t->e.row[t->e.baseline].name);
 }
 

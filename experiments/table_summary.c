@@ -49,5 +49,9 @@ void rows_summarise(struct table *t)
 {
     const struct row_result *first = t->e.baseline < 0 ? NULL : &t->row[t->e.baseline];
     const struct row_runs baseline = { first ? first->run : NULL, first ? first->n : 0 };
-    for (int i = 0; i < t->e.n_rows; i++) row_summarise(&t->row[i], first ? &baseline : NULL);
+    for (int i = 0; i < t->e.n_rows; i++) {
+        const bool beside = first && stability_comparable(&t->e.row[i].settings,
+                                                          &t->e.row[t->e.baseline].settings);
+        row_summarise(&t->row[i], beside ? &baseline : NULL);
+    }
 }

@@ -30,4 +30,5 @@ if [ "${4:-}" = --write ]; then
 fi
 now=$(told)
 [ "$(grep -c '^[^ ]*/' <<<"$now")" -gt 40 ] || { echo 'configs.sh: rows are missing'; exit 1; }
-diff -u "$golden" - <<<"$now" || { echo "configs.sh: a row's settings changed (tests/configs.sh ... --write)"; exit 1; }
+diff -u "$golden" - <<<"$now" ||
+    { echo "configs.sh: a row's settings changed (--write makes the golden file anew)"; exit 1; }

@@ -61,7 +61,8 @@ static struct epoch_record epoch_example(int epoch)
     return (struct epoch_record){
         .epoch = epoch, .loss = -0.1f * (float)epoch, .oscillation = 0.25f, .std_train = 0.98f,
         .grad_norm = 1e-7f, .lr = 3e38f, .lr_predictor = 0.1f, .monitored = epoch % 2 == 0,
-        .std_sqrtd = 1 / 3.0f, .mean_norm = 0.16f, .view_share = NAN, .rank = 0.7f, .knn = 38, .knn_z = 37.5, .cos_h = 0.5f, .cos_z = NAN
+        .std_sqrtd = 1 / 3.0f, .mean_norm = 0.16f, .view_share = NAN, .rank = 0.7f, .knn = 38,
+        .knn_z = 37.5, .cos_h = 0.5f, .cos_z = NAN
     };
 }
 static struct run_record run_example(void)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../experiments/stability.h"
 #include "../experiments/commands.h"
 #include "../experiments/experiment.h"
 #include "../experiments/record.h"
@@ -471,6 +472,20 @@ static void a_run_of_a_row_that_is_not_run_here_does_not_count(void **state)
     free(csv);
 }
 
+/* A larger batch makes a quieter loss, which is no stability. */
+static void noise_of_another_batch_is_not_compared(void **state)
+{
+    (void)state;
+    const struct settings base = settings_defaults;
+    struct settings s = base;
+    s.predictor.n = 0;
+    assert_true(stability_comparable(&s, &base));
+    s.batch *= 2;
+    assert_false(stability_comparable(&s, &base));
+    s = base, s.distance++;
+    assert_false(stability_comparable(&s, &base));
+}
+
 static void unstable_is_a_state_beside_a_baseline(void **state)
 {
     (void)state;
@@ -540,6 +555,7 @@ int main(void)
         IN_A_FOLDER(a_row_that_the_scale_cannot_host_is_shown_with_its_reason),
         IN_A_FOLDER(a_run_of_a_row_that_is_not_run_here_does_not_count),
         IN_A_FOLDER(unstable_is_a_state_beside_a_baseline),
+        cmocka_unit_test(noise_of_another_batch_is_not_compared),
         IN_A_FOLDER(claims_on_unequal_seeds_are_not_run_and_the_table_prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
