@@ -396,12 +396,12 @@ static void damaged_packed_file_exits_2_by_its_own_name(void **state)
 static void more_images_than_there_are_exits_2(void **state)
 {
     (void)state;
-    static const int ranges[][2] = { { 0, 0 }, { 0, 2001 }, { 1, 2000 }, { -1, 1 }, { 2000, 1 }, { INT_MAX, 1 },
+    static const int ranges[][2] = { { 0, 0 }, { 0, 60001 }, { 1, 60000 }, { -1, 1 }, { 60000, 1 }, { INT_MAX, 1 },
                                      { 2, INT_MAX } };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         char *said;
         assert_int_equal(load_in_child(&said, "synthetic", DATA_TRAIN, ranges[i][0], ranges[i][1]), EXIT_USER);
-        assert_says(said, "synthetic has 2000 training images");
+        assert_says(said, "synthetic has 60000 training images");
         free(said);
     }
 }
@@ -465,7 +465,7 @@ static void synthetic_mean_and_deviation_are_those_of_the_table(void **state)
         assert_true(variance < (source->std[c] + near) * (source->std[c] + near));
     }
     for (int c = 0; c < 10; c++)
-        assert_int_equal(per_class[c], 200);
+        assert_int_equal(per_class[c], 6000);
     data_free(&set);
 }
 

@@ -56,6 +56,8 @@ static void committed_each(void (*each)(const char *path))
 
 static void hashes_differ(const char *path)
 {
+    /* Its rows are made for a scale of their own; elsewhere one says what the scale says. */
+    if (!strcmp(experiment.name, "check_collapse") && strcmp(experiment.scale, "check")) return;
     for (int i = 0; i < experiment.n_rows; i++)
         for (int j = 0; j < i; j++) {
             if (*experiment.row[i].not_run || *experiment.row[j].not_run) continue;
