@@ -89,6 +89,14 @@ bool rows_usable(struct decision *d, const struct experiment *e, const struct ro
     return same;
 }
 
+uint32_t predicate_rows(const struct predicate *p)
+{
+    if (p->kind >= CLAIM_COLLAPSE) return p->rows;              /* of states */
+    const bool other = p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW || p->kind == CLAIM_EACH_WITHIN;
+    return p->rows | (p->kind == CLAIM_EACH_WITHIN ? 0 : UINT32_C(1) << p->row) |
+           (other ? UINT32_C(1) << p->other : 0);
+}
+
 /* ---- states ------------------------------------------------------------------------------------------------ */
 
 static const char *const state_words[] = {

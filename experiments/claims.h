@@ -41,6 +41,9 @@ struct decision {
 /* A claim of one part: the part is the whole.  Of a conjunction the whole has no numbers. */
 struct claim_result { struct decision whole, part[PARTS_MAX]; };
 
+/* The rows that a predicate names, one bit each. */
+uint32_t predicate_rows(const struct predicate *p);
+
 /* rows[i] belongs to e->row[i]. */
 void claim_decide(struct claim_result *result, const struct claim *claim, const struct experiment *e,
                   const struct row_runs *rows);

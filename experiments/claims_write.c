@@ -27,23 +27,10 @@ static enum verdict verdict_of(const struct statement *s, const struct place *p)
 
 /* ---- what our rows measured -------------------------------------------------------------------------------- */
 
-/* The measure that is a claim's metric. */
-static enum measure measure_of(int metric)
-{
-    static const struct { const char *name; enum measure measure; } names[] = {
-        { "linear", MEASURE_LINEAR }, { "knn", MEASURE_KNN }, { "loss", MEASURE_LOSS },
-        { "std_sqrtd", MEASURE_STD }, { "view_share", MEASURE_SHARE }, { "cos_h", MEASURE_COS_H },
-        { "cos_z", MEASURE_COS_Z },
-    };
-    size_t i = 0;
-    while (i + 1 < sizeof names / sizeof *names && strcmp(names[i].name, claim_metrics[metric])) i++;
-    return names[i].measure;
-}
-
 static void mean_write(FILE *out, const char *name, const struct table *t, int row, int metric)
 {
     char cell[CELL];
-    const enum measure m = measure_of(metric);
+    const enum measure m = metric_measure(metric);
     cell_format(cell, &t->row[row].number[m], measures[m].decimals);
     fprintf(out, "%s %s", name, cell);
 }
@@ -57,9 +44,7 @@ static void ours_write(FILE *out, const struct table *t, const struct predicate 
         mean_write(out, claim_metrics[p->other_metric], t, p->other, p->other_metric);
         return;
     }
-    const bool two = p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW;
-    const uint32_t other = two || p->kind == CLAIM_EACH_WITHIN ? (uint32_t)1 << p->other : 0;
-    const uint32_t set = p->rows | other | (p->rows ? 0 : (uint32_t)1 << p->row);
+    const uint32_t set = predicate_rows(p);
     const char *between = "";
     for (int i = 0; i < t->e.n_rows; i++) {
         if (!(set >> i & 1)) continue;

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a claim's metric is among the measures of a row; the order is that of claim_metrics. */
-static const enum measure metric_measures[] = {
-    MEASURE_LINEAR, MEASURE_KNN, MEASURE_LOSS, MEASURE_STD, MEASURE_SHARE, MEASURE_COS_H, MEASURE_COS_Z
-};
-
 static bool is_of_state(const struct predicate *p)
 {
     return p->kind >= CLAIM_COLLAPSE;
@@ -20,12 +15,7 @@ static bool is_of_state(const struct predicate *p)
 /* "linear with 42.8 ± 1.6, without 29.2 ± 0.3", "state without collapsed": ours, of the rows of a part. */
 static void ours_write(FILE *out, const struct table *t, const struct predicate *p)
 {
-    uint32_t rows = is_of_state(p) || p->kind == CLAIM_EACH_WITHIN ? p->rows : 0;
-    if (!is_of_state(p)) {
-        rows |= 1u << p->row;
-        if (p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW || p->kind == CLAIM_EACH_WITHIN)
-            rows |= 1u << p->other;
-    }
+    const uint32_t rows = predicate_rows(p);
     const bool two = p->kind == CLAIM_GREATER && p->metric != p->other_metric;
     for (int pass = 0; pass <= two; pass++) {
         const int metric = pass ? p->other_metric : p->metric;
@@ -34,7 +24,7 @@ static void ours_write(FILE *out, const struct table *t, const struct predicate 
         for (int i = 0; i < t->e.n_rows; i++) {
             if (!(rows >> i & 1)) continue;
             char cell[CELL];
-            const struct measured *m = &measures[metric_measures[metric]];
+            const struct measured *m = &measures[metric_measure(metric)];
             if (!t->row[i].n || is_of_state(p))
                 snprintf(cell, sizeof cell, "%s", t->row[i].state);
             else

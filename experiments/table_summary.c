@@ -22,6 +22,13 @@ const struct measured measures[MEASURES] = {
 };
 #undef END
 
+enum measure metric_measure(int metric)
+{
+    static const enum measure of[] = { MEASURE_LINEAR, MEASURE_KNN, MEASURE_LOSS, MEASURE_STD, MEASURE_SHARE,
+                                       MEASURE_COS_H, MEASURE_COS_Z };      /* in the order of claim_metrics */
+    return of[metric];
+}
+
 static void row_summarise(struct row_result *row, const struct row_runs *baseline)
 {
     row->near_threshold = false;

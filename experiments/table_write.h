@@ -34,6 +34,9 @@ struct table {
     bool committed;                /* read from results/, not from runs/ */
 };
 
+/* What a claim's metric (an index into claim_metrics) is among them. */
+enum measure metric_measure(int metric);
+
 /* Fills state, near_threshold and number of every row from its runs and the baseline's. */
 void rows_summarise(struct table *t);
 
