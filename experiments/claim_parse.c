@@ -13,8 +13,9 @@
  *   ROWS   = ROW { ',' ROW }
  *
  * A token that names a row is that row where a row may stand; a value equal to a row's name is written with a
- * decimal point.  X is always a number.  `each` is every other row of the table; it, `every row` and `any row`
- * leave out what the scale cannot host, and the verdict names what was left out.
+ * decimal point.  X is always a number.  `each` is every other row of the table that the statement reports a number
+ * of (every other row, if it reports none); it, `every row` and `any row` leave out what the scale cannot host, and
+ * the verdict names what was left out.
  */
 #include "experiment.h"
 #include "stability.h"
@@ -323,6 +324,27 @@ static void unclaimed_report(const struct experiment *e, struct config_file *f, 
     }
 }
 
+/* Is the row named in "256 68.1, 512 68.1"? */
+static bool is_reported(const char *reported, const char *row)
+{
+    const size_t length = strlen(row);
+    for (const char *at = reported; at; at = strstr(at, ", ")) {
+        at += strspn(at, ", ");
+        if (!strncmp(at, row, length) && at[length] == ' ') return true;
+    }
+    return false;
+}
+
+/* The paper says nothing about rows that it does not report there. */
+static void each_narrow(const struct experiment *e, struct claim *c, const struct statements *known)
+{
+    const struct named_statement *s = known->v;
+    while (s->id && strcmp(s->id, c->id)) s++;
+    for (int i = 0; s->id && *s->statement.reported && i < c->n; i++)
+        for (int row = 0; c->part[i].kind == CLAIM_EACH_WITHIN && row < e->n_rows; row++)
+            if (!is_reported(s->statement.reported, e->row[row].name)) c->part[i].rows &= ~((uint32_t)1 << row);
+}
+
 static void claim_read(struct experiment *e, struct config_file *f, const yaml_node_pair_t *pair,
                        const struct statements *known)
 {
@@ -337,7 +359,9 @@ static void claim_read(struct experiment *e, struct config_file *f, const yaml_n
     memcpy(c->text, text, strlen(text) + 1);
     struct parser parser = { .e = e, .f = f, .node = value, .text = c->text };
     const bool right = !e->n_rows || claim_parse(&parser, c);   /* without rows, those are the mistake */
-    if (known->v) statement_match(e, f, key, right ? value : NULL, known);
+    if (!known->v) return;
+    statement_match(e, f, key, right ? value : NULL, known);
+    each_narrow(e, c, known);
 }
 
 void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims, const yaml_node_t *root,

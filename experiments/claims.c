@@ -3,6 +3,7 @@
  * claims.c -- from runs to verdicts: which runs may be compared, states, `not`, and conjunctions.
  */
 #include "claims.h"
+#include "../engine/collapse.h"
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -146,6 +147,20 @@ static void ratios_tell(struct decision *d, const struct experiment *e, const st
              e->row[e->baseline].name);
 }
 
+/* "; 1 near the threshold": a verdict that a little more or less would have turned. */
+static void near_tell(struct decision *d, const struct experiment *e, const struct row_runs *rows, uint32_t set)
+{
+    int near = 0;
+    for (int i = 0; i < e->n_rows; i++) {
+        for (int k = 0; set >> i & 1 && k < rows[i].n; k++) {
+            const struct epoch_record *l = &rows[i].run[k].last;
+            near += collapse_near(&(struct collapse){ l->std_sqrtd, l->mean_norm, l->view_share });
+        }
+    }
+    const size_t n = strlen(d->reason);
+    if (near) snprintf(d->reason + n, sizeof d->reason - n, "; %d near the threshold", near);
+}
+
 static void left_out_tell(struct decision *d, const struct experiment *e, uint32_t out)
 {
     char names[TEXT_MAX];
@@ -186,6 +201,7 @@ static void decide_states(struct decision *d, const struct predicate *p, const s
     conclude(d, all ? VERDICT_HOLDS : none ? VERDICT_FAILS : VERDICT_INCONCLUSIVE, "%d of %d seeds%s %s%s%s", with,
              total, of, state_words[p->kind], *names ? "; against it: " : "", names);
     if (p->kind == CLAIM_UNSTABLE) ratios_tell(d, e, rows, set);
+    if (p->kind == CLAIM_COLLAPSE || p->kind == CLAIM_NO_COLLAPSE) near_tell(d, e, rows, set);
     left_out_tell(d, e, p->rows & ~set);
 }
 

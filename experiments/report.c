@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *const report_names[REPORT_TABLES + 1] = {
     "fig2_stopgrad", "collapse", "table1_predictor", "table2_batch", "table3_bn", "similarity", "symmetry",
@@ -48,21 +49,26 @@ bool report_line_shared(const struct report *r, const char *line, size_t length)
     return true;
 }
 
-/* Does runs/ hold a finished run of the table?  Else what is committed is shown. */
-static bool table_is_run(const char *path, const char *scale, const int *seeds, int n_seeds, const char *runs)
+/* Does runs/ hold as many finished runs of the table as are committed, and any?  Else what is committed is shown:
+ * tables share rows, and one run made for another table would hide all that a clone came with. */
+static bool table_is_run(const char *path, const char *scale, const int *seeds, int n_seeds, const struct places *p)
 {
     struct experiment *e = host_alloc(1, sizeof *e);
     experiment_load(e, path, scale);
-    bool any = false;
-    for (int k = 0; k < e->n_rows * n_seeds && !any; k++) {
+    int here = 0, committed = 0;
+    for (int k = 0; k < e->n_rows * n_seeds; k++) {
         const struct row *row = &e->row[k / n_seeds];
+        const int seed = seeds[k % n_seeds];
         if (*row->not_run) continue;
-        char *stale;
-        any = run_finished(runs, &row->settings, seeds[k % n_seeds], &stale) != RUN_NONE;
+        char *stale, *summary = text_format("%s/%s/runs/%s/%s-seed-%d/summary.json", p->results, scale, e->name,
+                                            row->name, seed);
+        here += run_finished(p->runs, &row->settings, seed, &stale) != RUN_NONE;
+        committed += !access(summary, R_OK);
         free(stale);
+        free(summary);
     }
     free(e);
-    return any;
+    return here && here >= committed;
 }
 
 static void report_open(struct report *r, const char *configs, const char *scale, const int *seeds, int n_seeds,
@@ -75,7 +81,7 @@ static void report_open(struct report *r, const char *configs, const char *scale
     for (int k = 0; k < REPORT_TABLES; k++) {
         char *path = text_format("%s/%s.yaml", configs, report_names[k]);
         r->places[k] = *p;
-        r->places[k].from_results = p->from_results || !table_is_run(path, scale, seeds, n_seeds, p->runs);
+        r->places[k].from_results = p->from_results || !table_is_run(path, scale, seeds, n_seeds, p);
         r->table[k] = host_alloc(1, sizeof *r->table[k]);
         table_open(r->table[k], path, scale, seeds, n_seeds, &r->places[k]);
         r->caption[k] = caption_text(r->table[k]);

@@ -103,7 +103,8 @@ static void statement_write(FILE *out, const struct report *r, const struct name
     html_text(out, s->says);
     fputs("</p>\n<p class=\"soft\">", out);
     html_text(out, s->section);
-    fprintf(out, " · %s", v->id);
+    fputs(" · ", out);
+    html_text(out, v->id);
     if (t) fprintf(out, " · <a href=\"#%s\">%s</a>", s->table, s->table);
     if (*s->predicate) {
         fputs(" · <code>", out);
@@ -122,11 +123,17 @@ static void statement_write(FILE *out, const struct report *r, const struct name
         decided_write(out, t, claim);
     } else if (s->exact) {
         fputs("<dt>why</dt><dd>", out);
-        if (*s->test) fprintf(out, "exact: decided by the test <code>%s</code>", s->test);
-        else fputs("exact: a test decides it, which is not written yet", out);
+        if (*s->test) {
+            fputs("exact: decided by the test <code>", out);
+            html_text(out, s->test);
+            fputs("</code>", out);
+        }
+        if (!*s->test) fputs("exact: a test decides it, which is not written yet", out);
         fputs("</dd>", out);
     } else {
-        fprintf(out, "<dt>why</dt><dd>there is no experiment <code>%s</code> yet</dd>", s->table);
+        fputs("<dt>why</dt><dd>there is no experiment <code>", out);
+        html_text(out, s->table);
+        fputs("</code> yet</dd>", out);
     }
     fputs("</dl></div></li>\n", out);
 }
