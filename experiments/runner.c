@@ -220,6 +220,7 @@ static int train(struct runner *r)
     struct trainer *const t = &r->t;
     int status = monitor_untrained(r);
     while (!status && t->epoch < t->s->epochs) {
+        if (r->o->stop_on_collapse && r->collapsed_in_a_row >= COLLAPSED_ENOUGH) return EXIT_COLLAPSED;
         status = train_epoch(r);
         const int epoch = t->epoch + 1;
         if (!status && (epoch % t->s->knn_every == 0 || epoch == t->s->epochs)) {
@@ -233,7 +234,6 @@ static int train(struct runner *r)
         t->epoch++;
         t->step = 0;
         save(r);
-        if (r->o->stop_on_collapse && r->collapsed_in_a_row >= COLLAPSED_ENOUGH) return EXIT_COLLAPSED;
     }
     return status;
 }
@@ -264,7 +264,8 @@ static int probe(struct runner *r, double *linear)
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
-static void summarise(const struct runner *r, const char *row, int seed, int status, double linear)
+/* Returns the state. */
+static enum run_state summarise(const struct runner *r, const char *row, int seed, int status, double linear)
 {
     struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear };
     struct machine_info m;
@@ -281,6 +282,7 @@ static void summarise(const struct runner *r, const char *row, int seed, int sta
     phase("summary");
     metrics_sync(r);
     if (!summary_write(&sum, r->folder)) die("cannot write %s/summary.json: %s", r->folder, strerror(errno));
+    return sum.state;
 }
 
 static void runner_open(struct runner *r, int seed)
@@ -318,8 +320,8 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     else if (status == EXIT_COLLAPSED)
         fprintf(stderr, "%s: collapsed at epoch %d and the look before; without --stop-on-collapse it goes on\n",
                 label, r->t.epoch);
-    else
-        summarise(r, row, seed, status, linear);
+    else if (summarise(r, row, seed, status, linear) == RUN_COLLAPSED && o->stop_on_collapse)
+        status = EXIT_COLLAPSED;
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)
         fprintf(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n", label, r->t.epoch,

@@ -245,8 +245,14 @@ static float *tensor_download(const struct trainer *t, const struct tensor *x)
 
 static void tensor_upload(const struct tensor *x, const struct blob *from)
 {
-    if (x->act) mem_act_upload(x->data, from->data, x->floats);
-    else mem_upload(x->data, from->data, from->bytes);
+    if (!x->act) {
+        mem_upload(x->data, from->data, from->bytes);
+        return;
+    }
+    float *const copy = host_alloc(x->floats, sizeof *copy);   /* a blob begins at any byte of its file */
+    memcpy(copy, from->data, from->bytes);
+    mem_act_upload(x->data, copy, x->floats);
+    free(copy);
 }
 
 void trainer_hash(const struct trainer *t, char hex[HASH_TEXT])

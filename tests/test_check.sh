@@ -196,6 +196,7 @@ given "${train[@]}" --stop-on-collapse; ends 4
 dead=$(dirname "$(grep -l 'fc d constant' trained/*/seed-1/config.yaml)")
 [ "$(ls trained/*/seed-1/summary.json | wc -l)" = 1 ] || fail "$what: not the one summary of the healthy run"
 [ -s "$dead/checkpoint.bin" ] || fail "$what: no checkpoint of the run that was stopped"
+given "${train[@]}" --stop-on-collapse; ends 4           # the same command trains no further
 given check "$dead"; ends 4 "collapsed since epoch 1, not finished, at epoch 2"
 given "${train[@]}"; ends 0
 given check "$dead"; ends 4 "collapsed since epoch 1, finished at epoch 3"
