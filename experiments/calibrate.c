@@ -30,18 +30,15 @@ static int least(int a, int b)
  * notices; where it takes long enough to be a plan's whole cost, it is taken as it is. */
 static double step_seconds(struct trainer *t, int steps)
 {
-    /* Targets of a shorter alternation cost as much a step, and fewer steps show it. */
-    if (t->eta.cache) t->eta.steps = least(t->eta.steps, steps);
-    const int whole = t->eta.cache ? t->eta.steps : 1;
+    if (t->eta.cache) t->eta.steps = 1;        /* targets of any alternation cost as much a step */
     double start = clock_seconds();
     trainer_step(t);
     const double first = clock_seconds() - start;
-    /* What made the targets of a whole alternation and one step, each a third of a step. */
-    if (first > LONG) return first * (t->eta.cache ? (1 + 1 / 3.0) / (1 + whole / 3.0) : 1);
+    if (first > LONG) return first;
     t->step = 0;
     start = clock_seconds();
     double seconds = 0;
-    while (t->step < t->steps && (t->step < steps || seconds < SHORT || t->step % whole)) {
+    while (t->step < t->steps && (t->step < steps || seconds < SHORT)) {
         trainer_step(t);
         seconds = clock_seconds() - start;
     }

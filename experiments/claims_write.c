@@ -3,15 +3,12 @@
  * claims_write.c -- the paper's statements beside our verdicts, as Markdown.
  */
 #include "claims_write.h"
-#include <errno.h>
+#include "table_csv.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a statement is decided: claim `index` of a table; NULL: nowhere. */
-struct place { const struct table *table; int index; };
-
-static struct place place_find(const struct table *const tables[], int n, const char *id)
+struct place statement_place(const struct table *const tables[], int n, const char *id)
 {
     for (int i = 0; i < n; i++)
         for (int k = 0; k < tables[i]->e.n_claims; k++)
@@ -19,7 +16,7 @@ static struct place place_find(const struct table *const tables[], int n, const 
     return (struct place){ NULL, 0 };
 }
 
-static enum verdict verdict_of(const struct statement *s, const struct place *p)
+enum verdict statement_verdict(const struct statement *s, const struct place *p)
 {
     if (s->exact) return *s->test ? VERDICT_HOLDS : VERDICT_NOT_RUN;
     return p->table ? p->table->claim[p->index].whole.verdict : VERDICT_NOT_RUN;
@@ -62,22 +59,20 @@ static const char *const titles[] = { "id", "where", "the paper says", "reported
 enum { TITLES = sizeof titles / sizeof *titles };
 
 /* One decided claim or part: from the predicate on. */
-static void decision_write(FILE *out, const struct table *t, const struct predicate *p, const char *predicate,
-                           const struct decision *d, const char *scale)
+static void decision_write(FILE *out, const struct table *t, const struct listed *l, const char *scale)
 {
     char *ours, estimate[ESTIMATE_TEXT];
     size_t bytes;
-    FILE *text = open_memstream(&ours, &bytes);
-    if (!text) die("cannot make a text stream: %s (free some memory)", strerror(errno));
-    if (p) ours_write(text, t, p);
-    if (fclose(text)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
-    estimate_format(estimate, d);
-    markdown_cell(out, predicate);
+    FILE *text = text_stream(&ours, &bytes);
+    if (l->part) ours_write(text, t, l->part);
+    text_stream_end(text);
+    estimate_format(estimate, l->decision);
+    markdown_cell(out, l->predicate);
     markdown_cell(out, ours);
-    fprintf(out, "| %d ", d->n);
+    fprintf(out, "| %d ", l->decision->n);
     markdown_cell(out, estimate);
-    markdown_cell(out, verdict_names[d->verdict]);
-    markdown_cell(out, d->reason);
+    markdown_cell(out, verdict_names[l->decision->verdict]);
+    markdown_cell(out, l->decision->reason);
     markdown_cell(out, scale);
     fputs("|\n", out);
     free(ours);
@@ -86,20 +81,12 @@ static void decision_write(FILE *out, const struct table *t, const struct predic
 /* A claim, and each part of a conjunction on a line of its own. */
 static void claim_write(FILE *out, const struct place *place, const char *scale)
 {
-    const struct claim *claim = &place->table->e.claim[place->index];
-    const struct claim_result *result = &place->table->claim[place->index];
-    decision_write(out, place->table, claim->n == 1 ? &claim->part[0] : NULL, claim->text, &result->whole, scale);
-    const char *text = claim->text;
-    for (int i = 0; claim->n > 1 && i < claim->n; i++) {
-        char id[NAME_LENGTH + 4], *words;
-        text += strspn(text, "; ");
-        words = text_format("%.*s", (int)strcspn(text, ";"), text);
-        snprintf(id, sizeof id, "%s.%d", claim->id, i + 1);
-        markdown_cell(out, id);
-        fputs("|  |  |  ", out);
-        decision_write(out, place->table, &claim->part[i], words, &result->part[i], scale);
-        text += strcspn(text, ";");
-        free(words);
+    struct listed list[1 + PARTS_MAX];
+    const int n = claim_list(list, place->table, place->index);
+    for (int i = 0; i < n; i++) {
+        if (i) markdown_cell(out, list[i].id);
+        if (i) fputs("|  |  |  ", out);
+        decision_write(out, place->table, &list[i], scale);
     }
 }
 
@@ -121,8 +108,8 @@ static void counts_write(FILE *out, const struct table *const tables[], int n, c
 {
     int count[4] = { 0 }, all = 0;
     for (const struct named_statement *v = s->v; v->id; v++, all++) {
-        const struct place place = place_find(tables, n, v->id);
-        count[verdict_of(&v->statement, &place)]++;
+        const struct place place = statement_place(tables, n, v->id);
+        count[statement_verdict(&v->statement, &place)]++;
     }
     fprintf(out, "%d statements:", all);
     for (int v = 0; v < 4; v++) fprintf(out, "%s %d %s", v ? "," : "", count[v], verdict_names[v]);
@@ -140,7 +127,7 @@ void claims_write(FILE *out, const struct table *const tables[], int n, const st
     fputs("|\n", out);
     markdown_rule(out, TITLES);
     for (const struct named_statement *v = s->v; v->id; v++) {
-        const struct place place = place_find(tables, n, v->id);
+        const struct place place = statement_place(tables, n, v->id);
         char *reported = text_format("%s%s%s%s", v->statement.reported, *v->statement.metric ? " (" : "",
                                      v->statement.metric, *v->statement.metric ? ")" : "");
         markdown_cell(out, v->id);

@@ -19,32 +19,13 @@ const char *const report_names[REPORT_TABLES + 1] = {
     "alternation", "expectation", "output_dim", NULL
 };
 
-const struct table *report_table(const struct report *r, const char *name)
-{
-    for (int k = 0; k < REPORT_TABLES; k++)
-        if (!strcmp(r->table[k]->e.name, name)) return r->table[k];
-    return NULL;
-}
-
-int report_claim(const struct table *t, const char *id)
-{
-    for (int c = 0; c < t->e.n_claims; c++)
-        if (!strcmp(t->e.claim[c].id, id)) return c;
-    return -1;
-}
-
 bool report_line_shared(const struct report *r, const char *line, size_t length)
 {
     bool any = false;
     for (int k = 0; k < REPORT_TABLES; k++) any = any || r->table[k]->finished;
     for (int k = 0; k < REPORT_TABLES; k++) {
         if (any && !r->table[k]->finished) continue;
-        const char *at = r->caption[k];
-        while (*at && (strcspn(at, "\n") != length || strncmp(at, line, length))) {
-            at += strcspn(at, "\n");
-            at += *at == '\n';
-        }
-        if (!*at) return false;
+        if (!line_in(r->caption[k], line, length)) return false;
     }
     return true;
 }
@@ -60,12 +41,11 @@ static bool table_is_run(const char *path, const char *scale, const int *seeds, 
         const struct row *row = &e->row[k / n_seeds];
         const int seed = seeds[k % n_seeds];
         if (*row->not_run) continue;
-        char *stale, *summary = text_format("%s/%s/runs/%s/%s-seed-%d/summary.json", p->results, scale, e->name,
-                                            row->name, seed);
+        char *stale, *folder = committed_folder(p, e, row->name, seed);
+        char *summary = text_format("%s/summary.json", folder);
         here += run_finished(p->runs, &row->settings, seed, &stale) != RUN_NONE;
         committed += !access(summary, R_OK);
-        free(stale);
-        free(summary);
+        free(stale), free(folder), free(summary);
     }
     free(e);
     return here && here >= committed;
@@ -166,10 +146,9 @@ static void report_write(const struct report *r, const char *scale, const char *
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = text_format("%s/%s", folder, files[i].name), *text;
         size_t bytes;
-        FILE *out = open_memstream(&text, &bytes);
-        if (!out) die("cannot make a text stream: %s (free some memory)", strerror(errno));
+        FILE *out = text_stream(&text, &bytes);
         files[i].write(out, r, scale);
-        if (fclose(out)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+        text_stream_end(out);
         if (!file_write_atomic(path, text, bytes))
             die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
         printf("wrote %s\n", path);

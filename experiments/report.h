@@ -15,15 +15,12 @@ struct report {
     char *caption[REPORT_TABLES];              /* caption_text() */
     struct places places[REPORT_TABLES];       /* where the table's runs are from */
 };
-/* NULL: the report has no such table. */
-const struct table *report_table(const struct report *r, const char *name);
-/* The claim of a statement in the table; -1: it has none. */
-int report_claim(const struct table *t, const char *id);
-
 /* ---- report_claims.c, report_table.c: the sections -------------------------------------------------------- */
 
 void report_claims(FILE *out, const struct report *r);
 void report_table_section(FILE *out, const struct report *r, int k);
+/* Is the line [length] one of the text's? */
+bool line_in(const char *text, const char *line, size_t length);
 /* A line of a caption that all tables with runs share (all tables, if none has any). */
 bool report_line_shared(const struct report *r, const char *line, size_t length);
 

@@ -3,6 +3,7 @@
  * report_claims.c -- the report's first section: every statement of the paper with its verdict.
  */
 #include "report.h"
+#include "claims_write.h"
 #include "table_csv.h"
 #include <stdlib.h>
 #include <string.h>
@@ -63,12 +64,9 @@ static void decided_write(FILE *out, const struct table *t, int c)
     fputs("<dt>why</dt><dd>", out);
     decision_write(out, &t->claim[c].whole);
     fputs("</dd>\n", out);
-    struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
-    const int n = claims_list(list, t);
-    for (int i = 0; i < n; i++) {
-        bool part = false;
-        for (int p = 0; p < claim->n; p++) part = part || list[i].decision == &t->claim[c].part[p];
-        if (!part || claim->n == 1) continue;
+    struct listed list[1 + PARTS_MAX];
+    const int n = claim_list(list, t, c);
+    for (int i = 1; i < n; i++) {
         fputs("<dt>part</dt><dd>", out);
         html_verdict(out, list[i].decision->verdict);
         fputs("<code>", out);
@@ -77,35 +75,26 @@ static void decided_write(FILE *out, const struct table *t, int c)
         decision_write(out, list[i].decision);
         fputs("</dd>\n", out);
     }
-    free(list);
 }
 
-/* A statement's table and its claim there, and the verdict.  An exact one holds where a test is named: a change
- * that fails it does not enter. */
-static enum verdict statement_verdict(const struct report *r, const struct statement *s, const char *id,
-                                      const struct table **t, int *claim)
+static struct place place_of(const struct report *r, const char *id)
 {
-    *t = s->exact ? NULL : report_table(r, s->table);
-    *claim = *t ? report_claim(*t, id) : -1;
-    if (s->exact) return *s->test ? VERDICT_HOLDS : VERDICT_NOT_RUN;
-    return *claim < 0 ? VERDICT_NOT_RUN : (*t)->claim[*claim].whole.verdict;
+    return statement_place((const struct table *const *)r->table, REPORT_TABLES, id);
 }
 
 static void statement_write(FILE *out, const struct report *r, const struct named_statement *v)
 {
     const struct statement *s = &v->statement;
-    const struct table *t;
-    int claim;
-    const enum verdict verdict = statement_verdict(r, s, v->id, &t, &claim);
+    const struct place place = place_of(r, v->id);
     fprintf(out, "<li id=\"claim-%s\">", v->id);
-    html_verdict(out, verdict);
+    html_verdict(out, statement_verdict(s, &place));
     fputs("<div><p class=\"says\">", out);
     html_text(out, s->says);
     fputs("</p>\n<p class=\"soft\">", out);
     html_text(out, s->section);
     fputs(" · ", out);
     html_text(out, v->id);
-    if (t) fprintf(out, " · <a href=\"#%s\">%s</a>", s->table, s->table);
+    if (place.table) fprintf(out, " · <a href=\"#%s\">%s</a>", s->table, s->table);
     if (*s->predicate) {
         fputs(" · <code>", out);
         html_text(out, s->predicate);
@@ -119,16 +108,17 @@ static void statement_write(FILE *out, const struct report *r, const struct name
         html_text(out, *s->metric ? s->metric : "ImageNet linear top-1");
         fputs(", %)</dd>\n", out);
     }
-    if (claim >= 0) {
-        decided_write(out, t, claim);
+    if (place.table) {
+        decided_write(out, place.table, place.index);
     } else if (s->exact) {
         fputs("<dt>why</dt><dd>", out);
         if (*s->test) {
             fputs("exact: decided by the test <code>", out);
             html_text(out, s->test);
             fputs("</code>", out);
+        } else {
+            fputs("exact: a test decides it, which is not written yet", out);
         }
-        if (!*s->test) fputs("exact: a test decides it, which is not written yet", out);
         fputs("</dd>", out);
     } else {
         fputs("<dt>why</dt><dd>there is no experiment <code>", out);
@@ -141,10 +131,10 @@ static void statement_write(FILE *out, const struct report *r, const struct name
 void report_claims(FILE *out, const struct report *r)
 {
     int count[VERDICT_NOT_RUN + 1] = { 0 };
-    const struct table *t;
-    int claim;
-    for (const struct named_statement *v = r->paper.v; v->id; v++)
-        count[statement_verdict(r, &v->statement, v->id, &t, &claim)]++;
+    for (const struct named_statement *v = r->paper.v; v->id; v++) {
+        const struct place place = place_of(r, v->id);
+        count[statement_verdict(&v->statement, &place)]++;
+    }
     fputs("<section id=\"claims\"><h2>The paper's statements</h2>\n<ul class=\"tally\">", out);
     for (int k = 0; k <= VERDICT_NOT_RUN; k++) {
         fprintf(out, "<li><b>%d</b> ", count[k]);

@@ -169,7 +169,7 @@ static void figure_write(FILE *out, const struct report *r, int k)
 
 /* ---- settings ---------------------------------------------------------------------------------------------- */
 
-static bool line_in(const char *text, const char *line, size_t length)
+bool line_in(const char *text, const char *line, size_t length)
 {
     for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
         if (strcspn(text, "\n") == length && !strncmp(text, line, length)) return true;
@@ -236,7 +236,7 @@ static json_t *provenance_read(const struct report *r, int table, int i, int k)
 {
     const struct table *t = r->table[table];
     const struct run_record *run = &t->row[i].run[k];
-    char *folder = t->committed ? committed_folder(&r->places[table], t, t->e.row[i].name, run->seed)
+    char *folder = t->committed ? committed_folder(&r->places[table], &t->e, t->e.row[i].name, run->seed)
                                 : run_folder(r->places[table].runs, run->hash, run->seed);
     char *path = text_format("%s/provenance.json", folder);
     json_t *object = json_load_file(path, 0, NULL);

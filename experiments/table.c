@@ -87,7 +87,7 @@ static void runs_commit(const struct table *t, const struct places *p)
         for (int k = 0; k < t->row[i].n; k++) {
             const struct run_record *r = &t->row[i].run[k];
             char *from = run_folder(p->runs, r->hash, r->seed);
-            char *to = committed_folder(p, t, t->e.row[i].name, r->seed);
+            char *to = committed_folder(p, &t->e, t->e.row[i].name, r->seed);
             if (!folder_make(to)) die("cannot make %s: %s (is the folder writable?)", to, strerror(errno));
             for (int f = 0; f < PAPERS; f++)
                 file_copy(from, to, papers[f].name, papers[f].clock);

@@ -4,7 +4,6 @@
  */
 #include "table_write.h"
 #include "../engine/collapse.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,9 +90,8 @@ char *caption_text(const struct table *t)
 {
     char *text;
     size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out) die("cannot make a text stream: %s (free some memory)", strerror(errno));
+    FILE *out = text_stream(&text, &bytes);
     caption_print(out, t);
-    if (fclose(out)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+    text_stream_end(out);
     return text;
 }

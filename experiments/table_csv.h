@@ -17,7 +17,13 @@ void csv_curves(FILE *out, const struct table *t);
 void csv_bands(FILE *out, const struct table *t);
 void csv_claims(FILE *out, const struct table *t);
 
-/* Claims with the parts of conjunctions after them.  Returns how many. */
+/* Claims with the parts of conjunctions after them: claim c alone, all.  Return how many.  `part`: NULL for a
+ * conjunction as a whole. */
 enum { LISTED_MAX = CLAIMS_MAX * (1 + PARTS_MAX) };
-struct listed { char id[NAME_LENGTH + 4], predicate[TEXT_MAX]; const struct decision *decision; };
+struct listed {
+    char id[NAME_LENGTH + 4], predicate[TEXT_MAX];
+    const struct predicate *part;
+    const struct decision *decision;
+};
+int claim_list(struct listed list[1 + PARTS_MAX], const struct table *t, int c);
 int claims_list(struct listed list[LISTED_MAX], const struct table *t);

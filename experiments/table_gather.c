@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *committed_folder(const struct places *p, const struct table *t, const char *row, int seed)
+char *committed_folder(const struct places *p, const struct experiment *e, const char *row, int seed)
 {
-    return text_format("%s/%s/runs/%s/%s-seed-%d", p->results, t->e.scale, t->e.name, row, seed);
+    return text_format("%s/%s/runs/%s/%s-seed-%d", p->results, e->scale, e->name, row, seed);
 }
 
 static bool file_is(const char *folder, const char *name, const char *text)
@@ -43,7 +43,7 @@ static bool run_find(struct run_record *r, const struct places *p, const struct 
 static bool run_find_committed(struct run_record *r, const struct places *p, const struct table *t,
                                const struct row *row, int seed)
 {
-    char *folder = committed_folder(p, t, row->name, seed), *config = settings_print(&row->settings);
+    char *folder = committed_folder(p, &t->e, row->name, seed), *config = settings_print(&row->settings);
     bool found = run_read(r, folder);
     if (found && (r->seed != seed || !file_is(folder, "config.yaml", config))) {
         warn("%s is of other settings or another seed and is not counted", folder);

@@ -257,6 +257,18 @@ static void latex_write(FILE *out, const struct table *t)
 
 /* ---- files ---- */
 
+FILE *text_stream(char **text, size_t *bytes)
+{
+    FILE *stream = open_memstream(text, bytes);
+    if (!stream) die("cannot make a text stream: %s (free some memory)", strerror(errno));
+    return stream;
+}
+
+void text_stream_end(FILE *stream)
+{
+    if (fclose(stream)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+}
+
 void table_write(const struct table *t, const char *folder)
 {
     static const struct { const char *suffix; void (*write)(FILE *, const struct table *); } files[] = {
@@ -266,10 +278,9 @@ void table_write(const struct table *t, const char *folder)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *text, *path = text_format("%s/%s%s", folder, t->e.name, files[i].suffix);
         size_t bytes;
-        FILE *out = open_memstream(&text, &bytes);
-        if (!out) die("cannot make a text stream: %s (free some memory)", strerror(errno));
+        FILE *out = text_stream(&text, &bytes);
         files[i].write(out, t);
-        if (fclose(out)) die("cannot write a text stream: %s (free some memory)", strerror(errno));
+        text_stream_end(out);
         if (!file_write_atomic(path, text, bytes))
             die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
         free(text);

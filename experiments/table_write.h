@@ -40,6 +40,10 @@ enum measure metric_measure(int metric);
 /* Fills state, near_threshold and number of every row from its runs and the baseline's. */
 void rows_summarise(struct table *t);
 
+/* A stream into fresh memory, text[bytes] once it is ended; dies if there is none. */
+FILE *text_stream(char **text, size_t *bytes);
+void text_stream_end(FILE *stream);
+
 /* "45.1 ± 0.3", "45.1" of one seed, "-" where there is no number. */
 enum { CELL = 64 };
 void cell_format(char cell[CELL], const struct spread *s, int decimals);

@@ -212,6 +212,21 @@ static inline void check_act(const char *what, const dev_act *got_, const float 
     }
 }
 
+/* Rows of odd sizes, to both sides of a vector and of where threads join in. */
+static const struct { int n, d; } row_shapes[] = {
+    { 1, 1 }, { 1, 7 }, { 7, 33 }, { 33, 3 }, { 33, 257 }, { 129, 130 },
+};
+enum { ROW_SHAPES = sizeof row_shapes / sizeof *row_shapes };
+
+/* got[n] is want[n], or base[n] + want[n], in an activation's digits: of the largest number that was rounded. */
+static inline void check_row_gradient(const char *what, const dev_act *got, const float *base, const double *want,
+                                      size_t n)
+{
+    double *const sum = doubles_of(base, n);
+    for (size_t i = 0; i < n; i++) sum[i] += want[i];
+    check_close(what, act_read(got, n), sum, n, act_tolerance(TOLERANCE_ROUND));
+}
+
 /* A scalar function of arrays in double, for finite differences. */
 typedef double objective_fn(void *context);
 

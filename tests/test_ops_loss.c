@@ -4,19 +4,6 @@
  */
 #include "naive.h"
 
-static const struct { int n, d; } shapes[] = {
-    { 1, 1 }, { 1, 7 }, { 7, 33 }, { 33, 3 }, { 33, 257 }, { 129, 130 },
-};
-enum { SHAPES = sizeof shapes / sizeof *shapes };
-
-/* got[n] is want[n], or base[n] + want[n], in an activation's digits: of the largest number that was rounded. */
-static void check_gradient(const char *what, const dev_act *got, const float *base, const double *want, size_t n)
-{
-    double *const sum = doubles_of(base, n);
-    for (size_t i = 0; i < n; i++) sum[i] += want[i];
-    check_close(what, act_read(got, n), sum, n, act_tolerance(TOLERANCE_ROUND));
-}
-
 /* ---- negative cosine, eq. (1) ------------------------------------------------------------------------ */
 
 struct cosine { double *p, *z; double weight; int n, d; };
@@ -42,10 +29,10 @@ static double *naive_cosine_gradient(const double *a, const double *b, double sc
 static void cosine_is_equation_1_and_its_gradients_are_finite_differences(void **state)
 {
     (void)state;
-    for (int i = 0; i < SHAPES; i++) {
-        const size_t size = (size_t)(shapes[i].n * shapes[i].d);
+    for (int i = 0; i < ROW_SHAPES; i++) {
+        const size_t size = (size_t)(row_shapes[i].n * row_shapes[i].d);
         const float *p = random_floats(size, 1), *z = random_floats(size, 2), *dirty = random_floats(size, 3);
-        struct cosine c = { doubles_of(p, size), doubles_of(z, size), 1.5, shapes[i].n, shapes[i].d };
+        struct cosine c = { doubles_of(p, size), doubles_of(z, size), 1.5, row_shapes[i].n, row_shapes[i].d };
         dev_float *loss = float_of((float[]){ 0.25f }, 1);
         op_cosine_fwd(loss, act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
         const double want = cosine_objective(&c);
@@ -54,16 +41,16 @@ static void cosine_is_equation_1_and_its_gradients_are_finite_differences(void *
         op_cosine_bwd(onto(dp), onto(dz), act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
         const double *const want_p = naive_cosine_gradient(c.p, c.z, 1.5 / c.n, c.n, c.d);
         const double *const want_z = naive_cosine_gradient(c.z, c.p, 1.5 / c.n, c.n, c.d);
-        check_gradient("dp, added", dp, dirty, want_p, size);
-        check_gradient("dz, added", dz, dirty, want_z, size);
+        check_row_gradient("dp, added", dp, dirty, want_p, size);
+        check_row_gradient("dz, added", dz, dirty, want_z, size);
         if (!testing_bf16()) {                           /* bf16 has no digits for a difference */
             check_difference("dp", act_read(dp, size), dirty, c.p, size, sparse(size), cosine_objective, &c);
             check_difference("dz", act_read(dz, size), dirty, c.z, size, sparse(size), cosine_objective, &c);
         }
         dp = act_garbage(size), dz = act_garbage(size);
         op_cosine_bwd(over(dp), over(dz), act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
-        check_gradient("dp", dp, NULL, want_p, size);
-        check_gradient("dz", dz, NULL, want_z, size);
+        check_row_gradient("dp", dp, NULL, want_p, size);
+        check_row_gradient("dz", dz, NULL, want_z, size);
         release();
     }
 }
@@ -192,12 +179,12 @@ static void naive_cross_entropy_gradient(double *dp, double *dz, const struct co
 static void cross_entropy_is_that_of_section_4_5_and_its_gradients_are_finite_differences(void **state)
 {
     (void)state;
-    for (int i = 0; i < SHAPES; i++) {
-        const size_t size = (size_t)(shapes[i].n * shapes[i].d);
+    for (int i = 0; i < ROW_SHAPES; i++) {
+        const size_t size = (size_t)(row_shapes[i].n * row_shapes[i].d);
         const float *p = random_floats(size, 1), *z = random_floats(size, 2), *dirty = random_floats(size, 3);
         float *wide = host_room(size * sizeof *wide);    /* peaked, as logits of a trained net are */
         for (size_t j = 0; j < size; j++) wide[j] = 8 * z[j];
-        struct cosine c = { doubles_of(p, size), doubles_of(wide, size), 1.5, shapes[i].n, shapes[i].d };
+        struct cosine c = { doubles_of(p, size), doubles_of(wide, size), 1.5, row_shapes[i].n, row_shapes[i].d };
         dev_float *loss = float_of((float[]){ 0.25f }, 1);
         op_cross_entropy_fwd(loss, act_of(p, size), act_of(wide, size), 1.5f, c.n, c.d);
         const double want = cross_entropy_objective(&c);
@@ -206,8 +193,8 @@ static void cross_entropy_is_that_of_section_4_5_and_its_gradients_are_finite_di
         naive_cross_entropy_gradient(want_p, want_z, &c);
         dev_act *dp = act_of(dirty, size), *dz = act_of(dirty, size);
         op_cross_entropy_bwd(onto(dp), onto(dz), act_of(p, size), act_of(wide, size), 1.5f, c.n, c.d);
-        check_gradient("dp, added", dp, dirty, want_p, size);
-        check_gradient("dz, added", dz, dirty, want_z, size);
+        check_row_gradient("dp, added", dp, dirty, want_p, size);
+        check_row_gradient("dz, added", dz, dirty, want_z, size);
         if (!testing_bf16()) {
             check_difference("dp", act_read(dp, size), dirty, c.p, size, sparse(size), cross_entropy_objective, &c);
             check_difference("dz", act_read(dz, size), dirty, c.z, size, sparse(size), cross_entropy_objective, &c);
@@ -215,8 +202,8 @@ static void cross_entropy_is_that_of_section_4_5_and_its_gradients_are_finite_di
         dp = act_garbage(size), dz = act_garbage(size);
         op_cross_entropy_bwd(over(dp), unwanted, act_of(p, size), act_of(wide, size), 1.5f, c.n, c.d);
         op_cross_entropy_bwd(unwanted, over(dz), act_of(p, size), act_of(wide, size), 1.5f, c.n, c.d);
-        check_gradient("dp", dp, NULL, want_p, size);
-        check_gradient("dz", dz, NULL, want_z, size);
+        check_row_gradient("dp", dp, NULL, want_p, size);
+        check_row_gradient("dz", dz, NULL, want_z, size);
         release();
     }
 }

@@ -12,19 +12,6 @@
 #endif
 #endif
 
-static const struct { int n, d; } shapes[] = {
-    { 1, 1 }, { 1, 7 }, { 7, 33 }, { 33, 3 }, { 33, 257 }, { 129, 130 },
-};
-enum { SHAPES = sizeof shapes / sizeof *shapes };
-
-/* got[n] is want[n], or base[n] + want[n], in an activation's digits: of the largest number that was rounded. */
-static void check_gradient(const char *what, const dev_act *got, const float *base, const double *want, size_t n)
-{
-    double *const sum = doubles_of(base, n);
-    for (size_t i = 0; i < n; i++) sum[i] += want[i];
-    check_close(what, act_read(got, n), sum, n, act_tolerance(TOLERANCE_ROUND));
-}
-
 /* ---- ReLU -------------------------------------------------------------------------------------------- */
 
 static void relu_keeps_what_is_positive_and_nan(void **state)
@@ -57,7 +44,7 @@ static void relu_backward_passes_where_the_output_is_positive(void **state)
         op_relu_bwd(over(dx), act_of(dy, n), act_of(y, n), n);
         op_relu_bwd(over(in_place), in_place, act_of(y, n), n);
         op_relu_bwd(unwanted, act_of(dy, n), act_of(y, n), n);
-        check_gradient("dx, added", sum, dirty, want, n);
+        check_row_gradient("dx, added", sum, dirty, want, n);
         check_close("dx", act_read(dx, n), want, n, 0);
         check_close("dx, in place", act_read(in_place, n), want, n, 0);
         release();
@@ -88,8 +75,8 @@ static void pooling_is_the_mean_over_pixels_and_its_gradient_shares_evenly(void 
         op_pool_bwd(over(dx), act_of(dy, ny), n, hw, c);
         op_pool_bwd(unwanted, act_of(dy, ny), n, hw, c);
         check_close("y", act_read(y, ny), want, ny, act_tolerance(TOLERANCE_ROUND));
-        check_gradient("dx, added", sum, dirty, want_x, nx);
-        check_gradient("dx", dx, NULL, want_x, nx);
+        check_row_gradient("dx, added", sum, dirty, want_x, nx);
+        check_row_gradient("dx", dx, NULL, want_x, nx);
         release();
     }
 }
@@ -111,9 +98,9 @@ static void nan_survives_pooling(void **state)
 static void std_is_the_naive_one_per_group_over_m_minus_one(void **state)
 {
     (void)state;
-    for (int i = 2; i < SHAPES; i++)
+    for (int i = 2; i < ROW_SHAPES; i++)
         for (int groups = 1; groups <= 3; groups++) {
-            const int m = shapes[i].n, d = shapes[i].d;
+            const int m = row_shapes[i].n, d = row_shapes[i].d;
             const size_t size = (size_t)(groups * m * d);
             const float *x = random_floats(size, 1);
             double *z = doubles_of(x, size), want[3] = { 0 };
@@ -149,8 +136,8 @@ static void gaussian_output_has_std_near_one(void **state)
 static void rows_are_normalised_and_zero_rows_stay_zero(void **state)
 {
     (void)state;
-    for (int i = 0; i < SHAPES; i++) {
-        const int n = shapes[i].n, d = shapes[i].d;
+    for (int i = 0; i < ROW_SHAPES; i++) {
+        const int n = row_shapes[i].n, d = row_shapes[i].d;
         const size_t size = (size_t)(n * d);
         float *x = random_floats(size, 1);
         if (n > 1) memset(x, 0, (size_t)d * sizeof *x);

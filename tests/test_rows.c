@@ -15,15 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../experiments/experiment.h"
+#include "../experiments/report.h"
 #include "../experiments/train.h"
 
 enum { EPOCH = 256, BATCH = 16 };      /* steps of the tiny epoch */
-static const char *const tables[] = {
-    "fig2_stopgrad", "collapse", "table1_predictor", "table2_batch", "table3_bn", "similarity", "symmetry",
-    "alternation", "expectation", "output_dim",
-};
-enum { TABLES = sizeof tables / sizeof *tables };
 
 /* The row's settings, made small. */
 static struct settings tiny(const struct row *row, bool batches)
@@ -90,8 +85,8 @@ static void every_row_leaves_its_baseline(void **state)
     (void)state;
     static struct experiment e;
     int compared = 0;
-    for (int i = 0; i < TABLES; i++) {
-        char *const path = text_format(CONFIG_DIR "/%s.yaml", tables[i]);
+    for (int i = 0; i < REPORT_TABLES; i++) {
+        char *const path = text_format(CONFIG_DIR "/%s.yaml", report_names[i]);
         experiment_load(&e, path, "cifar10-small");            /* hosts every row */
         free(path);
         const struct row *const base = &e.row[e.baseline < 0 ? 0 : e.baseline];
