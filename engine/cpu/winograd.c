@@ -485,7 +485,8 @@ static void sums_transform(float *dw, const struct correlation *of, int ranges)
 }
 
 /* Many tiles of few channels: ranges of tiles, a thread each, whose V and Z stay in its cache.  Else one range for
- * all threads: each range's S would cost more traffic than it saves. */
+ * all threads: each range's S would cost more traffic than it saves.  Its team must not lie inside another one, not
+ * even of a single thread: OpenMP would start a thread anew for each call, and put it to sleep at each barrier. */
 void winograd_wgrad(float *dw, const void *dy, const void *x, struct conv_shape s, bool is_bf16)
 {
     enum { RANGES = 8, WORTH = 16 };     /* and tiles for each channel that are worth a range */
@@ -493,19 +494,25 @@ void winograd_wgrad(float *dw, const void *dy, const void *x, struct conv_shape 
     struct correlation c = { .tiles = tiles_of(s), .c = s.c, .k = s.k, .x = x, .dy = dy, .is_bf16 = is_bf16,
                              .chunk = chunk, .v_layout = layout_of(chunk, s.c, PANEL),
                              .z_layout = layout_of(chunk, s.k, LANES), .sums_plane = (size_t)s.k * s.c + PAD };
-    const int ranges = c.tiles.count >= (size_t)WORTH * most ? RANGES : 1, teams = ranges > 1 ? cpu_threads() : 1;
+    const int ranges = c.tiles.count >= (size_t)WORTH * most ? RANGES : 1, rooms = ranges > 1 ? cpu_threads() : 1;
     const size_t v_room = PLANES * c.v_layout.plane, z_room = PLANES * c.z_layout.plane;
     const size_t sums_room = PLANES * c.sums_plane;
-    c.sums = cpu_scratch(SCRATCH_WORK, sizeof *c.sums * (ranges * sums_room + most + teams * (v_room + z_room)));
-    float *const zeros = c.sums + ranges * sums_room, *const rooms = zeros + most;
+    c.sums = cpu_scratch(SCRATCH_WORK, sizeof *c.sums * (ranges * sums_room + most + rooms * (v_room + z_room)));
+    float *const zeros = c.sums + ranges * sums_room;
     c.zeros = memset(zeros, 0, sizeof *zeros * most);
-#pragma omp parallel for num_threads(teams) schedule(dynamic)
-    for (int r = 0; r < ranges; r++) {
-        struct correlation own = c;
-        own.v = rooms + (v_room + z_room) * omp_get_thread_num(), own.z = own.v + v_room;
-        own.sums = c.sums + r * sums_room;
-        range_correlate(&own, chunk_start(c.tiles.count, ranges, r), chunk_start(c.tiles.count, ranges, r + 1),
-                        cpu_threads() / teams);
+    c.v = zeros + most, c.z = c.v + v_room;
+    if (ranges == 1) {
+        range_correlate(&c, 0, c.tiles.count, cpu_threads());
+    } else {
+#pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic)
+        for (int r = 0; r < ranges; r++) {
+            const size_t room = (v_room + z_room) * omp_get_thread_num();
+            const size_t begin = chunk_start(c.tiles.count, ranges, r);
+            const size_t end = chunk_start(c.tiles.count, ranges, r + 1);
+            struct correlation own = c;
+            own.v += room, own.z += room, own.sums += r * sums_room;
+            range_correlate(&own, begin, end, 1);
+        }
     }
     sums_transform(dw, &c, ranges);
 }
