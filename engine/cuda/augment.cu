@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * augment.cu -- the pixels of a view (App. A), in the order of the released code:
+ *
+ *     crop and resize -> colour jitter -> grayscale -> blur -> flip -> normalise
+ *
+ * A block makes a view, in three planes of fp32 and one to spare, which the second cache holds for small images.  A
+ * thread keeps to its pixels until the blur.  The arithmetic is that of cpu/augment.c, in its order: parameters are
+ * equal to the bit, pixels but for the mean of the contrast.
+ */
+#include <assert.h>
+#include "../augment.h"
+#include "kernel.h"
+
+enum { SIDE_MAX = 1024 };                /* of images and views, as on the CPU */
+
+struct canvas { float *plane[3], *spare; int size; };
+
+__host__ __device__ static inline size_t canvas_floats(int size)
+{
+    return 4 * (size_t)size * (size_t)size;
+}
+
+__device__ static canvas canvas_in(float *room, int size)
+{
+    const size_t n = (size_t)size * (size_t)size;
+    return { { room, room + n, room + 2 * n }, room + 3 * n, size };
+}
+
+__device__ static inline float clamp01(float x)
+{
+    const float above = x < 0.0f ? 0.0f : x;
+    return above > 1.0f ? 1.0f : above;
+}
+
+/* ---- crop and resize ------------------------------------------------------------------------------------ */
+
+/* A pixel of the output is a tent over the crop's `in` inputs, as wide as the larger of the two grids' spacings:
+ * PIL's and torch's antialias; see cpu/augment.c.  It takes inputs first .. end-1, whose tents sum to `total`. */
+struct tent { float centre, support, total; int first, end; };
+
+__device__ static inline float tent_at(float centre, float support, int j)
+{
+    const float distance = ((float)j - centre + 0.5f) / support;
+    const float height = distance < 0.0f ? 1.0f + distance : 1.0f - distance;
+    return height > 0.0f ? height : 0.0f;
+}
+
+__device__ static inline float weight_at(const tent &t, int j)
+{
+    return tent_at(t.centre, t.support, j) / t.total;
+}
+
+/* Of output pixel i of `out`. */
+__device__ static tent tent_of(int i, int in, int out)
+{
+    const float scale = (float)in / (float)out, support = scale > 1.0f ? scale : 1.0f;
+    tent t = { scale * ((float)i + 0.5f), support, 0, 0, 0 };
+    const int low = (int)(t.centre - support + 0.5f), high = (int)(t.centre + support + 0.5f);
+    t.first = low > 0 ? low : 0;
+    t.end = high < in ? high : in;
+    for (int j = t.first; j < t.end; j++) t.total += tent_at(t.centre, support, j);
+    return t;
+}
+
+/* y = the box of image [3, h, w] resized, 0..1, mirrored if the view is. */
+__device__ static void crop_resize(const canvas &y, const uint8_t *image, int h, int w, const view_params &v)
+{
+    const int size = y.size;
+    for (int i = (int)threadIdx.x; i < size * size; i += THREADS) {
+        const int p = i / size, q = i % size;
+        const tent down = tent_of(p, v.height, size);
+        const tent across = tent_of(v.flip ? size - 1 - q : q, v.width, size);
+        float sum[3] = { 0, 0, 0 };
+        for (int x = across.first; x < across.end; x++) {
+            float column[3] = { 0, 0, 0 };
+            for (int r = down.first; r < down.end; r++) {
+                const float weight = weight_at(down, r);
+                const uint8_t *const from = image + (size_t)(v.top + r) * (size_t)w + (size_t)(v.left + x);
+                for (int c = 0; c < 3; c++) column[c] += weight * (float)from[(size_t)c * (size_t)h * (size_t)w];
+            }
+            const float weight = weight_at(across, x);
+            for (int c = 0; c < 3; c++) sum[c] += weight * column[c];
+        }
+        for (int c = 0; c < 3; c++) y.plane[c][i] = sum[c] / 255.0f;
+    }
+}
+
+/* ---- colour --------------------------------------------------------------------------------------------- */
+
+__device__ static inline float luma(float r, float g, float b)     /* ITU-R 601-2, with torchvision's digits */
+{
+    return 0.2989f * r + 0.587f * g + 0.114f * b;
+}
+
+__device__ static inline float luma_at(const canvas &y, int i)
+{
+    return luma(y.plane[0][i], y.plane[1][i], y.plane[2][i]);
+}
+
+/* Of the whole view, in every thread. */
+__device__ static double mean_luma(const canvas &y)
+{
+    const int n = y.size * y.size;
+    double sum = 0;
+    for (int i = (int)threadIdx.x; i < n; i += THREADS) sum += (double)luma_at(y, i);
+    return block_sum(sum) / n;
+}
+
+/* Hue is counted in sixths of a turn.  A channel of HSV is lowest for two sixths, rises for one, is highest for two
+ * and falls for one; `hue`, -1 .. 6, lies `offset` sixths past the start of that fall. */
+__device__ static inline float hue_channel(float high, float range, float hue, float offset)
+{
+    const float past = hue + offset, place = past - (past - 6.0f > 0 ? 6.0f : 0.0f);
+    const float below = 4.0f - place > place ? place : 4.0f - place;
+    const float held = below < 1.0f ? below : 1.0f;
+    return high - range * (held > 0 ? held : 0.0f);
+}
+
+/* Moves the hue of a pixel by `sixths` of a turn, keeping HSV's saturation and value. */
+__device__ static void adjust_hue(const canvas &y, int i, float sixths)
+{
+    const float r = y.plane[0][i], g = y.plane[1][i], b = y.plane[2][i];
+    const float larger = g > b ? g : b, high = r > larger ? r : larger;
+    const float smaller = g < b ? g : b, range = high - (r < smaller ? r : smaller);
+    const bool is_red = r - larger > 0, is_green = g - b > 0;
+    const float third = is_red ? 0.0f : is_green ? 2.0f : 4.0f;
+    const float difference = is_red ? g - b : is_green ? b - r : r - g;
+    const float moved = third + difference / (range > 0 ? range : 1.0f) + sixths;    /* grey: any hue */
+    const float hue = moved - (moved - 6.0f > 0 ? 6.0f : 0.0f);
+    y.plane[0][i] = hue_channel(high, range, hue, 5.0f);
+    y.plane[1][i] = hue_channel(high, range, hue, 3.0f);
+    y.plane[2][i] = hue_channel(high, range, hue, 1.0f);
+}
+
+/* One of the jitters of pixel i; `grey` is what the contrast blends with. */
+__device__ static void jitter_pixel(const canvas &y, int i, int kind, float factor, float grey)
+{
+    if (kind == JITTER_HUE) {
+        const float whole = (float)(int)factor, turn = factor - whole + (factor < whole ? 1.0f : 0.0f);
+        adjust_hue(y, i, 6.0f * turn);
+        return;
+    }
+    float rest = 0;
+    if (kind == JITTER_CONTRAST) rest = (1.0f - factor) * grey;
+    if (kind == JITTER_SATURATION) rest = (1.0f - factor) * luma_at(y, i);
+    for (int c = 0; c < 3; c++) y.plane[c][i] = clamp01(factor * y.plane[c][i] + rest);
+}
+
+__device__ static void jitter_colours(const canvas &y, const view_params &v)
+{
+    for (int k = 0; k < JITTERS; k++) {
+        const int kind = v.order[k];
+        const float factor = v.factor[kind];
+        if (factor == (kind == JITTER_HUE ? 0.0f : 1.0f)) continue;
+        const float grey = kind == JITTER_CONTRAST ? (float)mean_luma(y) : 0.0f;
+        for (int i = (int)threadIdx.x; i < y.size * y.size; i += THREADS) jitter_pixel(y, i, kind, factor, grey);
+    }
+}
+
+__device__ static void make_gray(const canvas &y)
+{
+    for (int i = (int)threadIdx.x; i < y.size * y.size; i += THREADS) {
+        const float grey = luma_at(y, i);
+        for (int c = 0; c < 3; c++) y.plane[c][i] = grey;
+    }
+}
+
+/* ---- blur ----------------------------------------------------------------------------------------------- */
+
+/* A Gaussian cut at 3 sigma or at what a mirrored border can give, and normalised: kernel[0 .. radius] is the right
+ * half, its centre first; returns the radius. */
+__device__ static int make_kernel(float *kernel, int size, float sigma)
+{
+    int radius = (int)(3.0f * sigma);
+    radius += (float)radius < 3.0f * sigma;
+    radius = radius < size ? radius : size - 1;
+    double sum = 0.0;
+    for (int j = 0; j <= radius; j++) {
+        const double x = (double)j / (double)sigma, exponent = -0.5 * x * x;
+        kernel[j] = exponent > -700.0 ? (float)portable_exp(exponent) : 0.0f;
+        sum += j ? 2.0 * (double)kernel[j] : (double)kernel[j];
+    }
+    for (int j = 0; j <= radius; j++) kernel[j] = (float)((double)kernel[j] / sum);
+    return radius;
+}
+
+/* Place i of a line of n that is mirrored at its ends: -n < i < 2 n - 1. */
+__device__ static inline int mirrored(int i, int n)
+{
+    return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
+}
+
+/* Pixel `at` of a line of `size` pixels of x, `step` apart, blurred along it. */
+__device__ static inline float blurred(const float *line, int at, int size, int step, const float *kernel,
+                                       int radius)
+{
+    float sum = kernel[0] * line[at * step];
+    for (int j = 1; j <= radius; j++)
+        sum += kernel[j] * (line[mirrored(at - j, size) * step] + line[mirrored(at + j, size) * step]);
+    return sum;
+}
+
+__device__ static void blur(const canvas &y, float sigma)
+{
+    __shared__ float kernel[SIDE_MAX];
+    __shared__ int radius;
+    const int size = y.size;
+    if (threadIdx.x == 0) radius = make_kernel(kernel, size, sigma);
+    for (int c = 0; c < 3; c++) {
+        float *const plane = y.plane[c];
+        __syncthreads();                 /* the plane is whole, the spare one free */
+        for (int i = (int)threadIdx.x; i < size * size; i += THREADS)
+            y.spare[i] = blurred(plane + i / size * size, i % size, size, 1, kernel, radius);
+        __syncthreads();
+        for (int i = (int)threadIdx.x; i < size * size; i += THREADS)
+            plane[i] = blurred(y.spare + i % size, i / size, size, size, kernel, radius);
+    }
+    __syncthreads();
+}
+
+/* ---- views ---------------------------------------------------------------------------------------------- */
+
+/* to[size, size, 3], by all threads of a block; `room` holds canvas_floats(size). */
+template <typename T> __device__ void make_view(T *to, float *room, const uint8_t *image, int h, int w, int size,
+                                                const augment &recipe, const view_params &v)
+{
+    const canvas y = canvas_in(room, size);
+    crop_resize(y, image, h, w, v);
+    if (v.jitter) jitter_colours(y, v);
+    if (v.gray) make_gray(y);
+    if (v.blur && v.sigma > 0.0f) blur(y, v.sigma);
+    for (int i = (int)threadIdx.x; i < size * size; i += THREADS)
+        for (int c = 0; c < 3; c++)
+            narrow(&to[3 * (size_t)i + c], (y.plane[c][i] - recipe.mean[c]) * (1.0f / recipe.std[c]));
+}
+
+struct draw { uint64_t seed; uint32_t epoch, view; };
+
+/* A block a view. */
+template <typename T> __global__ void view_kernel(T *y, float *rooms, const uint8_t *images, const int32_t *index,
+                                                  int h, int w, int size, augment recipe, draw d)
+{
+    __shared__ view_params v;
+    const size_t image = (size_t)index[blockIdx.x], in = 3 * (size_t)h * (size_t)w;
+    if (threadIdx.x == 0) v = augment_draw(&recipe, d.seed, d.epoch, (uint32_t)image, d.view, h, w);
+    __syncthreads();
+    make_view(y + (size_t)blockIdx.x * 3 * (size_t)size * (size_t)size, rooms + blockIdx.x * canvas_floats(size),
+              images + image * in, h, w, size, recipe, v);
+}
+
+template <typename T> static void views(dev_act *y, const uint8_t *images, const int32_t *index, int n, int h,
+                                        int w, int size, const augment *recipe, draw d)
+{
+    enum { ROOM = 16 << 20 };            /* floats: a batch of small images, some of large ones at a time */
+    const size_t fit = ROOM / canvas_floats(size) < 1 ? 1 : ROOM / canvas_floats(size);
+    const int most = fit < (size_t)n ? (int)fit : n;
+    float *const rooms = (float *)cuda_scratch(SCRATCH_RESULT, (size_t)most * canvas_floats(size) * sizeof(float));
+    for (int i = 0; i < n; i += most) {
+        T *const to = (T *)y + (size_t)i * 3 * (size_t)size * (size_t)size;
+        LAUNCH(view_kernel<T>, (unsigned)(n - i < most ? n - i : most), THREADS, to, rooms, images, index + i, h, w,
+               size, *recipe, d);
+    }
+}
+
+void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
+                const struct augment *recipe, uint64_t seed, uint32_t epoch, uint32_t view)
+{
+    assert(n > 0 && h <= SIDE_MAX && w <= SIDE_MAX && size <= SIDE_MAX);
+    const draw d = { seed, epoch, view };
+    WITH_ACT(views, y, (const uint8_t *)images, (const int32_t *)index, n, h, w, size, recipe, d);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conv.cu -- convolution: channels padded to what the library's kernels take, weights narrowed to the activations'
+ * width, results added where that is asked.  The arithmetic is cuDNN's (plan.c).
+ *
+ * Of the nets' convolutions the first alone has channels to pad (3 to 8).
+ */
+#include <assert.h>
+#include "conv.h"
+#include "kernel.h"
+
+static int padded(int channels)
+{
+    return (channels + CONV_CHANNELS - 1) / CONV_CHANNELS * CONV_CHANNELS;
+}
+
+static struct conv_shape shape_padded(struct conv_shape s)
+{
+    s.c = padded(s.c), s.k = padded(s.k);
+    return s;
+}
+
+struct sizes { size_t x_rows, y_rows, w_rows, w_rows_padded; };  /* of c, k, c and c channels */
+
+static struct sizes sizes_of(struct conv_shape s)
+{
+    const size_t taps = (size_t)s.r * (size_t)s.r;
+    const size_t pixels = (size_t)conv_out(s.h, s.r, s.stride, s.pad) * (size_t)conv_out(s.w, s.r, s.stride, s.pad);
+    return { (size_t)s.n * (size_t)s.h * (size_t)s.w, (size_t)s.n * pixels, (size_t)s.k * taps,
+             (size_t)padded(s.k) * taps };
+}
+
+/* to[rows, wide] = from[from_rows, narrow], zeros right of it and below it. */
+template <typename To, typename From> struct pad_one {
+    To *to;
+    const From *from;
+    size_t from_rows;
+    int wide, narrow_;
+    __device__ void operator()(size_t i) const
+    {
+        const size_t row = i / (size_t)wide, channel = i % (size_t)wide;
+        const bool inside = row < from_rows && channel < (size_t)narrow_;
+        narrow(&to[i], inside ? widen(from[row * (size_t)narrow_ + channel]) : 0.0f);
+    }
+};
+
+/* to[rows, few] = from[rows, wide], cut to its first channels; or added. */
+template <typename To, typename From> struct cut_one {
+    grad_to<To> to;
+    const From *from;
+    int few, wide;
+    __device__ void operator()(size_t i) const
+    {
+        to.put(i, widen(from[i / (size_t)few * (size_t)wide + i % (size_t)few]));
+    }
+};
+
+/* Activations as they are where nothing is to be padded. */
+template <typename T> static const T *act_padded(enum scratch slot, const dev_act *x, size_t rows, int channels)
+{
+    if (padded(channels) == channels) return (const T *)x;
+    const size_t n = rows * (size_t)padded(channels);
+    T *const to = (T *)cuda_scratch(slot, n * sizeof(T));
+    each(n, pad_one<T, T>{ to, (const T *)x, rows, padded(channels), channels });
+    return to;
+}
+
+template <typename T> static const T *weights_padded(const float *w, struct conv_shape s, struct sizes z)
+{
+    if (sizeof(T) == sizeof(float) && padded(s.c) == s.c && padded(s.k) == s.k) return (const T *)w;
+    const size_t n = z.w_rows_padded * (size_t)padded(s.c);
+    T *const to = (T *)cuda_scratch(SCRATCH_RIGHT, n * sizeof(T));
+    each(n, pad_one<T, float>{ to, w, z.w_rows, padded(s.c), s.c });
+    return to;
+}
+
+template <typename T> static void forward(dev_act *y, const dev_act *x, const float *w, struct conv_shape s)
+{
+    const struct sizes z = sizes_of(s);
+    const T *const from = act_padded<T>(SCRATCH_LEFT, x, z.x_rows, s.c), *const by = weights_padded<T>(w, s, z);
+    const bool whole = padded(s.k) == s.k;
+    const size_t room = whole ? 0 : z.y_rows * (size_t)padded(s.k) * sizeof(T);
+    T *const to = whole ? (T *)y : (T *)cuda_scratch(SCRATCH_RESULT, room);
+    conv_run(to, from, by, { CONV_FWD, cuda_bf16(), false, shape_padded(s) });
+    if (!whole)
+        each(z.y_rows * (size_t)s.k, cut_one<T, T>{ { (T *)y, false }, to, s.k, padded(s.k) });
+}
+
+void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
+{
+    assert(s.n > 0 && s.r > 0 && s.pad >= 0 && s.pad < s.r);
+    WITH_ACT(forward, y, x, float_in(w), s);
+}
+
+template <typename T> static void data_gradient(struct act_grad dx, const T *dy, const float *w,
+                                                struct conv_shape s, struct sizes z)
+{
+    const struct conv_work work = { CONV_DGRAD, cuda_bf16(), dx.add, shape_padded(s) };
+    const T *const by = weights_padded<T>(w, s, z);
+    if (padded(s.c) == s.c) {
+        conv_run(dx.at, dy, by, work);
+        return;
+    }
+    const size_t n = z.x_rows * (size_t)padded(s.c);
+    T *const to = (T *)cuda_scratch(SCRATCH_RESULT, n * sizeof *to);
+    if (dx.add) each(n, pad_one<T, T>{ to, (const T *)dx.at, z.x_rows, padded(s.c), s.c });
+    conv_run(to, dy, by, work);
+    each(z.x_rows * (size_t)s.c, cut_one<T, T>{ { (T *)dx.at, false }, to, s.c, padded(s.c) });
+}
+
+template <typename T> static void backward(struct act_grad dx, float *dw, const dev_act *dy_, const dev_act *x_,
+                                           const float *w, struct conv_shape s)
+{
+    const struct sizes z = sizes_of(s);
+    const T *const dy = act_padded<T>(SCRATCH_LEFT, dy_, z.y_rows, s.k);
+    if (dx.at) data_gradient<T>(dx, dy, w, s, z);
+    if (!dw) return;
+    /* In the weights' place, which the data gradient no longer needs: the stream does one after the other. */
+    const T *const x = act_padded<T>(SCRATCH_RIGHT, x_, z.x_rows, s.c);
+    float *const to = (float *)cuda_scratch(SCRATCH_RESULT, z.w_rows_padded * (size_t)padded(s.c) * sizeof *to);
+    conv_run(to, dy, x, { CONV_WGRAD, cuda_bf16(), false, shape_padded(s) });
+    each(z.w_rows * (size_t)s.c, cut_one<float, float>{ { dw, true }, to, s.c, padded(s.c) });
+}
+
+void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
+                 struct conv_shape s)
+{
+    assert(s.n > 0 && s.r > 0 && s.pad >= 0 && s.pad < s.r);
+    if (dx.at || dw) WITH_ACT(backward, dx, float_out(dw), dy, x, float_in(w), s);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cuda.h -- what the files of the CUDA machine share: checked calls, one stream, scratch memory, launches.
+ *
+ * How the machine keeps rule 4 of ops.h (the same bytes run to run): work is cut by the shape alone, never by the
+ * card; what several blocks contribute to is kept apart and added in one order, without a floating-point atomic;
+ * and of a library's kernels only those are taken that promise the same.
+ *
+ * All work goes to one stream in order.  Only mem_download waits for it.
+ */
+#pragma once
+#include <cuda_runtime.h>
+#include "../ops.h"
+
+#ifdef __cplusplus
+extern "C" {
+#define _Noreturn __attribute__((noreturn))      /* base.h is C; .cu files are C++ */
+#endif
+#include "../base.h"
+#ifdef __cplusplus
+#undef _Noreturn
+#endif
+
+/* Every call of the runtime is made through this, and says itself when it fails. */
+#define CUDA(call) cuda_check((call), #call, __FILE__, __LINE__)
+static inline void cuda_check(cudaError_t error, const char *call, const char *file, int line)
+{
+    if (error != cudaSuccess)
+        die("%s:%d: %s: %s (an earlier kernel may be the cause: CUDA_LAUNCH_BLOCKING=1 shows which)", file, line,
+            call, cudaGetErrorString(error));
+}
+
+/* Are activations stored as bf16?  Else as fp32. */
+bool cuda_bf16(void);
+cudaStream_t cuda_stream(void);
+
+/* A scratch block on the device, at least `bytes` large, its content undefined.  It grows when a larger op than any
+ * before asks, so a repeated step allocates nothing.  Each slot has one user at a time, named here. */
+enum scratch { SCRATCH_SUMS,             /* a kernel's partial sums */
+               SCRATCH_LEFT,             /* a library's operands, padded or converted: x or dy, */
+               SCRATCH_RIGHT,            /* the weights (or x, for their gradient), */
+               SCRATCH_RESULT,           /* and what it makes, before it is added or cut to size */
+               SCRATCH_WORKSPACE,        /* the library's own */
+               SCRATCHES };
+void *cuda_scratch(enum scratch slot, size_t bytes);
+
+/* What the libraries call themselves. */
+void conv_library(char *text, size_t size);
+void product_library(char *text, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* LAUNCH(kernel, blocks, threads, arguments...): a kernel whose name has commas stands in parentheses. */
+#ifndef LAUNCH
+#define LAUNCH(kernel, blocks, threads, ...)                                    \
+    do {                                                                        \
+        (kernel)<<<(blocks), (threads), 0, cuda_stream()>>>(__VA_ARGS__);       \
+        CUDA(cudaGetLastError());                                               \
+    } while (0)
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel.h -- what kernels are made of: elements of both widths, loops over elements, sums over a block.
+ *
+ * Arithmetic is fp32, sums are double: a Hopper card adds doubles at half the rate of floats, far above what its
+ * memory delivers.  Nothing here is bound to the card: the same text compiles for the host, where tests run it.
+ */
+#pragma once
+#include <math.h>
+#include <string.h>
+#include "cuda.h"
+
+/* A number of the upper 16 bits of an fp32, rounded to nearest even, denormals to zero, NaN kept: as cpu/vec.h. */
+struct bf16 { uint16_t bits; };
+
+__host__ __device__ inline float widen(float v) { return v; }
+__host__ __device__ inline float widen(bf16 v)
+{
+    const uint32_t u = (uint32_t)v.bits << 16;
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+__host__ __device__ inline void narrow(float *to, float v) { *to = v; }
+__host__ __device__ inline void narrow(bf16 *to, float v)
+{
+    uint32_t u;
+    memcpy(&u, &v, sizeof u);
+    const uint32_t size = u & 0x7fffffff;
+    if (size > 0x7f800000) to->bits = (uint16_t)(u >> 16 | 0x40);
+    else if (size < 0x00800000) to->bits = (uint16_t)(u >> 16 & 0x8000);
+    else to->bits = (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+/* V neighbours moved at once; their address is a multiple of their size. */
+template <typename T, int V> struct alignas(sizeof(T) * V) pack { T at[V]; };
+enum { PACK_BYTES = 16 };
+
+/* An act_grad of known width. */
+template <typename T> struct grad_to {
+    T *at;
+    bool add;
+    __host__ __device__ void put(size_t i, float v) const
+    {
+        narrow(&at[i], add ? widen(at[i]) + v : v);
+    }
+};
+template <typename T> static inline grad_to<T> grad_of(struct act_grad g)
+{
+    return { (T *)g.at, g.add };
+}
+
+static inline float *float_out(dev_float *p) { return (float *)p; }
+static inline const float *float_in(const dev_float *p) { return (const float *)p; }
+
+/* f<float>(...) or f<bf16>(...), as activations are stored now. */
+#define WITH_ACT(f, ...) (cuda_bf16() ? f<bf16>(__VA_ARGS__) : f<float>(__VA_ARGS__))
+
+/* ---- loops over elements -------------------------------------------------------------------------------- */
+
+enum { THREADS = 256 };                  /* of a block, a power of two */
+
+static inline unsigned blocks_for(size_t n, size_t each)
+{
+    return (unsigned)((n + each - 1) / each);
+}
+
+template <typename F> __global__ void each_kernel(F f, size_t n)
+{
+    const size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) f(i);
+}
+
+/* f(0), ..., f(n - 1), in no order: f is a struct with an operator() and holds what it works on. */
+template <typename F> static inline void each(size_t n, const F &f)
+{
+    if (n) LAUNCH(each_kernel<F>, blocks_for(n, THREADS), THREADS, f, n);
+}
+
+/* ---- sums over a block ---------------------------------------------------------------------------------- */
+
+/* The sum of all threads' v, in every thread: a tree of one shape.  All N threads of the block call it. */
+template <int N = THREADS> __device__ inline double block_sum(double v)
+{
+    __shared__ double part[N];
+    const unsigned t = threadIdx.x;
+    __syncthreads();                     /* a sum before this one may still be read */
+    part[t] = v;
+    __syncthreads();
+    for (unsigned half = N / 2; half > 0; half /= 2) {
+        if (t < half) part[t] += part[t + half];
+        __syncthreads();
+    }
+    return part[0];
+}
+
+/* The same of the largest; NaN is passed over. */
+__device__ inline float block_largest(float v)
+{
+    __shared__ float part[THREADS];
+    const unsigned t = threadIdx.x;
+    __syncthreads();
+    part[t] = v;
+    __syncthreads();
+    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
+        if (t < half) part[t] = part[t] < part[t + half] ? part[t + half] : part[t];
+        __syncthreads();
+    }
+    return part[0];
+}
+
+/* sum_j a[j] b[j] of two rows of d, in every thread of the block. */
+template <typename T> __device__ inline double block_dot(const T *a, const T *b, int d)
+{
+    double sum = 0;
+    for (int j = (int)threadIdx.x; j < d; j += THREADS) sum += (double)widen(a[j]) * (double)widen(b[j]);
+    return block_sum(sum);
+}
+
+/* PyTorch's normalize and cosine_similarity: no norm below COSINE_EPS. */
+__device__ inline double norm_of(double square)
+{
+    const double norm = sqrt(square);
+    return norm < (double)COSINE_EPS ? (double)COSINE_EPS : norm;      /* NaN stays */
+}
+
+/* One block: out[0] += scale * the sum of term[n]. */
+template <typename T> __global__ void add_total_kernel(float *out, const T *term, size_t n, double scale)
+{
+    double sum = 0;
+    for (size_t i = threadIdx.x; i < n; i += THREADS) sum += (double)term[i];
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) out[0] += (float)(scale * sum);
+}

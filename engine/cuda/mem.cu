@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mem.cu -- the CUDA machine: its device, its stream, its memory, what it calls itself.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "kernel.h"
+
+/* What the machine owns: the only globals. */
+static struct {
+    cudaStream_t stream;
+    size_t memory;                       /* bytes of the device; 0: not opened yet */
+    char name[128];
+    int threads;
+    enum precision precision;
+    struct { void *p; size_t bytes; } scratch[SCRATCHES];
+} own;
+
+/* ---- the machine ---------------------------------------------------------------------------------------- */
+
+enum { LEAST_MAJOR = 9 };                /* Hopper: what the kernels are compiled for */
+
+static void device_open(void)
+{
+    int devices = 0, device = 0;
+    const cudaError_t found = cudaGetDeviceCount(&devices);
+    if (found != cudaSuccess || devices == 0)
+        die("no CUDA device to be had: %s (try simsiam, which computes on the CPU)",
+            found == cudaSuccess ? "there is none" : cudaGetErrorString(found));
+    CUDA(cudaGetDevice(&device));
+    struct cudaDeviceProp prop;
+    CUDA(cudaGetDeviceProperties(&prop, device));
+    if (prop.major < LEAST_MAJOR)
+        die("%s has compute capability %d.%d, and this needs %d.0 (try simsiam, which computes on the CPU)",
+            prop.name, prop.major, prop.minor, LEAST_MAJOR);
+    CUDA(cudaStreamCreateWithFlags(&own.stream, cudaStreamNonBlocking));
+    snprintf(own.name, sizeof own.name, "%.*s", (int)sizeof own.name - 1, prop.name);
+    own.memory = prop.totalGlobalMem;
+}
+
+void machine_open(int threads)
+{
+    if (!own.memory) device_open();
+    own.threads = threads > 0 ? threads : 1;
+}
+
+void machine_set_precision(enum precision precision)
+{
+    own.precision = precision;
+}
+
+bool cuda_bf16(void)
+{
+    return own.precision == PRECISION_BF16;
+}
+
+cudaStream_t cuda_stream(void)
+{
+    return own.stream;
+}
+
+void machine_describe(struct machine_info *info)
+{
+    char conv[96], product[96];
+    conv_library(conv, sizeof conv);
+    product_library(product, sizeof product);
+    memset(info, 0, sizeof *info);
+    snprintf(info->machine, sizeof info->machine, "cuda");
+    snprintf(info->device, sizeof info->device, "%s", own.name);
+    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32; not yet run on a device");
+    snprintf(info->library, sizeof info->library, "%s, %s", conv, product);
+    info->threads = own.threads;
+}
+
+/* ---- memory --------------------------------------------------------------------------------------------- */
+
+void *mem_alloc(size_t bytes)
+{
+    void *p = NULL;
+    /* More than there is: said without asking the driver. */
+    const cudaError_t error = bytes > own.memory ? cudaErrorMemoryAllocation : cudaMalloc(&p, bytes ? bytes : 1);
+    if (error == cudaErrorMemoryAllocation)
+        die("cannot get %zu MiB of the device's %zu (try a smaller batch, smaller images or a narrower network; "
+            "other programs may hold some)", bytes >> 20, own.memory >> 20);
+    cuda_check(error, "cudaMalloc", __FILE__, __LINE__);
+    mem_zero(p, bytes);
+    return p;
+}
+
+void mem_free(void *p)
+{
+    if (!p) return;
+    CUDA(cudaStreamSynchronize(own.stream));     /* the last ops may still use it */
+    CUDA(cudaFree(p));
+}
+
+void mem_zero(void *p, size_t bytes)
+{
+    if (bytes) CUDA(cudaMemsetAsync(p, 0, bytes, own.stream));
+}
+
+/* The host's memory is pageable: the call returns when it has been read. */
+void mem_upload(void *dst, const void *host_src, size_t bytes)
+{
+    if (bytes) CUDA(cudaMemcpyAsync(dst, host_src, bytes, cudaMemcpyHostToDevice, own.stream));
+}
+
+void mem_copy(void *dst, const void *src, size_t bytes)
+{
+    if (bytes) CUDA(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, own.stream));
+}
+
+void mem_download(void *host_dst, const void *src, size_t bytes)
+{
+    if (bytes) CUDA(cudaMemcpyAsync(host_dst, src, bytes, cudaMemcpyDeviceToHost, own.stream));
+    CUDA(cudaStreamSynchronize(own.stream));
+}
+
+size_t mem_act_bytes(void)
+{
+    return cuda_bf16() ? sizeof(bf16) : sizeof(float);
+}
+
+void mem_act_upload(dev_act *dst, const float *host_src, size_t n)
+{
+    if (!cuda_bf16()) {
+        mem_upload(dst, host_src, n * sizeof(float));
+        return;
+    }
+    bf16 *const host = (bf16 *)host_alloc(n ? n : 1, sizeof *host);
+    for (size_t i = 0; i < n; i++) narrow(&host[i], host_src[i]);
+    mem_upload(dst, host, n * sizeof *host);
+    free(host);
+}
+
+void mem_act_download(float *host_dst, const dev_act *src, size_t n)
+{
+    if (!cuda_bf16()) {
+        mem_download(host_dst, src, n * sizeof(float));
+        return;
+    }
+    bf16 *const host = (bf16 *)host_alloc(n ? n : 1, sizeof *host);
+    mem_download(host, src, n * sizeof *host);
+    for (size_t i = 0; i < n; i++) host_dst[i] = widen(host[i]);
+    free(host);
+}
+
+void *cuda_scratch(enum scratch slot, size_t bytes)
+{
+    if (bytes > own.scratch[slot].bytes) {
+        mem_free(own.scratch[slot].p);
+        own.scratch[slot].p = NULL, own.scratch[slot].bytes = 0;
+        own.scratch[slot].p = mem_alloc(bytes);
+        own.scratch[slot].bytes = bytes;
+    }
+    return own.scratch[slot].p;
+}

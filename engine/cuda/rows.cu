@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rows.cu -- element by element and row by row: ReLU, pooling, the std of Sec. 4.1, SGD.
+ */
+#include <assert.h>
+#include "kernel.h"
+
+/* ---- ReLU ----------------------------------------------------------------------------------------------- */
+
+template <typename T> struct relu_one {
+    T *y;
+    const T *x;
+    __device__ void operator()(size_t i) const
+    {
+        const float v = widen(x[i]);
+        narrow(&y[i], v < 0 ? 0.0f : v);                 /* NaN stays */
+    }
+};
+
+template <typename T> static void relu_fwd(dev_act *y, const dev_act *x, size_t n)
+{
+    each(n, relu_one<T>{ (T *)y, (const T *)x });
+}
+
+void op_relu_fwd(dev_act *y, const dev_act *x, size_t n)
+{
+    WITH_ACT(relu_fwd, y, x, n);
+}
+
+template <typename T> struct relu_back {
+    grad_to<T> dx;
+    const T *dy, *y;
+    __device__ void operator()(size_t i) const
+    {
+        dx.put(i, widen(y[i]) > 0 ? widen(dy[i]) : 0.0f);
+    }
+};
+
+template <typename T> static void relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t n)
+{
+    each(n, relu_back<T>{ grad_of<T>(dx), (const T *)dy, (const T *)y });
+}
+
+void op_relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t n)
+{
+    if (dx.at) WITH_ACT(relu_bwd, dx, dy, y, n);
+}
+
+/* ---- global average pooling ----------------------------------------------------------------------------- */
+
+/* i counts y[N,C]: neighbours in a warp are neighbours in memory. */
+template <typename T> struct pool_one {
+    T *y;
+    const T *x;
+    int hw, c;
+    __device__ void operator()(size_t i) const
+    {
+        const size_t image = i / (size_t)c, channel = i % (size_t)c;
+        const T *const from = x + image * (size_t)hw * (size_t)c + channel;
+        double sum = 0;
+        for (int p = 0; p < hw; p++) sum += (double)widen(from[(size_t)p * (size_t)c]);
+        narrow(&y[i], (float)(sum / hw));
+    }
+};
+
+template <typename T> static void pool_fwd(dev_act *y, const dev_act *x, int n, int hw, int c)
+{
+    each((size_t)n * (size_t)c, pool_one<T>{ (T *)y, (const T *)x, hw, c });
+}
+
+void op_pool_fwd(dev_act *y, const dev_act *x, int n, int hw, int c)
+{
+    assert(n > 0 && hw > 0 && c > 0);
+    WITH_ACT(pool_fwd, y, x, n, hw, c);
+}
+
+template <typename T> struct pool_back {
+    grad_to<T> dx;
+    const T *dy;
+    int hw, c;
+    __device__ void operator()(size_t i) const
+    {
+        const size_t image = i / ((size_t)hw * (size_t)c), channel = i % (size_t)c;
+        dx.put(i, 1.0f / (float)hw * widen(dy[image * (size_t)c + channel]));
+    }
+};
+
+template <typename T> static void pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
+{
+    each((size_t)n * (size_t)hw * (size_t)c, pool_back<T>{ grad_of<T>(dx), (const T *)dy, hw, c });
+}
+
+void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
+{
+    assert(n > 0 && hw > 0 && c > 0);
+    if (dx.at) WITH_ACT(pool_bwd, dx, dy, n, hw, c);
+}
+
+/* ---- the standard deviation of the output, Sec. 4.1 ----------------------------------------------------- */
+
+/* A block a row: inverse[row] = 1 / its norm. */
+template <typename T> __global__ void inverse_norm_kernel(double *inverse, const T *z, int d)
+{
+    const T *const row = z + (size_t)blockIdx.x * (size_t)d;
+    const double square = block_dot(row, row, d);
+    if (threadIdx.x == 0) inverse[blockIdx.x] = 1.0 / norm_of(square);
+}
+
+/* A block is CHANNELS wide and STRIPES deep: stripe s takes rows s, s + STRIPES, ... */
+enum { CHANNELS = 32, STRIPES = THREADS / CHANNELS };
+
+/* The sum over the stripes of each channel's v, in all of its threads. */
+__device__ static double channel_sum(double v)
+{
+    __shared__ double part[STRIPES][CHANNELS];
+    const unsigned channel = threadIdx.x % CHANNELS, stripe = threadIdx.x / CHANNELS;
+    __syncthreads();
+    part[stripe][channel] = v;
+    __syncthreads();
+    double sum = 0;
+    for (int s = 0; s < STRIPES; s++) sum += part[s][channel];
+    return sum;
+}
+
+/* std[G, D] over the rows of z[G, rows, D], each times its inverse norm.  The blocks of a group come in a row.  Two
+ * passes: a constant output must give 0, not the square root of what cancellation leaves. */
+template <typename T> __global__ void std_kernel(double *std, const T *z, const double *inverse, int rows, int d,
+                                                 int across)
+{
+    const int group = (int)blockIdx.x / across, stripe = (int)threadIdx.x / CHANNELS;
+    const int channel = (int)blockIdx.x % across * CHANNELS + (int)threadIdx.x % CHANNELS;
+    const T *const from = z + (size_t)group * (size_t)rows * (size_t)d + channel;
+    const double *const scale = inverse + (size_t)group * (size_t)rows;
+    double sum = 0, square = 0;
+    for (int r = stripe; r < rows && channel < d; r += STRIPES)
+        sum += (double)widen(from[(size_t)r * (size_t)d]) * scale[r];
+    const double mean = channel_sum(sum) / rows;
+    for (int r = stripe; r < rows && channel < d; r += STRIPES) {
+        const double v = (double)widen(from[(size_t)r * (size_t)d]) * scale[r] - mean;
+        square += v * v;
+    }
+    square = channel_sum(square);
+    if (stripe == 0 && channel < d) std[(size_t)group * (size_t)d + channel] = sqrt(square / (rows - 1));
+}
+
+/* A block a group. */
+static __global__ void std_mean_kernel(float *out, const double *std, int d)
+{
+    double sum = 0;
+    for (int j = (int)threadIdx.x; j < d; j += THREADS) sum += std[(size_t)blockIdx.x * (size_t)d + j];
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) out[blockIdx.x] = (float)(sqrt((double)d) * sum / d);
+}
+
+template <typename T> static void std_of(float *out, const T *z, int groups, int rows, int d)
+{
+    const size_t all = (size_t)groups * (size_t)rows;
+    const int across = (d + CHANNELS - 1) / CHANNELS;
+    const size_t room = (all + (size_t)groups * (size_t)d) * sizeof(double);
+    double *const inverse = (double *)cuda_scratch(SCRATCH_SUMS, room);
+    LAUNCH(inverse_norm_kernel<T>, (unsigned)all, THREADS, inverse, z, d);
+    LAUNCH(std_kernel<T>, (unsigned)(groups * across), THREADS, inverse + all, z, inverse, rows, d, across);
+    LAUNCH(std_mean_kernel, (unsigned)groups, THREADS, out, inverse + all, d);
+}
+
+void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d)
+{
+    assert(groups > 0 && rows > 0 && d > 0);
+    if (cuda_bf16()) std_of(float_out(out), (const bf16 *)z, groups, rows, d);
+    else std_of(float_out(out), (const float *)z, groups, rows, d);
+}
+
+/* ---- copies and norms ----------------------------------------------------------------------------------- */
+
+struct widen_one {
+    float *y;
+    const bf16 *x;
+    __device__ void operator()(size_t i) const { y[i] = widen(x[i]); }
+};
+
+void op_act_to_float(dev_float *y, const dev_act *x, size_t n)
+{
+    if (cuda_bf16()) each(n, widen_one{ float_out(y), (const bf16 *)x });
+    else mem_copy(y, x, n * sizeof(float));
+}
+
+static __global__ void normalize_kernel(float *x, int d)
+{
+    float *const row = x + (size_t)blockIdx.x * (size_t)d;
+    const double inverse = 1.0 / norm_of(block_dot(row, row, d));
+    for (int j = (int)threadIdx.x; j < d; j += THREADS) row[j] = (float)((double)row[j] * inverse);
+}
+
+void op_normalize_rows(dev_float *x, int n, int d)
+{
+    assert(n > 0 && d > 0);
+    LAUNCH(normalize_kernel, (unsigned)n, THREADS, float_out(x), d);
+}
+
+/* ---- optimiser ------------------------------------------------------------------------------------------ */
+
+/* Products and sums apart, as on the CPU: the same digits. */
+struct sgd_one {
+    float *w, *v;
+    const float *g, *lr;
+    float momentum, wd;
+    __device__ void operator()(size_t i) const
+    {
+        const float decayed = g[i] + wd * w[i], velocity = momentum * v[i] + decayed;
+        v[i] = velocity;
+        w[i] -= lr[0] * velocity;
+    }
+};
+
+void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd, size_t n)
+{
+    each(n, sgd_one{ float_out(w), float_out(v), float_in(g), float_in(lr), momentum, wd });
+}
+
+/* A block squares this many. */
+enum { CHUNK = 1 << 14 };
+
+static __global__ void sumsq_kernel(double *part, const float *x, size_t n)
+{
+    const size_t first = (size_t)blockIdx.x * CHUNK, end = first + CHUNK < n ? first + CHUNK : n;
+    double sum = 0;
+    for (size_t i = first + threadIdx.x; i < end; i += THREADS) sum += (double)x[i] * (double)x[i];
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) part[blockIdx.x] = sum;
+}
+
+void op_sumsq(dev_float *out, const dev_float *x, size_t n)
+{
+    const unsigned chunks = blocks_for(n, CHUNK);
+    if (!chunks) return;
+    double *const part = (double *)cuda_scratch(SCRATCH_SUMS, chunks * sizeof *part);
+    LAUNCH(sumsq_kernel, chunks, THREADS, part, float_in(x), n);
+    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(out), part, (size_t)chunks, 1.0);
+}

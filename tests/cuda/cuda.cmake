@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+#
+# cuda.cmake -- tests of the CUDA machine: its kernels rehearsed on the host, in every build; with CUDA=ON what can
+# be said of it without a card, and the ops' own tests for a card (label gpu, skipped where there is none).
+
+set(OPS_TESTS ops_conv ops_fc ops_norm ops_rows ops_loss ops_eval)
+
+# ---- the rehearsal ---------------------------------------------------------------------------------------
+
+# The kernels are C++, of which nothing is used that needs a library.  Fibers and sanitizers do not go together.
+include(CheckLanguage)
+check_language(CXX)
+if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
+  enable_language(CXX)
+  set(rehearsed ${MACHINE_CUDA_KERNELS})
+  list(REMOVE_ITEM rehearsed engine/cuda/augment.cu)
+  list(APPEND rehearsed tests/cuda/rehearsal/augment_pixels.cu)
+  set_source_files_properties(${rehearsed} PROPERTIES LANGUAGE CXX)
+  add_library(machine_rehearsal STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c)
+  target_include_directories(machine_rehearsal PRIVATE tests/cuda/rehearsal engine/cuda)
+  target_compile_options(machine_rehearsal PRIVATE -O2
+    $<$<COMPILE_LANGUAGE:CXX>:-xc++> $<$<COMPILE_LANGUAGE:CXX>:-std=c++17> $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti> $<$<COMPILE_LANGUAGE:CXX>:-fno-threadsafe-statics>
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-pedantic>)
+  set_target_properties(machine_rehearsal PROPERTIES LINKER_LANGUAGE C)
+  foreach(name ${OPS_TESTS} augment tape)
+    add_executable(rehearsal_${name} tests/test_${name}.c)
+    target_compile_definitions(rehearsal_${name} PRIVATE GOLDEN_DIR="${CMAKE_SOURCE_DIR}/tests/golden")
+    target_link_libraries(rehearsal_${name} PRIVATE model machine_rehearsal lib::CMOCKA)
+    set_target_properties(rehearsal_${name} PROPERTIES LINKER_LANGUAGE C)
+    add_test(NAME ${name}.rehearsal COMMAND rehearsal_${name})
+    set_tests_properties(${name}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
+      ENVIRONMENT "${TEST_ENVIRONMENT}")
+  endforeach()
+endif()
+
+# ---- with the toolkit ------------------------------------------------------------------------------------
+
+if(CUDA)
+  add_test(NAME kernels_do_not_spill COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/spills.sh ${reports})
+  set_tests_properties(kernels_do_not_spill PROPERTIES LABELS cuda TIMEOUT 30)
+  add_test(NAME no_device_is_said COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/no_device.sh $<TARGET_FILE:simsiam-cuda>)
+  set_tests_properties(no_device_is_said PROPERTIES LABELS cuda TIMEOUT 30 SKIP_RETURN_CODE 77)
+
+  foreach(name ${OPS_TESTS} ops_threads tape nn identities eta eval)
+    add_executable(gpu_${name} tests/test_${name}.c tests/cuda/skip.c)
+    target_compile_definitions(gpu_${name} PRIVATE GOLDEN_DIR="${CMAKE_SOURCE_DIR}/tests/golden"
+      CONFIG_DIR="${CMAKE_SOURCE_DIR}/configs")
+    target_link_libraries(gpu_${name} PRIVATE model machine_cuda lib::CMOCKA)
+    add_test(NAME ${name}.gpu COMMAND gpu_${name})
+    set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77 RUN_SERIAL ON
+      ENVIRONMENT "${TEST_ENVIRONMENT}")
+  endforeach()
+endif()

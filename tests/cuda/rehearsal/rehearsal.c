@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rehearsal.c -- a block's threads as fibers, and the libraries' part of the CUDA machine as plain loops.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <ucontext.h>
+#include "conv.h"
+#include "product.h"
+
+/* ---- threads -------------------------------------------------------------------------------------------- */
+
+enum { THREADS_MAX = 1024, STACK = 64 << 10 };
+
+struct rehearsal_index threadIdx, blockIdx, blockDim;
+
+/* A fiber runs threads that have not begun, one after the other, until one of them waits.  It begins by ucontext
+ * and goes on by jumps, which make no system call. */
+static struct {
+    ucontext_t scheduler;
+    jmp_buf back;                        /* to the scheduler */
+    struct { ucontext_t here; jmp_buf on; char *stack; bool waits; unsigned thread; } fiber[THREADS_MAX];
+    int now;                             /* the fiber that runs */
+    unsigned next;                       /* the first thread that has not begun */
+    unsigned round;                      /* barriers passed */
+    void (*thread)(const void *);
+    const void *context;
+} own;
+
+/* The threads in the order of this round: forwards, then backwards. */
+static unsigned turn(unsigned i)
+{
+    return own.round % 2 ? blockDim.x - 1 - i : i;
+}
+
+static void fiber_main(void)
+{
+    while (own.next < blockDim.x) {
+        own.fiber[own.now].thread = threadIdx.x = own.next++;
+        own.thread(own.context);
+    }
+    own.fiber[own.now].waits = false;
+    _longjmp(own.back, 1);
+}
+
+void rehearsal_barrier(void)
+{
+    const int mine = own.now;
+    own.fiber[mine].waits = true;
+    if (!_setjmp(own.fiber[mine].on)) _longjmp(own.back, 1);
+}
+
+static void fiber_resume(int i)
+{
+    own.now = i;
+    threadIdx.x = own.fiber[i].thread;
+    own.fiber[i].waits = false;
+    if (!_setjmp(own.back)) _longjmp(own.fiber[i].on, 1);
+}
+
+static void fiber_start(int i)
+{
+    if (!own.fiber[i].stack) own.fiber[i].stack = host_alloc(1, STACK);
+    if (getcontext(&own.fiber[i].here)) die("getcontext: %s (is the memory exhausted?)", strerror(errno));
+    own.fiber[i].here.uc_stack.ss_sp = own.fiber[i].stack;
+    own.fiber[i].here.uc_stack.ss_size = STACK;
+    makecontext(&own.fiber[i].here, fiber_main, 0);
+    own.now = i;
+    if (!_setjmp(own.back) && swapcontext(&own.scheduler, &own.fiber[i].here))
+        die("swapcontext: %s (is the memory exhausted?)", strerror(errno));
+}
+
+/* All threads of a block; those that wait must be all of them, or none (a thread that has ended stays away). */
+static void block_run(void)
+{
+    int fibers = 0;
+    own.next = 0, own.round = 0;
+    while (own.next < blockDim.x) fiber_start(fibers++);
+    int waiting = 0;
+    for (int i = 0; i < fibers; i++) waiting += own.fiber[i].waits;
+    assert(waiting == 0 || waiting == (int)blockDim.x);
+    while (waiting > 0) {
+        own.round++;
+        waiting = 0;
+        for (unsigned i = 0; i < blockDim.x; i++) fiber_resume((int)turn(i));
+        for (unsigned i = 0; i < blockDim.x; i++) waiting += own.fiber[i].waits;
+        assert(waiting == 0 || waiting == (int)blockDim.x);
+    }
+}
+
+void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), const void *context)
+{
+    assert(threads <= THREADS_MAX);
+    own.thread = thread, own.context = context;
+    blockDim.x = threads;
+    for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) block_run();
+}
+
+/* ---- what the libraries do ------------------------------------------------------------------------------ */
+
+static float number(const void *p, size_t i, bool is_bf16)
+{
+    uint32_t u;
+    float f;
+    if (!is_bf16) return ((const float *)p)[i];
+    u = (uint32_t)((const uint16_t *)p)[i] << 16;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+static void put(void *p, size_t i, float f, bool is_bf16)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    if (!is_bf16) ((float *)p)[i] = f;
+    else if (f != f) ((uint16_t *)p)[i] = (uint16_t)(u >> 16 | 0x40);
+    else ((uint16_t *)p)[i] = (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+void product_run(void *out, const void *a, const void *b, struct product p)
+{
+    const size_t m = (size_t)p.m, n = (size_t)p.n, depth = (size_t)p.depth;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = 0;
+            for (size_t d = 0; d < depth; d++)
+                sum += (double)number(a, p.form == PRODUCT_TN ? d * m + i : i * depth + d, p.in_bf16) *
+                       (double)number(b, p.form == PRODUCT_NT ? j * depth + d : d * n + j, p.in_bf16);
+            if (p.add) sum += (double)number(out, i * n + j, p.out_bf16);
+            put(out, i * n + j, (float)sum, p.out_bf16);
+        }
+}
+
+/* The sums of a pass; y, x, w are elements of the three tensors whose product counts. */
+struct sums { double *out; const void *a, *b; bool is_bf16; enum conv_pass pass; };
+
+static void product_add(const struct sums *u, size_t y, size_t x, size_t w)
+{
+    const size_t out[] = { y, x, w }, a[] = { x, y, y }, b[] = { w, w, x };
+    const double left = (double)number(u->a, a[u->pass], u->is_bf16);
+    u->out[out[u->pass]] += left * (double)number(u->b, b[u->pass], u->is_bf16);
+}
+
+static void pixel_add(const struct sums *u, struct conv_shape s, int n, int p, int q, int width)
+{
+    const int height = conv_out(s.h, s.r, s.stride, s.pad);
+    for (int k = 0; k < s.k; k++)
+        for (int r = 0; r < s.r; r++)
+            for (int t = 0; t < s.r; t++) {
+                const int h = p * s.stride - s.pad + r, w = q * s.stride - s.pad + t;
+                if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
+                for (int c = 0; c < s.c; c++)
+                    product_add(u, (size_t)(((n * height + p) * width + q) * s.k + k),
+                                (size_t)(((n * s.h + h) * s.w + w) * s.c + c),
+                                (size_t)(((k * s.r + r) * s.r + t) * s.c + c));
+            }
+}
+
+void conv_run(void *out, const void *a, const void *b, struct conv_work work)
+{
+    const struct conv_shape s = work.s;
+    const enum conv_pass pass = work.pass;
+    const bool is_bf16 = work.is_bf16;
+    const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
+    const size_t size[] = { (size_t)(s.n * p * q * s.k), (size_t)(s.n * s.h * s.w * s.c),
+                            (size_t)(s.k * s.r * s.r * s.c) };
+    const struct sums u = { host_alloc(size[pass], sizeof(double)), a, b, is_bf16, pass };
+    assert(s.c % CONV_CHANNELS == 0 && s.k % CONV_CHANNELS == 0);
+    for (int n = 0; n < s.n; n++)
+        for (int i = 0; i < p; i++)
+            for (int j = 0; j < q; j++) pixel_add(&u, s, n, i, j, q);
+    for (size_t i = 0; i < size[pass] && work.add; i++) u.out[i] += (double)number(out, i, is_bf16);
+    for (size_t i = 0; i < size[pass]; i++) put(out, i, (float)u.out[i], is_bf16 && pass != CONV_WGRAD);
+    free(u.out);
+}
+
+void conv_library(char *text, size_t size)
+{
+    snprintf(text, size, "convolutions by plain loops");
+}
+
+void product_library(char *text, size_t size)
+{
+    snprintf(text, size, "products by plain loops");
+}

@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# spills.sh REPORT... -- what ptxas said of each kernel: none may keep registers in memory.
+set -euo pipefail
+
+kernels=$(cat "$@" | grep -c 'Used [0-9]* registers' || true)
+[ "$kernels" -gt 0 ] || { echo 'not ok: the reports speak of no kernel' >&2; exit 1; }
+if grep -hE 'spill (stores|loads)' "$@" | grep -vE '\b0 bytes spill stores, 0 bytes spill loads'; then
+    echo 'not ok: registers are spilled, as above' >&2
+    exit 1
+fi
+echo "ok: $kernels kernels, no spills, at most $(cat "$@" | sed -nE 's/.*Used ([0-9]+) registers.*/\1/p' | sort -n |
+    tail -n 1) registers"
