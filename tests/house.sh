@@ -24,8 +24,8 @@ machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*.[ch])
 code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/cuda/*.c tests/cuda/*/*.[ch]
     tests/cuda/*/*.cu)
-scripts=(CMakeLists.txt .ci/* engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*.sh plots/* tests/*.sh
-    tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
+scripts=(CMakeLists.txt .ci/* engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*.sh plots/*
+    tests/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
 configs=(configs/*.yaml configs/scale/*.yaml)
 sources=("${code[@]}" "${scripts[@]}" "${configs[@]}" Makefile.repro)
 prose=(./*.md)

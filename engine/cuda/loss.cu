@@ -48,7 +48,8 @@ void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float we
 /* da = scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at COSINE_EPS it is a
  * constant, and the first term falls away. */
 template <typename T> __device__ void cosine_gradient(grad_to<T> da, size_t at, double scale, const T *a,
-                                                      const T *b, double norm_a, double norm_b, double cosine, int d)
+                                                      const T *b, double norm_a, double norm_b, double cosine,
+                                                      int d)
 {
     const double along = norm_a > (double)COSINE_EPS ? scale * cosine / (norm_a * norm_a) : 0;
     const double across = scale / (norm_a * norm_b);

@@ -19,9 +19,7 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   add_library(machine_rehearsal STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c)
   target_include_directories(machine_rehearsal PRIVATE tests/cuda/rehearsal engine/cuda)
   target_compile_options(machine_rehearsal PRIVATE -O2
-    $<$<COMPILE_LANGUAGE:CXX>:-xc++> $<$<COMPILE_LANGUAGE:CXX>:-std=c++17> $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
-    $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti> $<$<COMPILE_LANGUAGE:CXX>:-fno-threadsafe-statics>
-    $<$<COMPILE_LANGUAGE:CXX>:-Wno-pedantic>)
+    "$<$<COMPILE_LANGUAGE:CXX>:-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-pedantic>")
   set_target_properties(machine_rehearsal PROPERTIES LINKER_LANGUAGE C)
   foreach(name ${OPS_TESTS} augment tape)
     add_executable(rehearsal_${name} tests/test_${name}.c)
@@ -39,7 +37,8 @@ endif()
 if(CUDA)
   add_test(NAME kernels_do_not_spill COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/spills.sh ${reports})
   set_tests_properties(kernels_do_not_spill PROPERTIES LABELS cuda TIMEOUT 30)
-  add_test(NAME no_device_is_said COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/no_device.sh $<TARGET_FILE:simsiam-cuda>)
+  add_test(NAME no_device_is_said
+    COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/no_device.sh $<TARGET_FILE:simsiam-cuda>)
   set_tests_properties(no_device_is_said PROPERTIES LABELS cuda TIMEOUT 30 SKIP_RETURN_CODE 77)
 
   foreach(name ${OPS_TESTS} ops_threads tape nn identities eta eval)
