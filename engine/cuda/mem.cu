@@ -26,8 +26,8 @@ static void device_open(void)
     int devices = 0, device = 0;
     const cudaError_t found = cudaGetDeviceCount(&devices);
     if (found != cudaSuccess || devices == 0)
-        die("no CUDA device to be had: %s (try simsiam, which computes on the CPU)",
-            found == cudaSuccess ? "there is none" : cudaGetErrorString(found));
+        die("no CUDA device to be had: %s (try simsiam, which computes on the CPU; simsiam-cuda is not yet run on "
+            "a device)", found == cudaSuccess ? "there is none" : cudaGetErrorString(found));
     CUDA(cudaGetDevice(&device));
     struct cudaDeviceProp prop;
     CUDA(cudaGetDeviceProperties(&prop, device));
@@ -68,7 +68,7 @@ void machine_describe(struct machine_info *info)
     memset(info, 0, sizeof *info);
     snprintf(info->machine, sizeof info->machine, "cuda");
     snprintf(info->device, sizeof info->device, "%s", own.name);
-    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32; not yet run on a device");
+    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32; not yet checked on a device");
     snprintf(info->library, sizeof info->library, "%s, %s", conv, product);
     info->threads = own.threads;
 }
