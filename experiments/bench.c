@@ -142,7 +142,7 @@ static double forward_bytes(const struct node *n)
 static double backward_bytes(const struct node *n)
 {
     double activations = count(n->y);
-    if (n->w.grad || n->bn.c || n->loss) activations += count(n->x);
+    if (n->w.grad || n->bn.c || n->pool.n || n->loss) activations += count(n->x);
     if (n->loss) activations += count(n->x2);
     if (n->relu) activations += count(n->y);
     if (n->x.grad) activations += count(n->x);

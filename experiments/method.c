@@ -29,7 +29,11 @@ void model_build(struct model *m, const struct settings *s, uint64_t seed)
     for (int i = 0; i < s->predictor.n; i++) words[1][i] = s->predictor.v[i];
     struct params *const ps = &m->params;
     ps->group = GROUP_ENCODER;
-    m->backbone = resnet_declare(ps, s->widths.v, s->widths.n, s->blocks, s->zero_init_residual);
+    struct resnet_shape shape = { .stem = (enum stem)s->stem, .block = (enum block_kind)s->block,
+                                  .stages = s->widths.n, .zero_init = s->zero_init_residual };
+    for (int i = 0; i < s->widths.n; i++)
+        shape.widths[i] = s->widths.v[i], shape.blocks[i] = s->blocks.v[s->blocks.n > 1 ? i : 0];
+    m->backbone = resnet_declare(ps, &shape);
     const int f = m->backbone.features;
     m->projector = head_declare(ps, "projector", words[0], s->projector.n, f, s->dim, f);
     ps->group = GROUP_PREDICTOR;

@@ -40,7 +40,7 @@ static float images[VIEWS_MAX * N * IMAGE];
 static void model_make(bool stop_grad, bool predictor, enum predictor_lr lr)
 {
     const struct settings s = {
-        .pairs = { 2, { { 0, 1 }, { 1, 0 } } }, .widths = { 2, { 3, 4 } }, .blocks = 1, .dim = D,
+        .pairs = { 2, { { 0, 1 }, { 1, 0 } } }, .widths = { 2, { 3, 4 } }, .blocks = { 1, { 1 } }, .dim = D,
         .stop_grad = stop_grad, .predictor_lr = lr,
         .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
         .predictor = { predictor ? 4 : 0, { "fc d/2", "bn", "relu", "fc d" } },

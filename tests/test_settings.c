@@ -165,7 +165,7 @@ static void value_change(struct settings *s, const struct key *k)
     case KEY_FLOAT: *(double *)at += 1e-9; break;
     case KEY_BOOL: *(bool *)at = !*(bool *)at; break;
     case KEY_FLOATS: ((double *)at)[k->count - 1] += 1e-9; break;
-    case KEY_INTS: ((struct int_list *)at)->v[1]++; break;
+    case KEY_INTS: ((struct int_list *)at)->v[0]++; break;
     case KEY_WORDS: ((struct word_list *)at)->n--; break;
     case KEY_PAIRS: ((struct pair_list *)at)->v[0][1]++; break;
     default: fail_msg("%s: no way to change it", k->name);
