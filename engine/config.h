@@ -80,8 +80,8 @@ bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key 
                   const char *const *others, bool *wrong);
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */
 const char *config_nearest(const char *word, const char *const *names);
-/* Writes "name: value" lines for every key that is not quiet, in the table's order: the resolved form whose hash names
- * a run.  Numbers as the shortest text that reads back equal.  Fresh memory. */
+/* Writes "name: value" lines for every key that is not quiet, in the table's order: the resolved form whose hash
+ * names a run.  Numbers as the shortest text that reads back equal.  Fresh memory. */
 char *config_print(const struct key *keys, const void *source);
 /* The help text of a table: name, type, range, unit, sentence. */
 void config_help(FILE *out, const struct key *keys);

@@ -152,11 +152,11 @@ static void ref_relu(struct act *y)
     for (int i = 0; i < y->n * y->h * y->w * y->c; i++) y->x[i] = fmax(y->x[i], 0);
 }
 
-static void ref_block(struct act *x, const double *w, const struct basic_block *b)
+static void ref_block(struct act *x, const double *w, const struct res_block *b)
 {
     struct act h, y, skip = *x;
-    ref_conv(&h, x, w, &b->conv1), ref_bn(&h, w, &b->bn1), ref_relu(&h);
-    ref_conv(&y, &h, w, &b->conv2), ref_bn(&y, w, &b->bn2);
+    ref_conv(&h, x, w, &b->conv[0]), ref_bn(&h, w, &b->bn[0]), ref_relu(&h);
+    ref_conv(&y, &h, w, &b->conv[1]), ref_bn(&y, w, &b->bn[1]);
     if (b->project) ref_conv(&skip, x, w, &b->shortcut), ref_bn(&skip, w, &b->bn_shortcut);
     for (int i = 0; i < y.n * y.h * y.w * y.c; i++) y.x[i] += skip.x[i];
     ref_relu(&y);
