@@ -43,8 +43,9 @@ struct key {
                                     * array of names */
     int count;                     /* KEY_FLOATS, KEY_TEXT */
     bool scalar;                   /* KEY_INTS: 2 is [2], and is printed so */
-    bool quiet;                    /* KEY_CHOICE: config_print() leaves it out while it is the first */
     const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would be right */
+    bool silent;                   /* KEY_CHOICE: not printed while it is the first one, so that a config which does
+                                    * not speak of it is the one it was before there was the key */
 };
 
 /* One parsed file. */
@@ -80,7 +81,7 @@ bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key 
                   const char *const *others, bool *wrong);
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */
 const char *config_nearest(const char *word, const char *const *names);
-/* Writes "name: value" lines for every key that is not quiet, in the table's order: the resolved form whose hash
+/* Writes "name: value" lines for every key that is not silent, in the table's order: the resolved form whose hash
  * names a run.  Numbers as the shortest text that reads back equal.  Fresh memory. */
 char *config_print(const struct key *keys, const void *source);
 /* The help text of a table: name, type, range, unit, sentence. */

@@ -353,7 +353,7 @@ char *config_print(const struct key *keys, const void *source)
     if (!out) die("out of memory: cannot print a configuration (close other programs)");
     for (const struct key *k = keys; k->name; k++) {
         const void *const value = (const char *)source + k->offset;
-        if (k->quiet && !*(const int *)value) continue;
+        if (k->silent && !*(const int *)value) continue;
         fprintf(out, "%s: ", k->name);
         value_print(out, k, value);
         fputc('\n', out);

@@ -42,9 +42,9 @@ static const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECI
     { AT(field), .type = KEY_FLOATS, .count = n, .low = min, .high = max, .unit = u, .sentence = text }
 #define BOOL(field, text) { AT(field), .type = KEY_BOOL, .unit = "", .sentence = text }
 #define CHOICE(field, names, text) { AT(field), .type = KEY_CHOICE, .choices = names, .unit = "", .sentence = text }
-/* A key that came later: a config that does not speak of it is the config, and the run, that it was before. */
+/* A choice that came later: silent while it is the first. */
 #define LATER(field, names, text) \
-    { AT(field), .type = KEY_CHOICE, .choices = names, .quiet = true, .unit = "", .sentence = text }
+    { AT(field), .type = KEY_CHOICE, .choices = names, .silent = true, .unit = "", .sentence = text }
 #define HEAD(field, text) \
     { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
 

@@ -112,10 +112,10 @@ def formula(name, dims, module, last):
 
 
 def images(seed, views, n, size):
-    """views * n images NHWC: blocks of 8 x 8 that the views share, so that images differ by more than noise, whose
-    mean a pooling would leave next to nothing of; and noise of each view's own."""
-    dims, blocks = (views, n, size, size, 3), (n, size // 8, size // 8, 3)
-    shared = uniform(f"image {seed}", int(np.prod(blocks))).reshape(blocks).repeat(8, 1).repeat(8, 2)
+    """views * n images NHWC: four blocks that the views share, so that images differ by more than noise, whose mean
+    a pooling would leave next to nothing of; and noise of each view's own."""
+    dims, blocks, side = (views, n, size, size, 3), (n, 2, 2, 3), size // 2
+    shared = uniform(f"image {seed}", int(np.prod(blocks))).reshape(blocks).repeat(side, 1).repeat(side, 2)
     return shared + np.float32(0.5) * uniform(f"view {seed}", int(np.prod(dims))).reshape(dims)
 
 
