@@ -239,15 +239,8 @@ static void synthetic_read(struct dataset *set, const struct data_source *source
     }
 }
 
-/* Images of many sizes do not fit the planes of one size that a struct dataset has. */
-static void imagenet_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
-{
-    (void)set, (void)split, (void)first;
-    die_user("dataset %s: its images are not read; `simsiam plan` and `bench --synthetic` need none", source->name);
-}
-
-/* Beside data_sources, row by row. */
-static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read, imagenet_read };
+/* Beside data_sources, row by row; NULL: only known, not read. */
+static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read, NULL };
 
 /* ---- a set ------------------------------------------------------------------------------------------- */
 
@@ -267,6 +260,8 @@ void data_load(struct dataset *set, const char *name, enum data_split split, int
         die_user("%s has %d %s images, numbered from 0; %d from %d on were asked for", name, source->n[split],
                  split == DATA_TRAIN ? "training" : "test", count, first);
     }
+    if (!readers[source - data_sources])
+        die_user("dataset %s: its images are not read; `simsiam plan` and `bench --synthetic` need none", name);
     const size_t image = 3 * (size_t)source->h * (size_t)source->w;
     *set = (struct dataset){ .n = count, .h = source->h, .w = source->w, .classes = source->classes };
     set->images = host_alloc((size_t)count, image);
