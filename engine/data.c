@@ -44,7 +44,7 @@ static const struct data_file fashion_mnist_files[] = IDX_FILES(
     "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34");
 static const struct data_file no_files[] = { { NULL, DATA_TRAIN, 0, NULL } };
 
-enum { SYNTHETIC_SIDE = 16 };
+enum { SYNTHETIC_SIDE = 16, IMAGENET_SIDE = 224 };
 
 /* CIFAR-10's deviations are the mean over images of each image's own, not that over all pixels (0.247 0.243
  * 0.262): the reproductions use these, and so do we. */
@@ -58,6 +58,10 @@ const struct data_source data_sources[] = {
       { 0.2860f, 0.2860f, 0.2860f }, { 0.3530f, 0.3530f, 0.3530f }, fashion_mnist_files },
     { "synthetic", "", "nothing: it is made in code", { 60000, 10000 }, SYNTHETIC_SIDE, SYNTHETIC_SIDE, 10,
       { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files },
+    /* What is known of it, so that its runs can be planned; torchvision's mean and deviations. */
+    { "imagenet", "imagenet", "nothing: its images are not read; plan and bench --synthetic need none",
+      { 1281167, 50000 }, IMAGENET_SIDE, IMAGENET_SIDE, 1000,
+      { 0.485f, 0.456f, 0.406f }, { 0.229f, 0.224f, 0.225f }, no_files },
     { NULL, NULL, NULL, { 0, 0 }, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, NULL }
 };
 
@@ -235,8 +239,8 @@ static void synthetic_read(struct dataset *set, const struct data_source *source
     }
 }
 
-/* Beside data_sources, row by row. */
-static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read };
+/* Beside data_sources, row by row; NULL: only known, not read. */
+static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read, NULL };
 
 /* ---- a set ------------------------------------------------------------------------------------------- */
 
@@ -256,6 +260,8 @@ void data_load(struct dataset *set, const char *name, enum data_split split, int
         die_user("%s has %d %s images, numbered from 0; %d from %d on were asked for", name, source->n[split],
                  split == DATA_TRAIN ? "training" : "test", count, first);
     }
+    if (!readers[source - data_sources])
+        die_user("dataset %s: its images are not read; `simsiam plan` and `bench --synthetic` need none", name);
     const size_t image = 3 * (size_t)source->h * (size_t)source->w;
     *set = (struct dataset){ .n = count, .h = source->h, .w = source->w, .classes = source->classes };
     set->images = host_alloc((size_t)count, image);

@@ -27,8 +27,9 @@ static const float LR = 0.002f, MOMENTUM = 0.9f, DECAY = 0.5f;
 static const double TOLERANCE = 1e-4;
 static const double UNIT = 1e-7;   /* of the scale: what one count in a golden file is worth */
 
-#define SMALL .widths = { 3, { 32, 64, 128 } }, .blocks = 1, .size = 16, .dim = 64, .images = 4
-#define RESNET18 .widths = { 4, { 64, 128, 256, 512 } }, .blocks = 2, .size = 16, .dim = 256, .images = 31
+#define SMALL .widths = { 3, { 32, 64, 128 } }, .blocks = { 1, { 1 } }, .size = 16, .dim = 64, .images = 4
+#define RESNET18 .widths = { 4, { 64, 128, 256, 512 } }, .blocks = { 1, { 2 } }, .size = 16, .dim = 256, \
+                 .images = 31
 #define PAPER .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } }, \
               .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } }
 #define RELEASED .projector = { 5, { "fc d", "bn", "relu", "fc d frozen-bias", "bn no-affine" } }, \
@@ -38,8 +39,8 @@ static const double UNIT = 1e-7;   /* of the scale: what one count in a golden f
 
 struct parity_case {
     const char *file;
-    struct int_list widths;
-    int blocks, size, dim;
+    struct int_list widths, blocks;
+    int size, dim;
     int images;                    /* their seed */
     struct word_list projector, predictor;
     bool stop_grad;

@@ -229,6 +229,45 @@ static __global__ void sumsq_kernel(double *part, const float *x, size_t n)
     if (threadIdx.x == 0) part[blockIdx.x] = sum;
 }
 
+/* norm[0], norm[1] = the norms of w and g, from the squares of their chunks: one block. */
+static __global__ void norms_kernel(double *norm, const double *w_part, const double *g_part, size_t chunks)
+{
+    double w = 0, g = 0;
+    for (size_t i = threadIdx.x; i < chunks; i += THREADS) w += w_part[i], g += g_part[i];
+    w = block_sum(w), g = block_sum(g);
+    if (threadIdx.x == 0) norm[0] = sqrt(w), norm[1] = sqrt(g);
+}
+
+struct lars_one {
+    float *w, *v;
+    const float *g, *lr;
+    const double *norm;
+    float momentum, wd, trust;
+    __device__ void operator()(size_t i) const
+    {
+        /* A zero norm has no ratio to speak of; NaN is no zero, and goes on into w. */
+        const bool none = norm[0] == 0 || norm[1] == 0;
+        const double ratio = none ? 1 : (double)trust * norm[0] / (norm[1] + (double)wd * norm[0]);
+        const float rate = (float)((double)lr[0] * ratio), decayed = g[i] + wd * w[i];
+        const float velocity = momentum * v[i] + rate * decayed;
+        v[i] = velocity;
+        w[i] -= velocity;
+    }
+};
+
+void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
+             float trust, size_t n)
+{
+    const unsigned chunks = blocks_for(n, CHUNK);
+    if (!chunks) return;
+    double *const norm = (double *)cuda_scratch(SCRATCH_SUMS, (2 + 2 * (size_t)chunks) * sizeof *norm);
+    double *const w_part = norm + 2, *const g_part = w_part + chunks;
+    LAUNCH(sumsq_kernel, chunks, THREADS, w_part, float_in(w), n);
+    LAUNCH(sumsq_kernel, chunks, THREADS, g_part, float_in(g), n);
+    LAUNCH(norms_kernel, 1, THREADS, norm, w_part, g_part, (size_t)chunks);
+    each(n, lars_one{ float_out(w), float_out(v), float_in(g), float_in(lr), norm, momentum, wd, trust });
+}
+
 void op_sumsq(dev_float *out, const dev_float *x, size_t n)
 {
     const unsigned chunks = blocks_for(n, CHUNK);
