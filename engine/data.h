@@ -2,8 +2,8 @@
  *
  * data.h -- image sets in memory, as stored: uint8, planar.
  *
- * Readers: CIFAR-10's binary files; idx files plain or gzipped (MNIST, Fashion-MNIST), whose one channel is
- * repeated to three; a synthetic set made in code, for tests only.
+ * Readers: the binary files of CIFAR-10 and CIFAR-100; idx files plain or gzipped (MNIST, Fashion-MNIST), whose one
+ * channel is repeated to three; a synthetic set made in code, for tests only.
  */
 #pragma once
 #include <stdbool.h>
