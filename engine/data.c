@@ -5,6 +5,7 @@
  */
 #include "data.h"
 #include "data_formats.h"
+#include "folder.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -70,6 +71,9 @@ const struct data_source data_sources[] = {
       { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files },
     { "cifar100", "cifar100", "make -f Makefile.repro data-cifar100", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 100,
       { 0.5071f, 0.4865f, 0.4409f }, { 0.2009f, 0.1984f, 0.2023f }, cifar100_files },
+    /* ImageNet's, whatever the images: what networks trained elsewhere are used to. */
+    { "folder", "", "nothing: the images are yours", { FOLDER_IMAGES_MAX, FOLDER_IMAGES_MAX }, 0, 0, 0,
+      { 0.485f, 0.456f, 0.406f }, { 0.229f, 0.224f, 0.225f }, no_files },
     { NULL, NULL, NULL, { 0, 0 }, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, NULL }
 };
 
@@ -80,6 +84,11 @@ const struct data_source *data_source_find(const char *name)
             return s;
     }
     return NULL;
+}
+
+bool data_is_folder(const struct data_source *source)
+{
+    return !source->classes;
 }
 
 const char *data_folder(void)
@@ -261,7 +270,7 @@ static void synthetic_read(struct dataset *set, const struct data_source *source
 }
 
 /* Beside data_sources, row by row. */
-static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read, cifar100_read };
+static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read, cifar100_read, NULL };
 
 /* ---- a set ------------------------------------------------------------------------------------------- */
 
@@ -277,6 +286,7 @@ void data_load(struct dataset *set, const char *name, enum data_split split, int
 {
     const struct data_source *source = data_source_find(name);
     assert(source && "the name has been checked by the config");
+    assert(!data_is_folder(source) && "folder_load() reads those");
     if (first < 0 || count < 1 || count > source->n[split] || first > source->n[split] - count) {
         die_user("%s has %d %s images, numbered from 0; %d from %d on were asked for", name, source->n[split],
                  split == DATA_TRAIN ? "training" : "test", count, first);
@@ -293,5 +303,6 @@ void data_free(struct dataset *set)
 {
     free(set->images);
     free(set->labels);
+    folder_free(set->folder);
     *set = (struct dataset){ 0 };
 }
