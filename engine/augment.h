@@ -207,7 +207,8 @@ HOST_DEVICE static inline struct view_axis view_axis_centre(int n, int shorter, 
     const int half = rest / 2, first = half + ((rest & 1) && (half & 1));
     const double scale = (double)n / resized / shrink, reach = scale > 1.0 ? scale : 1.0;
     const double start = first * scale, extent = size * scale;
-    const int held = (n + shrink - 1) / shrink, low = (int)(start - reach), high = (int)(start + extent + reach) + 1;
+    const int held = (n + shrink - 1) / shrink, low = (int)(start - reach);
+    const int high = (int)(start + extent + reach) + 1;
     const struct view_axis a = { (float)start, (float)extent, low > 0 ? low : 0, high < held ? high : held };
     return a;
 }

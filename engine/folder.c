@@ -133,7 +133,7 @@ static void names_hash(char hash[HASH_TEXT], const struct folder *f)
     for (int i = 0; i < f->n; i++) {
         char *const path = text_format("%s/%s", f->path, f->name[i]);
         struct stat st;
-        const long long bytes = stat(path, &st) ? -1 : (long long)st.st_size;   /* a bad image: its reader says so */
+        const long long bytes = stat(path, &st) ? -1 : (long long)st.st_size;    /* gone: a bad image */
         char *const line = text_format("%s %lld", f->name[i], bytes);
         hash_bytes(part[i], line, strlen(line));
         free(line);

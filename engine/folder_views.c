@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * folder_views.c -- from a file to its views: read, decode as small as the crops allow, crop and resize in one pass.
+ * folder_views.c -- from a file to its views: read, decode as small as the crops allow, crop and resize in one
+ * pass.
  */
 #include "folder.h"
 
@@ -60,7 +61,8 @@ static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char
     return true;
 }
 
-static bool file_load(struct view_maker *m, size_t *bytes, const struct folder *f, int image, char wrong[WRONG_TEXT])
+static bool file_load(struct view_maker *m, size_t *bytes, const struct folder *f, int image,
+                      char wrong[WRONG_TEXT])
 {
     char *const path = text_format("%s/%s", f->path, f->name[image]);
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);      /* a pipe must not hold the run up */
@@ -168,6 +170,7 @@ void folder_batch(struct folder *f, dev_act *y, const int32_t *index, int n, con
     const size_t pixels = (size_t)3 * (size_t)o->size * (size_t)o->size;
     #pragma omp parallel for schedule(dynamic) num_threads(f->threads)
     for (int i = 0; i < n; i++)
-        folder_views(f, &f->team[omp_get_thread_num()], act_at(y, pixels * (size_t)i), pixels * (size_t)n, index[i], o);
+        folder_views(f, &f->team[omp_get_thread_num()], act_at(y, pixels * (size_t)i), pixels * (size_t)n, index[i],
+                     o);
     folder_check(f);
 }

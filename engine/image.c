@@ -247,5 +247,6 @@ bool image_decode(struct picture *p, const struct image_info *info, const uint8_
                   char wrong[WRONG_TEXT])
 {
     assert(shrink == 1 || info->kind == IMAGE_JPEG);
-    return info->kind == IMAGE_JPEG ? jpeg_decode(p, file, bytes, shrink, wrong) : png_decode(p, file, bytes, wrong);
+    return info->kind == IMAGE_JPEG ? jpeg_decode(p, file, bytes, shrink, wrong) :
+                                      png_decode(p, file, bytes, wrong);
 }

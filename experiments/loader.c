@@ -42,8 +42,9 @@ static void views_make(struct loader *l, dev_act *x, int epoch, int first, int v
 {
     const struct loader_source *const s = &l->source;
     for (int v = 0; v < views; v++)
-        op_augment(act_at(x, view_pixels(s) * (size_t)(v * s->batch + i)), s->images, int_at(l->index, (size_t)i), n,
-                   s->h, s->w, s->size, s->recipe, s->seed, (uint32_t)epoch, (uint32_t)(first + v));
+        op_augment(act_at(x, view_pixels(s) * (size_t)(v * s->batch + i)), s->images,
+                   int_at(l->index, (size_t)i), n, s->h, s->w, s->size, s->recipe, s->seed, (uint32_t)epoch,
+                   (uint32_t)(first + v));
 }
 
 dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views)
@@ -82,7 +83,8 @@ static void image_make(struct loader *l, struct view_maker *maker, int i)
     }
     const struct view_order o = view_order_of(s, l->ahead.epoch, 0, s->views);
     const size_t pixels = view_pixels(s);
-    folder_views(s->folder, maker, act_at(l->room[1], pixels * (size_t)i), pixels * (size_t)s->batch, l->order[i], &o);
+    folder_views(s->folder, maker, act_at(l->room[1], pixels * (size_t)i), pixels * (size_t)s->batch, l->order[i],
+                 &o);
 }
 
 /* Image after image, whichever is next. */

@@ -19,7 +19,7 @@
 #include "../engine/folder.h"
 #include "../engine/ops.h"
 
-/* Where the views come from: images [count, 3, h, w], or a folder's (NULL: none), and how a batch of them is cut. */
+/* Where the views come from: images [count, 3, h, w], or a folder's (else NULL), and how a batch of them is cut. */
 struct loader_source {
     const dev_byte *images;
     struct folder *folder;

@@ -17,7 +17,8 @@
  *
  * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
  * frozen_hash, final (epoch, loss, oscillation, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z,
- * cos_h, cos_z), linear, and, if there are any, skipped: how many images were bad (settings: skip_bad).  No clock readings: it is part of every byte comparison.
+ * cos_h, cos_z), linear, and skipped: how many images were bad (settings: skip_bad), if any.  No clock readings:
+ * it is part of every byte comparison.
  */
 #pragma once
 #include <stdbool.h>

@@ -56,8 +56,9 @@ static bool folder_alone(const struct settings *s, char *why)
     const bool folder = data_is_folder(&data_sources[s->dataset]);
     if (folder && !*s->folder)
         return because(why, "dataset: folder needs folder: PATH, where train/CLASS and val/CLASS (or test) lie");
-    return !folder && *s->folder && because(why, "folder: %s is of no use with dataset: %s; dataset: folder reads it",
-                                            s->folder, data_sources[s->dataset].name);
+    return !folder && *s->folder &&
+           because(why, "folder: %s is of no use with dataset: %s; dataset: folder reads it", s->folder,
+                   data_sources[s->dataset].name);
 }
 
 static bool skip_alone(const struct settings *s, char *why)

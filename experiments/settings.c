@@ -55,7 +55,7 @@ const struct key settings_keys[] = {
     { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .silent = true, .unit = "",
       .sentence = "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
     { AT(skip_bad), .type = KEY_INT, .high = 10000000, .silent = true, .unit = "images",
-      .sentence = "with dataset: folder, how many images may be bad; another of the class takes a bad one's place" },
+      .sentence = "with dataset: folder, of each split that may be bad; their places go to others of their class" },
     INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
     INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
     INT(train_count, 2, 10000000, "images", "training images used: for training, kNN bank and probe"),

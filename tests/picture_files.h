@@ -57,7 +57,8 @@ static void png_append(png_structp png, png_bytep from, size_t n)
 }
 
 /* pixels [h] rows of `row` bytes, as PNG stores them; `palette` of two colours where the type is that. */
-static struct bytes png_file(const uint8_t *pixels, int h, int w, size_t row, int color_type, int depth, bool interlaced)
+static struct bytes png_file(const uint8_t *pixels, int h, int w, size_t row, int color_type, int depth,
+                             bool interlaced)
 {
     static const png_color palette[2] = { { 10, 20, 30 }, { 200, 100, 50 } };
     struct bytes file = { NULL, 0 };

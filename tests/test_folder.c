@@ -85,8 +85,8 @@ static void put_set(const char *name)
 static void images_come_in_turn_from_classes_sorted_by_bytes(void **state)
 {
     (void)state;
-    static const char *const names[] = { "B/0.jpg", "a/0.jpg", "b/0.jpg", "B/1.jpg", "a/1.jpg", "b/1.jpg", "B/2.jpg",
-                                         "a/2.jpg", "b/2.jpg", "a/3.jpg", "b/3.jpg", "b/4.jpg" };
+    static const char *const names[] = { "B/0.jpg", "a/0.jpg", "b/0.jpg", "B/1.jpg", "a/1.jpg", "b/1.jpg",
+                                         "B/2.jpg", "a/2.jpg", "b/2.jpg", "a/3.jpg", "b/3.jpg", "b/4.jpg" };
     static const int labels[] = { 0, 1, 2, 0, 1, 2, 0, 1, 2, 1, 2, 2 };
     put_set("set");
     put("set/train/a/.hidden", "x", 1);
@@ -365,7 +365,8 @@ static void what_is_no_file_is_a_bad_image(void **state)
 {
     (void)state;
     put_set("odd");
-    char *const fifo = text_format("%s/odd/train/a/9.pipe", root), *const link = text_format("%s/odd/train/b/9", root);
+    char *const fifo = text_format("%s/odd/train/a/9.pipe", root);
+    char *const link = text_format("%s/odd/train/b/9", root);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     assert_int_equal(symlink("nowhere", link), 0);
     assert_int_equal(command("mkdir '%s/odd/train/B/9'", root), 0);

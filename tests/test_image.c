@@ -73,7 +73,8 @@ static void jpeg_becomes_planes(void **state)
     static uint8_t pixels[H * W * 3];
     fill(pixels, H, W, 3);
     for (int progressive = 0; progressive < 2; progressive++) {
-        struct picture p = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, progressive, NULL, 0 }));
+        const struct jpeg_kind kind = { 3, 95, false, progressive, NULL, 0 };
+        struct picture p = decoded(jpeg_file(pixels, H, W, kind));
         assert_true(p.h == H && p.w == W);
         for (int y = 0; y < H; y++)
             for (int x = 0; x < W; x++)
@@ -113,7 +114,7 @@ static void cmyk_and_ycck_become_rgb(void **state)
     }
 }
 
-/* Orientation 6, "turn right by 90 degrees", as cameras write it: not applied, as torchvision's ImageFolder does not. */
+/* Orientation 6, "turn right by 90 degrees", as cameras write it. */
 static void exif_orientation_is_not_applied(void **state)
 {
     (void)state;
@@ -407,8 +408,8 @@ static void smaller_decoding_changes_a_view_by_little(void **state)
 {
     (void)state;
     enum { HIGH = 387, WIDE = 513, CROPS = 60 };
-    static const struct augment recipe = { .crop = true, .crop_scale = { 0.2f, 1.0f }, .crop_ratio = { 0.75f, 1.333f },
-                                           .std = { 1, 1, 1 } };
+    static const struct augment recipe = { .crop = true, .crop_scale = { 0.2f, 1.0f },
+                                           .crop_ratio = { 0.75f, 1.333f }, .std = { 1, 1, 1 } };
     static uint8_t pixels[HIGH * WIDE * 3];
     for (int i = 0; i < HIGH * WIDE * 3; i++)
         pixels[i] = scene(i / 3 / WIDE, i / 3 % WIDE, i % 3);

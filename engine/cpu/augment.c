@@ -167,9 +167,9 @@ static struct resize_room resize_room_in(float *room, int side)
     return (struct resize_room){ room, room + weights, room + 2 * weights, { rows, rows + row, rows + 2 * row } };
 }
 
-/* y = what the axes (down, across) see of image [3, h, w] resized, 0..1.  The vertical pass comes first because planes of bytes lie well for
- * it; torch does the other first, which differs in the last bits only.  The flip costs nothing here, and no later
- * transform tells left from right. */
+/* y = what the axes (down, across) see of image [3, h, w] resized, 0..1.  The vertical pass comes first because
+ * planes of bytes lie well for it; torch does the other first, which differs in the last bits only.  The flip costs
+ * nothing here, and no later transform tells left from right. */
 static void crop_resize(const struct canvas *y, const struct resize_room *room, const uint8_t *image, int h, int w,
                         const struct view_axis axis[2], bool flip)
 {
