@@ -43,6 +43,8 @@ struct key {
                                     * array of names */
     int count;                     /* KEY_FLOATS, KEY_TEXT */
     const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would be right */
+    bool silent;                   /* KEY_INT, KEY_TEXT: not printed while 0 or empty, so that a config which does
+                                    * not speak of it is the one it was before there was the key */
 };
 
 /* One parsed file. */

@@ -334,6 +334,11 @@ static void value_print(FILE *out, const struct key *key, const void *value)
     }
 }
 
+static bool is_off(const struct key *key, const void *value)
+{
+    return key->type == KEY_TEXT ? !*(const char *)value : !*(const int *)value;
+}
+
 char *config_print(const struct key *keys, const void *source)
 {
     char *text = NULL;
@@ -341,6 +346,7 @@ char *config_print(const struct key *keys, const void *source)
     FILE *out = open_memstream(&text, &size);
     if (!out) die("out of memory: cannot print a configuration (close other programs)");
     for (const struct key *k = keys; k->name; k++) {
+        if (k->silent && is_off(k, (const char *)source + k->offset)) continue;
         fprintf(out, "%s: ", k->name);
         value_print(out, k, (const char *)source + k->offset);
         fputc('\n', out);

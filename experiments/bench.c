@@ -340,6 +340,9 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
            t->s->batch / step, 100 * (sum.bound + update.bound) / step);
     printf("%-39s %8.3f        %.3f of the step without; augmentation alone %.0f views/s a core\n",
            "step with augmentation", 1e3 * made->median, made->median / step, views_made / augment / m.threads);
+    if (t->train.host.folder)
+        printf("%-39s %8.0f images/s a core; the step takes %.0f images/s: %.2f cores\n", "decode and augmentation",
+               t->s->batch / augment / m.threads, t->s->batch / step, m.threads * augment / step);
     printf("%-39s %8.1f MiB; gradients of weights and momentum, there before, %.1f MiB\n\n",
            "memory the steps added", mib, 8.0 * (double)t->model.params.count / (1 << 20));
 }

@@ -265,9 +265,11 @@ static int probe(struct runner *r, double *linear)
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
 /* Returns the state. */
-static enum run_state summarise(const struct runner *r, const char *row, int seed, int status, double linear)
+static enum run_state summarise(const struct runner *r, const char *row, int seed, int status, double linear,
+                                int skipped)
 {
-    struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear };
+    struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear,
+                              .skipped = skipped };
     struct machine_info m;
     machine_describe(&m);
     run_judge(&sum, status == EXIT_DIVERGED);
@@ -315,12 +317,14 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     double linear = nan("");
     int status = train(r);
     if (!status) status = probe(r, &linear);
+    const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
+    if (skipped < 0) status = EXIT_AGAIN;
     if (status == EXIT_AGAIN)
         save(r);
     else if (status == EXIT_COLLAPSED)
         fprintf(stderr, "%s: collapsed at epoch %d and the look before; without --stop-on-collapse it goes on\n",
                 label, r->t.epoch);
-    else if (summarise(r, row, seed, status, linear) == RUN_COLLAPSED && o->stop_on_collapse)
+    else if (summarise(r, row, seed, status, linear, skipped) == RUN_COLLAPSED && o->stop_on_collapse)
         status = EXIT_COLLAPSED;
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)
