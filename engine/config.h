@@ -21,7 +21,7 @@ enum key_type {
     KEY_TEXT,                      /* char[count]: 1..count-1 bytes on one line, as `check` wants it */
     KEY_CHOICE,                    /* int: index into `choices` (NULL-terminated) */
     KEY_FLOATS,                    /* double[count], exactly `count` numbers */
-    KEY_INTS,                      /* struct int_list, 1..LIST_MAX numbers */
+    KEY_INTS,                      /* struct int_list, 1..LIST_MAX numbers; with `scalar`, one may stand alone */
     KEY_WORDS,                     /* struct word_list, 0..LIST_MAX texts, each checked by `check` */
     KEY_PAIRS                      /* struct pair_list, 1..PAIRS_MAX lists of two whole numbers */
 };
@@ -42,9 +42,10 @@ struct key {
     size_t stride;                 /* bytes from one name to the next: names may stand in a table of structs; 0: an
                                     * array of names */
     int count;                     /* KEY_FLOATS, KEY_TEXT */
+    bool scalar;                   /* KEY_INTS: 2 is [2], and is printed so */
     const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would be right */
-    bool silent;                   /* KEY_INT, KEY_TEXT: not printed while 0 or empty, so that a config which does
-                                    * not speak of it is the one it was before there was the key */
+    bool silent;                   /* KEY_INT, KEY_TEXT, KEY_CHOICE: not printed while 0, empty or the first one, so
+                                    * that a config which does not speak of it is what it was before the key */
 };
 
 /* One parsed file. */
@@ -80,8 +81,8 @@ bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key 
                   const char *const *others, bool *wrong);
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */
 const char *config_nearest(const char *word, const char *const *names);
-/* Writes "name: value" lines for every key, in the table's order: the resolved form whose hash names a run.
- * Numbers as the shortest text that reads back equal.  Fresh memory. */
+/* Writes "name: value" lines for every key that is not silent, in the table's order: the resolved form whose hash
+ * names a run.  Numbers as the shortest text that reads back equal.  Fresh memory. */
 char *config_print(const struct key *keys, const void *source);
 /* The help text of a table: name, type, range, unit, sentence. */
 void config_help(FILE *out, const struct key *keys);

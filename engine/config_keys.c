@@ -147,8 +147,18 @@ static int list_size(struct config_file *f, const yaml_node_t *node, const struc
     return -1;
 }
 
+/* The one number of a list that is none. */
+static bool lone_read(struct config_file *f, const yaml_node_t *node, const struct key *key, struct int_list *out)
+{
+    double number = 0;
+    if (!number_read(f, node, key, &number)) return false;
+    *out = (struct int_list){ .n = 1, .v = { (int)number } };
+    return true;
+}
+
 static bool list_read(struct config_file *f, const yaml_node_t *node, const struct key *key, void *out)
 {
+    if (key->scalar && node->type == YAML_SCALAR_NODE) return lone_read(f, node, key, out);
     const bool fixed = key->type == KEY_FLOATS;
     const int low = fixed ? key->count : key->type == KEY_INTS ? 1 : 0, high = fixed ? key->count : LIST_MAX;
     const int n = list_size(f, node, key, low, high);
@@ -311,9 +321,10 @@ static void value_print(FILE *out, const struct key *key, const void *value)
         break;
     case KEY_INTS: {
         const struct int_list *list = value;
-        fputc('[', out);
+        const bool lone = key->scalar && list->n == 1;
+        if (!lone) fputc('[', out);
         for (int i = 0; i < list->n; i++) fprintf(out, "%s%d", i ? ", " : "", list->v[i]);
-        fputc(']', out);
+        if (!lone) fputc(']', out);
         break;
     }
     case KEY_WORDS: {
@@ -346,9 +357,10 @@ char *config_print(const struct key *keys, const void *source)
     FILE *out = open_memstream(&text, &size);
     if (!out) die("out of memory: cannot print a configuration (close other programs)");
     for (const struct key *k = keys; k->name; k++) {
-        if (k->silent && is_off(k, (const char *)source + k->offset)) continue;
+        const void *const value = (const char *)source + k->offset;
+        if (k->silent && is_off(k, value)) continue;
         fprintf(out, "%s: ", k->name);
-        value_print(out, k, (const char *)source + k->offset);
+        value_print(out, k, value);
         fputc('\n', out);
     }
     if (ferror(out) | fclose(out)) die("out of memory: cannot print a configuration (close other programs)");
@@ -370,7 +382,8 @@ void config_help(FILE *out, const struct key *keys)
             break;
         case KEY_FLOATS: fprintf(out, "list of %d numbers, each %s", k->count, range_text(range, k)); break;
         case KEY_INTS:
-            fprintf(out, "list of 1 to %d whole numbers, each %s", LIST_MAX, range_text(range, k));
+            fprintf(out, "%slist of 1 to %d whole numbers, each %s", k->scalar ? "whole number or " : "", LIST_MAX,
+                    range_text(range, k));
             break;
         case KEY_WORDS: fprintf(out, "list of at most %d %s", LIST_MAX, k->unit); break;
         case KEY_PAIRS:

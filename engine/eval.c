@@ -3,7 +3,7 @@
  * eval.c -- what frozen features are worth: weighted kNN (Wu et al. 2018) and the linear probe (Sec. 3, App. A).
  *
  *   kNN:    the K nearest by cosine vote exp(s / T) for their label
- *   probe:  SGD on mean cross-entropy of x w^T + b, momentum 0.9, no weight decay,
+ *   probe:  SGD or LARS on mean cross-entropy of x w^T + b, momentum 0.9, no weight decay,
  *           lr_e = lr (1 + cos(pi e / epochs)) / 2, e = 0 .. epochs - 1
  *
  * Features keep their place; what moves is an index.  So an epoch uploads one permutation and reads the losses back
@@ -18,6 +18,8 @@
 #include "philox.h"
 
 static const float PROBE_MOMENTUM = 0.9f;
+/* LARS's eta, "how much we trust the layer to change its weights" (You et al. 2017); the released code's value. */
+static const float PROBE_TRUST = 0.001f;
 
 /* Queries a call of op_knn: enough for many threads, few enough to look for a stop in time. */
 enum { KNN_ROWS = 1024 };
@@ -117,6 +119,20 @@ static dev_int *order_upload(uint64_t seed, uint32_t epoch, int n)
     return order;
 }
 
+/* The weights start at zero, where LARS has no ratio: their first step is a plain one (op_lars). */
+static void probe_step(struct probe *p, enum probe_optimizer optimizer, const dev_float *lr)
+{
+    const size_t count = weights_count(p->d, p->classes), w = (size_t)p->classes * p->d;
+    dev_float *const velocity = float_at(p->state, count);
+    size_t plain = 0;                          /* what SGD moves begins here */
+    if (optimizer == PROBE_LARS) {
+        op_lars(p->state, velocity, p->grad, lr, PROBE_MOMENTUM, 0, PROBE_TRUST, w);
+        plain = w;
+    }
+    op_sgd(float_at(p->state, plain), float_at(velocity, plain), float_at(p->grad, plain), lr, PROBE_MOMENTUM, 0,
+           count - plain);
+}
+
 double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct features *train)
 {
     assert(p->d == train->d && p->classes == train->classes && train->n > 0 && plan->batch > 0);
@@ -135,7 +151,7 @@ double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct 
         op_classifier_grad(float_at(losses, (size_t)i), p->grad, float_at(p->grad, b_at), train->x, train->label,
                            int_at(order, (size_t)first), rows, p->d, p->classes, p->state,
                            float_at(p->state, b_at));
-        op_sgd(p->state, float_at(p->state, count), p->grad, lr_there, PROBE_MOMENTUM, 0, count);
+        probe_step(p, plan->optimizer, lr_there);
     }
 
     float *loss = host_alloc((size_t)batches, sizeof *loss);

@@ -14,8 +14,10 @@ void features_free(struct features *f);
  * number if a stop was requested meanwhile. */
 double knn_accuracy(const struct features *query, const struct features *bank, int k, float temperature);
 
-/* The linear probe's settings (Sec. 3, App. A and D): SGD, momentum 0.9, no weight decay, cosine per epoch. */
-struct probe_plan { double lr; int epochs, batch; uint64_t seed; };
+/* The linear probe's settings (Sec. 3, App. A and D): SGD or LARS, momentum 0.9, no weight decay, cosine per epoch.
+ * LARS is for the weights; the bias has the plain step, as SimCLR's and BYOL's probes have it. */
+enum probe_optimizer { PROBE_SGD, PROBE_LARS };
+struct probe_plan { double lr; int epochs, batch; uint64_t seed; enum probe_optimizer optimizer; };
 
 /* The probe's state, so that it can be stopped and go on: w [classes, d], b [classes] and their velocities in one
  * block of probe_floats(); `epoch` epochs are done. */

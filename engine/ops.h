@@ -142,6 +142,13 @@ void op_relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t
 void op_pool_fwd(dev_act *y, const dev_act *x, int n, int hw, int c);
 void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c);
 
+/* Max-pooling: y[N,P,Q,C] = the largest of each r x r window of x[N,H,W,C], padding apart; P, Q = conv_out of H, W.
+ * NaN is larger than any number. */
+struct pool_shape { int n, h, w, c, r, stride, pad; };         /* 1 <= r <= 16, 0 <= pad < r */
+void op_max_pool_fwd(dev_act *y, const dev_act *x, struct pool_shape s);
+/* dx[N,H,W,C] = the sum of dy over the windows whose largest it is: the first one, where several are equal. */
+void op_max_pool_bwd(struct act_grad dx, const dev_act *dy, const dev_act *x, struct pool_shape s);
+
 /* Negative cosine similarity (eq. 1): loss[0] += weight * mean over the N rows of -cos(p_i, z_i); p, z [N,D].
  * Norms are taken as at least COSINE_EPS each, like PyTorch's cosine_similarity. */
 #define COSINE_EPS 1e-8f
@@ -174,6 +181,11 @@ void op_normalize_rows(dev_float *x, int n, int d);            /* each row / max
  * step, and a captured step must not. */
 void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
             size_t n);
+/* LARS (You et al. 2017, Algorithm 1) on one layer's tensor:
+ *   v = momentum v + lr[0] ratio (g + wd w),   w -= v,   ratio = trust |w| / (|g| + wd |w|)
+ * ratio is 1 where |w| or |g| is 0: a layer that starts at zero could never leave it.  NaN in w or g reaches w. */
+void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
+             float trust, size_t n);
 void op_sumsq(dev_float *out, const dev_float *x, size_t n);   /* out[0] += sum of squares, summed in double */
 
 /* ---- evaluation -------------------------------------------------------------------------------------- */

@@ -251,6 +251,17 @@ struct var pool(struct tape *t, struct var x)
     return record(t, &n, x.grad);
 }
 
+static void max_pool_fwd(const struct node *n) { op_max_pool_fwd(n->y.data, n->x.data, n->pool); }
+static void max_pool_bwd(const struct node *n) { op_max_pool_bwd(n->dx, n->dy, n->x.data, n->pool); }
+static const struct op max_pool_op = { "max-pool", max_pool_fwd, max_pool_bwd, NULL, false };
+
+struct var max_pool(struct tape *t, struct var x, int r, int stride, int pad)
+{
+    struct node n = { .op = &max_pool_op, .x = x, .pool = { x.n, x.h, x.w, x.c, r, stride, pad } };
+    output_room(t, &n, conv_out(x.h, r, stride, pad), conv_out(x.w, r, stride, pad), x.c);
+    return record(t, &n, x.grad);
+}
+
 static void bn_act_fwd(const struct node *n)
 {
     if (n->bn.groups == 0)

@@ -55,6 +55,7 @@ struct node {
     dev_float *run_mean, *run_var; /* and its running ones */
     dev_float *loss;               /* where a loss term is added */
     struct conv_shape conv;
+    struct pool_shape pool;        /* of a max-pool */
     struct bn_shape bn;            /* groups == 0: evaluation */
     float scale;                   /* a loss term's weight */
     bool relu;
@@ -91,6 +92,7 @@ struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int
 struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, int k);   /* b.data may be NULL */
 struct var relu(struct tape *t, struct var x);
 struct var pool(struct tape *t, struct var x);                                          /* global average */
+struct var max_pool(struct tape *t, struct var x, int r, int stride, int pad);
 
 /* Batch norm, ReLU and residual as one op.  groups > 0: training, statistics per group of n / groups images,
  * running statistics move if not NULL.  groups == 0: evaluation from the running statistics. */

@@ -6,6 +6,7 @@
  * and its tensors, each moved once, at the rate of a copy.  Both peaks are measured in the same run; the bytes come
  * from the list of layers, not from what an implementation moves.
  */
+#include "calibrate.h"
 #include "commands.h"
 #include "experiment.h"
 #include "options.h"
@@ -142,7 +143,7 @@ static double forward_bytes(const struct node *n)
 static double backward_bytes(const struct node *n)
 {
     double activations = count(n->y);
-    if (n->w.grad || n->bn.c || n->loss) activations += count(n->x);
+    if (n->w.grad || n->bn.c || n->pool.n || n->loss) activations += count(n->x);
     if (n->loss) activations += count(n->x2);
     if (n->relu) activations += count(n->y);
     if (n->x.grad) activations += count(n->x);
@@ -371,7 +372,7 @@ int command_bench(int argc, char **argv)
 {
     const char *scale = "quick", *row = NULL, *precision = NULL;
     int threads = 0, repeats = 11, batch = 0;
-    bool brief = false;
+    bool brief = false, synthetic = false;
     const struct option_row rows[] = {
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
         { "row", OPTION_TEXT, &row, "NAME", "row to time; the first one if not given" },
@@ -379,6 +380,7 @@ int command_bench(int argc, char **argv)
         { "precision", OPTION_TEXT, &precision, "fp32|bf16", "one of them; both if not given" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
         { "repeats", OPTION_INT, &repeats, "N", "how often each is timed" },
+        { "synthetic", OPTION_FLAG, &synthetic, NULL, "images made in code in the data set's place" },
         { "brief", OPTION_FLAG, &brief, NULL, "one line: precision, simsiam, median, least, most ms, MiB added" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
@@ -396,6 +398,7 @@ int command_bench(int argc, char **argv)
     if (batch) s.batch = batch;
     if (s.batch < 2 || s.batch > s.train_count)
         die_user("--batch %d: 2 to the row's %d training images", s.batch, s.train_count);
+    if (synthetic) s = settings_part(&s, s.batch);
     machine_open(threads);
     if (!brief) {
         b.peak = peaks_measure();

@@ -5,8 +5,14 @@
  *   seconds = open + epochs * steps * step + (1 + monitored epochs) * monitors + probe epochs * probe epoch
  *
  * Left out: checkpoints, and what writes the papers; a few milliseconds each.
+ *
+ * A step that would take minutes, or more memory than there is, is not made: images made in code take the data
+ * set's place, PART_BATCH of them the batch's, and time and activations are scaled to the whole.  That leaves out
+ * reading and decoding images, and takes the update of the weights, a hundredth of such a step, for each part anew.
  */
 #include "calibrate.h"
+#include "../engine/data.h"
+#include "method.h"
 #include "monitor.h"
 
 #include <errno.h>
@@ -19,22 +25,48 @@
 
 static const double SHORT = 1;     /* seconds: what takes less is measured again and again, */
 static const double LONG = 3;      /* what takes more only once, or in part */
-enum { PROBE_EPOCHS = 3, PART_LEAST = 256 };
+static const double WHOLE = 5e12;  /* operations: ResNet-18's 3.4e12 at 32x32 and batch 512 are made */
+enum { PROBE_EPOCHS = 3, PART_LEAST = 256, PART_BATCH = 4 };
 
 static int least(int a, int b)
 {
     return a < b ? a : b;
 }
 
+/* Forward, and twice as much backward. */
+static double step_operations(const struct settings *s)
+{
+    struct params *const ps = host_alloc(1, sizeof *ps);
+    const struct resnet_shape shape = model_shape(s);
+    const struct resnet net = resnet_declare(ps, &shape);
+    const double image = 3 * resnet_flops(ps, &net, s->image_size);
+    free(ps);
+    return image * s->batch * model_views(s);
+}
+
+struct settings settings_part(const struct settings *s, int batch)
+{
+    struct settings part = *s;
+    const struct data_source *const made = data_source_find("synthetic");
+    part.dataset = (int)(made - data_sources);
+    part.batch = batch;
+    part.train_first = part.monitor_first = 0, part.monitor_split = DATA_TEST;
+    part.train_count = least(2 * batch, made->n[DATA_TRAIN]);
+    part.monitor_count = least(2 * batch, made->n[DATA_TEST]);
+    part.knn_k = least(s->knn_k, part.train_count);
+    part.probe_batch = least(s->probe_batch, part.train_count);
+    return part;
+}
+
 /* Seconds of a step, its share of the targets that are kept included.  The first one allocates, which a small net
  * notices; where it takes long enough to be a plan's whole cost, it is taken as it is. */
-static double step_seconds(struct trainer *t, int steps)
+static double step_seconds(struct trainer *t, int steps, bool part)
 {
     if (t->eta.cache) t->eta.steps = 1;        /* targets of any alternation cost as much a step */
     double start = clock_seconds();
     trainer_step(t);
     const double first = clock_seconds() - start;
-    if (first > LONG) return first;
+    if (first > LONG && !part) return first;
     t->step = 0;
     start = clock_seconds();
     double seconds = 0;
@@ -67,8 +99,9 @@ static int part_of(int n, int floor, double part)
     return least(n, some > floor ? some : floor);
 }
 
-/* Seconds of one pass of the monitors, and of one epoch of the probe. */
-static void looks_seconds(struct trainer *t, double step, double *monitors, double *probe)
+/* Seconds of one pass of the monitors, and of one epoch of the probe, of the run that `whole` describes. */
+static void looks_seconds(struct trainer *t, const struct settings *whole, double step, double *monitors,
+                          double *probe)
 {
     const struct settings *const s = t->s;
     const double part = monitor_part(t, step);
@@ -83,32 +116,40 @@ static void looks_seconds(struct trainer *t, double step, double *monitors, doub
     struct probe_data features = { .train.x = NULL };
     double start = clock_seconds();
     monitor_run(t, &r, &features);
-    *monitors = (clock_seconds() - start) * monitor_images(s) / monitor_images(&measured);
+    *monitors = (clock_seconds() - start) * monitor_images(whole) / monitor_images(&measured);
     monitor_probe_open(t, &features);
     start = clock_seconds();
     const int epochs = least(s->probe_epochs, PROBE_EPOCHS);
     for (int i = 0; i < epochs; i++) monitor_probe_epoch(t, &features);
-    *probe = (clock_seconds() - start) / epochs * s->train_count / measured.train_count;
+    *probe = (clock_seconds() - start) / epochs * whole->train_count / measured.train_count;
     monitor_probe_close(&features);
 }
 
 static struct cost measure(const struct settings *s, int steps)
 {
+    const bool part = step_operations(s) > WHOLE;
+    const struct settings taken = part ? settings_part(s, PART_BATCH) : *s;
+    const double scale = (double)s->batch / taken.batch;
     const double start = clock_seconds();
     struct trainer *const t = host_alloc(1, sizeof *t);
-    trainer_open(t, s, 1);
+    trainer_open(t, &taken, 1);
     const double open = clock_seconds() - start;
     const struct params *const ps = &t->model.params;
-    struct cost c = { .step_seconds = step_seconds(t, steps), .parameters = (double)ps->count };
+    const double step = step_seconds(t, steps, part);
+    struct cost c = { .step_seconds = scale * step, .parameters = (double)ps->count, .part = part };
     double monitors, probe;
-    looks_seconds(t, c.step_seconds, &monitors, &probe);
+    const size_t activations = tape_bytes(&t->tape);
+    looks_seconds(t, s, step, &monitors, &probe);
     const int looks = 1 + s->epochs / s->knn_every + (s->epochs % s->knn_every != 0);
-    c.run_seconds = open + c.step_seconds * t->steps * s->epochs + looks * monitors + s->probe_epochs * probe;
+    c.run_seconds = open + c.step_seconds * (s->train_count / s->batch) * s->epochs + looks * monitors +
+                    s->probe_epochs * probe;
 
     const size_t widths = (size_t)t->model.backbone.features + (size_t)t->model.projector.out;
     const size_t features = (size_t)(s->train_count + s->monitor_count) * widths;
-    c.memory_mib = (double)(tape_bytes(&t->tape) + 12 * ps->count + 4 * features + 4 * t->eta.floats) / (1 << 20);
-    c.checkpoint_mib = 2.0 * 4 * (double)(2 * ps->count + t->eta.floats) / (1 << 20);
+    const double kept = (double)t->eta.floats * (part ? (double)s->train_count / taken.train_count : 1);
+    const double tape = part ? scale * (double)activations : (double)tape_bytes(&t->tape);
+    c.memory_mib = (tape + 12 * (double)ps->count + 4 * (double)features + 4 * kept) / (1 << 20);
+    c.checkpoint_mib = 2.0 * 4 * (2 * (double)ps->count + kept) / (1 << 20);
     trainer_close(t);
     free(t);
     return c;

@@ -5,7 +5,13 @@
 #pragma once
 #include "settings.h"
 
-struct cost { double step_seconds, run_seconds, memory_mib, checkpoint_mib, parameters; };
+struct cost {
+    double step_seconds, run_seconds, memory_mib, checkpoint_mib, parameters;
+    bool part;                     /* scaled from a few images made in code: no reading and decoding in it */
+};
+
+/* The same with batches of `batch` images, of as many as two batches made in code: for what asks for time alone. */
+struct settings settings_part(const struct settings *s, int batch);
 
 /* Measures n runs, one of each settings, `jobs` at a time as `simsiam run` would have them: in processes of
  * `threads` threads beside each other, since cores that share a memory slow each other.  At least `steps` steps and

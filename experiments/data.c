@@ -60,7 +60,7 @@ static char *folder_find(const char *name)
 /* Is each file there, plain or gzipped?  Their content is `verify`'s business. */
 static bool source_here(const struct data_source *source)
 {
-    bool here = true;
+    bool here = source->files->name || !*source->folder;        /* a folder without files to look for is not read */
     for (const struct data_file *f = source->files; f->name; f++) {
         char *plain = text_format("%s/%s/%s", data_folder(), source->folder, f->name);
         char *packed = text_format("%s.gz", plain);

@@ -22,7 +22,7 @@ struct loading {
 
 static const char *const top_others[] = { "title", "baseline", "rows", "claims", NULL };
 static const char *const row_others[] = { "name", "paper", NULL };
-static const char *const scale_others[] = { "note", "not_run", NULL };
+static const char *const scale_others[] = { "note", "runs_on", "not_run", NULL };
 
 /* ---- names and paths -------------------------------------------------------------------------------------- */
 
@@ -35,6 +35,7 @@ static const char *name_error(const char *name)
 
 static const struct key title_key = { .name = "title", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
 static const struct key note_key = { .name = "note", .type = KEY_TEXT, .count = CAPTION_MAX, .unit = "" };
+static const struct key runs_on_key = { .name = "runs_on", .type = KEY_TEXT, .count = CAPTION_MAX, .unit = "" };
 static const struct key name_key = { .name = "name", .type = KEY_TEXT, .count = NAME_LENGTH, .unit = "",
                                      .check = name_error };
 static const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
@@ -288,6 +289,7 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     memcpy(e->title, e->name, sizeof e->name);
     text_get(&l.file, l.top, &title_key, e->title);
     text_get(&l.scale, l.scale_top, &note_key, e->caption);
+    text_get(&l.scale, l.scale_top, &runs_on_key, e->runs_on);
     rows_read(&l);
     int errors = 0;
     const yaml_node_t *claims = config_get(&l.file, l.top, "claims");

@@ -46,6 +46,7 @@ struct experiment {
     char title[TEXT_MAX];          /* `title:`; the name if there is none */
     char scale[NAME_LENGTH];
     char caption[CAPTION_MAX];     /* the scale's `note:`: what differs from the paper, for captions */
+    char runs_on[CAPTION_MAX];     /* the scale's `runs_on:`: the machine it is meant for; "" if any will do */
     struct row row[ROWS_MAX];
     int n_rows;
     int baseline;                  /* `baseline:`, the row that others are set beside; -1: none is named */

@@ -14,13 +14,29 @@ const struct distance distances[] = {
 };
 const struct method *const methods[] = { &simsiam, NULL };
 
+struct resnet_shape model_shape(const struct settings *s)
+{
+    struct resnet_shape shape = { .stem = (enum stem)s->stem, .block = (enum block_kind)s->block,
+                                  .stages = s->widths.n, .zero_init = s->zero_init_residual };
+    for (int i = 0; i < s->widths.n; i++)
+        shape.widths[i] = s->widths.v[i], shape.blocks[i] = s->blocks.v[s->blocks.n > 1 ? i : 0];
+    return shape;
+}
+
+int model_views(const struct settings *s)
+{
+    int last = 0;
+    for (int i = 0; i < s->pairs.n; i++)
+        for (int j = 0; j < 2; j++)
+            if (s->pairs.v[i][j] > last) last = s->pairs.v[i][j];
+    return last + 1;
+}
+
 void model_build(struct model *m, const struct settings *s, uint64_t seed)
 {
     memset(m, 0, sizeof *m);
     m->pairs = s->pairs;
-    for (int i = 0; i < s->pairs.n; i++)
-        for (int j = 0; j < 2; j++)
-            if (s->pairs.v[i][j] >= m->n_views) m->n_views = s->pairs.v[i][j] + 1;
+    m->n_views = model_views(s);
     m->stop_grad = s->stop_grad;
     m->distance = distances[s->distance].add;
 
@@ -29,7 +45,8 @@ void model_build(struct model *m, const struct settings *s, uint64_t seed)
     for (int i = 0; i < s->predictor.n; i++) words[1][i] = s->predictor.v[i];
     struct params *const ps = &m->params;
     ps->group = GROUP_ENCODER;
-    m->backbone = resnet_declare(ps, s->widths.v, s->widths.n, s->blocks, s->zero_init_residual);
+    const struct resnet_shape shape = model_shape(s);
+    m->backbone = resnet_declare(ps, &shape);
     const int f = m->backbone.features;
     m->projector = head_declare(ps, "projector", words[0], s->projector.n, f, s->dim, f);
     ps->group = GROUP_PREDICTOR;

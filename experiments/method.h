@@ -34,6 +34,8 @@ struct method {
 extern const struct method *const methods[];     /* NULL at the end */
 extern const struct method simsiam;
 
+struct resnet_shape model_shape(const struct settings *s);         /* its backbone */
+int model_views(const struct settings *s);                         /* that a step draws of each image */
 void model_build(struct model *m, const struct settings *s, uint64_t seed);
 void model_free(struct model *m);
 /* The same model wanting no gradient, so that nothing of it is recorded: free() it, the tensors are m's. */

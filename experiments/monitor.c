@@ -158,7 +158,8 @@ int monitor_probe_epoch(struct trainer *t, struct probe_data *data)
     if (s->probe_augment && !trainer_encode(t, &t->train, &t->probe_recipe, (uint32_t)t->probe.epoch, VIEW_PROBE,
                                             data->train.x, NULL, NULL))
         return EXIT_AGAIN;
-    const struct probe_plan plan = { s->probe_lr, s->probe_epochs, s->probe_batch, t->seed };
+    const struct probe_plan plan = { s->probe_lr, s->probe_epochs, s->probe_batch, t->seed,
+                                     (enum probe_optimizer)s->probe_optimizer };
     const double loss = probe_epoch(&t->probe, &plan, &data->train);
     if (isfinite(loss)) return 0;
     warn("the linear probe diverged in its epoch %d (try a smaller probe_lr than %g)", t->probe.epoch, s->probe_lr);

@@ -120,6 +120,17 @@ static void row_print(const struct plan *p, const struct row *row)
            1e3 * c->step_seconds, c->memory_mib, c->checkpoint_mib, c->run_seconds / 60);
 }
 
+/* Where the figures are none of whole steps, and what the scale should run on instead of this machine. */
+static void machine_print(const struct plan *p)
+{
+    bool part = false;
+    for (int k = 0; k < p->n_needs; k++) part = part || p->need[k].cost.part;
+    if (part)
+        printf("a step is too long to be made here: measured on a few images made in code, and scaled; reading and "
+               "decoding images is not in it\n");
+    if (p->n && *p->e[0].runs_on) printf("%s should run on %s\n", p->e[0].scale, p->e[0].runs_on);
+}
+
 static void plan_print(const struct plan *p, int jobs)
 {
     printf("%-16s %6s %6s %12s %12s %10s %12s %12s\n", "row", "runs", "left", "parameters", "ms/step", "memory MiB",
@@ -140,6 +151,7 @@ static void plan_print(const struct plan *p, int jobs)
     printf("%d distinct runs, %d done, %d left: about %.0f MiB of disk and %.1f minutes (%.1f hours) with %d at a "
            "time; %.1f minutes one after the other\n", runs, runs - left, left, disk, seconds / 60, seconds / 3600,
            jobs, work / 60);
+    machine_print(p);
 }
 
 int command_plan(int argc, char **argv)

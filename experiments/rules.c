@@ -95,12 +95,24 @@ static bool stages_many(const struct settings *s, char *why)
     return s->widths.n > STAGES_MAX && because(why, "%d stages; 1 to %d", s->widths.n, STAGES_MAX);
 }
 
-/* Each stage after the first halves the image. */
+static bool blocks_unlike_widths(const struct settings *s, char *why)
+{
+    return s->blocks.n > 1 && s->blocks.n != s->widths.n &&
+           because(why, "blocks of %d stages, widths of %d; as many, or one number of blocks for all", s->blocks.n,
+                   s->widths.n);
+}
+
+/* Each stage after the first halves the image, ImageNet's stem does so twice. */
 static bool image_small(const struct settings *s, char *why)
 {
-    const int least = 1 << (s->widths.n - 1);
+    const int least = 1 << (s->widths.n - 1 + (s->stem == STEM_IMAGENET ? 2 : 0));
     return s->widths.n <= STAGES_MAX && s->image_size < least &&
            because(why, "image_size %d does not survive %d stages; at least %d", s->image_size, s->widths.n, least);
+}
+
+static int backbone_features(const struct settings *s)
+{
+    return resnet_features((enum block_kind)s->block, s->widths.v[s->widths.n - 1]);
 }
 
 /* The width that "fc WIDTH ..." means; 0 and the reason if WIDTH is a fraction that leaves a remainder. */
@@ -108,7 +120,7 @@ static int fc_width(const struct settings *s, const char *words, char *why)
 {
     const char *at = words + strlen("fc ");
     if (*at != 'd' && *at != 'f') return (int)strtol(at, NULL, 10);
-    const int base = *at == 'd' ? s->dim : s->widths.v[s->widths.n - 1];
+    const int base = *at == 'd' ? s->dim : backbone_features(s);
     if (at[1] != '/') return base;
     const long part = strtol(at + 2, NULL, 10);
     if (part > 0 && part <= base && base % part == 0) return (int)(base / part);
@@ -126,7 +138,7 @@ static int head_out(const struct settings *s, const struct word_list *head, int 
 
 static int projector_out(const struct settings *s, char *why)
 {
-    return head_out(s, &s->projector, s->widths.v[s->widths.n - 1], why);
+    return head_out(s, &s->projector, backbone_features(s), why);
 }
 
 static bool projector_fraction(const struct settings *s, char *why)
@@ -222,10 +234,11 @@ const struct rule settings_rules[] = {
     { { "probe_batch", "train_count" }, probe_batch_large },
     { { "knn_k", "train_count" }, knn_large },
     { { "widths" }, stages_many },
-    { { "image_size", "widths" }, image_small },
-    { { "projector", "dim", "widths" }, projector_fraction },
-    { { "predictor", "dim", "widths" }, predictor_fraction },
-    { { "predictor", "projector", "dim", "widths" }, predictor_width },
+    { { "blocks", "widths" }, blocks_unlike_widths },
+    { { "image_size", "widths", "stem" }, image_small },
+    { { "projector", "dim", "widths", "block" }, projector_fraction },
+    { { "predictor", "dim", "widths", "block" }, predictor_fraction },
+    { { "predictor", "projector", "dim", "widths", "block" }, predictor_width },
     { { "pairs" }, pair_of_itself },
     { { "pairs" }, view_unused },
     { { "eta", "stop_grad" }, eta_without_stop },

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../engine/data.h"
+#include "../engine/eval.h"
 #include "../engine/nn.h"
 #include "../engine/ops.h"
 #include "../engine/resnet.h"
@@ -19,6 +20,10 @@ const char *const distance_names[] = { "cosine", "cross_entropy", NULL };
 static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
 static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
                                                   [PREDICTOR_ZERO] = "zero", NULL };
+
+static const char *const stem_names[] = { [STEM_CIFAR] = "cifar", [STEM_IMAGENET] = "imagenet", NULL };
+static const char *const block_names[] = { [BLOCK_BASIC] = "basic", [BLOCK_BOTTLENECK] = "bottleneck", NULL };
+static const char *const probe_optimizer_names[] = { [PROBE_SGD] = "sgd", [PROBE_LARS] = "lars", NULL };
 
 static const char *const eta_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache", [ETA_AVERAGE] = "average",
                                          NULL };
@@ -37,6 +42,9 @@ static const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECI
     { AT(field), .type = KEY_FLOATS, .count = n, .low = min, .high = max, .unit = u, .sentence = text }
 #define BOOL(field, text) { AT(field), .type = KEY_BOOL, .unit = "", .sentence = text }
 #define CHOICE(field, names, text) { AT(field), .type = KEY_CHOICE, .choices = names, .unit = "", .sentence = text }
+/* A choice that came later: silent while it is the first. */
+#define LATER(field, names, text) \
+    { AT(field), .type = KEY_CHOICE, .choices = names, .silent = true, .unit = "", .sentence = text }
 #define HEAD(field, text) \
     { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
 
@@ -63,9 +71,12 @@ const struct key settings_keys[] = {
     INT(monitor_first, 0, 10000000, "", "first monitor image of its split"),
     INT(monitor_count, 2, 10000000, "images", "images for kNN, std and view share, and the probe's test"),
     /* model */
+    LATER(stem, stem_names, "3x3, or ImageNet's: 7x7 with stride 2 and a max-pool"),
+    LATER(block, block_names, "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
     { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels",
-      .sentence = "channels of each stage of the backbone; ResNet-18 is [64, 128, 256, 512]" },
-    INT(blocks, 1, BLOCKS_MAX / STAGES_MAX, "blocks", "basic blocks in each stage; ResNet-18 has 2"),
+      .sentence = "channels of each stage of the backbone; ResNet-18 and ResNet-50 are [64, 128, 256, 512]" },
+    { AT(blocks), .type = KEY_INTS, .low = 1, .high = STAGE_BLOCKS_MAX, .scalar = true, .unit = "blocks",
+      .sentence = "blocks in each stage, a number for all or a list; ResNet-18 has 2, ResNet-50 [3, 4, 6, 3]" },
     BOOL(zero_init_residual, "the last BN scale of each block starts at zero (App. A)"),
     INT(dim, 2, 65536, "features", "d, the output dimension (Sup. B)"),
     HEAD(projector, "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias|constant], bn [no-affine], relu"),
@@ -107,6 +118,7 @@ const struct key settings_keys[] = {
     FLOAT(knn_temperature, 0.02, 100, "", "T of the votes exp(similarity / T)"),
     INT(expectation_views, 0, 1000, "views", "of a monitor image, to set h(z) beside E[z] (Sec. 5.2); 0: not done"),
     /* linear probe */
+    LATER(probe_optimizer, probe_optimizer_names, "SGD, or LARS with a trust coefficient of 0.001 (App. A)"),
     FLOAT(probe_lr, 0, 10000, "", "learning rate of the linear probe, not scaled by its batch"),
     INT(probe_epochs, 1, 100000, "passes", "passes of the linear probe"),
     INT(probe_batch, 1, 65536, "images", "images of one step of the linear probe"),
@@ -120,7 +132,8 @@ const struct settings settings_defaults = {
     .image_size = 32,
     .train_first = 0, .train_count = 50000,
     .monitor_split = DATA_TEST, .monitor_first = 0, .monitor_count = 10000,
-    .widths = { 4, { 64, 128, 256, 512 } }, .blocks = 2, .zero_init_residual = true,
+    .stem = STEM_CIFAR, .block = BLOCK_BASIC,
+    .widths = { 4, { 64, 128, 256, 512 } }, .blocks = { 1, { 2 } }, .zero_init_residual = true,
     .dim = 2048,
     .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
     .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } },
@@ -135,7 +148,7 @@ const struct settings settings_defaults = {
     .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
     .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5,
     .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1, .expectation_views = 0,
-    .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
+    .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
 };
 
 const char code_hash[HASH_TEXT] = CODE_HASH;

@@ -25,8 +25,9 @@ struct settings {
     int monitor_split;             /* DATA_TRAIN (held-out choice of settings) or DATA_TEST */
     int monitor_first, monitor_count;
     /* model */
+    int stem, block;               /* enum stem, block_kind of resnet.h */
     struct int_list widths;        /* stages of the backbone */
-    int blocks;                    /* basic blocks a stage */
+    struct int_list blocks;        /* blocks of each stage; one number: of all */
     bool zero_init_residual;
     int dim;                       /* d */
     struct word_list projector, predictor;
@@ -53,6 +54,7 @@ struct settings {
     double knn_temperature;
     int expectation_views;         /* views of a monitor image for cos_h and cos_z; 0: not measured */
     /* linear probe */
+    int probe_optimizer;           /* enum probe_optimizer of eval.h */
     double probe_lr;
     int probe_epochs, probe_batch;
     bool probe_augment;            /* crop and flip anew each epoch */

@@ -24,7 +24,7 @@ static struct settings settings_make(void)
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
     s.image_size = 8, s.train_count = IMAGES, s.monitor_count = 32, s.knn_k = 5;
-    s.widths = (struct int_list){ 2, { 4, 8 } }, s.blocks = 1, s.dim = D;
+    s.widths = (struct int_list){ 2, { 4, 8 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim = D;
     s.epochs = 2, s.batch = BATCH, s.base_lr = 1, s.probe_batch = 16, s.probe_epochs = 1;
     return s;
 }

@@ -132,6 +132,20 @@ static void a_stop_request_ends_the_search(void **state)
 /* ---- probe ---------------------------------------------------------------------------------------------- */
 
 /* The same in double: returns the mean loss of the last epoch, w [k, d] and b [k] behind each other. */
+/* One step of SGD, or of LARS on the weights and SGD on the bias. */
+static void probe_reference_step(double *w, double *v, const double *g, int weights, int count, double lr,
+                                 enum probe_optimizer optimizer)
+{
+    double ww = 0, gg = 0;
+    for (int i = 0; i < weights; i++) ww += w[i] * w[i], gg += g[i] * g[i];
+    const double ratio = ww > 0 && gg > 0 ? 0.001 * sqrt(ww / gg) : 1;
+    for (int i = 0; i < count; i++) {
+        const bool lars = optimizer == PROBE_LARS && i < weights;      /* whose v has the rate in it */
+        v[i] = 0.9 * v[i] + (lars ? lr * ratio : 1) * g[i];
+        w[i] -= (lars ? 1 : lr) * v[i];
+    }
+}
+
 static double probe_reference(double *w, const struct features *f, const struct probe_plan *plan, int epochs)
 {
     const int n = f->n, d = f->d, k = f->classes, count = k * (d + 1);
@@ -161,10 +175,8 @@ static double probe_reference(double *w, const struct features *f, const struct 
                     g[k * d + j] += delta;
                 }
             }
-            for (int i = 0; i < count; i++) {
-                v[i] = 0.9 * v[i] + g[i];
-                w[i] -= plan->lr * (1 + cos(M_PI * e / plan->epochs)) / 2 * v[i];
-            }
+            const double lr = plan->lr * (1 + cos(M_PI * e / plan->epochs)) / 2;
+            probe_reference_step(w, v, g, k * d, count, lr, plan->optimizer);
         }
     }
     free(x);
@@ -174,11 +186,11 @@ static double probe_reference(double *w, const struct features *f, const struct 
     return loss;
 }
 
-static void the_probe_is_sgd_in_permuted_order(void **state)
+static void check_probe(enum probe_optimizer optimizer)
 {
-    (void)state;
     enum { N = 33, D = 7, K = 3, COUNT = K * (D + 1) };
-    const struct probe_plan plan = { .lr = 0.5, .epochs = 4, .batch = 10, .seed = 11 };     /* a last batch of 3 */
+    const struct probe_plan plan = { .lr = 0.5, .epochs = 4, .batch = 10, .seed = 11,       /* a last batch of 3 */
+                                     .optimizer = optimizer };
     srand48(5);
     struct features train = clusters(N, D, K, 3);
     struct probe p;
@@ -193,6 +205,13 @@ static void the_probe_is_sgd_in_permuted_order(void **state)
     }
     probe_close(&p);
     features_free(&train);
+}
+
+static void the_probe_is_sgd_in_permuted_order(void **state) { (void)state; check_probe(PROBE_SGD); }
+static void the_probe_by_lars_moves_weights_by_their_ratio_and_the_bias_plainly(void **state)
+{
+    (void)state;
+    check_probe(PROBE_LARS);
 }
 
 static void a_separable_set_is_learned(void **state)
@@ -280,6 +299,7 @@ int main(void)
         cmocka_unit_test(features_are_left_as_they_were),
         cmocka_unit_test(k_is_cut_to_the_bank),
         cmocka_unit_test(the_probe_is_sgd_in_permuted_order),
+        cmocka_unit_test(the_probe_by_lars_moves_weights_by_their_ratio_and_the_bias_plainly),
         cmocka_unit_test(a_separable_set_is_learned),
         cmocka_unit_test(a_stopped_probe_goes_on_to_the_same_bytes),
         cmocka_unit_test(accuracy_counts_the_right_classes),

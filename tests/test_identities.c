@@ -40,7 +40,7 @@ static float images[VIEWS_MAX * N * IMAGE];
 static void model_make(bool stop_grad, bool predictor, enum predictor_lr lr)
 {
     const struct settings s = {
-        .pairs = { 2, { { 0, 1 }, { 1, 0 } } }, .widths = { 2, { 3, 4 } }, .blocks = 1, .dim = D,
+        .pairs = { 2, { { 0, 1 }, { 1, 0 } } }, .widths = { 2, { 3, 4 } }, .blocks = { 1, { 1 } }, .dim = D,
         .stop_grad = stop_grad, .predictor_lr = lr,
         .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
         .predictor = { predictor ? 4 : 0, { "fc d/2", "bn", "relu", "fc d" } },
@@ -152,11 +152,11 @@ static void ref_relu(struct act *y)
     for (int i = 0; i < y->n * y->h * y->w * y->c; i++) y->x[i] = fmax(y->x[i], 0);
 }
 
-static void ref_block(struct act *x, const double *w, const struct basic_block *b)
+static void ref_block(struct act *x, const double *w, const struct res_block *b)
 {
     struct act h, y, skip = *x;
-    ref_conv(&h, x, w, &b->conv1), ref_bn(&h, w, &b->bn1), ref_relu(&h);
-    ref_conv(&y, &h, w, &b->conv2), ref_bn(&y, w, &b->bn2);
+    ref_conv(&h, x, w, &b->conv[0]), ref_bn(&h, w, &b->bn[0]), ref_relu(&h);
+    ref_conv(&y, &h, w, &b->conv[1]), ref_bn(&y, w, &b->bn[1]);
     if (b->project) ref_conv(&skip, x, w, &b->shortcut), ref_bn(&skip, w, &b->bn_shortcut);
     for (int i = 0; i < y.n * y.h * y.w * y.c; i++) y.x[i] += skip.x[i];
     ref_relu(&y);

@@ -15,7 +15,13 @@
 #include "../engine/base.h"
 #include "../engine/resnet.h"
 
-static const int RESNET18[] = { 64, 128, 256, 512 };
+#define WIDTHS .stages = 4, .widths = { 64, 128, 256, 512 }
+/* Appendix D's net, and ImageNet's two as torchvision has them. */
+static const struct resnet_shape CIFAR18 = { WIDTHS, .blocks = { 2, 2, 2, 2 }, .zero_init = true };
+static const struct resnet_shape RESNET18 = { STEM_IMAGENET, WIDTHS, .blocks = { 2, 2, 2, 2 }, .zero_init = true };
+static const struct resnet_shape RESNET50 = { STEM_IMAGENET, BLOCK_BOTTLENECK, WIDTHS, .blocks = { 3, 4, 6, 3 },
+                                              .zero_init = true };
+static const struct resnet_shape TINY = { .stages = 2, .widths = { 3, 5 }, .blocks = { 1, 1 } };
 static const char *const PROJECTOR[] = { "fc d", "bn", "relu", "fc d", "bn" };
 static const char *const PROJECTOR_NO_AFFINE[] = { "fc d", "bn", "relu", "fc d", "bn no-affine" };
 static const char *const PREDICTOR[] = { "fc d/4", "bn", "relu", "fc d" };
@@ -181,7 +187,7 @@ static void constant_layer_gives_its_bias_and_is_never_trained(void **state)
 static void cifar_model_has_18520128_parameters(void **state)
 {
     (void)state;
-    const struct resnet net = resnet_declare(&params, RESNET18, 4, 2, true);
+    const struct resnet net = resnet_declare(&params, &CIFAR18);
     assert_int_equal(learnt(0), 11168832);
     assert_int_equal(net.features, 512);
     int from = params.n;
@@ -200,7 +206,7 @@ static void cifar_model_has_18520128_parameters(void **state)
 static void backbone_is_named_like_torchvisions(void **state)
 {
     (void)state;
-    resnet_declare(&params, RESNET18, 4, 2, true);
+    resnet_declare(&params, &CIFAR18);
     assert_int_equal(params.n, 20 + 20 * 4);   /* 20 convolutions; 20 batch norms of 4 tensors */
     param_of_shape("conv1.weight", 4, (const int[]){ 64, 3, 3, 3 });
     param_of_shape("bn1.running_var", 1, (const int[]){ 64 });
@@ -220,10 +226,58 @@ static void backbone_is_named_like_torchvisions(void **state)
 static void resnet18_multiplies_and_adds_555_million_times(void **state)
 {
     (void)state;
-    const struct resnet net = resnet_declare(&params, RESNET18, 4, 2, true);
+    const struct resnet net = resnet_declare(&params, &CIFAR18);
     const double one = 1024.0 * 64 * 9 * 64, shortcut = 256.0 * 128 * 64;
     const double expected = 2 * (1024.0 * 64 * 27 + 4 * one + 3 * (3.5 * one + shortcut));
     assert_true(resnet_flops(&params, &net, 32) == expected);
+    params.n = 0;
+}
+
+/* sum(p.numel() for p in net.parameters()) without fc's, in torchvision. */
+static void imagenet_nets_have_as_many_parameters_as_torchvisions(void **state)
+{
+    (void)state;
+    struct resnet net = resnet_declare(&params, &RESNET18);
+    assert_int_equal(learnt(0), 11176512);
+    assert_int_equal(net.features, 512);
+    params.n = 0;
+    net = resnet_declare(&params, &RESNET50);
+    assert_int_equal(learnt(0), 23508032);
+    assert_int_equal(net.features, 2048);
+    assert_int_equal(params.n, 53 + 53 * 4);   /* 53 convolutions; 53 batch norms of 4 tensors */
+    params.n = 0;
+}
+
+static void bottlenecks_are_named_and_shaped_like_torchvisions(void **state)
+{
+    (void)state;
+    const struct resnet net = resnet_declare(&params, &RESNET50);
+    param_of_shape("conv1.weight", 4, (const int[]){ 64, 7, 7, 3 });
+    param_of_shape("layer1.0.conv1.weight", 4, (const int[]){ 64, 1, 1, 64 });
+    param_of_shape("layer1.0.conv2.weight", 4, (const int[]){ 64, 3, 3, 64 });
+    param_of_shape("layer1.0.conv3.weight", 4, (const int[]){ 256, 1, 1, 64 });
+    param_of_shape("layer1.0.downsample.0.weight", 4, (const int[]){ 256, 1, 1, 64 });
+    param_of_shape("layer1.1.conv1.weight", 4, (const int[]){ 64, 1, 1, 256 });
+    param_of_shape("layer2.0.conv1.weight", 4, (const int[]){ 128, 1, 1, 256 });
+    param_of_shape("layer3.5.bn3.running_var", 1, (const int[]){ 1024 });
+    param_of_shape("layer4.0.downsample.1.bias", 1, (const int[]){ 2048 });
+    assert_null(param_find("layer1.1.downsample.0.weight"));
+    assert_null(param_find("layer4.3.conv1.weight"));
+    const struct res_block *const b = &net.block[3];           /* layer2.0: the 3x3 has the stride */
+    assert_true(b->conv[0].stride == 1 && b->conv[1].stride == 2 && b->conv[2].stride == 1);
+    assert_int_equal(b->shortcut.stride, 2);
+    params.n = 0;
+}
+
+/* At 224 x 224, 1.81 and 4.09 G multiply-adds: what torchvision's page says of its weights. */
+static void imagenet_nets_multiply_and_add_as_often_as_torchvisions(void **state)
+{
+    (void)state;
+    struct resnet net = resnet_declare(&params, &RESNET18);
+    assert_float_equal(resnet_flops(&params, &net, 224) / 2e9, 1.814, 0.001);
+    params.n = 0;
+    net = resnet_declare(&params, &RESNET50);
+    assert_float_equal(resnet_flops(&params, &net, 224) / 2e9, 4.087, 0.001);
     params.n = 0;
 }
 
@@ -320,8 +374,8 @@ static void blocks_start_as_the_identity(void **state)
 {
     (void)state;
     enum { N = 3, S = 5, K = 7 };
-    const int width = K;
-    const struct resnet net = resnet_declare(&params, &width, 1, 3, true);
+    const struct resnet_shape shape = { .stages = 1, .widths = { K }, .blocks = { 3 }, .zero_init = true };
+    const struct resnet net = resnet_declare(&params, &shape);
     params_alloc(&params, 1);
     assert_true(all_are("layer1.2.bn2.weight", 0) && all_are("layer1.2.bn1.weight", 1));
     float image[N * S * S * 3], deep[N * K], stem[N * K];
@@ -337,11 +391,33 @@ static void blocks_start_as_the_identity(void **state)
     assert_true(moments_of(stem, N * K).std > 1e-3);
 }
 
+static void the_last_gamma_of_a_bottleneck_starts_at_zero(void **state)
+{
+    (void)state;
+    const struct resnet_shape shape = { STEM_IMAGENET, BLOCK_BOTTLENECK, 1, { 3 }, { 2 }, true };
+    resnet_declare(&params, &shape);
+    params_alloc(&params, 1);
+    assert_true(all_are("layer1.1.bn3.weight", 0) && all_are("layer1.1.bn2.weight", 1));
+}
+
+static void imagenets_stem_quarters_the_image(void **state)
+{
+    (void)state;
+    const struct resnet_shape shape = { STEM_IMAGENET, BLOCK_BOTTLENECK, 2, { 3, 5 }, { 1, 2 }, false };
+    const struct resnet net = resnet_declare(&params, &shape);
+    params_alloc(&params, 1);
+    const struct var y = resnet_apply(&tape, &params, &net, var_room(&tape, 2, 33, 40, 3), 1, true);
+    assert_true(y.h == 1 && y.w == 1 && y.c == 20);
+    const struct var *const stem = &tape.node[0].y, *const pooled = &tape.node[2].y;
+    assert_true(stem->h == 17 && stem->w == 20 && stem->c == 3);
+    assert_true(pooled->h == 9 && pooled->w == 10);
+    assert_true(tape.node[tape.n_nodes - 1].x.h == 5 && tape.node[tape.n_nodes - 1].x.w == 5);
+}
+
 static void without_the_option_no_gamma_is_zero(void **state)
 {
     (void)state;
-    const int widths[] = { 3, 5 };
-    resnet_declare(&params, widths, 2, 1, false);
+    resnet_declare(&params, &TINY);
     params_alloc(&params, 1);
     assert_true(all_are("layer1.0.bn2.weight", 1) && all_are("layer2.0.bn2.weight", 1));
     assert_true(all_are("layer2.0.downsample.1.weight", 1));
@@ -371,8 +447,7 @@ static void first_values_depend_on_seed_and_tensor_alone(void **state)
 static void running_statistics_move_only_when_tracked(void **state)
 {
     (void)state;
-    const int widths[] = { 3, 5 };
-    const struct resnet net = resnet_declare(&params, widths, 2, 1, false);
+    const struct resnet net = resnet_declare(&params, &TINY);
     params_alloc(&params, 1);
     float image[4 * 6 * 6 * 3];
     for (int i = 0; i < 4 * 6 * 6 * 3; i++) image[i] = sinf((float)(i * i));
@@ -392,8 +467,7 @@ static void evaluation_without_gradients_records_nothing(void **state)
 {
     (void)state;
     static struct params frozen;
-    const int widths[] = { 3, 5 };
-    const struct resnet net = resnet_declare(&params, widths, 2, 1, false);
+    const struct resnet net = resnet_declare(&params, &TINY);
     const struct head h = head_declare(&params, "projector", PROJECTOR, 5, net.features, 8, 5);
     params_alloc(&params, 1);
     frozen = params;
@@ -420,11 +494,16 @@ int main(void)
         TEST(cifar_model_has_18520128_parameters),
         TEST(backbone_is_named_like_torchvisions),
         TEST(resnet18_multiplies_and_adds_555_million_times),
+        TEST(imagenet_nets_have_as_many_parameters_as_torchvisions),
+        TEST(bottlenecks_are_named_and_shaped_like_torchvisions),
+        TEST(imagenet_nets_multiply_and_add_as_often_as_torchvisions),
         TEST(groups_are_ranges_encoder_first),
         TEST(convolutions_start_as_kaiming_has_it),
         TEST(fc_weight_and_bias_start_uniform_by_fan_in),
         TEST(batch_norm_starts_as_the_identity),
         TEST(blocks_start_as_the_identity),
+        TEST(the_last_gamma_of_a_bottleneck_starts_at_zero),
+        TEST(imagenets_stem_quarters_the_image),
         TEST(without_the_option_no_gamma_is_zero),
         TEST(first_values_depend_on_seed_and_tensor_alone),
         TEST(running_statistics_move_only_when_tracked),

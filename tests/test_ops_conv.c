@@ -25,6 +25,10 @@ static const struct conv_shape shapes[] = {
     {  1,  5,  5, 65, 257, 1, 1, 0 },        /* four of them, uneven */
     {  1,  1,  1,  7, 257, 3, 1, 1 },        /* fewer pixels than ranges of the weight gradient */
 
+    {  3, 17, 15,  3,  7, 7, 2, 3 },         /* ImageNet's stem */
+    {  2, 33, 32,  3, 64, 7, 2, 3 },
+    {  1,  1,  2,  3,  5, 7, 2, 3 },         /* an image that is smaller than the window */
+
     /* Row blocks of 4, 7, 8 and 16 pixels: alone in a row, at its ends and between; 16, 32 and 64 channels at a
      * time; a last block that shares pixels with the one before; an image as one row. */
     {  3,  3, 32,   3,  16, 3, 1, 1 },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_ops_rows.c -- ReLU, pooling, the std of Sec. 4.1, SGD, and the machine's memory.
+ * test_ops_rows.c -- ReLU, pooling, the std of Sec. 4.1, SGD, LARS, and the machine's memory.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +90,116 @@ static void nan_survives_pooling(void **state)
     op_pool_fwd(y, act_of(x, 30), 2, 5, 3);
     const float *got = act_read(y, 6);
     for (int i = 0; i < 6; i++) assert_int_equal(isnan(got[i]) != 0, i == 1);
+    release();
+}
+
+/* ---- max-pooling ------------------------------------------------------------------------------------- */
+
+static const struct pool_shape pool_shapes[] = {
+    /* n   h   w    c  r stride pad */
+    {  1,  1,  1,   1, 3, 2, 1 },
+    {  7,  5,  7,  33, 3, 2, 1 },
+    {  3,  7,  1,   7, 3, 2, 1 },
+    {  2,  8,  9,  65, 3, 2, 1 },
+    {  1, 33,  7,  16, 2, 2, 0 },
+    {  3,  7,  7,   3, 3, 1, 1 },
+    {  2,  9, 11, 130, 5, 3, 2 },
+    {  1,  7,  8,   1, 3, 3, 2 },
+    {  3, 17, 33,  64, 3, 2, 1 },
+};
+enum { POOL_SHAPES = sizeof pool_shapes / sizeof *pool_shapes };
+
+/* y = the largest of each window, and in at[] which x that is: the first one. */
+static void naive_max_pool(double *y, int *at, const double *x, struct pool_shape s)
+{
+    const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
+    for (int e = 0; e < s.n * p * q * s.c; e++) {
+        const int c = e % s.c, j = e / s.c % q, i = e / s.c / q % p, n = e / s.c / q / p;
+        at[e] = -1;
+        for (int r = 0; r < s.r; r++)
+            for (int t = 0; t < s.r; t++) {
+                const int h = i * s.stride - s.pad + r, w = j * s.stride - s.pad + t;
+                if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
+                const int from = ((n * s.h + h) * s.w + w) * s.c + c;
+                if (at[e] < 0 || x[from] > x[at[e]]) at[e] = from;
+            }
+        y[e] = x[at[e]];
+    }
+}
+
+struct pooling { struct pool_shape s; size_t nx, ny; float *x; double *y, *xd, *dyd; int *at; };
+
+/* Numbers of 1/8, so that windows have several largest ones; `distinct`: none that a small step could overtake. */
+static struct pooling pooling_of(struct pool_shape s, bool distinct)
+{
+    struct pooling p = { .s = s, .nx = (size_t)(s.n * s.h * s.w * s.c) };
+    p.ny = (size_t)(s.n * conv_out(s.h, s.r, s.stride, s.pad) * conv_out(s.w, s.r, s.stride, s.pad) * s.c);
+    p.x = random_floats(p.nx, 1);
+    for (size_t i = 0; i < p.nx; i++)
+        p.x[i] = distinct ? (float)(i * 97 % 1009) / 1009 : rintf(p.x[i] * 8) / 8;
+    p.xd = doubles_of(p.x, p.nx), p.y = doubles_of(NULL, p.ny), p.dyd = doubles_of(random_floats(p.ny, 2), p.ny);
+    p.at = host_room(p.ny * sizeof *p.at);
+    naive_max_pool(p.y, p.at, p.xd, s);
+    return p;
+}
+
+static void max_pooling_is_the_naive_one_and_ties_go_to_the_first(void **state)
+{
+    (void)state;
+    for (int i = 0; i < POOL_SHAPES; i++) {
+        const struct pooling p = pooling_of(pool_shapes[i], false);
+        const float *dy = random_floats(p.ny, 2), *dirty = random_floats(p.nx, 3);
+        double *want = doubles_of(NULL, p.nx);
+        for (size_t e = 0; e < p.ny; e++) want[p.at[e]] += (double)dy[e];
+        dev_act *x = act_of(p.x, p.nx), *y = act_garbage(p.ny), *sum = act_of(dirty, p.nx), *dx = act_garbage(p.nx);
+        op_max_pool_fwd(y, x, p.s);
+        op_max_pool_bwd(onto(sum), act_of(dy, p.ny), x, p.s);
+        op_max_pool_bwd(over(dx), act_of(dy, p.ny), x, p.s);
+        op_max_pool_bwd(unwanted, act_of(dy, p.ny), x, p.s);
+        check_close("y", act_read(y, p.ny), p.y, p.ny, 0);
+        check_row_gradient("dx, added", sum, dirty, want, p.nx);
+        check_row_gradient("dx", dx, NULL, want, p.nx);
+        release();
+    }
+}
+
+/* The sum of dy times the naive y. */
+static double max_pool_objective(void *context)
+{
+    const struct pooling *p = context;
+    naive_max_pool(p->y, p->at, p->xd, p->s);
+    return naive_dot(p->y, p->dyd, p->ny);
+}
+
+static void max_poolings_gradient_is_the_finite_difference(void **state)
+{
+    (void)state;
+    if (testing_bf16()) return;                          /* bf16's rounding of dx is no slope */
+    for (int i = 0; i < POOL_SHAPES; i++) {
+        struct pooling p = pooling_of(pool_shapes[i], true);
+        const float *dirty = random_floats(p.nx, 3);
+        dev_act *dx = act_of(dirty, p.nx);
+        op_max_pool_bwd(onto(dx), act_of(random_floats(p.ny, 2), p.ny), act_of(p.x, p.nx), p.s);
+        check_difference("dx", act_read(dx, p.nx), dirty, p.xd, p.nx, sparse(p.nx), max_pool_objective, &p);
+        release();
+    }
+}
+
+static void max_pooling_keeps_nan_and_infinities(void **state)
+{
+    (void)state;
+    /* Windows of two: each has the larger, the NaN wherever it stands, and -inf where there is nothing else. */
+    const float x[8] = { NAN, 3, 2, NAN, -INFINITY, -INFINITY, INFINITY, 1 }, dy[4] = { 1, 2, 3, 4 };
+    const float want[8] = { 1, 0, 0, 2, 3, 0, 4, 0 };
+    const struct pool_shape s = { 1, 2, 8, 1, 2, 2, 0 };
+    float two_rows[16];
+    for (int i = 0; i < 8; i++) two_rows[i] = x[i], two_rows[8 + i] = i == 3 || i == 0 ? 0 : -INFINITY;
+    dev_act *y = act_garbage(4), *dx = act_garbage(16);
+    op_max_pool_fwd(y, act_of(two_rows, 16), s);
+    op_max_pool_bwd(over(dx), act_of(dy, 4), act_of(two_rows, 16), s);
+    const float *got = act_read(y, 4), *slope = act_read(dx, 16);
+    assert_true(isnan(got[0]) && isnan(got[1]) && got[2] == -INFINITY && got[3] == INFINITY);
+    for (int i = 0; i < 16; i++) assert_true(slope[i] == (i < 8 ? want[i] : 0));
     release();
 }
 
@@ -188,6 +298,68 @@ static void sgd_is_pytorchs_over_three_steps(void **state)
     }
 }
 
+/* You et al. 2017, Algorithm 1, in double; a ratio of 1 where one of the norms is zero. */
+static void naive_lars(double *w, double *v, const double *g, double lr, double momentum, double wd, double trust,
+                       size_t n)
+{
+    const double w_norm = sqrt(naive_dot(w, w, n)), g_norm = sqrt(naive_dot(g, g, n));
+    const double ratio = w_norm > 0 && g_norm > 0 ? trust * w_norm / (g_norm + wd * w_norm) : 1;
+    for (size_t i = 0; i < n; i++) {
+        v[i] = momentum * v[i] + lr * ratio * (g[i] + wd * w[i]);
+        w[i] -= v[i];
+    }
+}
+
+static void lars_is_the_naive_one_over_three_steps(void **state)
+{
+    (void)state;
+    static const struct { double wd, trust, scale; } cases[] = { { 0, 0.001, 1 }, { 0.1, 0.02, 1 }, { 0, 1, 1e4 } };
+    for (int i = 0; i < 3; i++)
+        for (size_t n = 1; n < 40000; n = n * 7 + 4) {
+            float *w = random_floats(n, 1), *v = random_floats(n, 2), lr = 0.32f;
+            for (size_t j = 0; j < n; j++) v[j] *= 0.01f;
+            double *want_w = doubles_of(w, n), *want_v = doubles_of(v, n);
+            dev_float *w_there = float_of(w, n), *v_there = float_of(v, n), *rate = float_of(&lr, 1);
+            for (uint32_t step = 0; step < 3; step++) {
+                float *g = random_floats(n, 3 + step);
+                for (size_t j = 0; j < n; j++) g[j] *= (float)cases[i].scale;
+                op_lars(w_there, v_there, float_of(g, n), rate, 0.9f, (float)cases[i].wd, (float)cases[i].trust, n);
+                naive_lars(want_w, want_v, doubles_of(g, n), (double)lr, (double)0.9f, (double)(float)cases[i].wd,
+                           (double)(float)cases[i].trust, n);
+            }
+            check_close("w", float_read(w_there, n), want_w, n, TOLERANCE_ROUND);
+            check_close("v", float_read(v_there, n), want_v, n, TOLERANCE_ROUND);
+            release();
+        }
+}
+
+static void lars_takes_a_plain_step_from_zero_weights_and_none_by_zero_gradients(void **state)
+{
+    (void)state;
+    const float zero[7] = { 0 }, g[7] = { 1, -2, 3, 0, 5, 6, -7 }, lr = 0.5f;
+    dev_float *w = float_of(zero, 7), *v = float_of(zero, 7), *rate = float_of(&lr, 1);
+    op_lars(w, v, float_of(g, 7), rate, 0.9f, 0.1f, 0.001f, 7);
+    for (int i = 0; i < 7; i++) assert_true(float_read(w, 7)[i] == -lr * g[i]);
+
+    /* Without a gradient the weights follow their momentum, and a decay in full. */
+    dev_float *still = float_of(g, 7), *rest = float_of(zero, 7);
+    op_lars(still, rest, float_of(zero, 7), rate, 0.9f, 0, 0.001f, 7);
+    assert_memory_equal(float_read(still, 7), g, sizeof g);
+    op_lars(still, rest, float_of(zero, 7), rate, 0.9f, 0.5f, 0.001f, 7);
+    for (int i = 0; i < 7; i++) assert_true(float_read(still, 7)[i] == g[i] - 0.25f * g[i]);
+    release();
+}
+
+static void lars_does_not_hide_nan(void **state)
+{
+    (void)state;
+    const float w[3] = { 1, 2, 3 }, v[3] = { 0 }, g[3] = { 0, NAN, 0 }, lr = 1;
+    dev_float *moved = float_of(w, 3);
+    op_lars(moved, float_of(v, 3), float_of(g, 3), float_of(&lr, 1), 0.9f, 0, 0.001f, 3);
+    for (int i = 0; i < 3; i++) assert_true(isnan(float_read(moved, 3)[i]));
+    release();
+}
+
 static void sum_of_squares_adds_and_is_summed_in_double(void **state)
 {
     (void)state;
@@ -274,11 +446,17 @@ int main(void)
         cmocka_unit_test(relu_backward_passes_where_the_output_is_positive),
         cmocka_unit_test(pooling_is_the_mean_over_pixels_and_its_gradient_shares_evenly),
         cmocka_unit_test(nan_survives_pooling),
+        cmocka_unit_test(max_pooling_is_the_naive_one_and_ties_go_to_the_first),
+        cmocka_unit_test(max_poolings_gradient_is_the_finite_difference),
+        cmocka_unit_test(max_pooling_keeps_nan_and_infinities),
         cmocka_unit_test(std_is_the_naive_one_per_group_over_m_minus_one),
         cmocka_unit_test(gaussian_output_has_std_near_one),
         cmocka_unit_test(rows_are_normalised_and_zero_rows_stay_zero),
         cmocka_unit_test(activations_convert_to_floats),
         cmocka_unit_test(sgd_is_pytorchs_over_three_steps),
+        cmocka_unit_test(lars_is_the_naive_one_over_three_steps),
+        cmocka_unit_test(lars_takes_a_plain_step_from_zero_weights_and_none_by_zero_gradients),
+        cmocka_unit_test(lars_does_not_hide_nan),
         cmocka_unit_test(sum_of_squares_adds_and_is_summed_in_double),
         cmocka_unit_test(memory_is_zeroed_aligned_and_copied),
         cmocka_unit_test(too_much_memory_dies_with_its_size_and_a_hint),

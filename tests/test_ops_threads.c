@@ -69,7 +69,7 @@ static void run_conv(struct log *l)
         { 33, 16, 16, 3, 32, 3, 1, 1 }, { 17, 16, 16, 32, 32, 3, 1, 1 }, { 33, 8, 8, 33, 64, 3, 2, 1 },
         { 33, 8, 8, 64, 65, 1, 2, 0 }, { 33, 4, 4, 70, 131, 3, 1, 1 }, { 7, 4, 4, 65, 257, 1, 1, 0 },
         { 17, 32, 32, 16, 16, 3, 1, 1 }, { 17, 8, 8, 64, 64, 3, 1, 1 }, { 18, 8, 8, 64, 128, 3, 2, 1 },
-        { 18, 4, 4, 128, 128, 3, 1, 1 }, { 17, 16, 16, 32, 64, 1, 2, 0 },
+        { 18, 4, 4, 128, 128, 3, 1, 1 }, { 17, 16, 16, 32, 64, 1, 2, 0 }, { 5, 33, 33, 3, 64, 7, 2, 3 },
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const struct conv_shape s = shapes[i];
@@ -130,6 +130,11 @@ static void run_rows(struct log *l)
     op_relu_bwd(onto(dx), z, y, S);
     op_pool_fwd(pooled, p, N, 10, 13);
     op_pool_bwd(onto(dpool), pooled, N, 10, 13);
+    const struct pool_shape window = { 5, 25, 20, 13, 3, 2, 1 };   /* of 32,500 < S numbers */
+    dev_act *most = some_act(S, 19), *dmost = some_act(S, 20);
+    op_max_pool_fwd(most, p, window);
+    op_max_pool_bwd(onto(dmost), most, p, window);
+    log_act(l, most, S), log_act(l, dmost, S);
     op_cosine_fwd(loss, p, z, 0.5f, N, D);
     op_cosine_bwd(onto(dp), over(dz), p, z, 0.5f, N, D);
     op_cross_entropy_fwd(loss, p, z, 0.5f, N, D);
@@ -145,6 +150,7 @@ static void run_rows(struct log *l)
     op_normalize_rows(rows, N, D);
     op_sgd(w, v, rows, lr, 0.9f, 1e-4f, S);
     op_sumsq(sum, rows, S);
+    op_lars(w, v, rows, lr, 0.9f, 1e-4f, 0.001f, S);
     log_act(l, y, S), log_act(l, dx, S), log_act(l, pooled, S), log_act(l, dpool, S), log_act(l, dp, S);
     log_act(l, dz, S), log_float(l, loss, 1), log_float(l, std, 1), log_float(l, rows, S), log_float(l, w, S);
     log_float(l, v, S), log_float(l, copy, S), log_float(l, sum, 1);

@@ -27,7 +27,7 @@ static struct settings tiny(const struct row *row, bool batches)
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
     s.image_size = 4, s.train_count = EPOCH * BATCH, s.monitor_count = 32;
-    s.widths = (struct int_list){ 1, { 4 } }, s.blocks = 1, s.dim /= 16, s.epochs = 3;
+    s.widths = (struct int_list){ 1, { 4 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim /= 16, s.epochs = 3;
     if (!batches) s.batch = BATCH;
     return s;
 }

@@ -165,7 +165,7 @@ static void value_change(struct settings *s, const struct key *k)
     case KEY_FLOAT: *(double *)at += 1e-9; break;
     case KEY_BOOL: *(bool *)at = !*(bool *)at; break;
     case KEY_FLOATS: ((double *)at)[k->count - 1] += 1e-9; break;
-    case KEY_INTS: ((struct int_list *)at)->v[1]++; break;
+    case KEY_INTS: ((struct int_list *)at)->v[0]++; break;
     case KEY_WORDS: ((struct word_list *)at)->n--; break;
     case KEY_PAIRS: ((struct pair_list *)at)->v[0][1]++; break;
     case KEY_TEXT: memcpy(at, "x", 2); break;
@@ -281,6 +281,9 @@ static void settings_that_do_not_go_together_are_placed(void **state)
         { "knn_k: 101", "knn_k 101 is more than the 100 training images, the bank; at most as many" },
         { "widths: [8, 8, 8, 8, 8]", "5 stages; 1 to 4" },
         { "image_size: 4, widths: [8, 8, 8, 8]", "image_size 4 does not survive 4 stages; at least 8" },
+        { "blocks: [1, 2, 3]", "blocks of 3 stages, widths of 2; as many, or one number of blocks for all" },
+        { "image_size: 7, stem: imagenet", "image_size 7 does not survive 2 stages; at least 8" },
+        { "projector: [fc f/3], block: bottleneck", "fc f/3: f is 64, not a multiple of 3" },
         { "dim: 30", "fc d/4: d is 30, not a multiple of 4" },
         { "projector: [fc f/3]", "fc f/3: f is 16, not a multiple of 3" },
         { "predictor: [fc d/64]", "fc d/64: d is 32, not a multiple of 64" },

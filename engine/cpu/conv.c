@@ -65,8 +65,9 @@ static inline void window_row_copy(float *dst, const float *row, int w, const st
     const size_t c = (size_t)s->c;
     if (w >= 0 && w + s->r <= s->w) {
         const float *src = row + (size_t)w * c;
-        /* The stem's window: a length the compiler knows makes this two moves instead of a call. */
+        /* The stems' windows: a length the compiler knows makes this two moves instead of a call. */
         if (c == 3 && s->r == 3) memcpy(dst, src, 9 * sizeof *dst);
+        else if (c == 3 && s->r == 7) memcpy(dst, src, 21 * sizeof *dst);
         else memcpy(dst, src, (size_t)s->r * c * sizeof *dst);
         return;
     }

@@ -150,6 +150,16 @@ void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
     chosen->variant->pool_bwd(dx, dy, n, hw, c);
 }
 
+void op_max_pool_fwd(dev_act *y, const dev_act *x, struct pool_shape s)
+{
+    chosen->variant->max_pool_fwd(y, x, s);
+}
+
+void op_max_pool_bwd(struct act_grad dx, const dev_act *dy, const dev_act *x, struct pool_shape s)
+{
+    chosen->variant->max_pool_bwd(dx, dy, x, s);
+}
+
 void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d)
 {
     chosen->variant->cosine_fwd(loss, p, z, weight, n, d);
@@ -196,6 +206,12 @@ void op_normalize_rows(dev_float *x, int n, int d)
 void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd, size_t n)
 {
     chosen->variant->sgd(w, v, g, lr, momentum, wd, n);
+}
+
+void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
+             float trust, size_t n)
+{
+    chosen->variant->lars(w, v, g, lr, momentum, wd, trust, n);
 }
 
 void op_sumsq(dev_float *out, const dev_float *x, size_t n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * rows.c -- element by element and row by row: ReLU, pooling, the std of Sec. 4.1, SGD.
+ * rows.c -- element by element and row by row: ReLU, average pooling, the std of Sec. 4.1, SGD, LARS.
  *
  * Activations are widened to fp32 on the way in and rounded on the way out, a vector at a time; what is summed over
  * more than a few of them is summed in double.
@@ -212,16 +212,46 @@ void op_sgd(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *
     }
 }
 
-void op_sumsq(dev_float *out, const dev_float *x_, size_t n)
+/* The sum of squares by chunks of a fixed size, in their order. */
+static double sum_of_squares(const float *x, size_t n)
 {
     const size_t chunks = chunk_count(n);
     double *part = cpu_scratch(SCRATCH_WORK, chunks * sizeof *part), sum = 0;
-    const float *x = float_in(x_);
 #pragma omp parallel for num_threads(cpu_threads()) if (chunks > 1)
     for (size_t i = 0; i < chunks; i++) {
         const float *const first = x + i * CHUNK;
         part[i] = dot(first, first, n - i * CHUNK < CHUNK ? n - i * CHUNK : CHUNK);
     }
     for (size_t i = 0; i < chunks; i++) sum += part[i];
-    *float_out(out) += (float)sum;
+    return sum;
+}
+
+void op_sumsq(dev_float *out, const dev_float *x, size_t n)
+{
+    *float_out(out) += (float)sum_of_squares(float_in(x), n);
+}
+
+/* A zero norm has no ratio to speak of; NaN is no zero, and goes on into w. */
+static double trust_ratio(double w_norm, double g_norm, double trust, double wd)
+{
+    return w_norm == 0 || g_norm == 0 ? 1 : trust * w_norm / (g_norm + wd * w_norm);
+}
+
+void op_lars(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *lr, float momentum_, float wd_,
+             float trust, size_t n)
+{
+    float *w = float_out(w_), *v = float_out(v_);
+    const float *g = float_in(g_);
+    const double w_norm = sqrt(sum_of_squares(w, n)), g_norm = sqrt(sum_of_squares(g, n));
+    const double local = (double)*float_in(lr) * trust_ratio(w_norm, g_norm, (double)trust, (double)wd_);
+    const vec rate = vec_all((float)local), momentum = vec_all(momentum_), wd = vec_all(wd_);
+#pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
+    for (size_t i = 0; i < n; i += LANES) {
+        const int lanes = lanes_at(i, n);
+        const vec weight = load(w, i, lanes, false);
+        const vec decayed = vec_add(load(g, i, lanes, false), vec_mul(wd, weight));
+        const vec velocity = vec_add(vec_mul(momentum, load(v, i, lanes, false)), vec_mul(rate, decayed));
+        store(v, i, velocity, lanes, false);
+        store(w, i, vec_sub(weight, velocity), lanes, false);
+    }
 }

@@ -19,6 +19,8 @@ struct variant {
     __typeof__(op_relu_bwd) *relu_bwd;
     __typeof__(op_pool_fwd) *pool_fwd;
     __typeof__(op_pool_bwd) *pool_bwd;
+    __typeof__(op_max_pool_fwd) *max_pool_fwd;
+    __typeof__(op_max_pool_bwd) *max_pool_bwd;
     __typeof__(op_cosine_fwd) *cosine_fwd;
     __typeof__(op_cosine_bwd) *cosine_bwd;
     __typeof__(op_cross_entropy_fwd) *cross_entropy_fwd;
@@ -28,6 +30,7 @@ struct variant {
     __typeof__(op_act_to_float) *act_to_float;
     __typeof__(op_normalize_rows) *normalize_rows;
     __typeof__(op_sgd) *sgd;
+    __typeof__(op_lars) *lars;
     __typeof__(op_sumsq) *sumsq;
     __typeof__(op_knn) *knn;
     __typeof__(op_classifier_grad) *classifier_grad;
