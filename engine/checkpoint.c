@@ -70,7 +70,7 @@ static bool spare_make(const char *spare, const char *path)
         return true;
     size_t bytes;
     char *old = file_read(path, &bytes);
-    bool ok = old && file_write_synced(spare, old, bytes);
+    bool ok = old ? file_write_synced(spare, old, bytes) : errno == ENOENT;
     int error = errno;
     free(old);
     errno = error;

@@ -18,8 +18,8 @@ struct blob { const char *name; const void *data; size_t bytes; };
  * syncs failed, the new one), on failure. */
 bool checkpoint_save(const char *path, const struct blob *blobs, int n);
 
-/* What became of a file.  A damaged one is lost, whatever is done; the last two are whole somewhere, and must not be
- * replaced unasked. */
+/* What became of a file.  A damaged one is lost, whatever is done; the last two are whole somewhere, and must not
+ * be replaced unasked. */
 enum checkpoint_end { CHECKPOINT_LOADED, CHECKPOINT_ABSENT, CHECKPOINT_DAMAGED, CHECKPOINT_UNREADABLE,
                       CHECKPOINT_OTHER_VERSION };
 /* blob[i].data points into `file`, without alignment: copy it out. */

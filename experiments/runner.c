@@ -59,7 +59,8 @@ static char *lock_holder(int lock)
 static void lock_sign(int lock, const char *path)
 {
     char host[65] = "";
-    if (gethostname(host, sizeof host - 1) || ftruncate(lock, 0) || dprintf(lock, "%ld %s\n", (long)getpid(), host) < 0)
+    if (gethostname(host, sizeof host - 1) || ftruncate(lock, 0) ||
+        dprintf(lock, "%ld %s\n", (long)getpid(), host) < 0)
         warn("cannot write into %s: %s (a second process will not be told who is here)", path, strerror(errno));
 }
 

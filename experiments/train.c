@@ -292,8 +292,8 @@ static void replaceable_check(const struct checkpoint *c, const char *path)
     if (c->end == CHECKPOINT_UNREADABLE)
         die("%s: the checkpoint is there and cannot be read (make it readable; or remove it, to start anew)", path);
     if (c->end == CHECKPOINT_OTHER_VERSION)
-        die_user("%s: another version of the program wrote this checkpoint (use that one; or remove it, to start anew)",
-                 path);
+        die_user("%s: another version of the program wrote this checkpoint (use that version; or remove the file, "
+                 "to start anew)", path);
 }
 
 bool trainer_load(struct trainer *t, const char *path, const char *identity)

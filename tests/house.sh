@@ -22,7 +22,7 @@ includes() { grep -nHE "^#[[:space:]]*include[[:space:]]*[<\"]($1)" "${@:2}"; }
 engine=(engine/*.[ch])
 machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*.[ch])
-code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch])
+code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch])
 scripts=(CMakeLists.txt .ci/* engine/*.cmake experiments/*.sh plots/* tests/*.sh tests/golden/*.py)
 configs=(configs/*.yaml configs/scale/*.yaml)
 sources=("${code[@]}" "${scripts[@]}" "${configs[@]}" Makefile.repro)

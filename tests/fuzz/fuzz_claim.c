@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     char *says = text_format("c: { section: 1, says: s, table: x, predicate: linear a > b }\n");
     input_put(&file, text, strlen(text));
     input_put(&paper, says, strlen(says));
-    e = (struct experiment){ .name = "x", .n_rows = 3, .row = { { .name = "a" }, { .name = "b" }, { .name = "10" } } };
+    e = (struct experiment){ .name = "x", .n_rows = 3,
+                             .row = { { .name = "a" }, { .name = "b" }, { .name = "10" } } };
     struct config_file f;
     struct statements known;
     config_open(&f, file.path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_config.c -- any bytes as a YAML file of settings: refused with a message, or settings that print and read back.
+ * fuzz_config.c -- any bytes as a YAML file of settings: refused, or settings that print and read back.
  */
 #include "fuzz.h"
 #include "../../experiments/settings.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_idx.c -- any bytes as an idx file of labels or of images, plain or gzipped: refused, or values that are there.
+ * fuzz_idx.c -- any bytes as an idx file of labels or images, plain or gzipped: refused, or values.
  *
  * The first byte is the kind: bit 0 images, else labels; bit 1 gzipped, else plain; the others how many.
  */
