@@ -310,10 +310,11 @@ static void runner_open(struct runner *r, int seed)
     settings_hash(r->hash, r->s);
     r->folder = run_folder(r->o->root, r->hash, seed);
     r->checkpoint = text_format("%s/checkpoint.bin", r->folder);
-    if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
-    folder_lock(r);
+    /* Data that are missing or wrong, and a model that memory does not hold, leave no folder behind. */
     machine_open(r->o->threads);
     trainer_open(&r->t, r->s, seed);
+    if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
+    folder_lock(r);
     const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
     if (!resumed) papers_write(r, seed);
     metrics_open(r);
