@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# wrong_input.sh -- what users really have: each mistake with its exit status, its message, and nothing half-written.
+# wrong_input.sh -- what users really have: each mistake with its exit status and message, nothing half-written.
 #
 # usage: wrong_input.sh SIMSIAM CONFIG_DIR [--write]
 #
@@ -109,7 +109,8 @@ wrong 'a batch larger than the data' 2 "$at.*more than the 16" "$config" 'top "b
 wrong 'one image' 2 "$at.*out of range" "$config" 'top "train_count: 1"'
 wrong 'more neighbours than images' 2 "$at.*knn_k 17" "$config" 'top "knn_k: 17"'
 wrong 'more images than there are' 2 "$at.*synthetic has 0 to 59999" "$config" 'top "train_count: 60001"'
-wrong 'a scale file with a mistake' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: .*did you mean' "$config" 'scale "dimm: 8"'
+wrong 'a scale file with a mistake' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: .*did you mean' "$config" \
+    'scale "dimm: 8"'
 
 # ---- the command ---------------------------------------------------------------------------------------
 
@@ -130,7 +131,8 @@ wrong 'an unknown instruction set' 2 'SIMSIAM_ISA=mmx' "SIMSIAM_ISA=mmx $run"
 
 cifar='mkdir -p data/cifar10; head -c 30730000 /dev/zero >data/cifar10/data_batch_1.bin'
 on_cifar='scale "dataset: cifar10"; sed -i "/^dataset: synthetic/d" configs/scale/s.yaml; '
-wrong 'data that are not there' 1 'cannot open data/cifar10/data_batch_1.bin: No such file.*make -f' "$run" "$on_cifar"
+wrong 'data that are not there' 1 'cannot open data/cifar10/data_batch_1.bin: No such file.*make -f' "$run" \
+    "$on_cifar"
 wrong 'data that are not there, verified' 1 'cannot open .*make -f' '$simsiam data verify cifar10'
 wrong 'an empty data folder' 1 'cannot open .*make -f' '$simsiam data verify cifar10' 'mkdir -p data/cifar10'
 wrong 'a file of CIFAR-10 cut short' 2 'has 1000 bytes, should have 30730000' "$run" \
@@ -152,11 +154,12 @@ wrong 'no home to keep data in' 1 'no home folder' \
 
 ran="$run || fail 'the run that a case needs'"
 ours='own=(runs/*/seed-1); '
-wrong 'a file in the place of the runs' 1 'cannot make runs/HASH|cannot make runs/.*Not a directory' "$run" ': >runs'
+wrong 'a file in the place of the runs' 1 'cannot make runs/.*Not a directory' "$run" ': >runs'
 wrong 'a file in the place of the results' 1 'Not a directory' '$simsiam table configs/x.yaml --scale s' \
     "$ran; : >results"
 wrong "another run's checkpoint" 2 'a checkpoint of another run' "$run" \
-    "$ran; mv runs kept; top 'dim: 64'; $ran; cp kept/*/seed-1/checkpoint.bin runs/*/seed-1/; rm runs/*/*/summary.json"
+    "$ran; mv runs kept; top 'dim: 64'; $ran; rm runs/*/*/summary.json
+     cp kept/*/seed-1/checkpoint.bin runs/*/seed-1/"
 wrong 'metrics that lost lines' 1 'shorter than its checkpoint says' "$run" \
     "$ran; $ours rm \$own/summary.json; : >\$own/metrics.jsonl"
 wrong 'metrics that are damaged' 1 'metrics.jsonl is damaged' "$run" \
