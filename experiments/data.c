@@ -118,17 +118,22 @@ static int verify(int argc, char **argv)
     static const struct option_row none[] = { { NULL, OPTION_FLAG, NULL, NULL, NULL } };
     options_parse(argc, argv, "data verify NAME",
                   "Reads a whole data set: each file's size and SHA-256, images per class, mean and standard "
-                  "deviation.\nExit status 1 if a file is missing, 2 if one is wrong.", none, 1, 1);
+                  "deviation.\nExit status 1 if a file is missing, 2 if one is wrong, 75 if a signal came before the "
+                  "end.", none, 1, 1);
     const struct data_source *source = source_get(argv[1]);
+    stop_install();
     for (const struct data_file *f = source->files; f->name; f++) {
+        if (stop_requested()) return EXIT_AGAIN;                /* it has read some files, and begins anew */
         char *path;
         free(data_file_read(source, f, &path));
         /* An idx file's hash is that of its content, whether it is packed or not. */
         printf("%s  %s%s\n", f->sha256, path, strcmp(path + strlen(path) - 3, ".gz") == 0 ? " (unpacked)" : "");
         free(path);
     }
-    split_print(source, DATA_TRAIN);
-    split_print(source, DATA_TEST);
+    for (int split = DATA_TRAIN; split <= DATA_TEST; split++) {
+        if (stop_requested()) return EXIT_AGAIN;
+        split_print(source, (enum data_split)split);
+    }
     return 0;
 }
 

@@ -6,9 +6,9 @@
 # usage: kill.sh SIMSIAM CONFIG_DIR [KILLS [SEED]]
 #
 # KILLS SIGKILLs hit `simsiam run` and `simsiam table` at random times, every second one in the phase hit least so
-# far; each time the same command goes on.  Then the same for SIGTERM, SIGINT and SIGUSR1, which must end with 75, for
-# a second signal, which must not wait for the step, and for one thread against two.  Compared: metrics.jsonl, summary.json, checkpoint.bin, every file of the table, and that
-# nothing else lies in the folder.
+# far; each time the same command goes on.  Then the same for SIGTERM, SIGINT and SIGUSR1, which must end with 75,
+# for a second signal, which must not wait for the step, and for one thread against two.  Compared: metrics.jsonl,
+# summary.json, checkpoint.bin, every file of the table, and that nothing else lies in the folder.
 set -u
 export LC_ALL=C
 
@@ -152,7 +152,7 @@ stop_twice() {
     (slow_run "$work/twice" 2>"$work/said") &
     pid=$!
     while [ "$(phase)" != train ]; do sleep_us 500; done
-    sleep_us 50000
+    sleep_us 20000
     kill -TERM $pid
     kill -INT $pid
     wait $pid
