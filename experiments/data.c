@@ -118,8 +118,8 @@ static int verify(int argc, char **argv)
     static const struct option_row none[] = { { NULL, OPTION_FLAG, NULL, NULL, NULL } };
     options_parse(argc, argv, "data verify NAME",
                   "Reads a whole data set: each file's size and SHA-256, images per class, mean and standard "
-                  "deviation.\nExit status 1 if a file is missing, 2 if one is wrong, 75 if a signal came before the "
-                  "end.", none, 1, 1);
+                  "deviation.\nExit status 1 if a file is missing, 2 if one is wrong, 75 if a signal came before "
+                  "the end.", none, 1, 1);
     const struct data_source *source = source_get(argv[1]);
     stop_install();
     for (const struct data_file *f = source->files; f->name; f++) {

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum call { OPEN = 1, WRITE = 2, SYNC = 4, CLOSE = 8, NAME = 16, CUT = 32, FLUSH = 64, ANY = 127 };
-enum way { FAIL, SHORT, DIE };
+enum way { FAIL, SHORT, DIE, GO_ON };
 static const struct kind { const char *name; int calls, error; enum way way; } kinds[] = {
     { "EIO",    ANY, EIO, FAIL },
     { "ENOSPC", OPEN | WRITE | FLUSH | SYNC | NAME, ENOSPC, FAIL },    /* some disks say so only at the sync */
@@ -30,6 +30,7 @@ static const struct kind { const char *name; int calls, error; enum way way; } k
     { "EINTR",  OPEN | WRITE | FLUSH | SYNC, EINTR, FAIL },
     { "SHORT",  WRITE, 0, SHORT },     /* half of the bytes are taken */
     { "KILL",   ANY, 0, DIE },         /* before the call; a write is half done */
+    { "STOP",   ANY, 0, GO_ON },       /* no fault: the call is made while a stop is asked for */
     { NULL, 0, 0, FAIL }
 };
 
@@ -78,6 +79,10 @@ static const struct kind *fault(enum call call, const char *name, const char *pa
     if (!(k->calls & call) || ++count != atoi(at)) return NULL;
     fault_log(name, path);
     if (k->way == DIE && call != WRITE) raise(SIGKILL);
+    if (k->way == GO_ON) {
+        raise(SIGUSR1);
+        return NULL;
+    }
     errno = k->error;
     return k;
 }

@@ -6,15 +6,18 @@
 # usage: faults.sh SIMSIAM CONFIG_DIR SHIM [KIND...]
 #
 # Each call that touches the run's folder fails once, one call a run, until a run gets through without a fault: by
-# each KIND of fault_shim.c.  A run that a fault stops exits 1 with a message that names a file and the reason; one
-# that a fault does not stop has the right bytes.  Then the same command, undisturbed, comes to the same bytes.
-# Damage, another's checkpoint, moved folders and locks follow.
+# each KIND of fault_shim.c, a kill and a polite stop among them.  A run that a fault stops exits 1 with a message
+# that names a file and the reason; one that a fault does not stop has the right bytes.  Then the same command,
+# undisturbed, comes to the same bytes.  Damage, another's checkpoint, moved folders and locks follow.
 set -u
 export LC_ALL=C
 
+# A sanitizer's own library wants to be the first of all, and does without.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
+
 simsiam=$(realpath "$1") configs=$(realpath "$2") shim=$(realpath "$3")
 kinds=("${@:4}")
-[ ${#kinds[@]} -gt 0 ] || kinds=(EIO ENOSPC EACCES EINTR SHORT KILL)
+[ ${#kinds[@]} -gt 0 ] || kinds=(EIO ENOSPC EACCES EINTR SHORT KILL STOP)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -52,7 +55,7 @@ run calm
 # ---- each call fails ------------------------------------------------------------------------------------
 
 declare -A reason=([EIO]='Input/output error' [ENOSPC]='No space left on device' [EACCES]='Permission denied'
-                   [EINTR]='Interrupted system call' [SHORT]='' [KILL]='')
+                   [EINTR]='Interrupted system call' [SHORT]='' [KILL]='' [STOP]='')
 # each_call KIND [FROM]: a run from nothing, or from a copy of the folder FROM.
 each_call() {
     local kind=$1 from=${2:-} stopped=0 harmless=0 at what
@@ -68,6 +71,8 @@ each_call() {
             grep -q "^simsiam: .*faulty.*${reason[$kind]:-no such end}" err || fail "$what no reason in: $(<err)" ;;
         137) stopped=$((stopped + 1))
             [ "$kind" = KILL ] || fail "$what killed" ;;
+        75) stopped=$((stopped + 1))
+            [ "$kind" = STOP ] || fail "$what stopped as if told to" ;;
         *) fail "$what exit $status: $(<err)" ;;
         esac
         undisturbed faulty "$what"

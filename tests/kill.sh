@@ -166,6 +166,25 @@ stop_twice() {
     echo "two signals: ended at once with 75, then the same bytes"
 }
 
+# Reading a whole set is long too; there is nothing to save, and it begins anew.
+stop_verify() {
+    local tries pid delay
+    for ((tries = 0; tries < 40; tries++)); do
+        delay=$((5000 * (tries + 1)))
+        (exec env --default-signal=TERM "$simsiam" data verify synthetic >/dev/null) &
+        pid=$!
+        sleep_us $delay
+        kill -TERM $pid 2>/dev/null
+        { wait $pid; } 2>/dev/null
+        case $? in
+        75) echo "data verify: stopped with 75"; return ;;
+        0 | 143) ;;                            # before the handler was there, or too late
+        *) fail "SIGTERM ended data verify with another status than 75" ;;
+        esac
+    done
+    fail "SIGTERM never ended data verify with 75"
+}
+
 # ---- the test ------------------------------------------------------------------------------------------
 
 mkdir "$work"/calm "$work"/one
@@ -190,3 +209,4 @@ for word in "${!hits[@]}"; do
 done | sort
 stop_runs
 stop_twice
+stop_verify
