@@ -215,7 +215,7 @@ static bool pairs_read(struct config_file *f, const yaml_node_t *node, const str
             double number = 0;
             right &= number_read(f, yaml_document_get_node(&f->document, item->data.sequence.items.start[j]), key,
                                  &number);
-            pairs.v[i][j] = (int)number;
+            if (right) pairs.v[i][j] = (int)number;            /* what is out of range may be beyond an int */
         }
     }
     if (right) *out = pairs;

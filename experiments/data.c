@@ -164,7 +164,6 @@ static int folder_split_verify(const char *root, enum data_split split)
 
 static int folder_verify(const char *root)
 {
-    stop_install();
     machine_open(0);
     const int bad = folder_split_verify(root, DATA_TRAIN) + folder_split_verify(root, DATA_TEST);
     return bad ? EXIT_USER : 0;
@@ -176,7 +175,9 @@ static int verify(int argc, char **argv)
     options_parse(argc, argv, "data verify NAME|FOLDER",
                   "Reads a whole data set: each file's size and SHA-256, images per class, mean and standard "
                   "deviation;\nof a folder of images decodes each and names those that are bad.\n"
-                  "Exit status 1 if a file is missing, 2 if one is wrong.", none, 1, 1);
+                  "Exit status 1 if a file is missing, 2 if one is wrong, 75 if a signal came before the end.",
+                  none, 1, 1);
+    stop_install();
     char *const folder = data_source_find(argv[1]) ? NULL : folder_find(argv[1]);
     if (folder) {
         const int status = folder_verify(folder);
@@ -185,14 +186,17 @@ static int verify(int argc, char **argv)
     }
     const struct data_source *source = source_get(argv[1]);
     for (const struct data_file *f = source->files; f->name; f++) {
+        if (stop_requested()) return EXIT_AGAIN;                /* it has read some files, and begins anew */
         char *path;
         free(data_file_read(source, f, &path));
         /* An idx file's hash is that of its content, whether it is packed or not. */
         printf("%s  %s%s\n", f->sha256, path, strcmp(path + strlen(path) - 3, ".gz") == 0 ? " (unpacked)" : "");
         free(path);
     }
-    split_print(source, DATA_TRAIN);
-    split_print(source, DATA_TEST);
+    for (int split = DATA_TRAIN; split <= DATA_TEST; split++) {
+        if (stop_requested()) return EXIT_AGAIN;
+        split_print(source, (enum data_split)split);
+    }
     return 0;
 }
 

@@ -339,16 +339,30 @@ bool trainer_save(const struct trainer *t, const char *path, const char *identit
     return saved;
 }
 
+/* Exits if what lies there must not be replaced. */
+static void replaceable_check(const struct checkpoint *c, const char *path)
+{
+    if (c->end == CHECKPOINT_UNREADABLE)
+        die("%s: the checkpoint is there and cannot be read (make it readable; or remove it, to start anew)", path);
+    if (c->end == CHECKPOINT_OTHER_VERSION)
+        die_user("%s: another version of the program wrote this checkpoint (use that version; or remove the file, "
+                 "to start anew)", path);
+}
+
 bool trainer_load(struct trainer *t, const char *path, const char *identity)
 {
     struct checkpoint c;
-    if (!checkpoint_load(&c, path)) return false;
+    if (!checkpoint_load(&c, path)) {
+        replaceable_check(&c, path);
+        return false;
+    }
     struct tensor list[TENSORS_MAX];
     const int n = tensors(t, list);
     const struct blob *who = checkpoint_find(&c, "identity"), *where = checkpoint_find(&c, "position");
     const struct blob *froze = checkpoint_find(&c, "frozen");
     bool ours = who && who->bytes == strlen(identity) && !memcmp(who->data, identity, who->bytes) && where &&
-                where->bytes == POSITIONS * sizeof(uint64_t) && froze && froze->bytes == sizeof t->frozen;
+                where->bytes == POSITIONS * sizeof(uint64_t) && froze && froze->bytes == sizeof t->frozen &&
+                !((const char *)froze->data)[HASH_TEXT - 1];
     const struct blob *found[TENSORS_MAX];
     for (int i = 0; i < n && ours; i++) {
         found[i] = checkpoint_find(&c, list[i].name);
@@ -367,9 +381,8 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
         t->untrained_monitored = position[AT_UNTRAINED];
         t->metrics_bytes = position[AT_METRICS];
         t->probe.epoch = (int)position[AT_PROBE];
-    } else {
-        warn("%s is not a checkpoint of this run and is not used", path);
     }
     checkpoint_free(&c);
-    return ours;
+    if (!ours) die_user("%s: a checkpoint of another run (remove it, to start this one anew)", path);
+    return true;
 }

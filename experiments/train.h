@@ -81,7 +81,8 @@ int trainer_skipped(const struct trainer *t);
 /* SHA-256 of all weights and running statistics. */
 void trainer_hash(const struct trainer *t, char hex[HASH_TEXT]);
 
-/* Checkpoint: tensors, position, log and probe.  trainer_load is false if there is none, or none of this run
- * (`identity` is the run's hash): the trainer is then as it was. */
+/* Checkpoint: tensors, position, log and probe.  trainer_load is false if there is none, or only damaged ones: the
+ * trainer is then as it was.  One that cannot be read exits 1; a whole one of another run (`identity` is the run's
+ * hash) or version exits 2: it is somebody's work, and this run would replace it. */
 bool trainer_save(const struct trainer *t, const char *path, const char *identity);
 bool trainer_load(struct trainer *t, const char *path, const char *identity);
