@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_image.c -- any bytes as an image file, and as one in a folder: refused with a sentence, or a picture and views.
+ * fuzz_image.c -- any bytes as an image file, and as one in a folder: refused with a sentence, or a picture and
+ * views.
  *
  * The first byte chooses how much smaller the file is decoded and where a view is cut; the rest is the file.
  */
