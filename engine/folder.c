@@ -131,6 +131,8 @@ static void names_hash(char hash[HASH_TEXT], const struct folder *f)
 {
     char (*const part)[HASH_TEXT] = host_alloc((size_t)f->n, sizeof *part);
     for (int i = 0; i < f->n; i++) {
+        if (stop_requested())
+            exit(EXIT_AGAIN);
         char *const path = text_format("%s/%s", f->path, f->name[i]);
         struct stat st;
         const long long bytes = stat(path, &st) ? -1 : (long long)st.st_size;    /* gone: a bad image */
