@@ -413,6 +413,53 @@ static void a_choice_may_stand_in_a_table_of_structs(void **state)
     free(text);
 }
 
+/* Reads one line by `with` into t; returns its print, which the caller frees. */
+static char *line_again(const struct key *with, const char *yaml, struct target *t)
+{
+    file_put(yaml, strlen(yaml));
+    struct config_file f;
+    assert_true(config_open(&f, path));
+    assert_true(config_apply(&f, config_root(&f), with, t, NULL, NULL));
+    config_close(&f);
+    return config_print(with, t);
+}
+
+static void a_lone_number_is_a_list_of_one_where_the_key_says_so(void **state)
+{
+    (void)state;
+    const struct key lone[] = {
+        { AT(widths), .type = KEY_INTS, .low = 1, .high = 9, .scalar = true, .unit = "" }, { .name = NULL }
+    };
+    static const char *const lines[][2] = {
+        { "widths: 3", "widths: 3\n" }, { "widths: [3]", "widths: 3\n" }, { "widths: [3, 4]", "widths: [3, 4]\n" }
+    };
+    for (int i = 0; i < 3; i++) {
+        struct target t = { 0 };
+        char *text = line_again(lone, lines[i][0], &t);
+        assert_string_equal(text, lines[i][1]);
+        assert_true(t.widths.n == (i == 2 ? 2 : 1) && t.widths.v[0] == 3);
+        free(text);
+    }
+    struct target t = { .widths = { 1, { 7 } } };
+    assert_string_equal(messages(&t, "widths: 3"),
+                        "1:9: widths: 3 is not a list; [...] of 1 to 16, each 1 to 4096 channels\n");
+    assert_true(t.widths.v[0] == 7);
+}
+
+/* So a later key leaves the hashes of older configs alone. */
+static void a_silent_choice_is_printed_unless_it_is_the_first(void **state)
+{
+    (void)state;
+    const struct key silent[] = {
+        { AT(kind), .type = KEY_CHOICE, .choices = kinds, .silent = true, .unit = "" }, { .name = NULL }
+    };
+    struct target t = { 0 };
+    char *first = line_again(silent, "kind: cosine", &t), *second = line_again(silent, "kind: constant", &t);
+    assert_string_equal(first, "");
+    assert_string_equal(second, "kind: constant\n");
+    free(first), free(second);
+}
+
 static void help_names_every_key_with_its_range(void **state)
 {
     (void)state;
@@ -448,6 +495,8 @@ int main(void)
         cmocka_unit_test(printed_settings_read_back_equal),
         cmocka_unit_test(numbers_print_as_short_as_can_be),
         cmocka_unit_test(a_choice_may_stand_in_a_table_of_structs),
+        cmocka_unit_test(a_lone_number_is_a_list_of_one_where_the_key_says_so),
+        cmocka_unit_test(a_silent_choice_is_printed_unless_it_is_the_first),
         cmocka_unit_test(help_names_every_key_with_its_range),
     };
     return cmocka_run_group_tests_name("config", tests, setup, teardown);
