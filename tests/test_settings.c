@@ -58,6 +58,7 @@ static void hashes_differ(const char *path)
 {
     /* Its rows are made for a scale of their own; elsewhere one says what the scale says. */
     if (!strcmp(experiment.name, "check_collapse") && strcmp(experiment.scale, "check")) return;
+    if (!strcmp(experiment.name, "study_heads") && strcmp(experiment.scale, "quick-select")) return;
     for (int i = 0; i < experiment.n_rows; i++)
         for (int j = 0; j < i; j++) {
             if (*experiment.row[i].not_run || *experiment.row[j].not_run) continue;
