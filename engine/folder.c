@@ -14,6 +14,7 @@
 
 /* ---- names ------------------------------------------------------------------------------------------------ */
 
+/* Not alphasort(), which goes by the locale: on another machine the classes would have other labels. */
 static int by_bytes(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -92,6 +93,7 @@ static void classes_compare(char **names, int n, const char *path, char **train,
 
 struct class_files { char **name; int n; };
 
+/* The listing takes seconds for a million files, minutes over a network: it can be stopped. */
 static struct class_files *files_read(const char *path, char **class, int classes, long *total)
 {
     struct class_files *const files = host_alloc((size_t)classes, sizeof *files);
@@ -242,13 +244,13 @@ char *folder_name(const struct folder *f, int image)
 void folder_note(struct folder *f, int image, bool good, const char *wrong)
 {
     if (f->state[image] != IMAGE_UNSEEN)
-        return;
+        return;                    /* nearly always: no thread waits for another then */
     pthread_mutex_lock(&f->mutex);
-    const bool is_new = f->state[image] == IMAGE_UNSEEN;
+    const bool is_new = f->state[image] == IMAGE_UNSEEN;       /* another thread may have been first */
     f->state[image] = good ? IMAGE_GOOD : IMAGE_BAD;
     if (is_new && !good) {
         f->bad++;
-        if (image < f->first_bad) {
+        if (image < f->first_bad) {        /* not the one met first: that would depend on the threads */
             f->first_bad = image;
             memcpy(f->wrong, wrong, WRONG_TEXT);
         }
@@ -274,6 +276,7 @@ void folder_check(const struct folder *f)
 
 int folder_bad(struct folder *f, char **why)
 {
+    /* Few at a time: one photograph takes as long as hundreds of thumbnails. */
     #pragma omp parallel for schedule(dynamic, 16) num_threads(f->threads)
     for (int i = 0; i < f->n; i++) {
         char wrong[WRONG_TEXT] = "";

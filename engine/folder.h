@@ -57,23 +57,25 @@ bool folder_is_set(const char *root);
 /* Ends the program (exit 2) if more images than `may_skip` have turned out bad; called by the host thread alone. */
 void folder_check(const struct folder *f);
 
+/* Notes whether an image turned out good; the first time that it did not, says so if it is to be skipped. */
+void folder_note(struct folder *f, int image, bool good, const char *wrong);
+
 /* ---- folder_views.c ------------------------------------------------------------------------------------------ */
 
-/* Whether one image can be decoded, whole; tells of it in f->state. */
-struct view_maker {                /* a thread's tools; starts zeroed */
+/* A thread's tools: the file, the picture in it, and room for a view in the making.  Starts zeroed. */
+struct view_maker {
     struct picture picture;
     uint8_t *file;
     size_t file_room, room_bytes;
     void *room;
 };
 void maker_free(struct view_maker *m);
+/* Can the image be decoded, whole?  Else why not. */
 bool folder_look(struct folder *f, struct view_maker *m, int image, char wrong[WRONG_TEXT]);
-/* Notes what was found; the first time that an image is bad, says so if it is to be skipped. */
-void folder_note(struct folder *f, int image, bool good, const char *wrong);
 
 /* What to make of an image: views first .. first+views-1 of `epoch`. */
 struct view_order { const struct augment *recipe; uint64_t seed; uint32_t epoch, first; int views, size; };
-/* Views of one image, view v to y + v * stride floats.  By any thread. */
+/* Views of one image, view v to y + v * stride activations.  By any thread. */
 void folder_views(struct folder *f, struct view_maker *m, dev_act *y, size_t stride, int image,
                   const struct view_order *o);
 /* Of the images index [n], by all threads: y [views, n, size, size, 3].  Then folder_check(). */

@@ -32,7 +32,8 @@ static bool wrong_is(char wrong[WRONG_TEXT], const char *what)
     return false;
 }
 
-/* Of an open file into m->file.  A disk that fails is no bad image. */
+/* Of an open file into m->file, as long as it is now.  A disk that fails is no bad image: that is the fault of the
+ * world, and skipping over it would make another run of this one. */
 static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char *path, char wrong[WRONG_TEXT])
 {
     struct stat st;
@@ -89,6 +90,7 @@ bool folder_look(struct folder *f, struct view_maker *m, int image, char wrong[W
 
 /* ---- views ------------------------------------------------------------------------------------------------ */
 
+/* The picture as it was decoded decides, which may be the smaller one. */
 static void room_for(struct view_maker *m, int size)
 {
     const int side = m->picture.h > m->picture.w ? m->picture.h : m->picture.w;
@@ -157,7 +159,7 @@ void folder_views(struct folder *f, struct view_maker *m, dev_act *y, size_t str
                 return;
         }
         if (!f->may_skip)
-            return;                /* folder_check() will end it */
+            return;                /* folder_check() will end it, on the host's thread: an exit here would race */
         from = next_of_class(f, from);
     } while (from != image);
     pthread_mutex_lock(&f->mutex);
@@ -168,6 +170,7 @@ void folder_views(struct folder *f, struct view_maker *m, dev_act *y, size_t str
 void folder_batch(struct folder *f, dev_act *y, const int32_t *index, int n, const struct view_order *o)
 {
     const size_t pixels = (size_t)3 * (size_t)o->size * (size_t)o->size;
+    /* Who makes an image changes nothing in it, so threads take the next as they come. */
     #pragma omp parallel for schedule(dynamic) num_threads(f->threads)
     for (int i = 0; i < n; i++)
         folder_views(f, &f->team[omp_get_thread_num()], act_at(y, pixels * (size_t)i), pixels * (size_t)n, index[i],

@@ -21,6 +21,7 @@
 _Static_assert((int)IMAGE_SIDE_MAX <= (int)PNG_SIDE_MAX && (int)PNG_WRONG == (int)WRONG_TEXT,
                "png.c refuses what is refused here");
 
+/* Fills `wrong`; the answer is always false, for "return refuse(...)". */
 PRINTF_LIKE(2, 3) static bool refuse(char wrong[WRONG_TEXT], const char *format, ...)
 {
     va_list args;
@@ -30,6 +31,7 @@ PRINTF_LIKE(2, 3) static bool refuse(char wrong[WRONG_TEXT], const char *format,
     return false;
 }
 
+/* Before anything is allocated: a header of twenty bytes may promise gigabytes. */
 static bool size_check(long h, long w, char wrong[WRONG_TEXT])
 {
     if (h < 1 || w < 1 || h > IMAGE_SIDE_MAX || w > IMAGE_SIDE_MAX || h * w > IMAGE_PIXELS_MAX)
@@ -38,6 +40,7 @@ static bool size_check(long h, long w, char wrong[WRONG_TEXT])
     return true;
 }
 
+/* Only ever grows: a thread that has met its largest picture allocates no more for pixels. */
 static void picture_resize(struct picture *p, int h, int w)
 {
     const size_t bytes = 3 * (size_t)h * (size_t)w;
@@ -69,6 +72,7 @@ struct jpeg {
     char *wrong;
 };
 
+/* The library would exit(). */
 static _Noreturn void on_error(j_common_ptr common)
 {
     struct jpeg *const j = common->client_data;
@@ -107,8 +111,7 @@ static void jpeg_open(struct jpeg *j, char wrong[WRONG_TEXT])
 
 static bool jpeg_header(struct jpeg *j, const uint8_t *file, size_t bytes)
 {
-    jpeg_create_decompress(&j->d);
-    j->d.client_data = j;
+    jpeg_create_decompress(&j->d);     /* keeps err and client_data */
     j->d.progress = &j->progress;
     jpeg_mem_src(&j->d, file, (unsigned long)bytes);
     jpeg_read_header(&j->d, TRUE);
@@ -128,7 +131,8 @@ static bool jpeg_look(struct image_info *info, const uint8_t *file, size_t bytes
     return ok;
 }
 
-/* One row of CMYK to the planes' rows.  `inverted`: 255 is no ink, as Adobe writes it. */
+/* One row of CMYK to the planes' rows: each ink takes its share of the light, black of all three colours.
+ * `inverted`: 255 is no ink, as Adobe writes it. */
 static void cmyk_row(uint8_t *const to[3], const uint8_t *row, int w, bool inverted)
 {
     for (int x = 0; x < w; x++, row += 4) {
@@ -152,7 +156,7 @@ static void jpeg_rows(struct jpeg *j, struct picture *p, int shrink)
 {
     struct jpeg_decompress_struct *const d = &j->d;
     const bool cmyk = d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK;
-    d->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+    d->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;        /* libjpeg makes no RGB of four inks */
     d->scale_num = 1, d->scale_denom = (unsigned)shrink;
     d->dct_method = JDCT_ISLOW;
     d->do_fancy_upsampling = TRUE;
@@ -161,7 +165,7 @@ static void jpeg_rows(struct jpeg *j, struct picture *p, int shrink)
     picture_resize(p, (int)d->output_height, (int)d->output_width);
     JSAMPARRAY row = d->mem->alloc_sarray((j_common_ptr)d, JPOOL_IMAGE,
                                           d->output_width * (unsigned)d->output_components, 1);
-    while (d->output_scanline < d->output_height) {
+    while (d->output_scanline < d->output_height) {        /* interleaved in libjpeg, planar for op_view */
         uint8_t *const at = p->pixels + (size_t)d->output_scanline * d->output_width;
         uint8_t *const to[3] = { at, at + plane, at + 2 * plane };
         jpeg_read_scanlines(d, row, 1);
@@ -173,6 +177,7 @@ static void jpeg_rows(struct jpeg *j, struct picture *p, int shrink)
     jpeg_finish_decompress(d);     /* reads to the end: a file may lack its last scans */
 }
 
+/* Nothing that is needed after a longjmp() changes between it and setjmp(): `ok` is set last. */
 static bool jpeg_decode(struct picture *p, const uint8_t *file, size_t bytes, int shrink, char wrong[WRONG_TEXT])
 {
     struct jpeg j;
