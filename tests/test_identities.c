@@ -37,10 +37,12 @@ static const struct pair_list SYMMETRIC = { 2, { { 0, 1 }, { 1, 0 } } }, ONE_WAY
 static float images[VIEWS_MAX * N * IMAGE];
 
 /* A net of two stages with both heads; every parameter off its first value, no gamma near zero. */
+static struct { int stem, block; } net;    /* of what model_make() makes; CIFAR's unless a test says otherwise */
 static void model_make(bool stop_grad, bool predictor, enum predictor_lr lr)
 {
     const struct settings s = {
-        .pairs = { 2, { { 0, 1 }, { 1, 0 } } }, .widths = { 2, { 3, 4 } }, .blocks = { 1, { 1 } }, .dim = D,
+        .pairs = { 2, { { 0, 1 }, { 1, 0 } } }, .stem = net.stem, .block = net.block,
+        .widths = { 2, { 3, 4 } }, .blocks = { 1, { 1 } }, .dim = D,
         .stop_grad = stop_grad, .predictor_lr = lr,
         .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
         .predictor = { predictor ? 4 : 0, { "fc d/2", "bn", "relu", "fc d" } },
@@ -152,11 +154,28 @@ static void ref_relu(struct act *y)
     for (int i = 0; i < y->n * y->h * y->w * y->c; i++) y->x[i] = fmax(y->x[i], 0);
 }
 
+/* 3x3, stride 2, padding 1, of what is not negative. */
+static void ref_max_pool(struct act *x)
+{
+    struct act y = { .n = x->n, .h = conv_out(x->h, 3, 2, 1), .w = conv_out(x->w, 3, 2, 1), .c = x->c };
+    for (int at = 0; at < y.n * y.h * y.w * y.c; at++) {
+        const int c = at % y.c, q = at / y.c % y.w, p = at / y.c / y.w % y.h, n = at / y.c / y.w / y.h;
+        for (int tap = 0; tap < 9; tap++) {
+            const int row = 2 * p + tap / 3 - 1, column = 2 * q + tap % 3 - 1;
+            if (row < 0 || row >= x->h || column < 0 || column >= x->w) continue;
+            y.x[at] = fmax(y.x[at], x->x[((n * x->h + row) * x->w + column) * x->c + c]);
+        }
+    }
+    *x = y;
+}
+
 static void ref_block(struct act *x, const double *w, const struct res_block *b)
 {
-    struct act h, y, skip = *x;
-    ref_conv(&h, x, w, &b->conv[0]), ref_bn(&h, w, &b->bn[0]), ref_relu(&h);
-    ref_conv(&y, &h, w, &b->conv[1]), ref_bn(&y, w, &b->bn[1]);
+    struct act h, y = *x, skip = *x;
+    for (int i = 0; i < b->n; i++, y = h) {
+        if (i) ref_relu(&y);
+        ref_conv(&h, &y, w, &b->conv[i]), ref_bn(&h, w, &b->bn[i]);
+    }
     if (b->project) ref_conv(&skip, x, w, &b->shortcut), ref_bn(&skip, w, &b->bn_shortcut);
     for (int i = 0; i < y.n * y.h * y.w * y.c; i++) y.x[i] += skip.x[i];
     ref_relu(&y);
@@ -168,6 +187,7 @@ static void ref_backbone(struct act *f, const double *w, int views)
     struct act x = { .n = views * N, .h = S, .w = S, .c = 3 }, y;
     for (int i = 0; i < views * N * IMAGE; i++) x.x[i] = images[i];
     ref_conv(&y, &x, w, &m.backbone.stem), ref_bn(&y, w, &m.backbone.bn_stem), ref_relu(&y);
+    if (m.backbone.kind == STEM_IMAGENET) ref_max_pool(&y);
     for (int i = 0; i < m.backbone.n_blocks; i++) ref_block(&y, w, &m.backbone.block[i]);
     *f = (struct act){ .n = y.n, .h = 1, .w = 1, .c = y.c };
     const int pixels = y.h * y.w;
@@ -281,6 +301,16 @@ static void two_asymmetric_pairs_of_four_views_have_theirs(void **state)
     (void)state;
     check_gradient(true, TWICE);
     check_gradient(true, TWICE_APART);
+}
+
+static void bottlenecks_behind_imagenets_stem_have_their_derivative(void **state)
+{
+    (void)state;
+    net.stem = STEM_IMAGENET, net.block = BLOCK_BOTTLENECK;
+    check_gradient(true, SYMMETRIC);
+    net.block = BLOCK_BASIC;
+    check_gradient(false, SYMMETRIC);
+    net.stem = STEM_CIFAR;
 }
 
 /* Sec. 4.6. */
@@ -515,6 +545,7 @@ int main(void)
         cmocka_unit_test(without_stopgrad_it_is_the_derivative_of_everything),
         cmocka_unit_test(asymmetric_loss_has_its_derivative),
         cmocka_unit_test(two_asymmetric_pairs_of_four_views_have_theirs),
+        cmocka_unit_test(bottlenecks_behind_imagenets_stem_have_their_derivative),
         cmocka_unit_test(symmetric_gradient_is_the_mean_of_the_asymmetric_ones),
         cmocka_unit_test(without_predictor_stopgrad_only_halves_the_gradient),
         cmocka_unit_test(stopped_branch_is_not_walked),
