@@ -22,6 +22,8 @@ cleanup() {
 trap cleanup EXIT
 unset SIMSIAM_ISA SIMSIAM_WINOGRAD
 export DATA=data
+# A refusal ends the program where it stands: what it holds then is no leak.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
 failed=0 lines=()
 fail() { echo "FAILED: $*" >&2; failed=1; }
