@@ -27,8 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct experiment e;
     char *line = line_make(data, bytes);
-    char *text = text_format("claims:\n  c: |-\n   x%s\n", line);
-    text[strlen("claims:\n  c: |-\n   ")] = ' ';
+    char *text = text_format("claims:\n  c: |1-\n   %s\n", line);      /* 1: blanks before it are the line's own */
     char *says = text_format("c: { section: 1, says: s, table: x, predicate: linear a > b }\n");
     input_put(&file, text, strlen(text));
     input_put(&paper, says, strlen(says));
