@@ -22,13 +22,13 @@ includes() { grep -nHE "^#[[:space:]]*include[[:space:]]*[<\"]($1)" "${@:2}"; }
 engine=(engine/*.[ch])
 machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*.[ch])
-code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/cuda/*.c tests/cuda/*/*.[ch]
-    tests/cuda/*/*.cu)
-scripts=(CMakeLists.txt .ci/* engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*.sh plots/*
-    tests/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
+code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch] tests/cuda/*.c
+    tests/cuda/*/*.[ch] tests/cuda/*/*.cu)
+scripts=(CMakeLists.txt .ci/* docs/*.sh engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*.sh plots/*
+    tests/*.sh tests/fuzz/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
 configs=(configs/*.yaml configs/scale/*.yaml)
 sources=("${code[@]}" "${scripts[@]}" "${configs[@]}" Makefile.repro)
-prose=(./*.md)
+prose=(./*.md docs/*.md)
 
 # ---- the machine ---------------------------------------------------------------------------------------
 

@@ -35,8 +35,13 @@ __device__ static inline float clamp01(float x)
 
 /* ---- crop and resize ------------------------------------------------------------------------------------ */
 
-/* A pixel of the output is a tent over the crop's `in` inputs, as wide as the larger of the two grids' spacings:
- * PIL's and torch's antialias; see cpu/augment.c.  It takes inputs first .. end-1, whose tents sum to `total`. */
+/* What a view sees of an image on the device: two axes (augment.h), where the pixel at their low ends lies, and the
+ * bytes from a row to the next and from a colour's plane to the next. */
+struct sight { view_axis down, across; const uint8_t *at; size_t row, plane; };
+
+/* A pixel of the output is a tent over an axis's inputs, low .. high-1, as wide as the larger of the two grids'
+ * spacings: PIL's and torch's antialias; see cpu/augment.c.  It takes inputs first .. end-1 from `low` on, whose
+ * tents sum to `total`. */
 struct tent { float centre, support, total; int first, end; };
 
 __device__ static inline float tent_at(float centre, float support, int j)
@@ -52,10 +57,12 @@ __device__ static inline float weight_at(const tent &t, int j)
 }
 
 /* Of output pixel i of `out`. */
-__device__ static tent tent_of(int i, int in, int out)
+__device__ static tent tent_of(int i, const view_axis &axis, int out)
 {
-    const float scale = (float)in / (float)out, support = scale > 1.0f ? scale : 1.0f;
-    tent t = { scale * ((float)i + 0.5f), support, 0, 0, 0 };
+    const float scale = axis.extent / (float)out, support = scale > 1.0f ? scale : 1.0f;
+    const float offset = axis.start - (float)axis.low;
+    const int in = axis.high - axis.low;
+    tent t = { offset + scale * ((float)i + 0.5f), support, 0, 0, 0 };
     const int low = (int)(t.centre - support + 0.5f), high = (int)(t.centre + support + 0.5f);
     t.first = low > 0 ? low : 0;
     t.end = high < in ? high : in;
@@ -63,27 +70,23 @@ __device__ static tent tent_of(int i, int in, int out)
     return t;
 }
 
-/* y = the box of image [3, h, w] resized, 0..1, mirrored if the view is. */
-__device__ static void crop_resize(const canvas &y, const uint8_t *image, int h, int w, const view_params &v)
+/* Pixel i of y, resized, 0..1, mirrored if the view is. */
+__device__ static void resize_pixel(const canvas &y, int i, const sight &from, bool flip)
 {
-    const int size = y.size;
-    for (int i = (int)threadIdx.x; i < size * size; i += THREADS) {
-        const int p = i / size, q = i % size;
-        const tent down = tent_of(p, v.height, size);
-        const tent across = tent_of(v.flip ? size - 1 - q : q, v.width, size);
-        float sum[3] = { 0, 0, 0 };
-        for (int x = across.first; x < across.end; x++) {
-            float column[3] = { 0, 0, 0 };
-            for (int r = down.first; r < down.end; r++) {
-                const float weight = weight_at(down, r);
-                const uint8_t *const from = image + (size_t)(v.top + r) * (size_t)w + (size_t)(v.left + x);
-                for (int c = 0; c < 3; c++) column[c] += weight * (float)from[(size_t)c * (size_t)h * (size_t)w];
-            }
-            const float weight = weight_at(across, x);
-            for (int c = 0; c < 3; c++) sum[c] += weight * column[c];
+    const int size = y.size, p = i / size, q = i % size;
+    const tent down = tent_of(p, from.down, size), across = tent_of(flip ? size - 1 - q : q, from.across, size);
+    float sum[3] = { 0, 0, 0 };
+    for (int x = across.first; x < across.end; x++) {
+        float column[3] = { 0, 0, 0 };
+        for (int r = down.first; r < down.end; r++) {
+            const float weight = weight_at(down, r);
+            const uint8_t *const at = from.at + (size_t)r * from.row + (size_t)x;
+            for (int c = 0; c < 3; c++) column[c] += weight * (float)at[(size_t)c * from.plane];
         }
-        for (int c = 0; c < 3; c++) y.plane[c][i] = sum[c] / 255.0f;
+        const float weight = weight_at(across, x);
+        for (int c = 0; c < 3; c++) sum[c] += weight * column[c];
     }
+    for (int c = 0; c < 3; c++) y.plane[c][i] = sum[c] / 255.0f;
 }
 
 /* ---- colour --------------------------------------------------------------------------------------------- */
@@ -221,18 +224,30 @@ __device__ static void blur(const canvas &y, float sigma)
 
 /* ---- views ---------------------------------------------------------------------------------------------- */
 
-/* to[size, size, 3], by all threads of a block; `room` holds canvas_floats(size). */
+/* to[size, size, 3] from what the resize left in y, by all threads of a block. */
+template <typename T> __device__ void finish_view(T *to, const canvas &y, const augment &recipe,
+                                                  const view_params &v)
+{
+    if (v.jitter) jitter_colours(y, v);
+    if (v.gray) make_gray(y);
+    if (v.blur && v.sigma > 0.0f) blur(y, v.sigma);
+    for (int i = (int)threadIdx.x; i < y.size * y.size; i += THREADS)
+        for (int c = 0; c < 3; c++)
+            narrow(&to[3 * (size_t)i + c], (y.plane[c][i] - recipe.mean[c]) * (1.0f / recipe.std[c]));
+}
+
+/* to[size, size, 3] of image [3, h, w], which lies on the device as it is stored; `room` holds
+ * canvas_floats(size). */
 template <typename T> __device__ void make_view(T *to, float *room, const uint8_t *image, int h, int w, int size,
                                                 const augment &recipe, const view_params &v)
 {
     const canvas y = canvas_in(room, size);
-    crop_resize(y, image, h, w, v);
-    if (v.jitter) jitter_colours(y, v);
-    if (v.gray) make_gray(y);
-    if (v.blur && v.sigma > 0.0f) blur(y, v.sigma);
-    for (int i = (int)threadIdx.x; i < size * size; i += THREADS)
-        for (int c = 0; c < 3; c++)
-            narrow(&to[3 * (size_t)i + c], (y.plane[c][i] - recipe.mean[c]) * (1.0f / recipe.std[c]));
+    view_axis axis[2];
+    view_axes(axis, &recipe, &v, h, w, size, 1);
+    const sight from = { axis[0], axis[1], image + (size_t)axis[0].low * (size_t)w + (size_t)axis[1].low,
+                         (size_t)w, (size_t)h * (size_t)w };
+    for (int i = (int)threadIdx.x; i < size * size; i += THREADS) resize_pixel(y, i, from, v.flip);
+    finish_view(to, y, recipe, v);
 }
 
 struct draw { uint64_t seed; uint32_t epoch, view; };
@@ -269,4 +284,62 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
     assert(n > 0 && h <= SIDE_MAX && w <= SIDE_MAX && size <= SIDE_MAX);
     const draw d = { seed, epoch, view };
     WITH_ACT(views, y, (const uint8_t *)images, (const int32_t *)index, n, h, w, size, recipe, d);
+}
+
+/* ---- a view of an image of its own size ------------------------------------------------------------------ */
+
+/* What the view sees is copied to the device and resized there, where the other views are made: one arithmetic for
+ * both, and the host's cores are the decoder's.  The resize is cut into blocks, which one view would else not fill
+ * the card with.
+ *
+ * Several host threads may be here at a time: each has its own room, nothing else is written but y, and the runtime
+ * takes calls from all.  The one stream keeps a thread's copy behind its last view, the step behind them all. */
+
+static const size_t PIXELS_MAX = (size_t)1 << 26;       /* of an image: no reader of them takes more */
+
+static size_t canvas_bytes(int size)
+{
+    return canvas_floats(size) * sizeof(float);
+}
+
+size_t op_view_room(int size, int side)
+{
+    const size_t square = (size_t)side * (size_t)side;
+    return canvas_bytes(size) + 3 * (square < PIXELS_MAX ? square : PIXELS_MAX);
+}
+
+static __global__ void resize_kernel(float *room, int size, sight from, bool flip)
+{
+    const int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
+    if (i < size * size) resize_pixel(canvas_in(room, size), i, from, flip);
+}
+
+template <typename T> __global__ void finish_kernel(T *y, float *room, int size, augment recipe, view_params v)
+{
+    finish_view(y, canvas_in(room, size), recipe, v);
+}
+
+template <typename T> static void finish(dev_act *y, float *room, int size, const augment *recipe,
+                                         const view_params *v)
+{
+    LAUNCH(finish_kernel<T>, 1, THREADS, (T *)y, room, size, *recipe, *v);
+}
+
+void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink, int size,
+             const struct augment *recipe, const struct view_params *v)
+{
+    const size_t h = (size_t)((full_h + shrink - 1) / shrink), w = (size_t)((full_w + shrink - 1) / shrink);
+    assert(size <= SIDE_MAX && shrink >= 1 && h * w <= PIXELS_MAX);
+    view_axis axis[2];
+    view_axes(axis, recipe, v, full_h, full_w, size, shrink);
+    const size_t rows = (size_t)(axis[0].high - axis[0].low), columns = (size_t)(axis[1].high - axis[1].low);
+    uint8_t *const part = (uint8_t *)room + canvas_bytes(size);
+    for (size_t c = 0; c < 3; c++)
+        CUDA(cudaMemcpy2DAsync(part + c * rows * columns, columns,
+                               image + (c * h + (size_t)axis[0].low) * w + (size_t)axis[1].low, w, columns, rows,
+                               cudaMemcpyHostToDevice, cuda_stream()));
+    const sight from = { axis[0], axis[1], part, columns, rows * columns };
+    LAUNCH(resize_kernel, blocks_for((size_t)size * (size_t)size, THREADS), THREADS, (float *)room, size, from,
+           v->flip);
+    WITH_ACT(finish, y, (float *)room, size, recipe, v);
 }

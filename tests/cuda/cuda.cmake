@@ -21,7 +21,7 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   target_compile_options(machine_rehearsal PRIVATE -O2
     "$<$<COMPILE_LANGUAGE:CXX>:-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-pedantic>")
   set_target_properties(machine_rehearsal PROPERTIES LINKER_LANGUAGE C)
-  foreach(name ${OPS_TESTS} augment tape)
+  foreach(name ${OPS_TESTS} augment image folder tape)
     add_executable(rehearsal_${name} tests/test_${name}.c)
     target_compile_definitions(rehearsal_${name} PRIVATE GOLDEN_DIR="${CMAKE_SOURCE_DIR}/tests/golden")
     target_link_libraries(rehearsal_${name} PRIVATE model machine_rehearsal lib::CMOCKA)

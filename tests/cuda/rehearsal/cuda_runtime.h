@@ -98,3 +98,10 @@ static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t byt
     memcpy(to, from, bytes);
     return cudaSuccess;
 }
+static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_row, const void *from, size_t from_row,
+                                            size_t width, size_t rows, enum cudaMemcpyKind kind, cudaStream_t s)
+{
+    for (size_t i = 0; i < rows; i++)
+        cudaMemcpyAsync((char *)to + i * to_row, (const char *)from + i * from_row, width, kind, s);
+    return cudaSuccess;
+}

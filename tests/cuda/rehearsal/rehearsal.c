@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <ucontext.h>
@@ -90,12 +91,16 @@ static void block_run(void)
     }
 }
 
+/* Several host threads may launch at a time (op_view), and take turns here. */
 void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), const void *context)
 {
+    static pthread_mutex_t turns = PTHREAD_MUTEX_INITIALIZER;
     assert(threads <= THREADS_MAX);
+    if (pthread_mutex_lock(&turns)) die("a mutex cannot be locked (is the memory in order?)");
     own.thread = thread, own.context = context;
     blockDim.x = threads;
     for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) block_run();
+    if (pthread_mutex_unlock(&turns)) die("a mutex cannot be unlocked (is the memory in order?)");
 }
 
 /* ---- what the libraries do ------------------------------------------------------------------------------ */
