@@ -57,6 +57,15 @@ static double memory_start(void)
 
 /* ---- the whole step ------------------------------------------------------------------------------------ */
 
+/* The clock, once the machine has done what it was asked: a device works on behind the calls.  `any` is a number of
+ * the machine's. */
+static double clock_settled(const dev_float *any)
+{
+    float number;
+    mem_download(&number, any, sizeof number);
+    return clock_seconds();
+}
+
 struct timing { double median, least, most; };
 
 static struct timing timing_of(double *seconds, int n)
@@ -86,13 +95,13 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
 {
     double a[REPEATS_MAX], b[REPEATS_MAX];
     for (int i = 0; i < repeats; i++) {
-        double start = clock_seconds();
+        double start = clock_settled(t->log);
         trainer_step_on(t, views);
-        a[i] = clock_seconds() - start;
+        a[i] = clock_settled(t->log) - start;
         t->step--;                             /* trainer_step() finds the batch that was made ahead for it */
-        start = clock_seconds();
+        start = clock_settled(t->log);
         if (made) trainer_step(t);
-        b[i] = clock_seconds() - start;
+        b[i] = clock_settled(t->log) - start;
         if (t->step == t->steps) t->step = 0;
     }
     *ready = timing_of(a, repeats);
@@ -104,9 +113,9 @@ static double time_augment(struct trainer *t, int repeats)
     double seconds[REPEATS_MAX];
     for (int i = 0; i < repeats; i++) {
         tape_reset(&t->tape);
-        const double start = clock_seconds();
+        const double start = clock_settled(t->log);
         trainer_views(t);
-        seconds[i] = clock_seconds() - start;
+        seconds[i] = clock_settled(t->log) - start;
     }
     return median(seconds, repeats);
 }
@@ -130,10 +139,10 @@ static double time_sgd(struct trainer *t, int repeats)
 {
     double seconds[REPEATS_MAX];
     for (int i = 0; i < repeats; i++) {
-        const double start = clock_seconds();
+        const double start = clock_settled(t->log);
         for (int g = 0; g < GROUPS; g++)
             optim_sgd(&t->model.params, (enum param_group)g, float_at(t->lr, (size_t)g), 0.9f, 0);
-        seconds[i] = clock_seconds() - start;
+        seconds[i] = clock_settled(t->log) - start;
     }
     return median(seconds, repeats);
 }
@@ -173,6 +182,7 @@ struct layer { struct pass pass[2]; };                             /* forward, b
 /* tape_backward() calls the ops through here, so that each is timed in its place. */
 static struct {
     const struct tape *tape;
+    const dev_float *any;          /* for clock_settled() */
     const struct op *op[TAPE_NODES];
     struct op timed[TAPE_NODES];
     double seconds[TAPE_NODES];
@@ -181,14 +191,14 @@ static struct {
 static void backward_watched(const struct node *n)
 {
     const size_t i = (size_t)(n - watch.tape->node);
-    const double start = clock_seconds();
+    const double start = clock_settled(watch.any);
     watch.op[i]->bwd(n);
-    watch.seconds[i] = clock_seconds() - start;
+    watch.seconds[i] = clock_settled(watch.any) - start;
 }
 
-static void watch_backward(struct tape *t)
+static void watch_backward(struct tape *t, const dev_float *any)
 {
-    watch.tape = t;
+    watch.tape = t, watch.any = any;
     for (int i = 0; i < t->n_nodes; i++) {
         watch.op[i] = t->node[i].op;
         watch.timed[i] = *t->node[i].op;
@@ -221,11 +231,11 @@ static void time_layers(struct trainer *t, struct var views, struct layer *layer
         mem_zero(t->model.params.grad, sizeof(float) * t->model.params.count);
         methods[t->s->method]->loss(&t->tape, &t->model, views, NULL, float_at(t->log, LOG_LOSS));
         for (int i = 0; i < t->tape.n_nodes; i++) {
-            const double start = clock_seconds();
+            const double start = clock_settled(t->log);
             t->tape.node[i].op->fwd(&t->tape.node[i]);
-            seconds[i][0][r] = clock_seconds() - start;
+            seconds[i][0][r] = clock_settled(t->log) - start;
         }
-        watch_backward(&t->tape);
+        watch_backward(&t->tape, t->log);
         for (int i = 0; i < t->tape.n_nodes; i++) seconds[i][1][r] = watch.seconds[i];
     }
     for (int i = 0; i < t->tape.n_nodes; i++) {
