@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "../engine/ops.h"
 #include "options.h"
 #include "experiment.h"
 
@@ -41,7 +40,6 @@ int command_config(int argc, char **argv)
     } else {
         struct experiment *e = host_alloc(1, sizeof *e);
         experiment_load(e, argv[1], scale);
-        machine_open(1);                                        /* its name is part of the hash */
         const int one = row ? experiment_row(e, row) : -1;
         for (int i = 0; i < e->n_rows; i++) {
             if (one >= 0 && i != one) continue;
