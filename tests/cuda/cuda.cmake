@@ -32,14 +32,20 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   endforeach()
 endif()
 
+# The first run on a device, with a stub in its steps' place.
+add_test(NAME first_run COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/test_first_run.sh
+  ${CMAKE_SOURCE_DIR}/tests/cuda/first_run.sh ${CMAKE_SOURCE_DIR}/tests/cuda/first_steps.sh)
+set_tests_properties(first_run PROPERTIES LABELS cli TIMEOUT 120)
+
 # ---- with the toolkit ------------------------------------------------------------------------------------
 
 if(CUDA)
   add_test(NAME kernels_do_not_spill COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/spills.sh ${reports})
   set_tests_properties(kernels_do_not_spill PROPERTIES LABELS cuda TIMEOUT 30)
   add_test(NAME no_device_is_said
-    COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/no_device.sh $<TARGET_FILE:simsiam-cuda>)
-  set_tests_properties(no_device_is_said PROPERTIES LABELS cuda TIMEOUT 30 SKIP_RETURN_CODE 77)
+    COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/no_device.sh $<TARGET_FILE:simsiam-cuda>
+      ${CMAKE_SOURCE_DIR}/configs)
+  set_tests_properties(no_device_is_said PROPERTIES LABELS cuda TIMEOUT 120 SKIP_RETURN_CODE 77)
 
   # cuDNN is asked about a card that is described to it; where there is no driver, one that refuses takes its place.
   add_library(driver SHARED tests/cuda/driver.c)
@@ -62,4 +68,7 @@ if(CUDA)
     set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77 RUN_SERIAL ON
       ENVIRONMENT "${TEST_ENVIRONMENT}")
   endforeach()
+
+  add_executable(conv_bench tests/cuda/conv_bench.c engine/base.c)
+  target_link_libraries(conv_bench PRIVATE machine_cuda lib::CRYPTO)
 endif()
