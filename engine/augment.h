@@ -14,6 +14,7 @@
 
 struct augment {
     bool crop;                     /* false: the whole image (the test transform) */
+    bool centre;                   /* not cropped at random: resized by its shorter side, and of that the centre */
     float crop_scale[2];           /* share of the area, uniform */
     float crop_ratio[2];           /* aspect ratio, log-uniform */
     float jitter[4], jitter_p;     /* brightness, contrast, saturation, hue */
@@ -181,4 +182,58 @@ HOST_DEVICE static inline struct view_params augment_draw(const struct augment *
     r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_FLIP);
     v.flip = philox_unit(r.v[0]) < recipe->flip_p;
     return v;
+}
+
+/* ---- where a view looks -------------------------------------------------------------------------------- */
+
+/* Along one axis: `extent` pixels from `start` on, and no pixel outside low .. high-1.  In pixels of the image as
+ * it is held, which may be the stored one made smaller by 1, 2, 4 or 8 (`shrink`) when it was decoded. */
+struct view_axis { float start, extent; int low, high; };
+
+/* A random crop sees its box alone, as torchvision's does. */
+HOST_DEVICE static inline struct view_axis view_axis_box(int first, int count, int shrink)
+{
+    const struct view_axis a = { (float)first / (float)shrink, (float)count / (float)shrink, first / shrink,
+                                 (first + count + shrink - 1) / shrink };
+    return a;
+}
+
+/* The paper's test transform: the shorter side to 256/224 of the view's, the other in proportion and cut to whole
+ * pixels, then the central `size`; halves are rounded to even (torchvision's Resize and CenterCrop).  Here it is
+ * one box of `n` pixels' axis, whose resize sees the pixels around it, too. */
+HOST_DEVICE static inline struct view_axis view_axis_centre(int n, int shorter, int size, int shrink)
+{
+    const int side = (8 * size + 3) / 7, resized = (int)((double)side * n / shorter), rest = resized - size;
+    const int half = rest / 2, first = half + ((rest & 1) && (half & 1));
+    const double scale = (double)n / resized / shrink, reach = scale > 1.0 ? scale : 1.0;
+    const double start = first * scale, extent = size * scale;
+    const int held = (n + shrink - 1) / shrink, low = (int)(start - reach);
+    const int high = (int)(start + extent + reach) + 1;
+    const struct view_axis a = { (float)start, (float)extent, low > 0 ? low : 0, high < held ? high : held };
+    return a;
+}
+
+HOST_DEVICE static inline void view_axes(struct view_axis axis[2], const struct augment *recipe,
+                                         const struct view_params *v, int h, int w, int size, int shrink)
+{
+    const bool centre = recipe->centre && !recipe->crop;
+    const int shorter = h < w ? h : w;
+    axis[0] = centre ? view_axis_centre(h, shorter, size, shrink) : view_axis_box(v->top, v->height, shrink);
+    axis[1] = centre ? view_axis_centre(w, shorter, size, shrink) : view_axis_box(v->left, v->width, shrink);
+}
+
+/* By how much (1, 2, 4, 8) an image may be made smaller before a view is cut from it: as long as the view still
+ * is a reduction by SHRINK_REST, whose tent then decides what is seen, and not the decoder's filter.
+ * tests/test_image.c says what that changes. */
+enum { SHRINK_MAX = 8, SHRINK_REST = 2 };
+HOST_DEVICE static inline int view_shrink(const struct augment *recipe, const struct view_params *v, int h, int w,
+                                          int size)
+{
+    struct view_axis axis[2];
+    view_axes(axis, recipe, v, h, w, size, 1);
+    const float extent = axis[0].extent < axis[1].extent ? axis[0].extent : axis[1].extent;
+    int shrink = SHRINK_MAX;
+    while (shrink > 1 && extent < (float)(shrink * SHRINK_REST * size))
+        shrink /= 2;
+    return shrink;
 }

@@ -70,7 +70,7 @@ static bool spare_make(const char *spare, const char *path)
         return true;
     size_t bytes;
     char *old = file_read(path, &bytes);
-    bool ok = old && file_write_synced(spare, old, bytes);
+    bool ok = old ? file_write_synced(spare, old, bytes) : errno == ENOENT;
     int error = errno;
     free(old);
     errno = error;
@@ -153,6 +153,8 @@ static bool take_blob(struct blob *b, struct cursor *c)
     return true;
 }
 
+static const char other_version[] = "another version of the program wrote it";
+
 /* NULL if the file is whole, else what is wrong with it. */
 static const char *image_parse(struct checkpoint *c)
 {
@@ -166,7 +168,7 @@ static const char *image_parse(struct checkpoint *c)
     struct cursor at = { c->file + sizeof magic, content - sizeof magic };
     uint64_t version = 0, n = 0;
     if (!take(&version, &at, 4) || version != VERSION)
-        return "another version of the program wrote it";
+        return other_version;
     /* As many blobs as could fit, before memory for them is asked for. */
     if (!take(&n, &at, 4) || n > at.left / BLOB_MIN)
         return "its list of blobs is wrong";
@@ -178,34 +180,38 @@ static const char *image_parse(struct checkpoint *c)
     return at.left ? "bytes follow its last blob" : NULL;
 }
 
-/* Reads one file; false if it is absent, or damaged, which is said. */
-static bool load_one(struct checkpoint *c, const char *path)
+/* Reads one file; what cannot be used is said. */
+static enum checkpoint_end load_one(struct checkpoint *c, const char *path)
 {
     *c = (struct checkpoint){ 0 };
     c->file = file_read(path, &c->bytes);
     if (!c->file) {
-        if (errno != ENOENT)
-            warn("cannot read the checkpoint %s: %s", path, strerror(errno));
-        return false;
+        if (errno == ENOENT)
+            return CHECKPOINT_ABSENT;
+        warn("cannot read the checkpoint %s: %s", path, strerror(errno));
+        return CHECKPOINT_UNREADABLE;
     }
     const char *wrong = image_parse(c);
-    if (wrong) {
-        warn("the checkpoint %s is damaged: %s", path, wrong);
-        checkpoint_free(c);
-    }
-    return !wrong;
+    if (!wrong)
+        return CHECKPOINT_LOADED;
+    warn("the checkpoint %s %s: %s", path, wrong == other_version ? "is of no use here" : "is damaged", wrong);
+    checkpoint_free(c);
+    return wrong == other_version ? CHECKPOINT_OTHER_VERSION : CHECKPOINT_DAMAGED;
 }
 
 bool checkpoint_load(struct checkpoint *c, const char *path)
 {
-    if (load_one(c, path))
-        return true;
+    const enum checkpoint_end first = load_one(c, path);
+    c->end = first;
+    if (first == CHECKPOINT_LOADED || first == CHECKPOINT_OTHER_VERSION)
+        return first == CHECKPOINT_LOADED;
     char *prev = text_format("%s.prev", path);
-    bool ok = load_one(c, prev);
-    if (ok)
+    const enum checkpoint_end second = load_one(c, prev);
+    if (second == CHECKPOINT_LOADED)
         warn("going on from the previous checkpoint, %s", prev);
     free(prev);
-    return ok;
+    c->end = second == CHECKPOINT_LOADED || second > first ? second : first;
+    return second == CHECKPOINT_LOADED;
 }
 
 const struct blob *checkpoint_find(const struct checkpoint *c, const char *name)

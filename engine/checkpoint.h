@@ -18,9 +18,14 @@ struct blob { const char *name; const void *data; size_t bytes; };
  * syncs failed, the new one), on failure. */
 bool checkpoint_save(const char *path, const struct blob *blobs, int n);
 
+/* What became of a file.  A damaged one is lost, whatever is done; the last two are whole somewhere, and must not
+ * be replaced unasked. */
+enum checkpoint_end { CHECKPOINT_LOADED, CHECKPOINT_ABSENT, CHECKPOINT_DAMAGED, CHECKPOINT_UNREADABLE,
+                      CHECKPOINT_OTHER_VERSION };
 /* blob[i].data points into `file`, without alignment: copy it out. */
-struct checkpoint { char *file; size_t bytes; struct blob *blob; int n; };
-/* False if there is neither a whole file at `path` nor at `path`.prev.  A damaged file is named in a warning. */
+struct checkpoint { char *file; size_t bytes; struct blob *blob; int n; enum checkpoint_end end; };
+/* False if there is neither a whole file at `path` nor at `path`.prev; c->end says why, the graver of the two.  A
+ * damaged or unreadable file is named in a warning.  Behind a file of another version none is looked for. */
 bool checkpoint_load(struct checkpoint *c, const char *path);
 const struct blob *checkpoint_find(const struct checkpoint *c, const char *name);     /* NULL if absent */
 void checkpoint_free(struct checkpoint *c);

@@ -44,8 +44,8 @@ struct key {
     int count;                     /* KEY_FLOATS, KEY_TEXT */
     bool scalar;                   /* KEY_INTS: 2 is [2], and is printed so */
     const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would be right */
-    bool silent;                   /* KEY_CHOICE: not printed while it is the first one, so that a config which does
-                                    * not speak of it is the one it was before there was the key */
+    bool silent;                   /* KEY_INT, KEY_TEXT, KEY_CHOICE: not printed while 0, empty or the first one, so
+                                    * that a config which does not speak of it is what it was before the key */
 };
 
 /* One parsed file. */

@@ -215,7 +215,7 @@ static bool pairs_read(struct config_file *f, const yaml_node_t *node, const str
             double number = 0;
             right &= number_read(f, yaml_document_get_node(&f->document, item->data.sequence.items.start[j]), key,
                                  &number);
-            pairs.v[i][j] = (int)number;
+            if (right) pairs.v[i][j] = (int)number;            /* what is out of range may be beyond an int */
         }
     }
     if (right) *out = pairs;
@@ -345,6 +345,11 @@ static void value_print(FILE *out, const struct key *key, const void *value)
     }
 }
 
+static bool is_off(const struct key *key, const void *value)
+{
+    return key->type == KEY_TEXT ? !*(const char *)value : !*(const int *)value;
+}
+
 char *config_print(const struct key *keys, const void *source)
 {
     char *text = NULL;
@@ -353,7 +358,7 @@ char *config_print(const struct key *keys, const void *source)
     if (!out) die("out of memory: cannot print a configuration (close other programs)");
     for (const struct key *k = keys; k->name; k++) {
         const void *const value = (const char *)source + k->offset;
-        if (k->silent && !*(const int *)value) continue;
+        if (k->silent && is_off(k, value)) continue;
         fprintf(out, "%s: ", k->name);
         value_print(out, k, value);
         fputc('\n', out);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * data.c -- image sets in memory: CIFAR-10, MNIST, Fashion-MNIST from files, and a synthetic set from a formula.
+ * data.c -- image sets in memory: CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST from files, and a synthetic set from
+ * a formula.
  */
 #include "data.h"
 #include "data_formats.h"
+#include "folder.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,6 +23,15 @@ static const struct data_file cifar10_files[] = {
     { "data_batch_4.bin", DATA_TRAIN, BATCH, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48" },
     { "data_batch_5.bin", DATA_TRAIN, BATCH, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add" },
     { "test_batch.bin", DATA_TEST, BATCH, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b" },
+    { NULL, DATA_TRAIN, 0, NULL }
+};
+
+/* As cifar-100-binary.tar.gz holds them; the training set is one file. */
+static const struct data_file cifar100_files[] = {
+    { "train.bin", DATA_TRAIN, 50000 * (size_t)CIFAR100_RECORD,
+      "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29" },
+    { "test.bin", DATA_TEST, 10000 * (size_t)CIFAR100_RECORD,
+      "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a" },
     { NULL, DATA_TRAIN, 0, NULL }
 };
 
@@ -44,7 +55,7 @@ static const struct data_file fashion_mnist_files[] = IDX_FILES(
     "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34");
 static const struct data_file no_files[] = { { NULL, DATA_TRAIN, 0, NULL } };
 
-enum { SYNTHETIC_SIDE = 16, IMAGENET_SIDE = 224 };
+enum { SYNTHETIC_SIDE = 16 };
 
 /* CIFAR-10's deviations are the mean over images of each image's own, not that over all pixels (0.247 0.243
  * 0.262): the reproductions use these, and so do we. */
@@ -58,9 +69,10 @@ const struct data_source data_sources[] = {
       { 0.2860f, 0.2860f, 0.2860f }, { 0.3530f, 0.3530f, 0.3530f }, fashion_mnist_files },
     { "synthetic", "", "nothing: it is made in code", { 60000, 10000 }, SYNTHETIC_SIDE, SYNTHETIC_SIDE, 10,
       { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files },
-    /* What is known of it, so that its runs can be planned; torchvision's mean and deviations. */
-    { "imagenet", "imagenet", "nothing: its images are not read; plan and bench --synthetic need none",
-      { 1281167, 50000 }, IMAGENET_SIDE, IMAGENET_SIDE, 1000,
+    { "cifar100", "cifar100", "make -f Makefile.repro data-cifar100", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 100,
+      { 0.5071f, 0.4865f, 0.4409f }, { 0.2009f, 0.1984f, 0.2023f }, cifar100_files },
+    /* ImageNet's, whatever the images: what networks trained elsewhere are used to. */
+    { "folder", "", "nothing: the images are yours", { FOLDER_IMAGES_MAX, FOLDER_IMAGES_MAX }, 0, 0, 0,
       { 0.485f, 0.456f, 0.406f }, { 0.229f, 0.224f, 0.225f }, no_files },
     { NULL, NULL, NULL, { 0, 0 }, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, NULL }
 };
@@ -72,6 +84,11 @@ const struct data_source *data_source_find(const char *name)
             return s;
     }
     return NULL;
+}
+
+bool data_is_folder(const struct data_source *source)
+{
+    return !source->classes;
 }
 
 const char *data_folder(void)
@@ -152,7 +169,11 @@ static void parsed(bool ok, const char *wrong)
         die("a file with the right SHA-256 does not parse: %s (this is a bug; please report it)", wrong);
 }
 
-static void cifar10_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
+typedef bool records_fn(uint8_t *images, int32_t *labels, int n, const uint8_t *file, size_t bytes,
+                        char wrong[WRONG_TEXT]);
+
+static void records_read(struct dataset *set, const struct data_source *source, enum data_split split, int first,
+                         records_fn *parse, size_t bytes)
 {
     const size_t image = CIFAR_RECORD - 1;
     char wrong[WRONG_TEXT] = "";
@@ -160,19 +181,28 @@ static void cifar10_read(struct dataset *set, const struct data_source *source, 
     for (const struct data_file *f = source->files; f->name; f++) {
         if (f->split != split)
             continue;
-        int end = begin + (int)(f->bytes / CIFAR_RECORD);
+        int end = begin + (int)(f->bytes / bytes);
         int from = first > begin ? first : begin, to = last < end ? last : end;
         if (from < to) {
             uint8_t *content = data_file_read(source, f, NULL);
-            const uint8_t *record = content + (size_t)(from - begin) * CIFAR_RECORD;
+            const uint8_t *record = content + (size_t)(from - begin) * bytes;
             const int n = to - from;
             uint8_t *images = set->images + (size_t)(from - first) * image;
-            parsed(cifar_parse(images, set->labels + (from - first), n, record, (size_t)n * CIFAR_RECORD, wrong),
-                   wrong);
+            parsed(parse(images, set->labels + (from - first), n, record, (size_t)n * bytes, wrong), wrong);
             free(content);
         }
         begin = end;
     }
+}
+
+static void cifar10_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
+{
+    records_read(set, source, split, first, cifar_parse, CIFAR_RECORD);
+}
+
+static void cifar100_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
+{
+    records_read(set, source, split, first, cifar100_parse, CIFAR100_RECORD);
 }
 
 static void idx_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
@@ -239,8 +269,8 @@ static void synthetic_read(struct dataset *set, const struct data_source *source
     }
 }
 
-/* Beside data_sources, row by row; NULL: only known, not read. */
-static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read, NULL };
+/* Beside data_sources, row by row. */
+static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read, cifar100_read, NULL };
 
 /* ---- a set ------------------------------------------------------------------------------------------- */
 
@@ -256,12 +286,11 @@ void data_load(struct dataset *set, const char *name, enum data_split split, int
 {
     const struct data_source *source = data_source_find(name);
     assert(source && "the name has been checked by the config");
+    assert(!data_is_folder(source) && "folder_load() reads those");
     if (first < 0 || count < 1 || count > source->n[split] || first > source->n[split] - count) {
         die_user("%s has %d %s images, numbered from 0; %d from %d on were asked for", name, source->n[split],
                  split == DATA_TRAIN ? "training" : "test", count, first);
     }
-    if (!readers[source - data_sources])
-        die_user("dataset %s: its images are not read; `simsiam plan` and `bench --synthetic` need none", name);
     const size_t image = 3 * (size_t)source->h * (size_t)source->w;
     *set = (struct dataset){ .n = count, .h = source->h, .w = source->w, .classes = source->classes };
     set->images = host_alloc((size_t)count, image);
@@ -274,5 +303,6 @@ void data_free(struct dataset *set)
 {
     free(set->images);
     free(set->labels);
+    folder_free(set->folder);
     *set = (struct dataset){ 0 };
 }

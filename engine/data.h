@@ -2,8 +2,8 @@
  *
  * data.h -- image sets in memory, as stored: uint8, planar.
  *
- * Readers: CIFAR-10's binary files; idx files plain or gzipped (MNIST, Fashion-MNIST), whose one channel is
- * repeated to three; a synthetic set made in code, for tests only.
+ * Readers: the binary files of CIFAR-10 and CIFAR-100; idx files plain or gzipped (MNIST, Fashion-MNIST), whose one
+ * channel is repeated to three; a synthetic set made in code, for tests only.  Folders of images are folder.h's.
  */
 #pragma once
 #include <stdbool.h>
@@ -12,7 +12,8 @@
 #include "base.h"
 
 struct dataset {
-    uint8_t *images;               /* [n, 3, h, w] */
+    uint8_t *images;               /* [n, 3, h, w]; NULL if they are read as they are needed, from */
+    struct folder *folder;         /* here (folder.h); then h and w are 0 */
     int32_t *labels;               /* [n], 0 .. classes-1 */
     int n, h, w, classes;
     char hash[HASH_TEXT];          /* SHA-256 over the SHA-256 of the images and that of the labels in use */
@@ -28,12 +29,14 @@ struct data_source {
     const char *name;              /* as in YAML: "cifar10" */
     const char *folder;            /* below the data folder */
     const char *fetch;             /* the command that brings it: "make -f Makefile.repro data-cifar10" */
-    int n[2], h, w, classes;       /* images per split */
+    int n[2], h, w, classes;       /* images per split; of a folder the most there may be, and 0, 0, 0 */
     float mean[3], std[3];         /* per channel, of the training set, for values in 0..1 */
     const struct data_file *files; /* NULL-named row at the end; an idx file may be gzipped and end in ".gz" */
 };
 /* The table of sets; NULL-named row at its end. */
 extern const struct data_source data_sources[];
+/* Images in folders, of any size and number: is this that row? */
+bool data_is_folder(const struct data_source *source);
 const struct data_source *data_source_find(const char *name);     /* NULL if unknown */
 
 /* The user's data folder: DATA if set, else $XDG_CACHE_HOME/simsiam, else ~/.cache/simsiam.  Static text. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * data_formats.c -- bytes to images: CIFAR-10's binary records, idx files, gzip.
+ * data_formats.c -- bytes to images: the binary records of CIFAR-10 and CIFAR-100, idx files, gzip.
  */
 #include "data_formats.h"
 #include "base.h"
@@ -22,7 +22,7 @@ PRINTF_LIKE(2, 3) static bool refuse(char wrong[WRONG_TEXT], const char *format,
     return false;
 }
 
-/* ---- CIFAR-10 ---------------------------------------------------------------------------------------- */
+/* ---- CIFAR ------------------------------------------------------------------------------------------- */
 
 bool cifar_parse(uint8_t *images, int32_t *labels, int n, const uint8_t *file, size_t bytes, char wrong[WRONG_TEXT])
 {
@@ -34,6 +34,24 @@ bool cifar_parse(uint8_t *images, int32_t *labels, int n, const uint8_t *file, s
             return refuse(wrong, "the label of image %d is %d, not 0..%d", i, record[0], CIFAR_CLASSES - 1);
         labels[i] = record[0];
         memcpy(images + (size_t)i * (CIFAR_RECORD - 1), record + 1, CIFAR_RECORD - 1);
+    }
+    return true;
+}
+
+bool cifar100_parse(uint8_t *images, int32_t *labels, int n, const uint8_t *file, size_t bytes,
+                    char wrong[WRONG_TEXT])
+{
+    if (bytes != (size_t)n * CIFAR100_RECORD)
+        return refuse(wrong, "it has %zu bytes, and %d images are %zu", bytes, n, (size_t)n * CIFAR100_RECORD);
+    for (int i = 0; i < n; i++) {
+        const uint8_t *record = file + (size_t)i * CIFAR100_RECORD;
+        if (record[0] >= CIFAR100_COARSE)
+            return refuse(wrong, "the coarse label of image %d is %d, not 0..%d", i, record[0],
+                          CIFAR100_COARSE - 1);
+        if (record[1] >= CIFAR100_CLASSES)
+            return refuse(wrong, "the label of image %d is %d, not 0..%d", i, record[1], CIFAR100_CLASSES - 1);
+        labels[i] = record[1];
+        memcpy(images + (size_t)i * (CIFAR_RECORD - 1), record + 2, CIFAR_RECORD - 1);
     }
     return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * data_formats.h -- bytes to images: CIFAR-10's binary records, idx files, gzip.
+ * data_formats.h -- bytes to images: the binary records of CIFAR-10 and CIFAR-100, idx files, gzip.
  *
  * Nothing in the bytes is believed before it is checked.  Each function returns false and a sentence in `wrong` if
  * the bytes are not what they should be; what it fills is then unspecified.
@@ -19,6 +19,11 @@ bool cifar_parse(uint8_t *images, int32_t *labels, int n, const uint8_t *file, s
                  char wrong[WRONG_TEXT]);
 /* The record of one image [32, 32, 3], the other way round. */
 void cifar_record(uint8_t record[CIFAR_RECORD], int label, const uint8_t *rgb);
+
+/* CIFAR-100's records have two labels: the coarse one, below 20, is checked and left out; the fine one is taken. */
+enum { CIFAR100_CLASSES = 100, CIFAR100_COARSE = 20, CIFAR100_RECORD = 1 + CIFAR_RECORD };
+bool cifar100_parse(uint8_t *images, int32_t *labels, int n, const uint8_t *file, size_t bytes,
+                    char wrong[WRONG_TEXT]);
 
 /* idx: two zero bytes, type 8 (uint8), number of dimensions, each dimension as u32 big endian, values.  The values
  * in `file` are returned in *values; the dimensions must be dim [n_dims], and nothing may follow them. */

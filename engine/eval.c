@@ -141,12 +141,17 @@ double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct 
     const size_t b_at = (size_t)p->classes * p->d, count = weights_count(p->d, p->classes);
     const float lr = (float)(plan->lr * 0.5 * (1 + cos(M_PI * p->epoch / plan->epochs)));
 
+    /* A stop in the middle goes back to the epoch's start: a checkpoint holds whole epochs of the probe. */
+    const size_t state = probe_floats(p->d, p->classes) * sizeof(float);
+    float *before = host_alloc(1, state);
+    mem_download(before, p->state, state);
     dev_int *order = order_upload(plan->seed, (uint32_t)p->epoch, n);
     dev_float *losses = mem_alloc(((size_t)batches + 1) * sizeof(float));    /* [batches]; behind them the lr */
     dev_float *lr_there = float_at(losses, (size_t)batches);
     mem_upload(lr_there, &lr, sizeof lr);
-    for (int i = 0; i < batches; i++) {
-        const int first = i * plan->batch, rows = n - first < plan->batch ? n - first : plan->batch;
+    int done = 0;
+    for (; done < batches && !stop_requested(); done++) {
+        const int i = done, first = i * plan->batch, rows = n - first < plan->batch ? n - first : plan->batch;
         mem_zero(p->grad, count * sizeof(float));
         op_classifier_grad(float_at(losses, (size_t)i), p->grad, float_at(p->grad, b_at), train->x, train->label,
                            int_at(order, (size_t)first), rows, p->d, p->classes, p->state,
@@ -162,8 +167,10 @@ double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct 
     free(loss);
     mem_free(losses);
     mem_free(order);
-    p->epoch++;
-    return sum / n;
+    if (done < batches) mem_upload(p->state, before, state);
+    else p->epoch++;
+    free(before);
+    return done < batches ? -1 : sum / n;
 }
 
 double probe_accuracy(const struct probe *p, const struct features *test)

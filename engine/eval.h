@@ -26,6 +26,7 @@ size_t probe_floats(int d, int classes);                       /* floats in `sta
 void probe_open(struct probe *p, int d, int classes);          /* weights start at zero */
 void probe_close(struct probe *p);
 /* One epoch over `train` in the order of the keyed permutation of (seed, epoch); returns the mean loss (the
- * last, smaller batch is used too).  `train` may be other features each epoch: augmented views, in image order. */
+ * last, smaller batch is used too), or -1 if a stop was requested: the probe is then as it was before.  `train` may
+ * be other features each epoch: augmented views, in image order. */
 double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct features *train);
 double probe_accuracy(const struct probe *p, const struct features *test);   /* percent */

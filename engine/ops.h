@@ -211,6 +211,14 @@ struct augment;                 /* augment.h: the recipe's parameters */
  * in float, not rounded between transforms, normalised at the end. */
 void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
                 const struct augment *recipe, uint64_t seed, uint32_t epoch, uint32_t view);
+/* y[S,S,3] = one view, with parameters already drawn, of an image of its own size: image [3,h,w] lies in the host's
+ * memory, and is the stored [3,H,W] made smaller by `shrink`, 1, 2, 4 or 8, when it was decoded (augment.h):
+ * h, w = H, W / shrink, rounded up.  `room` is op_view_room(S, the longer of h, w) bytes of the machine's memory.
+ * The one op that several host threads may call at a time, each with its own room. */
+struct view_params;
+void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink, int size,
+             const struct augment *recipe, const struct view_params *v);
+size_t op_view_room(int size, int side);
 
 #ifdef __cplusplus
 }

@@ -38,11 +38,11 @@ bool png_write_rgb(const char *path, const uint8_t *rgb, int w, int h)
  * undefined. */
 struct reader {
     const unsigned char *file;
-    size_t bytes, at;
+    size_t bytes, at, pixels_most;
     png_structp png;
     png_infop info;
     uint8_t *rgb;
-    char message[128];
+    char message[PNG_WRONG];
 };
 
 static void on_read(png_structp png, png_bytep to, size_t bytes)
@@ -81,6 +81,8 @@ static void decode(struct reader *r)
     const int passes = png_set_interlace_handling(png);
     png_read_update_info(png, r->info);
     const size_t row = png_get_rowbytes(png, r->info), h = png_get_image_height(png, r->info);
+    if (row / 3 * h > r->pixels_most)
+        png_error(png, "more pixels than are taken");
     if (row != 3 * (size_t)png_get_image_width(png, r->info))
         png_error(png, "unexpected pixel format");
     r->rgb = calloc(h, row);
@@ -107,24 +109,33 @@ static bool read_picture(struct reader *r)
     return true;
 }
 
-uint8_t *png_read_rgb(const char *path, int *w, int *h)
+uint8_t *png_decode_rgb(const uint8_t *file, size_t bytes, int *w, int *h, size_t pixels_most,
+                        char wrong[PNG_WRONG])
 {
-    struct reader r = { 0 };
-    char *file = file_read(path, &r.bytes);
-    if (!file) {
-        warn("cannot read %s: %s", path, strerror(errno));
-        return NULL;
-    }
-    r.file = (const unsigned char *)file;
+    struct reader r = { .file = file, .bytes = bytes, .pixels_most = pixels_most };
     if (read_picture(&r)) {
         *w = (int)png_get_image_width(r.png, r.info);
         *h = (int)png_get_image_height(r.png, r.info);
     } else {
-        warn("cannot read %s: not a whole PNG picture: %s", path, r.message);
+        memcpy(wrong, r.message, sizeof r.message);
         free(r.rgb);
         r.rgb = NULL;
     }
     png_destroy_read_struct(&r.png, &r.info, NULL);
-    free(file);
     return r.rgb;
+}
+
+uint8_t *png_read_rgb(const char *path, int *w, int *h)
+{
+    size_t bytes;
+    char wrong[PNG_WRONG], *file = file_read(path, &bytes);
+    if (!file) {
+        warn("cannot read %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    uint8_t *const rgb = png_decode_rgb((const uint8_t *)file, bytes, w, h, SIZE_MAX, wrong);
+    if (!rgb)
+        warn("cannot read %s: not a whole PNG picture: %s", path, wrong);
+    free(file);
+    return rgb;
 }

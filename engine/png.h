@@ -7,9 +7,11 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { PNG_SIDE_MAX = 20000 };     /* larger pictures are refused in both directions */
+enum { PNG_WRONG = 160 };          /* bytes of a sentence that says what is wrong */
 
 /* Replaces `path` by a picture of rgb [h, w, 3], or leaves it as it was: atomic, like file_write_atomic().
  * False with a warning that says why. */
@@ -19,3 +21,6 @@ bool png_write_rgb(const char *path, const uint8_t *rgb, int w, int h);
  * upper 8, alpha is dropped.  NULL with a warning that says why if the file cannot be read or is not a whole
  * PNG; no content can do more harm than that. */
 uint8_t *png_read_rgb(const char *path, int *w, int *h);
+/* The same of a file in memory, `pixels_most` in it at most; NULL with a sentence in `wrong`. */
+uint8_t *png_decode_rgb(const uint8_t *file, size_t bytes, int *w, int *h, size_t pixels_most,
+                        char wrong[PNG_WRONG]);

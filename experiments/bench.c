@@ -111,6 +111,21 @@ static double time_augment(struct trainer *t, int repeats)
     return median(seconds, repeats);
 }
 
+/* The processor's time for the views of a batch, whatever else the machine does meanwhile.  Its clock may tick in
+ * hundredths of a second. */
+static double cpu_augment(struct trainer *t)
+{
+    const double enough = 1, start = clock_cpu_seconds();
+    double spent = 0;
+    int batches = 0;
+    for (; spent < enough; batches++) {
+        tape_reset(&t->tape);
+        trainer_views(t);
+        spent = clock_cpu_seconds() - start;
+    }
+    return spent / batches;
+}
+
 static double time_sgd(struct trainer *t, int repeats)
 {
     double seconds[REPEATS_MAX];
@@ -341,6 +356,11 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
            t->s->batch / step, 100 * (sum.bound + update.bound) / step);
     printf("%-39s %8.3f        %.3f of the step without; augmentation alone %.0f views/s a core\n",
            "step with augmentation", 1e3 * made->median, made->median / step, views_made / augment / m.threads);
+    if (t->train.host.folder) {
+        const double cpu = cpu_augment(t), images = t->s->batch;
+        printf("%-39s %8.0f images in a second of one core's work; the step takes %.0f images/s, %.2f cores'\n",
+               "decode and augmentation", images / cpu, images / step, cpu / step);
+    }
     printf("%-39s %8.1f MiB; gradients of weights and momentum, there before, %.1f MiB\n\n",
            "memory the steps added", mib, 8.0 * (double)t->model.params.count / (1 << 20));
 }

@@ -9,6 +9,7 @@
 #include "../engine/config.h"
 #include "../engine/data.h"
 #include "../engine/data_formats.h"
+#include "../engine/folder.h"
 #include "../engine/ops.h"
 #include "../engine/png.h"
 
@@ -26,6 +27,8 @@ static const char *const split_names[] = { "train", "test" };
 static const struct data_source *source_get(const char *name)
 {
     const struct data_source *source = data_source_find(name);
+    if (source && data_is_folder(source))
+        die_user("`%s` is not one set but many; give the path of one", name);
     if (source)
         return source;
     const char *names[16] = { NULL };
@@ -35,6 +38,21 @@ static const struct data_source *source_get(const char *name)
     if (near)
         die_user("no data set `%s`; did you mean `%s`?", name, near);
     die_user("no data set `%s`; `simsiam data list` lists them", name);
+}
+
+/* A folder of images: on the command line as the shell sees it, else as a config would name it.  NULL if it is
+ * none; the caller frees. */
+static char *folder_find(const char *name)
+{
+    char *const here = realpath(name, NULL);
+    if (here && (strchr(name, '/') || folder_is_set(here)))
+        return here;
+    free(here);
+    char *const root = folder_root(name);
+    if (folder_is_set(root))
+        return root;
+    free(root);
+    return NULL;
 }
 
 /* ---- list -------------------------------------------------------------------------------------------- */
@@ -60,6 +78,10 @@ static int list(int argc, char **argv)
                   none, 0, 0);
     printf("data folder: %s (set DATA for another)\n", data_folder());
     for (const struct data_source *s = data_sources; s->name; s++) {
+        if (data_is_folder(s)) {
+            printf("  %-14s JPEG and PNG files of any size, FOLDER/{train,val}/CLASS/*: folder: FOLDER\n", s->name);
+            continue;
+        }
         printf("  %-14s %5d + %5d images, %d x %d, %d classes: ", s->name, s->n[DATA_TRAIN], s->n[DATA_TEST], s->h,
                s->w, s->classes);
         if (source_here(s)) {
@@ -113,22 +135,69 @@ static void split_print(const struct data_source *source, enum data_split split)
     data_free(&set);
 }
 
+/* Decodes every image of a split, and names those that cannot be; how many there are. */
+static int folder_split_verify(const char *root, enum data_split split)
+{
+    struct dataset set;
+    folder_load(&set, root, split, 0, 0, 0);
+    struct folder *const f = set.folder;
+    char **const why = host_alloc((size_t)f->n, sizeof *why);
+    const double start = clock_seconds(), cpu_start = clock_cpu_seconds();
+    const int bad = folder_bad(f, why);
+    const double seconds = clock_seconds() - start, cpu_seconds = clock_cpu_seconds() - cpu_start;
+    if (bad < 0)
+        exit(EXIT_AGAIN);
+    for (int i = 0; i < f->n; i++) {
+        char *const name = folder_name(f, i);
+        if (why[i])
+            printf("%s: %s\n", name, why[i]);
+        free(name);
+        free(why[i]);
+    }
+    printf("%s: %d images of %d classes, %d of them bad; names and lengths have SHA-256 %s\n", f->path, f->n,
+           set.classes, bad, set.hash);
+    printf("  decoded in %.1f s by %d threads: %.0f images/s, %.0f in a second of one core's work\n", seconds,
+           f->threads, f->n / seconds, f->n / cpu_seconds);
+    free(why);
+    data_free(&set);
+    return bad;
+}
+
+static int folder_verify(const char *root)
+{
+    machine_open(0);
+    const int bad = folder_split_verify(root, DATA_TRAIN) + folder_split_verify(root, DATA_TEST);
+    return bad ? EXIT_USER : 0;
+}
+
 static int verify(int argc, char **argv)
 {
     static const struct option_row none[] = { { NULL, OPTION_FLAG, NULL, NULL, NULL } };
-    options_parse(argc, argv, "data verify NAME",
+    options_parse(argc, argv, "data verify NAME|FOLDER",
                   "Reads a whole data set: each file's size and SHA-256, images per class, mean and standard "
-                  "deviation.\nExit status 1 if a file is missing, 2 if one is wrong.", none, 1, 1);
+                  "deviation;\nof a folder of images decodes each and names those that are bad.\n"
+                  "Exit status 1 if a file is missing, 2 if one is wrong, 75 if a signal came before the end.",
+                  none, 1, 1);
+    stop_install();
+    char *const folder = data_source_find(argv[1]) ? NULL : folder_find(argv[1]);
+    if (folder) {
+        const int status = folder_verify(folder);
+        free(folder);
+        return status;
+    }
     const struct data_source *source = source_get(argv[1]);
     for (const struct data_file *f = source->files; f->name; f++) {
+        if (stop_requested()) return EXIT_AGAIN;                /* it has read some files, and begins anew */
         char *path;
         free(data_file_read(source, f, &path));
         /* An idx file's hash is that of its content, whether it is packed or not. */
         printf("%s  %s%s\n", f->sha256, path, strcmp(path + strlen(path) - 3, ".gz") == 0 ? " (unpacked)" : "");
         free(path);
     }
-    split_print(source, DATA_TRAIN);
-    split_print(source, DATA_TEST);
+    for (int split = DATA_TRAIN; split <= DATA_TEST; split++) {
+        if (stop_requested()) return EXIT_AGAIN;
+        split_print(source, (enum data_split)split);
+    }
     return 0;
 }
 
@@ -231,10 +300,11 @@ static int views(int argc, char **argv)
         { "blur", OPTION_FLOAT, &blur, "P", "probability of the Gaussian blur, off on CIFAR" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL },
     };
-    options_parse(argc, argv, "data views NAME --out FILE [options]",
+    options_parse(argc, argv, "data views NAME|FOLDER --out FILE [options]",
                   "Writes a sheet of a data set's images and their random views, as training sees them.",
                   rows, 1, 1);
-    const struct data_source *source = source_get(argv[1]);
+    char *const folder = data_source_find(argv[1]) ? NULL : folder_find(argv[1]);
+    const struct data_source *source = folder ? data_source_find("folder") : source_get(argv[1]);
     if (!out)
         die_user("data views: say where to with --out FILE");
     if (size < 4 || size > 512 || images < 1 || images > source->n[DATA_TRAIN] || per_image < 0 || seed < 0 ||
@@ -244,7 +314,10 @@ static int views(int argc, char **argv)
     }
     machine_open(0);
     struct dataset set;
-    data_load(&set, source->name, DATA_TRAIN, 0, images);
+    if (folder)
+        folder_load(&set, folder, DATA_TRAIN, 0, images, 0);
+    else
+        data_load(&set, source->name, DATA_TRAIN, 0, images);
     struct settings as_trained = settings_defaults;
     as_trained.dataset = (int)(source - data_sources);
     as_trained.blur_p = blur;
@@ -253,6 +326,7 @@ static int views(int argc, char **argv)
     const int scale = size < CELL ? CELL / size : 1;
     const bool ok = views_sheet(out, &set, &recipe, size, images, per_image, (uint64_t)seed, scale);
     data_free(&set);
+    free(folder);
     return ok ? 0 : EXIT_WORLD;
 }
 

@@ -278,7 +278,10 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     char *scales = text_format("%s/scale", folder), *scale_path = text_format("%s/%s.yaml", scales, scale);
     char *paper_path = text_format("%s/paper.yaml", folder);
     struct loading l = { .e = e };
-    if (!config_open(&l.file, path)) exit(EXIT_USER);           /* no experiment: nothing need lie beside it */
+    if (!config_open(&l.file, path)) {                          /* no experiment: nothing need lie beside it */
+        free(folder), free(scales), free(scale_path), free(paper_path);
+        exit(EXIT_USER);
+    }
     l.top = config_root(&l.file);
     scale_check(scales, scale);
     if (strlen(scale) >= NAME_LENGTH) die_user("scale %s: a name of at most %d bytes", scale, NAME_LENGTH - 1);

@@ -28,49 +28,14 @@ bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67  data_batch_3.b
 014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48  data_batch_4.bin
 755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add  data_batch_5.bin
 8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b  test_batch.bin'
-reason=                                # why the last way failed
+
+# shellcheck source=experiments/fetch_archive.sh
+. "${BASH_SOURCE[0]%/*}/fetch_archive.sh"
 
 say() { echo "cifar10: $*" >&2; }
 
 # Are the six files in folder $1, and right?
 right() { [ -d "$1" ] && (cd "$1" && sha256sum --check --status <<< "$sums" 2> /dev/null); }
-
-archive_right() { [ -f "$archive" ] && sha256sum --check --status <<< "$archive_sum  $archive" 2> /dev/null; }
-
-# A host that does not answer costs 5 seconds, one that stalls or crawls 15: no retry begins later than 10.
-download() {
-    local meter=--silent
-    if [ -t 2 ]; then meter=--progress-bar; fi
-    say "fetching $url"
-    reason=$(curl --fail --location $meter --retry 2 --retry-max-time 10 --connect-timeout 5 \
-        --speed-limit 50000 --speed-time 15 --continue-at - --output "$archive" --write-out '%{errormsg}' "$url")
-}
-
-# The archive, whole and right, at $archive.  What an earlier call left is gone on with; if the host cannot, or if
-# it makes the sum wrong, it was something else, and one more try starts from nothing.
-archive_get() {
-    if ! command -v curl > /dev/null; then
-        reason="curl is not installed"
-        return 1
-    fi
-    local resumed status
-    until archive_right; do
-        resumed=false
-        if [ -s "$archive" ]; then resumed=true; fi
-        status=0
-        download || status=$?
-        # curl: 33 and 36, the host cannot go on from there; 22 with HTTP 416, there is nothing from there on.
-        if $resumed && { [ $status = 33 ] || [ $status = 36 ] || [[ $status = 22 && $reason = *416* ]]; }; then
-            rm -f "$archive"
-            continue
-        fi
-        if [ $status != 0 ]; then return 1; fi
-        if archive_right; then break; fi
-        reason="its SHA-256 is $(sha256sum < "$archive" | cut -d ' ' -f 1), should be $archive_sum"
-        rm -f "$archive"
-        $resumed || return 1
-    done
-}
 
 # The archive's six files, checked in a folder beside, then renamed into place.
 from_archive() {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * loader.c -- two rooms and a thread between them.
+ * loader.c -- two rooms and threads between them.
  */
 #include "loader.h"
 #include "../engine/base.h"
@@ -21,23 +21,43 @@ void loader_order(const struct loader_source *s, int32_t *order, int epoch, int 
                                           (uint32_t)(step * s->batch + i));
 }
 
-/* Asks the machine for `at_once` images at a time: one is made by the calling thread alone. */
-static void batch_make(struct loader *l, dev_act *x, int epoch, int step, int first, int views, int at_once)
+static size_t view_pixels(const struct loader_source *s)
+{
+    return (size_t)3 * (size_t)s->size * (size_t)s->size;
+}
+
+static void order_make(struct loader *l, int epoch, int step)
+{
+    loader_order(&l->source, l->order, epoch, step);
+    mem_upload(l->index, l->order, sizeof *l->order * (size_t)l->source.batch);
+}
+
+static struct view_order view_order_of(const struct loader_source *s, int epoch, int first, int views)
+{
+    return (struct view_order){ s->recipe, s->seed, (uint32_t)epoch, (uint32_t)first, views, s->size };
+}
+
+/* Views of `n` images of the batch's order from the i-th on: one image is made by the calling thread alone. */
+static void views_make(struct loader *l, dev_act *x, int epoch, int first, int views, int i, int n)
 {
     const struct loader_source *const s = &l->source;
-    const size_t pixels = (size_t)3 * (size_t)s->size * (size_t)s->size;
-    loader_order(s, l->order, epoch, step);
-    mem_upload(l->index, l->order, sizeof *l->order * (size_t)s->batch);
     for (int v = 0; v < views; v++)
-        for (int i = 0; i < s->batch; i += at_once)
-            op_augment(act_at(x, pixels * (size_t)(v * s->batch + i)), s->images, int_at(l->index, (size_t)i),
-                       at_once, s->h, s->w, s->size, s->recipe, s->seed, (uint32_t)epoch, (uint32_t)(first + v));
+        op_augment(act_at(x, view_pixels(s) * (size_t)(v * s->batch + i)), s->images,
+                   int_at(l->index, (size_t)i), n, s->h, s->w, s->size, s->recipe, s->seed, (uint32_t)epoch,
+                   (uint32_t)(first + v));
 }
 
 dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views)
 {
-    assert(views <= l->source.views);
-    batch_make(l, l->room[0], epoch, step, first, views, l->source.batch);
+    const struct loader_source *const s = &l->source;
+    assert(views <= s->views);
+    order_make(l, epoch, step);
+    if (s->folder) {
+        const struct view_order o = view_order_of(s, epoch, first, views);
+        folder_batch(s->folder, l->room[0], l->order, s->batch, &o);
+    } else {
+        views_make(l, l->room[0], epoch, first, views, 0, s->batch);
+    }
     return l->room[0];
 }
 
@@ -51,20 +71,39 @@ dev_act *loader_take(struct loader *l, int epoch, int step)
     return made;
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------------- */
+/* ---- the threads --------------------------------------------------------------------------------------- */
 
+/* All views of the i-th image of the batch ahead. */
+static void image_make(struct loader *l, struct view_maker *maker, int i)
+{
+    const struct loader_source *const s = &l->source;
+    if (!s->folder) {
+        views_make(l, l->room[1], l->ahead.epoch, 0, s->views, i, 1);
+        return;
+    }
+    const struct view_order o = view_order_of(s, l->ahead.epoch, 0, s->views);
+    const size_t pixels = view_pixels(s);
+    folder_views(s->folder, maker, act_at(l->room[1], pixels * (size_t)i), pixels * (size_t)s->batch, l->order[i],
+                 &o);
+}
+
+/* Image after image, whichever is next. */
 static void *work(void *loader)
 {
     struct loader *const l = loader;
     pthread_mutex_lock(&l->mutex);
+    struct view_maker *const maker = &l->maker[l->started++];
     for (;;) {
-        while (l->state == LOADER_IDLE) pthread_cond_wait(&l->changed, &l->mutex);
+        while (l->state == LOADER_IDLE || (l->state == LOADER_WORKS && l->next == l->source.batch))
+            pthread_cond_wait(&l->changed, &l->mutex);
         if (l->state == LOADER_CLOSES) break;
+        const int i = l->next++;
         pthread_mutex_unlock(&l->mutex);
-        batch_make(l, l->room[1], l->ahead.epoch, l->ahead.step, 0, l->source.views, 1);
+        image_make(l, maker, i);
         pthread_mutex_lock(&l->mutex);
+        if (++l->done < l->source.batch) continue;
         l->state = LOADER_IDLE;
-        pthread_cond_signal(&l->changed);
+        pthread_cond_broadcast(&l->changed);
     }
     pthread_mutex_unlock(&l->mutex);
     return NULL;
@@ -74,7 +113,8 @@ static void state_set(struct loader *l, enum loader_state state)
 {
     pthread_mutex_lock(&l->mutex);
     l->state = state;
-    pthread_cond_signal(&l->changed);
+    l->next = l->done = 0;
+    pthread_cond_broadcast(&l->changed);
     pthread_mutex_unlock(&l->mutex);
 }
 
@@ -82,6 +122,7 @@ void loader_start(struct loader *l, int epoch, int step)
 {
     if (!l->beside) return;
     l->ahead.epoch = epoch, l->ahead.step = step;
+    order_make(l, epoch, step);
     state_set(l, LOADER_WORKS);
 }
 
@@ -91,26 +132,32 @@ void loader_wait(struct loader *l)
     pthread_mutex_lock(&l->mutex);
     while (l->state == LOADER_WORKS) pthread_cond_wait(&l->changed, &l->mutex);
     pthread_mutex_unlock(&l->mutex);
+    if (l->source.folder) folder_check(l->source.folder);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static bool core_to_spare(void)
+/* How many threads are to work beside the step. */
+static int threads_beside(const struct loader_source *s)
 {
     struct machine_info m;
     cpu_set_t allowed;
     machine_describe(&m);
-    return !strcmp(m.machine, "cpu") && !sched_getaffinity(0, sizeof allowed, &allowed) &&
-           m.threads < CPU_COUNT(&allowed);
+    const bool cpu = !strcmp(m.machine, "cpu");
+    const int cores = sched_getaffinity(0, sizeof allowed, &allowed) ? 1 : CPU_COUNT(&allowed);
+    const int spare = cpu ? cores - m.threads : cores;
+    if (!s->folder) return cpu && spare > 0;
+    return spare < 1 ? 1 : spare < LOADER_THREADS_MAX ? spare : LOADER_THREADS_MAX;
 }
 
-/* Signals are the host thread's business.  Without the thread the run is the same, so none is no fault. */
-static bool thread_start(struct loader *l)
+/* Signals are the host thread's business.  Without the threads the run is the same, so none is no fault. */
+static int threads_start(struct loader *l, int n)
 {
     sigset_t all, before;
     sigfillset(&all);
-    if (pthread_sigmask(SIG_BLOCK, &all, &before)) return false;
-    const bool started = !pthread_create(&l->thread, NULL, work, l);
+    if (pthread_sigmask(SIG_BLOCK, &all, &before)) return 0;
+    int started = 0;
+    while (started < n && !pthread_create(&l->thread[started], NULL, work, l)) started++;
     const int restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
     assert(!restored);
     return started;
@@ -124,10 +171,11 @@ void loader_open(struct loader *l, const struct loader_source *source)
     const size_t bytes = mem_act_bytes() * 3 * side * side * batch * (size_t)source->views;
     l->order = host_alloc(batch, sizeof *l->order);
     l->index = mem_alloc(sizeof *l->order * batch);
-    const bool spare = core_to_spare();
+    const int wanted = threads_beside(source);
     l->room[0] = mem_alloc(bytes);
-    l->room[1] = spare ? mem_alloc(bytes) : NULL;
-    l->beside = spare && thread_start(l);
+    l->room[1] = wanted ? mem_alloc(bytes) : NULL;
+    l->threads = threads_start(l, wanted);
+    l->beside = l->threads > 0;
 }
 
 void loader_close(struct loader *l)
@@ -135,8 +183,11 @@ void loader_close(struct loader *l)
     if (l->beside) {
         loader_wait(l);
         state_set(l, LOADER_CLOSES);
-        const int joined = pthread_join(l->thread, NULL);
-        assert(!joined);
+        for (int i = 0; i < l->threads; i++) {
+            const int joined = pthread_join(l->thread[i], NULL);
+            assert(!joined);
+            maker_free(&l->maker[i]);
+        }
     }
     free(l->order);
     mem_free(l->index), mem_free(l->room[0]), mem_free(l->room[1]);

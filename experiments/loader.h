@@ -9,20 +9,27 @@
  * On a machine that is no CPU op_augment is the device's work, and on a CPU whose cores are all the step's the
  * thread would take a core from a team that waits for its last member (it costs more than it hides).  Then
  * there is no thread, start and wait do nothing, and a batch is made by all threads when it is asked for.
+ *
+ * Images of a folder are decoded first, on every machine by the host, each whole by one thread: there is a thread
+ * for each core that the step leaves free, and one in any case, because a disk keeps it waiting.
  */
 #pragma once
 #include <pthread.h>
 #include "../engine/augment.h"
+#include "../engine/folder.h"
 #include "../engine/ops.h"
 
-/* Where the views come from: images [count, 3, h, w] and how a batch of them is cut. */
+/* Where the views come from: images [count, 3, h, w], or a folder's (else NULL), and how a batch of them is cut. */
 struct loader_source {
     const dev_byte *images;
+    struct folder *folder;
     int count, h, w;
     int batch, views, size;        /* views of `batch` images, size x size */
     const struct augment *recipe;
     uint64_t seed;
 };
+
+enum { LOADER_THREADS_MAX = 64 };
 
 struct loader {
     struct loader_source source;
@@ -32,9 +39,12 @@ struct loader {
     struct { int epoch, step; } ahead;         /* what is made in room[1]; epoch -1: nothing */
 
     bool beside;                   /* is there a thread? */
-    pthread_t thread;
-    pthread_mutex_t mutex;         /* of `state` */
+    int threads;                   /* how many */
+    pthread_t thread[LOADER_THREADS_MAX];
+    struct view_maker maker[LOADER_THREADS_MAX];       /* of each, for a folder's images */
+    pthread_mutex_t mutex;         /* of `state`, and of which image is the next, and how many are done */
     pthread_cond_t changed;
+    int next, done, started;
     enum loader_state { LOADER_IDLE, LOADER_WORKS, LOADER_CLOSES } state;
 };
 

@@ -161,6 +161,7 @@ int monitor_probe_epoch(struct trainer *t, struct probe_data *data)
     const struct probe_plan plan = { s->probe_lr, s->probe_epochs, s->probe_batch, t->seed,
                                      (enum probe_optimizer)s->probe_optimizer };
     const double loss = probe_epoch(&t->probe, &plan, &data->train);
+    if (loss < 0) return EXIT_AGAIN;
     if (isfinite(loss)) return 0;
     warn("the linear probe diverged in its epoch %d (try a smaller probe_lr than %g)", t->probe.epoch, s->probe_lr);
     return EXIT_DIVERGED;

@@ -63,6 +63,7 @@ void provenance_write(const char *folder, const struct settings *s, int seed, co
     bad |= json_object_set_new(o, "threads", json_integer(m.threads));
     bad |= json_object_set_new(o, "seed", json_integer(seed));
     bad |= json_object_set_new(o, "dataset", json_string(data_sources[s->dataset].name));
+    if (*s->folder) bad |= json_object_set_new(o, "folder", json_string(s->folder));
     bad |= json_object_set_new(o, "train_hash", json_string(train_hash));
     bad |= json_object_set_new(o, "monitor_hash", json_string(monitor_hash));
     bad |= json_object_set_new(o, "started", json_string(started));

@@ -15,7 +15,7 @@ static void copy_floats(float *to, const double *from, int n)
 struct augment recipe_test(const struct settings *s)
 {
     const struct data_source *source = &data_sources[s->dataset];
-    struct augment a = { .crop = false };
+    struct augment a = { .crop = false, .centre = data_is_folder(source) };
     memcpy(a.mean, source->mean, sizeof a.mean);
     memcpy(a.std, source->std, sizeof a.std);
     return a;

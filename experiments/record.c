@@ -106,6 +106,7 @@ bool summary_write(const struct run_record *r, const char *folder)
     put_reals(final, final_keys, &r->last);
     put(object, "final", final);
     put(object, "linear", real_new(r->linear));
+    if (r->skipped) put(object, "skipped", json_integer(r->skipped));
 
     char *text = object_text(object, JSON_INDENT(2)), *path = text_format("%s/summary.json", folder);
     const bool written = file_write_atomic(path, text, strlen(text));
@@ -185,7 +186,8 @@ static bool summary_parse(struct run_record *r, const char *text, size_t bytes)
                        get_int(&r->seed, object, "seed") && get_int(&r->epochs, object, "epochs") &&
                        get_state(&r->state, object) && get_texts(r, object, identity_texts) &&
                        get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, final_keys) &&
-                       get_real(&r->linear, object, "linear");
+                       get_real(&r->linear, object, "linear") &&
+                       (!json_object_get(object, "skipped") || get_int(&r->skipped, object, "skipped"));
     json_decref(object);
     return right;
 }

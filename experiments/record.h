@@ -17,7 +17,8 @@
  *
  * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
  * frozen_hash, final (epoch, loss, oscillation, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z,
- * cos_h, cos_z), linear.  No clock readings: it is part of every byte comparison.
+ * cos_h, cos_z), linear, and skipped: how many images were bad (settings: skip_bad), if any.  No clock readings:
+ * it is part of every byte comparison.
  */
 #pragma once
 #include <stdbool.h>
@@ -42,6 +43,7 @@ struct run_record {
     char frozen_hash[HASH_TEXT];   /* of weights and statistics: the same before and after the probe */
     struct epoch_record last;      /* the last epoch: the numbers that count */
     double linear;                 /* linear top-1, percent */
+    int skipped;                   /* bad images whose places others took */
     struct epoch_record *curve;    /* every line of metrics.jsonl */
     int n_curve;
 };

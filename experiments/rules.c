@@ -51,6 +51,23 @@ static bool monitor_seen(const struct settings *s, char *why)
                    s->monitor_first + s->monitor_count - 1, s->train_first, s->train_first + s->train_count - 1);
 }
 
+static bool folder_alone(const struct settings *s, char *why)
+{
+    const bool folder = data_is_folder(&data_sources[s->dataset]);
+    if (folder && !*s->folder)
+        return because(why, "dataset: folder needs folder: PATH, where train/CLASS and val/CLASS (or test) lie");
+    return !folder && *s->folder &&
+           because(why, "folder: %s is of no use with dataset: %s; dataset: folder reads it", s->folder,
+                   data_sources[s->dataset].name);
+}
+
+static bool skip_alone(const struct settings *s, char *why)
+{
+    return s->skip_bad && !data_is_folder(&data_sources[s->dataset]) &&
+           because(why, "skip_bad: %d goes with dataset: folder; the files of %s are right or refused", s->skip_bad,
+                   data_sources[s->dataset].name);
+}
+
 static bool batch_large(const struct settings *s, char *why)
 {
     return s->batch > s->train_count &&
@@ -208,6 +225,8 @@ static bool hue_large(const struct settings *s, char *why)
 }
 
 const struct rule settings_rules[] = {
+    { { "folder", "dataset" }, folder_alone },
+    { { "skip_bad", "dataset" }, skip_alone },
     { { "train_count", "train_first", "dataset" }, train_beyond },
     { { "monitor_count", "monitor_first", "monitor_split", "dataset" }, monitor_beyond },
     { { "monitor_first", "monitor_count", "monitor_split", "train_count", "train_first" }, monitor_seen },

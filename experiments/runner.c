@@ -45,6 +45,25 @@ struct runner {
 
 /* ---- the run's folder ---------------------------------------------------------------------------------- */
 
+/* "process 123 on host", as the lock's holder has written it; "another process" if it has not. */
+static char *lock_holder(int lock)
+{
+    char text[128] = "", host[65];
+    long pid;
+    const ssize_t n = pread(lock, text, sizeof text - 1, 0);
+    if (n <= 0 || sscanf(text, "%ld %64[A-Za-z0-9._-]", &pid, host) != 2) return text_format("another process");
+    return text_format("process %ld on %s", pid, host);
+}
+
+/* Who is here, for a process that comes second.  The lock holds without it. */
+static void lock_sign(int lock, const char *path)
+{
+    char host[65] = "";
+    if (gethostname(host, sizeof host - 1) || ftruncate(lock, 0) ||
+        dprintf(lock, "%ld %s\n", (long)getpid(), host) < 0)
+        warn("cannot write into %s: %s (a second process will not be told who is here)", path, strerror(errno));
+}
+
 /* Takes the lock, which lasts no longer than this process.  Waits a little: the processes of a command that was
  * killed stop by themselves, but only after their step. */
 static void folder_lock(struct runner *r)
@@ -58,7 +77,8 @@ static void folder_lock(struct runner *r)
         nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
     if (!taken && stop_requested()) exit(EXIT_AGAIN);
     if (!taken)
-        die("%s: another process is at this run (wait for it, or end it)", r->folder);
+        die("%s: %s is at this run (wait for it, or end it)", r->folder, lock_holder(r->lock));
+    lock_sign(r->lock, path);
     free(path);
 }
 
@@ -265,9 +285,11 @@ static int probe(struct runner *r, double *linear)
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
 /* Returns the state. */
-static enum run_state summarise(const struct runner *r, const char *row, int seed, int status, double linear)
+static enum run_state summarise(const struct runner *r, const char *row, int seed, int status, double linear,
+                                int skipped)
 {
-    struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear };
+    struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear,
+                              .skipped = skipped };
     struct machine_info m;
     machine_describe(&m);
     run_judge(&sum, status == EXIT_DIVERGED);
@@ -290,10 +312,11 @@ static void runner_open(struct runner *r, int seed)
     settings_hash(r->hash, r->s);
     r->folder = run_folder(r->o->root, r->hash, seed);
     r->checkpoint = text_format("%s/checkpoint.bin", r->folder);
-    if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
-    folder_lock(r);
+    /* Data that are missing or wrong, and a model that memory does not hold, leave no folder behind. */
     machine_open(r->o->threads);
     trainer_open(&r->t, r->s, seed);
+    if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
+    folder_lock(r);
     const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
     if (!resumed) papers_write(r, seed);
     metrics_open(r);
@@ -315,12 +338,14 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     double linear = nan("");
     int status = train(r);
     if (!status) status = probe(r, &linear);
+    const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
+    if (skipped < 0) status = EXIT_AGAIN;
     if (status == EXIT_AGAIN)
         save(r);
     else if (status == EXIT_COLLAPSED)
         fprintf(stderr, "%s: collapsed at epoch %d and the look before; without --stop-on-collapse it goes on\n",
                 label, r->t.epoch);
-    else if (summarise(r, row, seed, status, linear) == RUN_COLLAPSED && o->stop_on_collapse)
+    else if (summarise(r, row, seed, status, linear, skipped) == RUN_COLLAPSED && o->stop_on_collapse)
         status = EXIT_COLLAPSED;
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)

@@ -48,10 +48,22 @@ static const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECI
 #define HEAD(field, text) \
     { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
 
+/* It is printed as it is, and must read back the same. */
+static const char *path_error(const char *path)
+{
+    const bool plain = !strchr(" -?:,[]{}#&*!|>'\"%@`", *path) && !strstr(path, ": ") && !strstr(path, " #") &&
+                       !strchr(" :", path[strlen(path) - 1]);
+    return plain ? NULL : "a path that YAML reads without quotes, such as my-images or /data/my-images";
+}
+
 const struct key settings_keys[] = {
     /* data */
     { AT(dataset), .type = KEY_CHOICE, .choices = &data_sources[0].name, .stride = sizeof data_sources[0],
       .unit = "", .sentence = "the images" },
+    { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .silent = true, .unit = "",
+      .sentence = "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
+    { AT(skip_bad), .type = KEY_INT, .high = 10000000, .silent = true, .unit = "images",
+      .sentence = "with dataset: folder, of each split that may be bad; their places go to others of their class" },
     INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
     INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
     INT(train_count, 2, 10000000, "images", "training images used: for training, kNN bank and probe"),

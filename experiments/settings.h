@@ -13,11 +13,13 @@ enum eta_views { ETA_BATCH, ETA_ANEW, ETA_ONE };
 enum eta_bn { ETA_BN_BATCH, ETA_BN_RUNNING };
 enum eta_init { ETA_FIRST, ETA_ZERO };
 
-enum { VIEWS_MAX = 4 };
+enum { VIEWS_MAX = 4, PATH_TEXT = 256 };
 
 struct settings {
     /* data */
     int dataset;                   /* index into data_sources */
+    char folder[PATH_TEXT];        /* of dataset `folder`: its path; "" with any other */
+    int skip_bad;                  /* of its images that may be bad */
     int image_size;                /* side of a view; the test transform resizes to it */
     int train_first, train_count;  /* images of the training split used for training, kNN bank and probe */
     int monitor_split;             /* DATA_TRAIN (held-out choice of settings) or DATA_TEST */

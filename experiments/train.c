@@ -14,10 +14,17 @@
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static struct image_set image_set_open(const char *name, enum data_split split, int first, int count)
+static struct image_set image_set_open(const struct settings *s, enum data_split split, int first, int count)
 {
     struct image_set set = { 0 };
-    data_load(&set.host, name, split, first, count);
+    const struct data_source *const source = &data_sources[s->dataset];
+    if (data_is_folder(source)) {
+        folder_load(&set.host, s->folder, split, first, count, s->skip_bad);
+        set.labels = mem_alloc(sizeof(int32_t) * (size_t)set.host.n);
+        mem_upload(set.labels, set.host.labels, sizeof(int32_t) * (size_t)set.host.n);
+        return set;
+    }
+    data_load(&set.host, source->name, split, first, count);
     const size_t bytes = (size_t)3 * set.host.h * set.host.w * (size_t)set.host.n;
     set.images = mem_alloc(bytes);
     mem_upload(set.images, set.host.images, bytes);
@@ -40,10 +47,8 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     machine_set_precision((enum precision)s->precision);
     t->s = s;
     t->seed = (uint64_t)seed;
-    const struct data_source *source = &data_sources[s->dataset];
-    t->train = image_set_open(source->name, DATA_TRAIN, s->train_first, s->train_count);
-    t->monitor = image_set_open(source->name, (enum data_split)s->monitor_split, s->monitor_first,
-                                s->monitor_count);
+    t->train = image_set_open(s, DATA_TRAIN, s->train_first, s->train_count);
+    t->monitor = image_set_open(s, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
     t->recipe = recipe_train(s);
     t->test_recipe = recipe_test(s);
     t->probe_recipe = recipe_probe(s);
@@ -59,11 +64,11 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->index = mem_alloc(sizeof(int32_t) * indices);
     t->order = host_alloc(indices, sizeof(int32_t));
     const struct dataset *const host = &t->train.host;
-    const struct loader_source views = { t->train.images, host->n, host->h, host->w, s->batch, t->model.n_views,
-                                         s->image_size, &t->recipe, t->seed };
+    const struct loader_source views = { t->train.images, host->folder, host->n, host->h, host->w, s->batch,
+                                         t->model.n_views, s->image_size, &t->recipe, t->seed };
     loader_open(&t->loader, &views);
     eta_open(&t->eta, s, t->model.projector.out, t->steps);
-    probe_open(&t->probe, t->model.backbone.features, source->classes);
+    probe_open(&t->probe, t->model.backbone.features, host->classes);
 }
 
 void trainer_close(struct trainer *t)
@@ -184,6 +189,16 @@ bool trainer_summary(const struct trainer *t, struct epoch_record *r)
 
 /* ---- evaluation ---------------------------------------------------------------------------------------- */
 
+/* x[n,S,S,3]: one view each of the images that t->order, and on the machine t->index, name. */
+static void views_make(struct trainer *t, dev_act *x, const struct image_set *set, int n,
+                       const struct augment *recipe, uint32_t epoch, uint32_t view)
+{
+    const int size = t->s->image_size;
+    const struct view_order o = { recipe, t->seed, epoch, view, 1, size };
+    if (set->host.folder) folder_batch(set->host.folder, x, t->order, n, &o);
+    else op_augment(x, set->images, t->index, n, set->host.h, set->host.w, size, recipe, t->seed, epoch, view);
+}
+
 bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
                     uint32_t view, dev_float *features, dev_float *z, dev_float *p)
 {
@@ -196,7 +211,7 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
         mem_upload(t->index, t->order, sizeof *t->order * (size_t)n);
         tape_reset(&t->tape);
         struct var x = var_room(&t->tape, n, size, size, 3);
-        op_augment(x.data, set->images, t->index, n, set->host.h, set->host.w, size, recipe, t->seed, epoch, view);
+        views_make(t, x.data, set, n, recipe, epoch, view);
         const struct var f = model_features(&t->tape, frozen, x, 0, false);
         if (features) op_act_to_float(float_at(features, (size_t)first * f.c), f.data, (size_t)n * f.c);
         if (!z && !p) continue;
@@ -208,6 +223,20 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
     }
     free(frozen);
     return first >= set->host.n;
+}
+
+int trainer_skipped(const struct trainer *t)
+{
+    if (!t->s->skip_bad) return 0;
+    int bad = 0;
+    const struct image_set *const set[2] = { &t->train, &t->monitor };
+    for (int i = 0; i < 2; i++) {
+        const int more = folder_bad(set[i]->host.folder, NULL);
+        if (more < 0) return -1;
+        folder_check(set[i]->host.folder);
+        bad += more;
+    }
+    return bad;
 }
 
 /* ---- checkpoints --------------------------------------------------------------------------------------- */
@@ -268,6 +297,27 @@ void trainer_hash(const struct trainer *t, char hex[HASH_TEXT])
 /* The position as numbers, in this order. */
 enum { AT_EPOCH, AT_STEP, AT_UNTRAINED, AT_METRICS, AT_PROBE, POSITIONS };
 
+/* A folder's files may change between two starts; the other sets are known by their SHA-256.  The hashes of both
+ * splits; 0 without a folder. */
+static size_t images_hash(const struct trainer *t, char hashes[2 * HASH_TEXT])
+{
+    if (!t->train.host.folder) return 0;
+    memcpy(hashes, t->train.host.hash, HASH_TEXT);
+    memcpy(hashes + HASH_TEXT, t->monitor.host.hash, HASH_TEXT);
+    return (size_t)2 * HASH_TEXT;
+}
+
+/* Going on with other images would be neither run. */
+static void images_check(const struct trainer *t, const struct checkpoint *c, const char *path)
+{
+    char now[2 * HASH_TEXT];
+    const size_t bytes = images_hash(t, now);
+    const struct blob *then = checkpoint_find(c, "images");
+    if (bytes && (!then || then->bytes != bytes || memcmp(then->data, now, bytes)))
+        die_user("%s: the run began with other images than %s holds now: files came, went or were replaced; bring "
+                 "them back, or remove the run's folder to begin anew", path, t->s->folder);
+}
+
 bool trainer_save(const struct trainer *t, const char *path, const char *identity)
 {
     phase("checkpoint");
@@ -275,33 +325,51 @@ bool trainer_save(const struct trainer *t, const char *path, const char *identit
     const int n = tensors(t, list);
     const uint64_t position[POSITIONS] = { (uint64_t)t->epoch, (uint64_t)t->step, t->untrained_monitored,
                                            t->metrics_bytes, (uint64_t)t->probe.epoch };
-    struct blob blobs[PAPERS + TENSORS_MAX] = { { "identity", identity, strlen(identity) },
+    struct blob blobs[PAPERS + TENSORS_MAX + 1] = { { "identity", identity, strlen(identity) },
                                             { "position", position, sizeof position },
                                             { "frozen", t->frozen, sizeof t->frozen } };
     for (int i = 0; i < n; i++)
         blobs[PAPERS + i] = (struct blob){ list[i].name, tensor_download(t, &list[i]),
                                            sizeof(float) * list[i].floats };
-    const bool saved = checkpoint_save(path, blobs, PAPERS + n);
+    char images[2 * HASH_TEXT];
+    const size_t more = images_hash(t, images);
+    blobs[PAPERS + n] = (struct blob){ "images", images, more };
+    const bool saved = checkpoint_save(path, blobs, PAPERS + n + !!more);
     for (int i = 0; i < n; i++) free((void *)blobs[PAPERS + i].data);
     return saved;
+}
+
+/* Exits if what lies there must not be replaced. */
+static void replaceable_check(const struct checkpoint *c, const char *path)
+{
+    if (c->end == CHECKPOINT_UNREADABLE)
+        die("%s: the checkpoint is there and cannot be read (make it readable; or remove it, to start anew)", path);
+    if (c->end == CHECKPOINT_OTHER_VERSION)
+        die_user("%s: another version of the program wrote this checkpoint (use that version; or remove the file, "
+                 "to start anew)", path);
 }
 
 bool trainer_load(struct trainer *t, const char *path, const char *identity)
 {
     struct checkpoint c;
-    if (!checkpoint_load(&c, path)) return false;
+    if (!checkpoint_load(&c, path)) {
+        replaceable_check(&c, path);
+        return false;
+    }
     struct tensor list[TENSORS_MAX];
     const int n = tensors(t, list);
     const struct blob *who = checkpoint_find(&c, "identity"), *where = checkpoint_find(&c, "position");
     const struct blob *froze = checkpoint_find(&c, "frozen");
     bool ours = who && who->bytes == strlen(identity) && !memcmp(who->data, identity, who->bytes) && where &&
-                where->bytes == POSITIONS * sizeof(uint64_t) && froze && froze->bytes == sizeof t->frozen;
+                where->bytes == POSITIONS * sizeof(uint64_t) && froze && froze->bytes == sizeof t->frozen &&
+                !((const char *)froze->data)[HASH_TEXT - 1];
     const struct blob *found[TENSORS_MAX];
     for (int i = 0; i < n && ours; i++) {
         found[i] = checkpoint_find(&c, list[i].name);
         ours = found[i] && found[i]->bytes == sizeof(float) * list[i].floats;
     }
     uint64_t position[POSITIONS];
+    if (ours) images_check(t, &c, path);
     if (ours) memcpy(position, where->data, sizeof position);
     ours = ours && position[AT_EPOCH] <= (uint64_t)t->s->epochs && position[AT_STEP] <= (uint64_t)t->steps &&
            position[AT_PROBE] <= (uint64_t)t->s->probe_epochs;
@@ -313,9 +381,8 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
         t->untrained_monitored = position[AT_UNTRAINED];
         t->metrics_bytes = position[AT_METRICS];
         t->probe.epoch = (int)position[AT_PROBE];
-    } else {
-        warn("%s is not a checkpoint of this run and is not used", path);
     }
     checkpoint_free(&c);
-    return ours;
+    if (!ours) die_user("%s: a checkpoint of another run (remove it, to start this one anew)", path);
+    return true;
 }

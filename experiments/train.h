@@ -9,6 +9,7 @@
 #include "../engine/augment.h"
 #include "../engine/data.h"
 #include "../engine/eval.h"
+#include "../engine/folder.h"
 #include "../engine/optim.h"
 #include "eta.h"
 #include "loader.h"
@@ -20,7 +21,7 @@
 enum { VIEW_TEST = VIEWS_MAX, VIEW_MONITOR, VIEW_PROBE = VIEW_MONITOR + 2, VIEW_ETA,
        VIEW_EXPECTATION = VIEW_ETA + VIEWS_MAX };
 
-/* A data set on the machine. */
+/* A data set on the machine; a folder's images are not (`images` is NULL). */
 struct image_set { struct dataset host; dev_byte *images; dev_int *labels; };
 
 /* One step's numbers on the machine: loss, sum of squares of the gradient, std of each view. */
@@ -73,10 +74,15 @@ bool trainer_summary(const struct trainer *t, struct epoch_record *r);
 bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
                     uint32_t view, dev_float *features, dev_float *z, dev_float *p);
 
+/* How many images of a folder are bad and were skipped: a property of the files, whether this process met them or
+ * the one before did.  -1 if a stop was requested. */
+int trainer_skipped(const struct trainer *t);
+
 /* SHA-256 of all weights and running statistics. */
 void trainer_hash(const struct trainer *t, char hex[HASH_TEXT]);
 
-/* Checkpoint: tensors, position, log and probe.  trainer_load is false if there is none, or none of this run
- * (`identity` is the run's hash): the trainer is then as it was. */
+/* Checkpoint: tensors, position, log and probe.  trainer_load is false if there is none, or only damaged ones: the
+ * trainer is then as it was.  One that cannot be read exits 1; a whole one of another run (`identity` is the run's
+ * hash) or version exits 2: it is somebody's work, and this run would replace it. */
 bool trainer_save(const struct trainer *t, const char *path, const char *identity);
 bool trainer_load(struct trainer *t, const char *path, const char *identity);

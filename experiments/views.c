@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include "../engine/folder.h"
 #include "../engine/ops.h"
 #include "../engine/png.h"
 #include "views.h"
@@ -38,15 +39,20 @@ static void draw_column(const struct sheet *s, int column, const struct dataset 
 {
     const size_t floats = (size_t)3 * size * size, stored = (size_t)3 * set->h * set->w * n;
     dev_act *y = mem_alloc(n * floats * mem_act_bytes());
-    dev_byte *images = mem_alloc(stored);
+    dev_byte *images = stored ? mem_alloc(stored) : NULL;
     dev_int *index = mem_alloc(n * sizeof(int32_t));
     float *host = host_alloc(n * floats, sizeof *host);
     int32_t *order = host_alloc(n, sizeof *order);
     for (int i = 0; i < n; i++)
         order[i] = i;
-    mem_upload(images, set->images, stored);
     mem_upload(index, order, n * sizeof *order);
-    op_augment(y, images, index, n, set->h, set->w, size, recipe, seed, 0, view);
+    if (set->folder) {
+        const struct view_order o = { recipe, seed, 0, view, 1, size };
+        folder_batch(set->folder, y, order, n, &o);
+    } else {
+        mem_upload(images, set->images, stored);
+        op_augment(y, images, index, n, set->h, set->w, size, recipe, seed, 0, view);
+    }
     mem_act_download(host, y, n * floats);
     for (int i = 0; i < n; i++)
         draw_view(s, i, column, host + i * floats, size, scale, recipe);
@@ -72,7 +78,7 @@ bool views_sheet(const char *path, const struct dataset *set, const struct augme
     s.rgb = host_alloc(bytes, 1);
     for (size_t i = 0; i < bytes; i++)
         s.rgb[i] = 255;
-    struct augment test = { 0 };
+    struct augment test = { .centre = set->folder != NULL };
     for (int c = 0; c < 3; c++) {
         test.mean[c] = recipe->mean[c];
         test.std[c] = recipe->std[c];

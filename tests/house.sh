@@ -22,11 +22,12 @@ includes() { grep -nHE "^#[[:space:]]*include[[:space:]]*[<\"]($1)" "${@:2}"; }
 engine=(engine/*.[ch])
 machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*.[ch])
-code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch])
-scripts=(CMakeLists.txt .ci/* engine/*.cmake experiments/*.sh plots/* tests/*.sh tests/golden/*.py)
+code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch])
+scripts=(CMakeLists.txt .ci/* docs/*.sh engine/*.cmake experiments/*.sh plots/*
+         tests/*.sh tests/fuzz/*.sh tests/golden/*.py)
 configs=(configs/*.yaml configs/scale/*.yaml)
 sources=("${code[@]}" "${scripts[@]}" "${configs[@]}" Makefile.repro)
-prose=(./*.md)
+prose=(./*.md docs/*.md)
 
 # ---- the machine ---------------------------------------------------------------------------------------
 

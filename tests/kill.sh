@@ -6,9 +6,9 @@
 # usage: kill.sh SIMSIAM CONFIG_DIR [KILLS [SEED]]
 #
 # KILLS SIGKILLs hit `simsiam run` and `simsiam table` at random times, every second one in the phase hit least so
-# far; each time the same command goes on.  Then the same for SIGTERM and SIGINT, which must end with 75, and for
-# one thread against two.  Compared: metrics.jsonl, summary.json, checkpoint.bin, every file of the table, and that
-# nothing else lies in the folder.
+# far; each time the same command goes on.  Then the same for SIGTERM, SIGINT and SIGUSR1, which must end with 75,
+# for a second signal, which must not wait for the step, and for one thread against two.  Compared: metrics.jsonl,
+# summary.json, checkpoint.bin, every file of the table, and that nothing else lies in the folder.
 set -u
 export LC_ALL=C
 
@@ -29,7 +29,7 @@ sleep_us() { read -r -t "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))
 
 threads=2
 run_command() {      # run_command ROOT
-    exec env --default-signal=INT,TERM "$simsiam" run "$configs/fig2_stopgrad.yaml" --row with --seeds 1 \
+    exec env --default-signal=INT,TERM,USR1 "$simsiam" run "$configs/fig2_stopgrad.yaml" --row with --seeds 1 \
         --scale test --runs "$1/runs" --threads $threads --checkpoint-seconds 0 --quiet
 }
 table_command() {    # table_command ROOT
@@ -116,7 +116,7 @@ kill_tables() {
 # A polite stop: 75 after a checkpoint, and the same command goes on.
 stop_runs() {
     local signal stops=0 tries=0
-    for signal in TERM INT; do
+    for signal in TERM INT USR1; do
         rm -rf "$work/killed"
         stops=0
         while [ $stops -lt 2 ]; do
@@ -133,6 +133,56 @@ stop_runs() {
         same "$work/killed" "after SIG$signal"
         echo "SIG$signal: stopped $stops times with 75, then the same bytes"
     done
+}
+
+# The first signal lets the step end and saves; a second one, inside that step, ends the run at once, and what was
+# saved before is what the same command goes on from.  A step of a part of a second leaves room for both.
+stop_twice() {
+    local scale=$work/slow/scale pid
+    mkdir -p "$scale"
+    cp "$configs/fig2_stopgrad.yaml" "$configs/paper.yaml" "$work/slow"
+    sed '/^not_run:/,$d; s/^image_size: .*/image_size: 32/; s/^widths: .*/widths: [16]/; s/^epochs: .*/epochs: 1/
+         s/^\(train_count\|batch\): .*/\1: 128/; s/^monitor_count: .*/monitor_count: 16/
+         s/^probe_augment: .*/probe_augment: false/' "$configs/scale/test.yaml" >"$scale/s.yaml"
+    slow_run() {
+        exec env --default-signal=INT,TERM "$simsiam" run "$work/slow/fig2_stopgrad.yaml" --row with --seeds 1 \
+            --scale s --runs "$1" --threads 1
+    }
+    echo start >"$SIMSIAM_PHASE_FILE"
+    (slow_run "$work/twice" 2>"$work/said") &
+    pid=$!
+    while [ "$(phase)" != train ]; do sleep_us 500; done
+    sleep_us 20000
+    kill -TERM $pid
+    kill -INT $pid
+    wait $pid
+    [ $? = 75 ] || fail "a second signal: not 75: $(<"$work/said")"
+    grep -q 'stopped at epoch' "$work/said" && fail "a second signal waited for the step: $(<"$work/said")"
+    finish slow_run "$work/twice" 2>"$work/said"
+    finish slow_run "$work/once" 2>>"$work/said"
+    for file in metrics.jsonl summary.json checkpoint.bin; do
+        cmp "$work"/once/*/seed-1/$file "$work"/twice/*/seed-1/$file || fail "$file differs after two signals"
+    done
+    echo "two signals: ended at once with 75, then the same bytes"
+}
+
+# Reading a whole set is long too; there is nothing to save, and it begins anew.
+stop_verify() {
+    local tries pid delay
+    for ((tries = 0; tries < 40; tries++)); do
+        delay=$((5000 * (tries + 1)))
+        (exec env --default-signal=TERM "$simsiam" data verify synthetic >/dev/null) &
+        pid=$!
+        sleep_us $delay
+        kill -TERM $pid 2>/dev/null
+        { wait $pid; } 2>/dev/null
+        case $? in
+        75) echo "data verify: stopped with 75"; return ;;
+        0 | 143) ;;                            # before the handler was there, or too late
+        *) fail "SIGTERM ended data verify with another status than 75" ;;
+        esac
+    done
+    fail "SIGTERM never ended data verify with 75"
 }
 
 # ---- the test ------------------------------------------------------------------------------------------
@@ -158,3 +208,5 @@ for word in "${!hits[@]}"; do
     printf '  %-10s %2d %s\n' "$word" "${hits[$word]}" "$(printf '%*s' "${hits[$word]}" '' | tr ' ' '#')"
 done | sort
 stop_runs
+stop_twice
+stop_verify

@@ -189,6 +189,7 @@ static void wrong_values_say_what_is_right(void **state)
         { "pairs: [[0, 1], 2]", "1:17: pairs: 2 is no pair; two numbers, each 0 to 3, like [0, 1]\n" },
         { "pairs: [[0, 1, 2]]", "1:9: pairs: a list is no pair; two numbers, each 0 to 3, like [0, 1]\n" },
         { "pairs: [[0, 4]]", "1:13: pairs: 4 is out of range; 0 to 3\n" },
+        { "pairs: [[0, 8888888888888881]]", "1:13: pairs: 8888888888888881 is out of range; 0 to 3\n" },
         { "pairs: [[0, 0.5]]", "1:13: pairs: 0.5 is not a whole number; 0 to 3\n" },
         { "name: much too long", "1:7: name: much too long is not a text of 1 to 7 bytes\n" },
         { "name: \"a\\nb\"", "1:7: name: \"a?b\" is wrong; a text on one line; >- folds several lines into one\n" },

@@ -110,6 +110,56 @@ static void cifar_record_is_what_cifar_parse_reads(void **state)
     }
 }
 
+/* ---- CIFAR-100 --------------------------------------------------------------------------------------- */
+
+static uint8_t *cifar100_make(void)
+{
+    uint8_t *file = host_alloc(N, CIFAR100_RECORD);
+    for (size_t i = 0; i < (size_t)N * CIFAR100_RECORD; i++)
+        file[i] = (uint8_t)(i * 29 % 251);
+    for (int i = 0; i < N; i++) {
+        file[i * CIFAR100_RECORD] = (uint8_t)(19 - i);
+        file[i * CIFAR100_RECORD + 1] = (uint8_t)(99 - i);
+    }
+    return file;
+}
+
+static void cifar100_takes_the_fine_label_and_leaves_the_coarse_one(void **state)
+{
+    (void)state;
+    uint8_t *file = cifar100_make(), *images = host_alloc(N, CIFAR_RECORD - 1);
+    int32_t labels[N];
+    assert_true(cifar100_parse(images, labels, N, file, (size_t)N * CIFAR100_RECORD, wrong));
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(labels[i], 99 - i);
+        for (int k = 0; k < CIFAR_RECORD - 1; k++)
+            assert_int_equal(images[i * (CIFAR_RECORD - 1) + k], file[i * CIFAR100_RECORD + 2 + k]);
+    }
+    free(images);
+    free(file);
+}
+
+static void cifar100_of_a_wrong_length_or_label_is_refused(void **state)
+{
+    (void)state;
+    uint8_t *file = cifar100_make(), *images = host_alloc(N, CIFAR_RECORD - 1);
+    int32_t labels[N];
+    const size_t right = (size_t)N * CIFAR100_RECORD;
+    const size_t lengths[] = { 0, 1, (size_t)N * CIFAR_RECORD, right - 1, right + 1, right + CIFAR100_RECORD };
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        assert_false(cifar100_parse(images, labels, N, file, lengths[i], wrong));
+        assert_says(wrong, "bytes");
+    }
+    file[4 * CIFAR100_RECORD + 1] = 100;
+    assert_false(cifar100_parse(images, labels, N, file, right, wrong));
+    assert_string_equal(wrong, "the label of image 4 is 100, not 0..99");
+    file[2 * CIFAR100_RECORD] = 20;
+    assert_false(cifar100_parse(images, labels, N, file, right, wrong));
+    assert_string_equal(wrong, "the coarse label of image 2 is 20, not 0..19");
+    free(images);
+    free(file);
+}
+
 /* ---- idx --------------------------------------------------------------------------------------------- */
 
 /* 2 images of 3 x 5 grey values. */
@@ -265,11 +315,16 @@ static void gzip_bomb_is_refused_at_the_size_that_is_expected(void **state)
 static void table_of_sources_is_whole(void **state)
 {
     (void)state;
-    assert_null(data_source_find("cifar100"));
+    assert_null(data_source_find("cifar1000"));
     assert_null(data_source_find(""));
     for (const struct data_source *s = data_sources; s->name; s++) {
         assert_ptr_equal(data_source_find(s->name), s);
-        assert_true(s->classes >= 10 && s->h == s->w && s->h > 0 && s->n[0] > 0 && s->n[1] > 0);
+        if (data_is_folder(s)) {
+            assert_string_equal(s->name, "folder");
+            continue;
+        }
+        assert_int_equal(s->classes, strcmp(s->name, "cifar100") == 0 ? 100 : 10);
+        assert_true(s->h == s->w && s->h > 0 && s->n[0] > 0 && s->n[1] > 0);
         for (int c = 0; c < 3; c++)
             assert_true(s->mean[c] > 0 && s->mean[c] < 1 && s->std[c] > 0 && s->std[c] < 1);
         size_t bytes[2] = { 0, 0 };
@@ -281,6 +336,10 @@ static void table_of_sources_is_whole(void **state)
         if (strcmp(s->name, "cifar10") == 0) {
             assert_int_equal(bytes[DATA_TRAIN], 50000 * CIFAR_RECORD);
             assert_int_equal(bytes[DATA_TEST], 10000 * CIFAR_RECORD);
+        }
+        if (strcmp(s->name, "cifar100") == 0) {
+            assert_int_equal(bytes[DATA_TRAIN], 50000 * 3074);
+            assert_int_equal(bytes[DATA_TEST], 10000 * 3074);
         }
     }
 }
@@ -347,6 +406,10 @@ static void missing_set_exits_1_and_names_the_command(void **state)
     free(said);
     assert_int_equal(load_in_child(&said, "fashion-mnist", DATA_TEST, 0, 10), EXIT_WORLD);
     assert_says(said, "data-fashion-mnist");
+    free(said);
+    assert_int_equal(load_in_child(&said, "cifar100", DATA_TRAIN, 0, 10), EXIT_WORLD);
+    assert_says(said, "cifar100/train.bin: No such file");
+    assert_says(said, "run make -f Makefile.repro data-cifar100");
     free(said);
 }
 
@@ -475,6 +538,8 @@ int main(void)
         cmocka_unit_test(cifar_records_become_planes_and_labels),
         cmocka_unit_test(cifar_of_a_wrong_length_or_label_is_refused),
         cmocka_unit_test(cifar_record_is_what_cifar_parse_reads),
+        cmocka_unit_test(cifar100_takes_the_fine_label_and_leaves_the_coarse_one),
+        cmocka_unit_test(cifar100_of_a_wrong_length_or_label_is_refused),
         cmocka_unit_test(idx_values_become_three_equal_channels),
         cmocka_unit_test(idx_with_any_other_header_or_length_is_refused),
         cmocka_unit_test(label_out_of_range_is_refused_by_number),

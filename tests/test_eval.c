@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../engine/eval.h"
 #include "../engine/philox.h"
@@ -122,11 +123,40 @@ static void a_stop_request_ends_the_search(void **state)
     (void)state;
     srand48(4);
     struct features bank = clusters(33, 7, 3, 0.3), query = clusters(7, 7, 3, 0.3);
-    stop_install();
-    assert_int_equal(raise(SIGUSR1), 0);
+    assert_true(stop_requested());             /* since the test before */
     assert_true(knn_accuracy(&query, &bank, 5, 0.1f) < 0);
     features_free(&bank);
     features_free(&query);
+}
+
+/* Before the test above: the flag goes up when some of very many batches are done. */
+static void a_stop_inside_a_probes_epoch_takes_the_probe_back_to_its_start(void **state)
+{
+    (void)state;
+    enum { N = 50000, D = 7, K = 3 };
+    const struct probe_plan plan = { .lr = 0.5, .epochs = 2, .batch = 1, .seed = 3 };
+    const size_t bytes = probe_floats(D, K) * sizeof(float);
+    srand48(8);
+    struct features train = clusters(N, D, K, 3);
+    float *before = host_alloc(bytes, 1), *after = host_alloc(bytes, 1);
+    struct probe p;
+    probe_open(&p, D, K);
+    assert_true(probe_epoch(&p, &plan, &train) >= 0);
+    mem_download(before, p.state, bytes);
+    stop_install();
+    timer_t timer;
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+    assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    assert_int_equal(timer_settime(timer, 0, &(struct itimerspec){ .it_value.tv_nsec = 2000000 }, NULL), 0);
+    assert_true(probe_epoch(&p, &plan, &train) < 0);
+    assert_int_equal(timer_delete(timer), 0);
+    mem_download(after, p.state, bytes);
+    assert_memory_equal(after, before, bytes);
+    assert_int_equal(p.epoch, 1);
+    probe_close(&p);
+    free(before);
+    free(after);
+    features_free(&train);
 }
 
 /* ---- probe ---------------------------------------------------------------------------------------------- */
@@ -303,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_separable_set_is_learned),
         cmocka_unit_test(a_stopped_probe_goes_on_to_the_same_bytes),
         cmocka_unit_test(accuracy_counts_the_right_classes),
+        cmocka_unit_test(a_stop_inside_a_probes_epoch_takes_the_probe_back_to_its_start),
         cmocka_unit_test(a_stop_request_ends_the_search),
     };
     return cmocka_run_group_tests_name("eval", tests, machine_ready, NULL);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# test_fetch.sh -- what fetch_cifar10.sh does when the world is not as it should be; no network, no data.
+# test_fetch.sh -- what fetch_cifar10.sh and fetch_cifar100.sh do when the world is not as it should be; no network,
+# no data.
 # shellcheck disable=SC2317   # the small functions are called by check()
 #
 # A mirror is a file:// address.  The program that decodes and npm are stand-ins, so that both ways end early.
@@ -101,6 +102,29 @@ printf '#!/bin/sh\nexit 0\n' > "$root/simsiam"
 fetch "$root/h"
 check "files that are not the official ones are not believed" status_is 1
 check "and named" says "not the official ones"
+
+# ---- CIFAR-100 -----------------------------------------------------------------------------------------------
+
+fetch100() {
+    status=0
+    said=$(PATH="$root/bin" "$scripts/fetch_cifar100.sh" "$1" 2>&1) || status=$?
+}
+nothing100_in() { [ "$(cd "$1" && find . | sort | tr '\n' ' ')" = ". ./cifar100 " ]; }
+
+mkdir "$root/mirror/cifar-100-binary"
+for name in train test; do echo "not $name" > "$root/mirror/cifar-100-binary/$name.bin"; done
+tar czf "$root/mirror/wrong100.tar.gz" -C "$root/mirror" cifar-100-binary
+sum=$(sha256sum < "$root/mirror/wrong100.tar.gz" | cut -d ' ' -f 1)
+export CIFAR100_URL="file://$root/mirror/wrong100.tar.gz"
+fetch100 "$root/l"
+check "a wrong archive of CIFAR-100 ends with status 1" status_is 1
+check "and is refused by its SHA-256" says "$sum, should be 58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199"
+check "and leaves nothing behind" nothing100_in "$root/l"
+CIFAR100_URL="file://$root/mirror/absent.tar.gz"
+fetch100 "$root/m"
+check "an absent mirror of CIFAR-100 is named" says "cannot use $CIFAR100_URL: "
+check "with what would help" says "set CIFAR100_URL to a mirror"
+check "and leaves nothing" nothing100_in "$root/m"
 
 # ---- Fashion-MNIST without its package ----------------------------------------------------------------------
 

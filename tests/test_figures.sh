@@ -23,7 +23,7 @@ done
 tables=()
 for config in "$configs"/*.yaml; do
     name=$(basename "$config" .yaml)
-    case $name in paper | select_* | check_*) continue ;; esac
+    case $name in paper | select_* | study_* | check_*) continue ;; esac
     tables+=("$name")
     [ -f "$root/plots/$name.gp" ] || fail "$name has no figure (plots/$name.gp)"
 done

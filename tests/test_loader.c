@@ -35,7 +35,8 @@ static void open_with_spare_core(struct loader *l)
     if (cores() < 2)
         skip();
     machine_open(cores() - 1);
-    const struct loader_source source = { (const dev_byte *)images, COUNT, H, W, BATCH, VIEWS, SIZE, &recipe, 7 };
+    const struct loader_source source = { (const dev_byte *)images, NULL, COUNT, H, W, BATCH, VIEWS, SIZE, &recipe,
+                                          7 };
     loader_open(l, &source);
 }
 

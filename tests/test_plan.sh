@@ -59,9 +59,6 @@ what="simsiam plan --scale imagenet"
 says "with 1 1 $cost" "without 1 1 $cost" "2 distinct runs, 0 done, 2 left" "a step is too long to be made here" \
     "imagenet should run on 8 GPUs"
 
-"$simsiam" run "$fig2" --row with --scale imagenet --seeds 1 --runs elsewhere >out 2>err
-[ $? = 2 ] && grep -q 'imagenet: its images are not read' err || fail "run --scale imagenet: $(<err)"
-
 for wrong in "--jobs 0" "--steps 0"; do
     "$simsiam" plan "$fig2" --scale test $wrong >out 2>err
     [ $? = 2 ] && grep -q -- "${wrong% 0}" err || fail "plan $wrong: not refused: $(<err)"

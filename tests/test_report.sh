@@ -70,7 +70,7 @@ report || fail "report before any run: exit $?: $(<err)"
 self_contained 'before any run'
 for config in "$configs"/*.yaml; do
     name=$(basename "$config" .yaml)
-    case $name in paper | select_* | check_*) continue ;; esac
+    case $name in paper | select_* | study_* | check_*) continue ;; esac
     grep -q "<section id=\"$name\">" $page || fail "no section for $name"
 done
 [ "$(grep -c 'class="mark">Not run' $page)" = "$(grep -c '<section id="[^cr]\|<section id="collapse' $page)" ] ||

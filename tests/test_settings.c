@@ -58,6 +58,7 @@ static void hashes_differ(const char *path)
 {
     /* Its rows are made for a scale of their own; elsewhere one says what the scale says. */
     if (!strcmp(experiment.name, "check_collapse") && strcmp(experiment.scale, "check")) return;
+    if (!strcmp(experiment.name, "study_heads") && strcmp(experiment.scale, "quick-select")) return;
     for (int i = 0; i < experiment.n_rows; i++)
         for (int j = 0; j < i; j++) {
             if (*experiment.row[i].not_run || *experiment.row[j].not_run) continue;
@@ -168,6 +169,7 @@ static void value_change(struct settings *s, const struct key *k)
     case KEY_INTS: ((struct int_list *)at)->v[0]++; break;
     case KEY_WORDS: ((struct word_list *)at)->n--; break;
     case KEY_PAIRS: ((struct pair_list *)at)->v[0][1]++; break;
+    case KEY_TEXT: memcpy(at, "x", 2); break;
     default: fail_msg("%s: no way to change it", k->name);
     }
 }
@@ -298,6 +300,11 @@ static void settings_that_do_not_go_together_are_placed(void **state)
         { "crop_scale: [0.9, 0.2]", "crop_scale: the smaller number comes first" },
         { "crop_ratio: [2, 1]", "crop_ratio: the smaller number comes first" },
         { "blur_sigma: [2, 1]", "blur_sigma: the smaller number comes first" },
+        { "folder: x", "folder: x is of no use with dataset: synthetic; dataset: folder reads it" },
+        { "skip_bad: 1", "skip_bad: 1 goes with dataset: folder; the files of synthetic are right or refused" },
+        { "dataset: folder", "dataset: folder needs folder: PATH, where train/CLASS and val/CLASS (or test) lie" },
+        { "folder: '{a'", "folder: \"{a\" is wrong; a path that YAML reads without quotes, such as my-images or "
+          "/data/my-images" },
         { "jitter: [0, 0, 0, 0.6]", "jitter: a hue of 0.6; at most 0.5, half the colour circle" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -47,17 +47,17 @@ ALWAYS_INLINE float clamp01(float x)
 /* What one output pixel takes along one axis: inputs first .. first+n-1 of the image, with weights summing to 1. */
 struct tap { int first, n; const float *weight; };
 
-enum { WEIGHTS = 3 * AUGMENT_SIDE_MAX };
-
-/* A pixel of the output is a tent over the crop's `in` inputs from `start` on, as wide as the larger of the two
- * grids' spacings: PIL's and torch's antialias.  Where the crop is smaller than the output this is plain bilinear
- * interpolation, the normalisation taking the place of clamped coordinates at the borders.  A tent covers at most
- * 2 in / out + 1 inputs, and never more than 2 of a smaller crop: 2 in + out weights are enough. */
-static void make_taps(struct tap *tap, float *weight, int start, int in, int out)
+/* A pixel of the output is a tent over the axis's inputs, as wide as the larger of the two grids' spacings: PIL's
+ * and torch's antialias.  Where the crop is smaller than the output this is plain bilinear interpolation, the
+ * normalisation taking the place of clamped coordinates at the borders.  A tent covers at most 2 in / out + 1
+ * inputs, and never more than 2 of a smaller crop: 2 in + out weights are enough. */
+static void make_taps(struct tap *tap, float *weight, struct view_axis axis, int out)
 {
-    const float scale = (float)in / (float)out, support = scale > 1.0f ? scale : 1.0f;
+    const float scale = axis.extent / (float)out, support = scale > 1.0f ? scale : 1.0f;
+    const float offset = axis.start - (float)axis.low;
+    const int start = axis.low, in = axis.high - axis.low;
     for (int i = 0; i < out; i++) {
-        const float centre = scale * ((float)i + 0.5f);
+        const float centre = offset + scale * ((float)i + 0.5f);
         const int low = (int)(centre - support + 0.5f), first = low > 0 ? low : 0;
         const int high = (int)(centre + support + 0.5f), end = high < in ? high : in;
         float total = 0.0f;
@@ -78,8 +78,7 @@ static void make_taps(struct tap *tap, float *weight, int start, int in, int out
  * them takes: zeros fill it.  Each output takes neighbours of its neighbour's inputs, so most of it is used. */
 struct band { int first, n; const float *weight; };
 
-/* n <= (LANES - 1) in / out + 2 inputs a tent, and no more than there are.  All blocks but the last are full. */
-enum { BANDS = AUGMENT_SIDE_MAX / LANES + 1, BAND_WEIGHTS = (2 * LANES + 4) * AUGMENT_SIDE_MAX };
+enum { BANDS = AUGMENT_SIDE_MAX / LANES + 1 };
 
 static void make_bands(struct band *band, float *weight, const struct tap *tap, int out)
 {
@@ -141,23 +140,51 @@ static void shrink_row(float *const y[3], const float *const row[3], const struc
     }
 }
 
-/* y = the box of image [3, h, w] resized, 0..1.  The vertical pass comes first because planes of bytes lie well for
- * it; torch does the other first, which differs in the last bits only.  The flip costs nothing here, and no later
- * transform tells left from right. */
-static void crop_resize(const struct canvas *y, const uint8_t *image, int h, int w, const struct view_params *v)
+static int longer(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* What crop_resize() needs for images and views of at most `side` pixels a side. */
+struct resize_room { float *across, *down, *band, *row[3]; };
+
+static size_t row_floats(int side)
+{
+    return line_floats((size_t)side + LANES);
+}
+
+/* Of a band: n <= (LANES - 1) in / out + 2 inputs a tent, and no more than there are.  All blocks but the last are
+ * full. */
+static size_t resize_floats(int side)
+{
+    return (6 + 2 * LANES + 4) * (size_t)side + 3 * row_floats(side);
+}
+
+static struct resize_room resize_room_in(float *room, int side)
+{
+    const size_t weights = 3 * (size_t)side, bands = (2 * LANES + 4) * (size_t)side, row = row_floats(side);
+    float *const rows = room + 2 * weights + bands;
+    return (struct resize_room){ room, room + weights, room + 2 * weights, { rows, rows + row, rows + 2 * row } };
+}
+
+/* y = what the axes (down, across) see of image [3, h, w] resized, 0..1.  The vertical pass comes first because
+ * planes of bytes lie well for it; torch does the other first, which differs in the last bits only.  The flip costs
+ * nothing here, and no later transform tells left from right. */
+static void crop_resize(const struct canvas *y, const struct resize_room *room, const uint8_t *image, int h, int w,
+                        const struct view_axis axis[2], bool flip)
 {
     struct tap across[AUGMENT_SIDE_MAX], down[AUGMENT_SIDE_MAX];
-    float across_weight[WEIGHTS], down_weight[WEIGHTS], band_weight[BAND_WEIGHTS], row[3][AUGMENT_SIDE_MAX + LANES];
     struct band band[BANDS];
+    float *const *const row = room->row;
     const int size = y->size, blocks = (size + LANES - 1) / LANES;
-    make_taps(down, down_weight, v->top, v->height, size);
-    make_taps(across, across_weight, v->left, v->width, size);
-    if (v->flip)
+    make_taps(down, room->down, axis[0], size);
+    make_taps(across, room->across, axis[1], size);
+    if (flip)
         mirror_taps(across, size);
-    make_bands(band, band_weight, across, size);
+    make_bands(band, room->band, across, size);
     for (int p = 0; p < size; p++) {
         for (int c = 0; c < 3; c++)
-            shrink_columns(row[c], image + (size_t)c * h * w, w, down[p], v->left, v->left + v->width);
+            shrink_columns(row[c], image + (size_t)c * h * w, w, down[p], axis[1].low, axis[1].high);
         const size_t at = (size_t)p * y->stride;
         float *const to[3] = { y->plane[0] + at, y->plane[1] + at, y->plane[2] + at };
         const float *const from[3] = { row[0], row[1], row[2] };
@@ -374,15 +401,26 @@ ALWAYS_INLINE void normalize(void *to, const struct canvas *y, const struct augm
 
 /* ---- views --------------------------------------------------------------------------------------------- */
 
-/* to[size, size, 3]; `room` holds canvas_floats(size). */
-static void make_view(void *to, float *room, const uint8_t *image, int h, int w, int size,
+static size_t view_floats(int size, int side)
+{
+    return canvas_floats(size) + line_floats(resize_floats(longer(size, side)));
+}
+
+/* to[size, size, 3] of image [3, h / shrink, w / shrink], rounded up; `room` holds view_floats(size, the longer
+ * side of that). */
+static void make_view(void *to, float *room, const uint8_t *image, int h, int w, int shrink, int size,
                       const struct augment *recipe, const struct view_params *v, bool is_bf16)
 {
-    assert(h <= AUGMENT_SIDE_MAX && w <= AUGMENT_SIDE_MAX && size <= AUGMENT_SIDE_MAX);
+    assert(size <= AUGMENT_SIDE_MAX && shrink >= 1);
     assert(v->top >= 0 && v->left >= 0 && v->height > 0 && v->width > 0);
     assert(v->top + v->height <= h && v->left + v->width <= w);
+    const int held_h = (h + shrink - 1) / shrink, held_w = (w + shrink - 1) / shrink;
     const struct canvas y = canvas_in(room, size);
-    crop_resize(&y, image, h, w, v);
+    const struct resize_room resize = resize_room_in(room + canvas_floats(size),
+                                                     longer(size, longer(held_h, held_w)));
+    struct view_axis axis[2];
+    view_axes(axis, recipe, v, h, w, size, shrink);
+    crop_resize(&y, &resize, image, held_h, held_w, axis, v->flip);
     if (v->jitter)
         jitter_colours(&y, v);
     if (v->gray)
@@ -398,8 +436,8 @@ static void make_view(void *to, float *room, const uint8_t *image, int h, int w,
 void augment_pixels(float *y, const uint8_t *image, int h, int w, int size, const struct augment *recipe,
                     const struct view_params *v)
 {
-    float *const room = mem_alloc(sizeof *room * canvas_floats(size));
-    make_view(y, room, image, h, w, size, recipe, v, false);
+    float *const room = mem_alloc(sizeof *room * view_floats(size, longer(h, w)));
+    make_view(y, room, image, h, w, 1, size, recipe, v, false);
     mem_free(room);
 }
 
@@ -409,7 +447,7 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
     const int32_t *at = (const int32_t *)index;
     const uint8_t *stored = (const uint8_t *)images;
     const size_t in = (size_t)3 * h * w, out = (size_t)3 * size * size * mem_act_bytes();
-    const size_t room = canvas_floats(size);
+    const size_t room = view_floats(size, longer(h, w));
     const int threads = cpu_threads();
     const bool is_bf16 = cpu_bf16();
     float *const rooms = cpu_scratch(SCRATCH_VIEWS, sizeof *rooms * room * (size_t)threads);
@@ -418,6 +456,17 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
     for (int i = 0; i < n; i++) {
         const struct view_params v = augment_draw(recipe, seed, epoch, (uint32_t)at[i], view, h, w);
         make_view((char *)y + (size_t)i * out, rooms + room * (size_t)omp_get_thread_num(),
-                  stored + (size_t)at[i] * in, h, w, size, recipe, &v, is_bf16);
+                  stored + (size_t)at[i] * in, h, w, 1, size, recipe, &v, is_bf16);
     }
+}
+
+size_t op_view_room(int size, int side)
+{
+    return sizeof(float) * view_floats(size, side);
+}
+
+void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink, int size,
+             const struct augment *recipe, const struct view_params *v)
+{
+    make_view(y, room, image, full_h, full_w, shrink, size, recipe, v, cpu_bf16());
 }

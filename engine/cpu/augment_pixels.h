@@ -5,7 +5,7 @@
 #pragma once
 #include "../augment.h"
 
-enum { AUGMENT_SIDE_MAX = 1024 };  /* of images and views: what bounds the scratch on the stack */
+enum { AUGMENT_SIDE_MAX = 1024 };  /* of views: what bounds the scratch on the stack */
 
 /* y[size, size, 3] = the view of image [3, h, w] (0..255) that `v` describes, less recipe->mean, divided by
  * recipe->std; nothing else of the recipe is looked at. */

@@ -242,6 +242,17 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
     chosen->variant->augment(y, images, index, n, h, w, size, recipe, seed, epoch, view);
 }
 
+void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink, int size,
+             const struct augment *recipe, const struct view_params *v)
+{
+    chosen->variant->view(y, room, image, full_h, full_w, shrink, size, recipe, v);
+}
+
+size_t op_view_room(int size, int side)
+{
+    return chosen->variant->view_room(size, side);
+}
+
 void machine_peaks(struct machine_peaks *p)
 {
     chosen->variant->peaks(p);

@@ -41,6 +41,8 @@
 #define op_classifier_grad VARIANT_NAME(op_classifier_grad)
 #define op_classify VARIANT_NAME(op_classify)
 #define op_augment VARIANT_NAME(op_augment)
+#define op_view VARIANT_NAME(op_view)
+#define op_view_room VARIANT_NAME(op_view_room)
 #define machine_peaks VARIANT_NAME(machine_peaks)
 
 /* ... and what a variant's own files call of each other. */

@@ -36,6 +36,8 @@ struct variant {
     __typeof__(op_classifier_grad) *classifier_grad;
     __typeof__(op_classify) *classify;
     __typeof__(op_augment) *augment;
+    __typeof__(op_view) *view;
+    __typeof__(op_view_room) *view_room;
     __typeof__(machine_peaks) *peaks;
     __typeof__(augment_pixels) *augment_pixels;      /* augment_pixels.h, for the tests */
 };

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+#
+# fetch_archive.sh -- an archive from the network, whole and right; read by fetch_cifar10.sh and fetch_cifar100.sh.
+#
+# They set url, archive (where it is to lie) and archive_sum (its SHA-256), and say NAME "text".
+# shellcheck shell=bash disable=SC2154
+
+reason=                                # why the last way failed
+
+archive_right() { [ -f "$archive" ] && sha256sum --check --status <<< "$archive_sum  $archive" 2> /dev/null; }
+
+# A host that does not answer costs 5 seconds, one that stalls or crawls 15: no retry begins later than 10.
+download() {
+    local meter=--silent
+    if [ -t 2 ]; then meter=--progress-bar; fi
+    say "fetching $url"
+    reason=$(curl --fail --location $meter --retry 2 --retry-max-time 10 --connect-timeout 5 \
+        --speed-limit 50000 --speed-time 15 --continue-at - --output "$archive" --write-out '%{errormsg}' "$url")
+}
+
+# The archive, whole and right, at $archive.  What an earlier call left is gone on with; if the host cannot, or if
+# it makes the sum wrong, it was something else, and one more try starts from nothing.
+archive_get() {
+    if ! command -v curl > /dev/null; then
+        reason="curl is not installed"
+        return 1
+    fi
+    local resumed status
+    until archive_right; do
+        resumed=false
+        if [ -s "$archive" ]; then resumed=true; fi
+        status=0
+        download || status=$?
+        # curl: 33 and 36, the host cannot go on from there; 22 with HTTP 416, there is nothing from there on.
+        if $resumed && { [ $status = 33 ] || [ $status = 36 ] || [[ $status = 22 && $reason = *416* ]]; }; then
+            rm -f "$archive"
+            continue
+        fi
+        if [ $status != 0 ]; then return 1; fi
+        if archive_right; then break; fi
+        reason="its SHA-256 is $(sha256sum < "$archive" | cut -d ' ' -f 1), should be $archive_sum"
+        rm -f "$archive"
+        $resumed || return 1
+    done
+}

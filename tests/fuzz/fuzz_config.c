@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fuzz_config.c -- any bytes as a YAML file of settings: refused, or settings that print and read back.
+ */
+#include "fuzz.h"
+#include "../../experiments/settings.h"
+
+static struct input_file file;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    input_open(&file);
+    return 0;
+}
+
+/* The settings as the file at file.path has them; false if anything in it is wrong. */
+static bool settings_read(struct settings *s)
+{
+    struct config_file f;
+    config_open(&f, file.path);
+    yaml_node_t *root = config_root(&f);
+    *s = settings_defaults;
+    if (root) config_apply(&f, root, settings_keys, s, NULL, NULL);
+    const bool right = !f.errors;
+    config_close(&f);
+    return right;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    struct settings s;
+    input_put(&file, data, bytes);
+    if (!settings_read(&s)) return 0;
+    char *first = settings_print(&s);
+    input_put(&file, first, strlen(first));
+    if (!settings_read(&s)) abort();
+    char *second = settings_print(&s);
+    if (strcmp(first, second)) abort();
+    free(first);
+    free(second);
+    return 0;
+}
