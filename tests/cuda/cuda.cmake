@@ -5,6 +5,16 @@
 
 set(OPS_TESTS ops_conv ops_fc ops_norm ops_rows ops_loss ops_eval)
 
+# views_test(TARGET MACHINE FILE...): the CPU's own code stands beside the machine, under its plain variant's names.
+add_library(cpu_views OBJECT engine/cpu/augment.c)
+target_compile_definitions(cpu_views PRIVATE VARIANT=plain)
+target_link_libraries(cpu_views PRIVATE lib::OPENBLAS)
+function(views_test target machine)
+  add_executable(${target} tests/cuda/test_views.c $<TARGET_OBJECTS:cpu_views> engine/base.c ${ARGN})
+  target_link_libraries(${target} PRIVATE ${machine} lib::CMOCKA lib::CRYPTO m)
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
+endfunction()
+
 # ---- the rehearsal ---------------------------------------------------------------------------------------
 
 # The kernels are C++, of which nothing is used that needs a library.  Fibers and sanitizers do not go together.
@@ -30,6 +40,10 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
     set_tests_properties(${name}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
       ENVIRONMENT "${TEST_ENVIRONMENT}")
   endforeach()
+  views_test(rehearsal_views machine_rehearsal)
+  add_test(NAME views.rehearsal COMMAND rehearsal_views)
+  set_tests_properties(views.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
+    ENVIRONMENT "${TEST_ENVIRONMENT}")
 endif()
 
 # The first run on a device, with a stub in its steps' place.
@@ -64,6 +78,9 @@ if(CUDA)
     target_compile_definitions(gpu_${name} PRIVATE GOLDEN_DIR="${CMAKE_SOURCE_DIR}/tests/golden"
       CONFIG_DIR="${CMAKE_SOURCE_DIR}/configs")
     target_link_libraries(gpu_${name} PRIVATE model machine_cuda lib::CMOCKA)
+  endforeach()
+  views_test(gpu_views machine_cuda tests/cuda/skip.c)
+  foreach(name ${OPS_TESTS} ops_threads tape nn identities eta eval views)
     add_test(NAME ${name}.gpu COMMAND gpu_${name})
     set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77 RUN_SERIAL ON
       ENVIRONMENT "${TEST_ENVIRONMENT}")
