@@ -113,7 +113,7 @@ value() { grep -oE "\"$1\":-?[0-9.e+-]+" "$out/cifar10.jsonl" | tail -n 1 | cut 
 # A bound is wide: published runs without warm-up have a kNN of 28 to 39 % at this age, an untrained net about 30 %.
 cifar10() {
     bash experiments/fetch_cifar10.sh "$DATA" "$build/simsiam" || skip 'no CIFAR-10 in DATA, nor to be fetched'
-    "$program" run configs/gpu_check.yaml --scale cifar10-100ep --seeds 1 --quiet --runs "$build/gpu-first-run" ||
+    "$program" run configs/check_gpu.yaml --scale cifar10-100ep --seeds 1 --quiet --runs "$build/gpu-first-run" ||
         fail 'the run failed'
     local metrics
     # A run of other code, should there be one, lies beside it.
@@ -138,7 +138,7 @@ needs() {
         bench) printf '%s\n' "built $program" "source ${step_of[0]}" 'source configs/scale/cifar10.yaml' ;;
         pytorch) printf '%s\n' "program ${python:-python3}" "built $program" 'source tests/bench/pytorch_gpu.py' \
             'source tests/bench/pytorch_step.py' ;;
-        cifar10) printf '%s\n' "built $program" 'source configs/gpu_check.yaml' \
+        cifar10) printf '%s\n' "built $program" 'source configs/check_gpu.yaml' \
             'source configs/scale/cifar10-100ep.yaml' 'source experiments/fetch_cifar10.sh' "data $DATA/cifar10" ;;
     esac
 }
