@@ -3,7 +3,7 @@
 #
 # test_plan.sh -- `simsiam plan`: which runs are needed, shared, done, left out; and that it makes none.
 #
-# usage: test_plan.sh SIMSIAM CONFIG_DIR
+# usage: test_plan.sh SIMSIAM CONFIG_DIR [imagenet]
 set -u
 export LC_ALL=C
 
@@ -53,11 +53,13 @@ says "with 2 1 $cost" "without 2 2 $cost" "12 distinct runs, 1 done, 11 left"
 [ "$before" = "$(find runs -type f -printf '%p %T@ %s\n' | sort)" ] || fail "$what: changed something in runs/"
 
 # The paper's own run: planned from a part of a step, without its data, and said to belong elsewhere.
-out=$("$simsiam" plan "$configs/fig2_stopgrad.yaml" --scale imagenet --seeds 1 --runs runs 2>err | tr -s ' ')
-what="simsiam plan --scale imagenet"
-[ ! -s err ] || fail "$what: on stderr: $(<err)"
-says "with 1 1 $cost" "without 1 1 $cost" "2 distinct runs, 0 done, 2 left" "a step is too long to be made here" \
-    "imagenet should run on 8 GPUs"
+if [ "${3:-}" = imagenet ]; then
+    out=$("$simsiam" plan "$configs/fig2_stopgrad.yaml" --scale imagenet --seeds 1 --runs runs 2>err | tr -s ' ')
+    what="simsiam plan --scale imagenet"
+    [ ! -s err ] || fail "$what: on stderr: $(<err)"
+    says "with 1 1 $cost" "without 1 1 $cost" "2 distinct runs, 0 done, 2 left" \
+        "a step is too long to be made here" "imagenet should run on 8 GPUs"
+fi
 
 for wrong in "--jobs 0" "--steps 0"; do
     "$simsiam" plan "$fig2" --scale test $wrong >out 2>err
