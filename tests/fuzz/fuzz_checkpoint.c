@@ -20,7 +20,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     settings = settings_defaults;
     settings.dataset = (int)(data_source_find("synthetic") - data_sources);
     settings.image_size = 4, settings.train_count = 4, settings.monitor_count = 2;
-    settings.widths = (struct int_list){ 1, { 1 } }, settings.blocks = 1, settings.dim = 4;
+    settings.widths = settings.blocks = (struct int_list){ 1, { 1 } }, settings.dim = 4;
     settings.batch = 2, settings.probe_batch = 2, settings.knn_k = 1, settings.epochs = 2;
     machine_open(1);
     trainer_open(&trainer, &settings, 1);
