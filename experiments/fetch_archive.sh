@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# fetch_archive.sh -- an archive from the network, whole and right; read by fetch_cifar10.sh and fetch_cifar100.sh.
+# fetch_archive.sh -- an archive from the network, whole and right, and its files in place; read by fetch_cifar10.sh
+# and fetch_cifar100.sh.
 #
-# They set url, archive (where it is to lie) and archive_sum (its SHA-256), and say NAME "text".
+# They set url, archive (where it is to lie), archive_sum (its SHA-256) and archive_folder (the files' in it); data,
+# target and partial, folders; files and their sums; and define say TEXT... and tidy, which runs at the end.
 # shellcheck shell=bash disable=SC2154
 
 reason=                                # why the last way failed
@@ -42,4 +44,53 @@ archive_get() {
         rm -f "$archive"
         $resumed || return 1
     done
+}
+
+# ---- its files ---------------------------------------------------------------------------------------------
+
+# Are the files in folder $1, and right?
+right() { [ -d "$1" ] && (cd "$1" && sha256sum --check --status <<< "$sums" 2> /dev/null); }
+
+# The target, held against others: two would write into the same partial file.  The lock is on the folder: none is
+# left lying.
+target_open() {
+    mkdir -p "$target"
+    target_full=$(cd "$target" && pwd)
+    exec 9< "$data"
+    if ! flock --nonblock 9; then
+        say "waiting for another fetch into $data"
+        flock 9
+    fi
+}
+
+# Where what is fetched lies until it is right.
+partial_open() {
+    mkdir -p "$partial"
+    trap tidy EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+# The archive's files, checked in a folder beside, then renamed into place.
+from_archive() {
+    archive_get || return 1
+    local unpacked=$partial/unpacked
+    rm -rf "$unpacked"
+    mkdir "$unpacked"
+    if ! tar xzf "$archive" -C "$unpacked" --strip-components=1 "${files[@]/#/$archive_folder/}"; then
+        reason="it cannot be unpacked into $unpacked (is the disk full?)"
+        return 1
+    fi
+    if ! right "$unpacked"; then
+        reason="its files have a wrong SHA-256"
+        return 1
+    fi
+    (cd "$unpacked" && mv -f "${files[@]}" "$target_full/")
+}
+
+# What `sha256sum --check` reads, beside the files.
+sums_write() {
+    [ "$(cat "$target/SHA256SUMS" 2> /dev/null)" != "$sums" ] || return 0
+    echo "$sums" > "$target/SHA256SUMS.new"
+    mv -f "$target/SHA256SUMS.new" "$target/SHA256SUMS"
 }

