@@ -86,6 +86,33 @@ HOST_DEVICE static inline double portable_exp(double x)
     return sum * bits_double((uint64_t)(1023 + k) << 52);
 }
 
+/* ---- blurring --------------------------------------------------------------------------------------------- */
+
+/* A Gaussian cut at 3 sigma (0.3 % of its mass), or at what a mirrored border can give, and normalised: with the
+ * same kernel size this is torchvision's gaussian_blur.  The released code's PIL blur approximates the same
+ * Gaussian by boxes.  kernel[0 .. radius] is the right half, its centre first; returns the radius. */
+HOST_DEVICE static inline int blur_kernel(float *kernel, int size, float sigma)
+{
+    int radius = (int)(3.0f * sigma);
+    radius += (float)radius < 3.0f * sigma;
+    radius = radius < size ? radius : size - 1;
+    double sum = 0.0;
+    for (int j = 0; j <= radius; j++) {
+        const double x = (double)j / (double)sigma, exponent = -0.5 * x * x;
+        kernel[j] = exponent > -700.0 ? (float)portable_exp(exponent) : 0.0f;
+        sum += j ? 2.0 * (double)kernel[j] : (double)kernel[j];
+    }
+    for (int j = 0; j <= radius; j++)
+        kernel[j] = (float)((double)kernel[j] / sum);
+    return radius;
+}
+
+/* Place i of a line of n that is mirrored at its ends: -n < i < 2 n - 1. */
+HOST_DEVICE static inline int mirrored(int i, int n)
+{
+    return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
+}
+
 /* ---- drawing ------------------------------------------------------------------------------------------- */
 
 HOST_DEVICE static inline float between(const float range[2], uint32_t word)

@@ -56,6 +56,15 @@ void warn(const char *format, ...)
     va_end(args);
 }
 
+bool refuse(char wrong[WRONG_TEXT], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(wrong, WRONG_TEXT, format, args);
+    va_end(args);
+    return false;
+}
+
 /* ---- memory and text --------------------------------------------------------------------------------- */
 
 void *host_alloc(size_t count, size_t size)

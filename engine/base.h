@@ -29,6 +29,11 @@ _Noreturn void die(const char *format, ...) PRINTF_LIKE(1, 2);
 _Noreturn void die_user(const char *format, ...) PRINTF_LIKE(1, 2);
 void warn(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* What is wrong with bytes that were read, for whoever knows the file's name.  Fills `wrong`; the answer is always
+ * false, for "return refuse(...)". */
+enum { WRONG_TEXT = 160 };
+bool refuse(char wrong[WRONG_TEXT], const char *format, ...) PRINTF_LIKE(2, 3);
+
 /* Zeroed host memory; dies when there is none.  The caller frees. */
 void *host_alloc(size_t count, size_t size);
 /* printf into fresh memory; the caller frees. */

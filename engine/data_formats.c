@@ -6,21 +6,10 @@
 #include "base.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <zlib.h>
-
-/* Fills `wrong`; the answer is always false, for "return refuse(...)". */
-PRINTF_LIKE(2, 3) static bool refuse(char wrong[WRONG_TEXT], const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(wrong, WRONG_TEXT, format, args);
-    va_end(args);
-    return false;
-}
 
 /* ---- CIFAR ------------------------------------------------------------------------------------------- */
 

@@ -6,11 +6,7 @@
  * the bytes are not what they should be; what it fills is then unspecified.
  */
 #pragma once
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-enum { WRONG_TEXT = 160 };
+#include "base.h"
 
 /* Records of 1 + 3 * 32 * 32 bytes, the label and the planes R, G, B: images [n, 3, 32, 32], labels [n] below 10.
  * The bytes must be n records, no more. */

@@ -26,12 +26,6 @@ void maker_free(struct view_maker *m)
 
 /* ---- a file ------------------------------------------------------------------------------------------------- */
 
-static bool wrong_is(char wrong[WRONG_TEXT], const char *what)
-{
-    snprintf(wrong, WRONG_TEXT, "%s", what);
-    return false;
-}
-
 /* Of an open file into m->file, as long as it is now.  A disk that fails is no bad image: that is the fault of the
  * world, and skipping over it would make another run of this one. */
 static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char *path, char wrong[WRONG_TEXT])
@@ -40,9 +34,9 @@ static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char
     if (fstat(fd, &st))
         die("cannot read %s: %s (is the disk in order?)", path, strerror(errno));
     if (!S_ISREG(st.st_mode))
-        return wrong_is(wrong, "not a regular file");
+        return refuse(wrong, "not a regular file");
     if (st.st_size > FILE_MOST)
-        return wrong_is(wrong, "it is longer than 1 GiB");
+        return refuse(wrong, "it is longer than 1 GiB");
     const size_t most = (size_t)st.st_size;
     if (most > m->file_room) {
         free(m->file);
@@ -72,7 +66,7 @@ static bool file_load(struct view_maker *m, size_t *bytes, const struct folder *
         ok = content_read(m, bytes, fd, path, wrong);
         close(fd);
     } else if (errno == ENOENT || errno == ELOOP || errno == ENXIO) {
-        wrong_is(wrong, strerror(errno));
+        refuse(wrong, "%s", strerror(errno));
     } else {
         die("cannot open %s: %s (is it readable?)", path, strerror(errno));
     }

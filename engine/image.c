@@ -21,16 +21,6 @@
 _Static_assert((int)IMAGE_SIDE_MAX <= (int)PNG_SIDE_MAX && (int)PNG_WRONG == (int)WRONG_TEXT,
                "png.c refuses what is refused here");
 
-/* Fills `wrong`; the answer is always false, for "return refuse(...)". */
-PRINTF_LIKE(2, 3) static bool refuse(char wrong[WRONG_TEXT], const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(wrong, WRONG_TEXT, format, args);
-    va_end(args);
-    return false;
-}
-
 /* Before anything is allocated: a header of twenty bytes may promise gigabytes. */
 static bool size_check(long h, long w, char wrong[WRONG_TEXT])
 {

@@ -44,13 +44,25 @@ struct machine_info {
 };
 
 /* How activations and their gradients are stored.  Weights, their gradients, statistics, sums and losses are fp32
- * or wider in any case; bf16 is rounded to nearest even, denormals to zero. */
-enum precision { PRECISION_FP32, PRECISION_BF16 };
+ * or wider in any case; bf16 is rounded to nearest even, denormals to zero.  fp16 is the CUDA machine's, which
+ * scales the gradients that it stores, so that small ones are kept; nothing above this interface sees the scale. */
+enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
 
 /* Before any other call.  threads <= 0: one per core this process may use.  Dies if there is no such device. */
 void machine_open(int threads);
-/* From here on; activations made before are void.  fp32 until the first call. */
+/* From here on; activations made before are void.  fp32 until the first call.  machine_has_precision() first. */
 void machine_set_precision(enum precision precision);
+bool machine_has_precision(enum precision precision);
+
+/* A step is the same ops at the same addresses each time, and a machine may record it once and replay it from then
+ * on.  machine_record(key): true, and the caller issues the ops and then calls machine_recorded(); or false, and
+ * the machine has issued what it recorded for this key.  Nothing in between may read from or write to the host.  A
+ * key is an address that the ops have in common and other steps do not; NULL records nothing.  machine_forget()
+ * drops all records, before memory that they name is freed. */
+bool machine_record(const void *key);
+void machine_recorded(void);
+void machine_forget(void);
+
 void machine_describe(struct machine_info *info);
 /* What the machine reaches at its best on all threads, measured now: a benchmark's yardsticks.  In FLOP/s: loops of
  * fp32 products and of bf16 products, the BLAS's fp32 matrix product; in bytes/s, read and written: a copy from and

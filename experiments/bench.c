@@ -347,13 +347,12 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
                    const struct timing *made, double mib)
 {
     static struct layer layer[TAPE_NODES];
-    const bool is_bf16 = t->s->precision == PRECISION_BF16;
     const double step = ready->median;
     time_layers(t, views, layer, b->repeats, &b->peak);
     struct machine_info m;
     machine_describe(&m);
     printf("%s/%s: batch %d, %d x %d, %s, %d threads, %s; medians of %d\n", b->e->name, b->row->name, t->s->batch,
-           t->s->image_size, t->s->image_size, is_bf16 ? "bf16" : "fp32", m.threads, m.kernels, b->repeats);
+           t->s->image_size, t->s->image_size, precision_names[t->s->precision], m.threads, m.kernels, b->repeats);
     print_layers(&t->tape, layer, step, &b->peak);
     const struct pass sum = print_kinds(&t->tape, layer, step, &b->peak);
     const double views_made = (double)t->s->batch * t->model.n_views, augment = time_augment(t, b->repeats);
@@ -386,7 +385,7 @@ static void bench_row(const struct bench *b, const struct settings *s)
     time_steps(t, views, b->repeats, &ready, b->brief ? NULL : &made);
     const double mib = status_mib("VmHWM") - before;
     if (b->brief)
-        printf("%s simsiam %.2f %.2f %.2f %.1f\n", s->precision == PRECISION_BF16 ? "bf16" : "fp32",
+        printf("%s simsiam %.2f %.2f %.2f %.1f\n", precision_names[s->precision],
                1e3 * ready.median, 1e3 * ready.least, 1e3 * ready.most, mib);
     else
         report(b, t, views, &ready, &made, mib);
@@ -404,7 +403,7 @@ int command_bench(int argc, char **argv)
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
         { "row", OPTION_TEXT, &row, "NAME", "row to time; the first one if not given" },
         { "batch", OPTION_INT, &batch, "N", "images of a step; 0: the row's" },
-        { "precision", OPTION_TEXT, &precision, "fp32|bf16", "one of them; both if not given" },
+        { "precision", OPTION_TEXT, &precision, "fp32|bf16|fp16", "one of them; all if not given" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
         { "repeats", OPTION_INT, &repeats, "N", "how often each is timed" },
         { "synthetic", OPTION_FLAG, &synthetic, NULL, "images made in code in the data set's place" },
@@ -416,8 +415,10 @@ int command_bench(int argc, char **argv)
                   rows, 1, 1);
     threads_check(threads);
     if (repeats < 1 || repeats > REPEATS_MAX) die_user("--repeats %d: 1 to %d", repeats, REPEATS_MAX);
-    if (precision && strcmp(precision, "fp32") && strcmp(precision, "bf16"))
-        die_user("--precision %s: fp32 or bf16", precision);
+    int only = -1;
+    for (int p = PRECISION_FP32; precision && p <= PRECISION_FP16; p++)
+        if (!strcmp(precision, precision_names[p])) only = p;
+    if (precision && only < 0) die_user("--precision %s: fp32, bf16 or fp16", precision);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);
     struct bench b = { &e, &e.row[row ? experiment_row(&e, row) : 0], repeats, brief, { 0, 0, 0, 0 } };
@@ -432,9 +433,9 @@ int command_bench(int argc, char **argv)
         printf("peaks of this machine, now: fp32 %.0f, bf16 %.0f, sgemm %.0f GFLOP/s; copy %.1f GB/s\n\n",
                1e-9 * b.peak.fp32, 1e-9 * b.peak.bf16, 1e-9 * b.peak.sgemm, 1e-9 * b.peak.copy);
     }
-    for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
+    for (int p = PRECISION_FP32; p <= PRECISION_FP16; p++) {
         s.precision = p;
-        if (!precision || !strcmp(precision, p == PRECISION_BF16 ? "bf16" : "fp32")) bench_row(&b, &s);
+        if (p == only || (!precision && machine_has_precision((enum precision)p))) bench_row(&b, &s);
     }
     return 0;
 }

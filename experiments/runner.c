@@ -23,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Steps between two looks at the loss: it is the only thing the host waits for. */
-enum { LOOK_EVERY = 10 };
+/* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only then. */
+static const double LOOK_GAP = 1;
 enum { LOCK_SECONDS = 5 };
 
 struct runner {
@@ -40,7 +40,7 @@ struct runner {
     struct epoch_record now, last;     /* the epoch under way; the last one finished */
     int collapsed_in_a_row;            /* monitored epochs, without the untrained one */
     struct probe_data features;        /* of the last epoch's monitors, for the probe; none after a restart */
-    double saved_at, epoch_start;
+    double saved_at, looked_at, epoch_start;
 };
 
 /* ---- the run's folder ---------------------------------------------------------------------------------- */
@@ -203,20 +203,29 @@ static int monitor_untrained(struct runner *r)
     return 0;
 }
 
+static bool is_time_to_look(struct runner *r)
+{
+    const double now = clock_seconds(), gap = fmin(LOOK_GAP, r->o->checkpoint_seconds);
+    if (r->t.step < r->t.steps && now - r->looked_at < gap) return false;
+    r->looked_at = now;
+    return true;
+}
+
 static int train_epoch(struct runner *r)
 {
     struct trainer *const t = &r->t;
     phase("train");
     record_start(r, t->epoch + 1);
-    r->epoch_start = clock_seconds();
+    r->epoch_start = r->looked_at = clock_seconds();
     const int first = t->step;
     while (t->step < t->steps) {
         if (stop_requested()) return EXIT_AGAIN;
         if (!trainer_step(t)) return EXIT_AGAIN;
-        if (t->step % LOOK_EVERY && t->step < t->steps) continue;
-        if (!trainer_summary(t, &r->now)) {
-            fprintf(stderr, "%s: diverged in epoch %d by step %d: loss %g, gradient norm %g\n", r->label,
-                    t->epoch + 1, t->step, r->now.loss, r->now.grad_norm);
+        if (!is_time_to_look(r)) continue;
+        const int diverged = trainer_summary(t, &r->now);
+        if (diverged) {
+            fprintf(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label,
+                    t->epoch + 1, diverged, r->now.loss, r->now.grad_norm);
             return EXIT_DIVERGED;
         }
         const double views = (double)(t->step - first) * t->s->batch * t->model.n_views;

@@ -31,7 +31,8 @@ static const char *const eta_views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW]
                                                NULL };
 static const char *const eta_bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
 static const char *const eta_init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
-static const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16", NULL };
+const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
+                                               [PRECISION_FP16] = "fp16", NULL };
 
 #define AT(field) .name = #field, .offset = offsetof(struct settings, field)
 #define INT(field, min, max, u, text) \

@@ -62,7 +62,7 @@ struct settings {
 extern const struct key settings_keys[];
 extern const struct settings settings_defaults;            /* the paper's CIFAR-10 recipe (App. D) */
 /* The names of the methods and of the distances, in the order of method.h's tables; NULL at the end. */
-extern const char *const method_names[], *const distance_names[];
+extern const char *const method_names[], *const distance_names[], *const precision_names[];
 
 /* A row's resolved config as text (config_print of settings_keys) and the hash that names its run:
  * SHA-256 of the resolved config, the machine's name and CODE_HASH. */

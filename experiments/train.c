@@ -44,6 +44,11 @@ static void image_set_close(struct image_set *set)
 void trainer_open(struct trainer *t, const struct settings *s, int seed)
 {
     memset(t, 0, sizeof *t);
+    if (!machine_has_precision((enum precision)s->precision)) {
+        struct machine_info m;
+        machine_describe(&m);
+        die_user("precision: %s does not compute in it; say fp32 or bf16, or run with DEVICE=cuda", m.machine);
+    }
     machine_set_precision((enum precision)s->precision);
     t->s = s;
     t->seed = (uint64_t)seed;
@@ -59,6 +64,7 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
         t->schedule[g] = (struct schedule){ lr, s->epochs, t->steps, s->warmup * s->epochs, false };
     t->schedule[GROUP_PREDICTOR].constant = s->predictor_lr == PREDICTOR_CONSTANT;
     t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
+    t->log_now = mem_alloc(sizeof(float) * LOG_WIDTH);
     t->lr = mem_alloc(sizeof(float) * GROUPS);
     const size_t indices = (size_t)(s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK);
     t->index = mem_alloc(sizeof(int32_t) * indices);
@@ -73,10 +79,11 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
 
 void trainer_close(struct trainer *t)
 {
+    machine_forget();
     loader_close(&t->loader);
     eta_close(&t->eta);
     probe_close(&t->probe);
-    mem_free(t->log), mem_free(t->lr), mem_free(t->index), free(t->order);
+    mem_free(t->log), mem_free(t->log_now), mem_free(t->lr), mem_free(t->index), free(t->order);
     tape_free(&t->tape);
     model_free(&t->model);
     image_set_close(&t->train), image_set_close(&t->monitor);
@@ -130,28 +137,37 @@ struct var trainer_views(struct trainer *t)
     return batch_var(t, loader_make(&t->loader, t->epoch, t->step, 0, views), views);
 }
 
-void trainer_step_on(struct trainer *t, struct var views)
+/* All that a step does on the machine, at addresses that are the same in each. */
+static void step_issue(struct trainer *t, struct var views)
 {
-    assert(t->step < t->steps);
     struct params *const ps = &t->model.params;
-    dev_float *const log = float_at(t->log, (size_t)t->step * LOG_WIDTH);
-    mem_zero(log, sizeof(float) * LOG_WIDTH);
-    float lr[GROUPS];
-    for (int g = 0; g < GROUPS; g++) lr[g] = (float)schedule_lr(&t->schedule[g], t->epoch, t->step);
-    mem_upload(t->lr, lr, sizeof lr);
-
+    mem_zero(t->log_now, sizeof(float) * LOG_WIDTH);
     tape_reset(&t->tape);
     mem_zero(ps->grad, sizeof(float) * ps->count);
-    eta_position(t);
     const struct outputs o = methods[t->s->method]->loss(&t->tape, &t->model, views, &t->eta,
-                                                         float_at(log, LOG_LOSS));
+                                                         float_at(t->log_now, LOG_LOSS));
     for (int v = 0; v < t->model.n_views; v++)
-        op_std(float_at(log, (size_t)(LOG_STD + v)), o.z[v].data, 1, t->s->batch, o.z[v].c);
+        op_std(float_at(t->log_now, (size_t)(LOG_STD + v)), o.z[v].data, 1, t->s->batch, o.z[v].c);
     tape_backward(&t->tape);
-    op_sumsq(float_at(log, LOG_GRAD), ps->grad, ps->count);
+    op_sumsq(float_at(t->log_now, LOG_GRAD), ps->grad, ps->count);
     for (int g = 0; g < GROUPS; g++)
         optim_sgd(ps, (enum param_group)g, float_at(t->lr, (size_t)g), (float)t->s->momentum,
                   (float)t->s->weight_decay);
+}
+
+void trainer_step_on(struct trainer *t, struct var views)
+{
+    assert(t->step < t->steps);
+    float lr[GROUPS];
+    for (int g = 0; g < GROUPS; g++) lr[g] = (float)schedule_lr(&t->schedule[g], t->epoch, t->step);
+    mem_upload(t->lr, lr, sizeof lr);
+    eta_position(t);
+    /* Cached targets lie at another address in every step of an alternation. */
+    if (machine_record(t->eta.cache ? NULL : views.data)) {
+        step_issue(t, views);
+        machine_recorded();
+    }
+    mem_copy(float_at(t->log, (size_t)t->step * LOG_WIDTH), t->log_now, sizeof(float) * LOG_WIDTH);
     t->step++;
 }
 
@@ -167,24 +183,27 @@ bool trainer_step(struct trainer *t)
     return true;
 }
 
-bool trainer_summary(const struct trainer *t, struct epoch_record *r)
+int trainer_summary(const struct trainer *t, struct epoch_record *r)
 {
     float *const log = host_alloc((size_t)t->step * LOG_WIDTH, sizeof *log);
     mem_download(log, t->log, sizeof *log * (size_t)t->step * LOG_WIDTH);
     double loss = 0, change = 0, grad = 0, spread = 0;
-    for (int i = 0; i < t->step; i++) {
-        const float *const row = log + (size_t)i * LOG_WIDTH;
+    bool finite = true;
+    int n = 0;
+    for (; n < t->step && finite; n++) {
+        const float *const row = log + (size_t)n * LOG_WIDTH;
         loss += row[LOG_LOSS];
-        if (i) change += pow((double)row[LOG_LOSS] - (double)row[LOG_LOSS - LOG_WIDTH], 2);
+        if (n) change += pow((double)row[LOG_LOSS] - (double)row[LOG_LOSS - LOG_WIDTH], 2);
         grad += sqrt(row[LOG_GRAD]);
         for (int v = 0; v < t->model.n_views; v++) spread += row[LOG_STD + v] / t->model.n_views;
+        finite = isfinite(loss) && isfinite(grad) && isfinite(spread);
     }
     free(log);
-    r->loss = loss / t->step;
-    r->oscillation = t->step > 1 ? sqrt(change / (t->step - 1) / 2) : nan("");
-    r->grad_norm = grad / t->step;
-    r->std_train = spread / t->step;
-    return isfinite(loss) && isfinite(grad) && isfinite(spread);
+    r->loss = loss / n;
+    r->oscillation = n > 1 ? sqrt(change / (n - 1) / 2) : nan("");
+    r->grad_norm = grad / n;
+    r->std_train = spread / n;
+    return finite ? 0 : n;
 }
 
 /* ---- evaluation ---------------------------------------------------------------------------------------- */

@@ -39,6 +39,7 @@ struct trainer {
     struct schedule schedule[GROUPS];
     int steps;                     /* per epoch; the last, smaller batch is dropped (the released code) */
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
+    dev_float *log_now;            /* [LOG_WIDTH], of the step under way: at the same address in every step */
     dev_float *lr;                 /* [GROUPS] */
     dev_int *index;                /* [batch or EVAL_CHUNK], */
     int32_t *order;                /* and its host twin */
@@ -65,8 +66,9 @@ bool trainer_step(struct trainer *t);
  * are kept), good until the next call; and the step on views that are there already. */
 struct var trainer_views(struct trainer *t);
 void trainer_step_on(struct trainer *t, struct var views);
-/* Means over the current epoch's first `step` steps; false if a number among them is not finite. */
-bool trainer_summary(const struct trainer *t, struct epoch_record *r);
+/* Means over the current epoch's first `step` steps, and 0.  Where a number among them is not finite: over the
+ * steps up to the first that has one, and its number, from 1; so the answer does not depend on when one looks. */
+int trainer_summary(const struct trainer *t, struct epoch_record *r);
 
 /* Encodes all images of `set` in evaluation mode under `recipe` (views of `epoch`, `view`): backbone features
  * [n, f] into `features`, projections [n, d] into `z`, predictions [n, d] into `p`; any may be NULL.  False if a

@@ -301,31 +301,6 @@ static void make_gray(const struct canvas *y)
 
 /* ---- blur ---------------------------------------------------------------------------------------------- */
 
-/* A Gaussian cut at 3 sigma (0.3 % of its mass), or at what a mirrored border can give, and normalised: with the
- * same kernel size this is torchvision's gaussian_blur.  The released code's PIL blur approximates the same
- * Gaussian by boxes.  kernel[0 .. radius] is the right half, its centre first; returns the radius. */
-static int make_kernel(float *kernel, int size, float sigma)
-{
-    int radius = (int)(3.0f * sigma);
-    radius += (float)radius < 3.0f * sigma;
-    radius = radius < size ? radius : size - 1;
-    double sum = 0.0;
-    for (int j = 0; j <= radius; j++) {
-        const double x = (double)j / (double)sigma, exponent = -0.5 * x * x;
-        kernel[j] = exponent > -700.0 ? (float)portable_exp(exponent) : 0.0f;
-        sum += j ? 2.0 * (double)kernel[j] : (double)kernel[j];
-    }
-    for (int j = 0; j <= radius; j++)
-        kernel[j] = (float)((double)kernel[j] / sum);
-    return radius;
-}
-
-/* Place i of a line of n that is mirrored at its ends: -n < i < 2 n - 1. */
-static int mirrored(int i, int n)
-{
-    return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
-}
-
 /* y[size, stride] = x blurred along its rows. */
 static void blur_across(float *y, const float *x, int size, size_t stride, const float *kernel, int radius)
 {
@@ -367,7 +342,7 @@ static void blur_down(float *y, const float *x, int size, size_t stride, const f
 static void blur(const struct canvas *y, float sigma)
 {
     float kernel[AUGMENT_SIDE_MAX];
-    const int radius = make_kernel(kernel, y->size, sigma);
+    const int radius = blur_kernel(kernel, y->size, sigma);
     for (int c = 0; c < 3; c++) {
         blur_across(y->spare, y->plane[c], y->size, y->stride, kernel, radius);
         blur_down(y->plane[c], y->spare, y->size, y->stride, kernel, radius);

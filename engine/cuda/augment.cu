@@ -171,29 +171,6 @@ __device__ static void make_gray(const canvas &y)
 
 /* ---- blur ----------------------------------------------------------------------------------------------- */
 
-/* A Gaussian cut at 3 sigma or at what a mirrored border can give, and normalised: kernel[0 .. radius] is the right
- * half, its centre first; returns the radius. */
-__device__ static int make_kernel(float *kernel, int size, float sigma)
-{
-    int radius = (int)(3.0f * sigma);
-    radius += (float)radius < 3.0f * sigma;
-    radius = radius < size ? radius : size - 1;
-    double sum = 0.0;
-    for (int j = 0; j <= radius; j++) {
-        const double x = (double)j / (double)sigma, exponent = -0.5 * x * x;
-        kernel[j] = exponent > -700.0 ? (float)portable_exp(exponent) : 0.0f;
-        sum += j ? 2.0 * (double)kernel[j] : (double)kernel[j];
-    }
-    for (int j = 0; j <= radius; j++) kernel[j] = (float)((double)kernel[j] / sum);
-    return radius;
-}
-
-/* Place i of a line of n that is mirrored at its ends: -n < i < 2 n - 1. */
-__device__ static inline int mirrored(int i, int n)
-{
-    return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
-}
-
 /* Pixel `at` of a line of `size` pixels of x, `step` apart, blurred along it. */
 __device__ static inline float blurred(const float *line, int at, int size, int step, const float *kernel,
                                        int radius)
@@ -209,7 +186,7 @@ __device__ static void blur(const canvas &y, float sigma)
     __shared__ float kernel[SIDE_MAX];
     __shared__ int radius;
     const int size = y.size;
-    if (threadIdx.x == 0) radius = make_kernel(kernel, size, sigma);
+    if (threadIdx.x == 0) radius = blur_kernel(kernel, size, sigma);
     for (int c = 0; c < 3; c++) {
         float *const plane = y.plane[c];
         __syncthreads();                 /* the plane is whole, the spare one free */

@@ -45,6 +45,20 @@ void machine_open(int threads)
     own.threads = threads > 0 ? threads : 1;
 }
 
+bool machine_has_precision(enum precision precision)
+{
+    return precision == PRECISION_FP32 || precision == PRECISION_BF16;
+}
+
+bool machine_record(const void *key)
+{
+    (void)key;
+    return true;
+}
+
+void machine_recorded(void) {}
+void machine_forget(void) {}
+
 void machine_set_precision(enum precision precision)
 {
     own.precision = precision;
