@@ -30,9 +30,11 @@ fail() { echo "FAILED: $*" >&2; failed=1; }
 
 # ---- the table's one verb ------------------------------------------------------------------------------
 
-# Everything that lies in the box: names, kinds, content; but whose the last lock was is no matter.
-snapshot() { (cd "$box" && find . -printf '%y %p\n' | sort
-              find . -type f ! -name lock -exec sha256sum {} + | sort -k 2); }
+# Everything that lies in the box: names, kinds, content; but whose the last lock was is no matter, and not what
+# $begun names: runs under way.
+begun=nothing
+snapshot() { (cd "$box" && find . -path "./$begun" -prune -o -printf '%y %p\n' | sort
+              find . -path "./$begun" -prune -o -type f ! -name lock -exec sha256sum {} + | sort -k 2); }
 
 # wrong NAME STATUS PATTERN COMMAND [PREPARATION]: in a fresh box, PREPARATION is made and COMMAND refused.
 wrong() {
@@ -114,6 +116,9 @@ wrong 'more images than there are' 2 "$at.*synthetic has 0 to 59999" "$config" '
 wrong 'a scale file with a mistake' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: .*did you mean' "$config" \
     'scale "dimm: 8"'
 
+wrong 'a precision of another machine' 2 'precision: cpu does not compute in it' \
+    '$simsiam run configs/x.yaml --scale s' 'top "precision: fp16"'
+
 # ---- the command ---------------------------------------------------------------------------------------
 
 wrong 'an unknown command' 2 'did you mean `table`' '$simsiam tabel'
@@ -131,6 +136,7 @@ wrong 'an unknown instruction set' 2 'SIMSIAM_ISA=mmx' "SIMSIAM_ISA=mmx $run"
 
 # ---- data: a reader's own cases go here ----------------------------------------------------------------
 
+image='data/mine/train/b/1.png'
 cifar='mkdir -p data/cifar10; head -c 30730000 /dev/zero >data/cifar10/data_batch_1.bin'
 on_cifar='scale "dataset: cifar10"; sed -i "/^dataset: synthetic/d" configs/scale/s.yaml; '
 wrong 'data that are not there' 1 'cannot open data/cifar10/data_batch_1.bin: No such file.*make -f' "$run" \
@@ -149,6 +155,34 @@ wrong 'a gzipped file that is damaged' 2 'gzip content' '$simsiam data verify mn
 wrong 'a gzip file that is none' 2 'gzip content' '$simsiam data verify mnist' \
     'mkdir -p data/mnist; echo hello >data/mnist/train-images-idx3-ubyte.gz'
 wrong 'an unknown data set' 2 'did you mean `cifar10`' '$simsiam data verify cifar1'
+
+# Folders of images: each a sheet that the program draws; the box has eight of them in two classes and two splits.
+"$simsiam" data views synthetic --out "$work/one.png" --size 8 --images 1 --views 1 || fail 'cannot draw an image'
+on_folder='sed -i "/^dataset: synthetic/d; s/^\(train_count\|monitor_count\|batch\|probe_batch\): .*/\1: 4/" \
+    configs/scale/s.yaml; scale "dataset: folder"; scale "folder: mine"
+    for at in train/a train/b val/a val/b; do
+        mkdir -p data/mine/$at; cp "$work/one.png" data/mine/$at/1.png; cp "$work/one.png" data/mine/$at/2.png
+    done; bad=data/mine/train/b/1.png; '
+wrong 'no such folder of images' 2 'data/mine/train: there is no such folder' "$run" "$on_folder rm -r data/mine"
+wrong 'an empty folder of images' 2 '0 folders of images' "$run" "$on_folder rm -r data/mine/*/*"
+wrong 'one class' 2 'it has one class' "$run" "$on_folder rm -r data/mine/*/b"
+wrong 'a class without an image' 2 'data/mine/train/b' "$run" "$on_folder rm data/mine/train/b/*"
+wrong 'a class that only one split has' 2 'lacks the class b' "$run" \
+    "$on_folder for at in train val; do cp -r data/mine/val/b data/mine/\$at/c; done; rm -r data/mine/val/b"
+wrong 'fewer images than the scale wants' 2 'mine' "$run" "$on_folder rm data/mine/train/a/1.png"
+wrong 'a file beside the classes' 2 'lies beside the classes' "$run" "$on_folder cp \$bad data/mine/train"
+begun=runs                                              # what is met within a run stops it; mended, it goes on
+wrong 'a PNG picture cut short' 2 "$image: not a whole PNG" "$run" "$on_folder truncate -s 300 \$bad"
+(cp "$work/one.png" "$image" && eval "$run") || fail "a run does not go on when the picture is mended: $?"
+wrong 'a JPEG picture of a few bytes' 2 "$image: not a whole JPEG" "$run" \
+    "$on_folder printf '\xff\xd8\xff\xe0' >\$bad"
+wrong 'a picture that is text' 2 "$image: " "$run" "$on_folder echo hello >\$bad"
+wrong 'an empty picture' 2 "$image: " "$run" "$on_folder : >\$bad"
+wrong 'a folder in the place of a picture' 2 "$image: " "$run" "$on_folder rm \$bad; mkdir \$bad"
+wrong 'a dangling link in the place of a picture' 2 "$image: " "$run" "$on_folder ln -sf nowhere \$bad"
+begun=nothing
+wrong 'a bad picture, in the whole set' 2 "$image: not a whole PNG" '$simsiam data verify data/mine >&2' \
+    "$on_folder truncate -s 300 \$bad"
 wrong 'no home to keep data in' 1 'no home folder' \
     'env -u DATA -u HOME -u XDG_CACHE_HOME $simsiam data verify cifar10'
 
@@ -208,8 +242,8 @@ page() {
     echo '# Wrong input'
     echo
     echo 'What the program says of it, and its exit status (1: the world; 2: the command, a file or the data).  No'
-    echo 'case leaves anything behind, but for a full disk, where the run goes on once there is room.  Made and'
-    echo 'checked by `tests/wrong_input.sh`.'
+    echo 'case leaves anything behind, but for a full disk and a bad picture, where the run goes on once there is'
+    echo 'room or the picture is mended.  Made and checked by `tests/wrong_input.sh`.'
     echo
     echo "| ${#lines[@]} cases | exit | message |"
     echo '|---|---|---|'

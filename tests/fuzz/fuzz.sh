@@ -5,8 +5,9 @@
 #
 # usage: fuzz.sh BUILD SECONDS JOBS
 #
-# What grows is kept in BUILD/grown, where the next call takes it up.  A finding ends everything with its report;
-# the input lies in BUILD/found, and belongs into the corpus with its mending.
+# JOBS targets run at a time, SECONDS each.  What grows is kept in BUILD/grown, where the next call takes it up.  A
+# finding is reported and starts no further target; the input lies in BUILD/found, and belongs into the corpus with
+# its mending.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,16 +17,36 @@ cmake -S . -B "$build" -DFUZZ=ON -DWERROR=ON -DBUILD_TESTING=OFF -DCMAKE_C_COMPI
 cmake --build "$build" --target fuzzers --parallel "$jobs"
 
 mkdir -p "$build/found"
-log=$build/fuzz.log
-for source in tests/fuzz/fuzz_*.c; do
-    name=$(basename "$source" .c) name=${name#fuzz_}
-    mkdir -p "$build/grown/$name"
-    # What a reader says of wrong input would fill the log; libFuzzer's own report is not silenced by this.
-    if ! "$build/fuzz_$name" -close_fd_mask=2 -print_final_stats=1 -max_total_time="$seconds" \
-        -artifact_prefix="$build/found/$name-" "$build/grown/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
+
+# fuzz NAME: what a reader says of wrong input would fill the log; libFuzzer's own report is not silenced by this.
+fuzz() {
+    local log=$build/fuzz_$1.log
+    mkdir -p "$build/grown/$1"
+    if ! "$build/fuzz_$1" -close_fd_mask=2 -print_final_stats=1 -max_total_time="$seconds" \
+        -artifact_prefix="$build/found/$1-" "$build/grown/$1" "tests/fuzz/corpus/$1" >"$log" 2>&1; then
         tail -n 60 "$log" >&2
-        echo "fuzz: a finding in $name: $build/found" >&2
-        exit 1
+        echo "fuzz: a finding in $1: $build/found" >&2
+        return 1
     fi
-    sed -n "s/^stat::number_of_executed_units: *//p" "$log" | xargs printf '%-12s %10s inputs, no finding\n' "$name"
+    printf '%-12s %10s inputs, %s CPU seconds, no finding\n' "$1" \
+        "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" "$(cpu_seconds)"
+}
+# Of the processes that this shell has waited for.
+cpu_seconds() { times | awk -F '[ms ]' 'NR == 2 { print int(60 * $1 + $2 + 60 * $4 + $5) }'; }
+
+running=0 status=0
+for source in tests/fuzz/fuzz_*.c; do
+    if [ $running = "$jobs" ]; then
+        wait -n || status=1
+        running=$((running - 1))
+    fi
+    [ $status = 0 ] || break
+    name=$(basename "$source" .c)
+    fuzz "${name#fuzz_}" &
+    running=$((running + 1))
 done
+while [ $running -gt 0 ]; do
+    wait -n || status=1
+    running=$((running - 1))
+done
+exit $status
