@@ -28,11 +28,12 @@ fuzz() {
         echo "fuzz: a finding in $1: $build/found" >&2
         return 1
     fi
-    printf '%-12s %10s inputs, %s CPU seconds, no finding\n' "$1" \
-        "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" "$(cpu_seconds)"
+    # The second line is of the processes that this shell has waited for; not to be asked in a shell of its own.
+    times >>"$log"
+    printf '%-12s %10s inputs, %4s CPU seconds, no finding\n' "$1" \
+        "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \
+        "$(tail -n 1 "$log" | awk -F '[ms ]' '{ print int(60 * $1 + $2 + 60 * $4 + $5) }')"
 }
-# Of the processes that this shell has waited for.
-cpu_seconds() { times | awk -F '[ms ]' 'NR == 2 { print int(60 * $1 + $2 + 60 * $4 + $5) }'; }
 
 running=0 status=0
 for source in tests/fuzz/fuzz_*.c; do
