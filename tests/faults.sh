@@ -23,10 +23,12 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 fail() { echo "faults.sh: $*" >&2; exit 1; }
 
-# A run of everything there is and next to nothing of each: the calls count, not the numbers.
+# A run of everything there is and next to nothing of each: the calls count, not the numbers.  Two epochs of two
+# steps, each step with a checkpoint, so that a run also stops between two steps.
 mkdir -p configs/scale
 sed '/^claims:/,$d' "$configs/fig2_stopgrad.yaml" >configs/x.yaml
-sed '/^not_run:/,$d; s/^\(train_count\|monitor_count\|batch\|probe_batch\): .*/\1: 16/; s/^widths: .*/widths: [4]/
+sed '/^not_run:/,$d; s/^\(monitor_count\|batch\|probe_batch\): .*/\1: 16/; s/^train_count: .*/train_count: 32/
+     s/^widths: .*/widths: [4]/
      s/^epochs: .*/epochs: 2/; s/^probe_epochs: .*/probe_epochs: 1/; s/^knn_k: .*/knn_k: 2/' \
     "$configs/scale/test.yaml" >configs/scale/s.yaml
 run() {              # run ROOT: `status` and the file `err`
