@@ -11,6 +11,7 @@
 #include <assert.h>
 #include "../augment.h"
 #include "kernel.h"
+#include "record.h"
 
 enum { SIDE_MAX = 1024 };                /* of images and views, as on the CPU */
 
@@ -311,6 +312,7 @@ void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_
     view_axes(axis, recipe, v, full_h, full_w, size, shrink);
     const size_t rows = (size_t)(axis[0].high - axis[0].low), columns = (size_t)(axis[1].high - axis[1].low);
     uint8_t *const part = (uint8_t *)room + canvas_bytes(size);
+    record_beside_begin();
     for (size_t c = 0; c < 3; c++)
         CUDA(cudaMemcpy2DAsync(part + c * rows * columns, columns,
                                image + (c * h + (size_t)axis[0].low) * w + (size_t)axis[1].low, w, columns, rows,
@@ -319,4 +321,5 @@ void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_
     LAUNCH(resize_kernel, blocks_for((size_t)size * (size_t)size, THREADS), THREADS, (float *)room, size, from,
            v->flip);
     WITH_ACT(finish, y, (float *)room, size, recipe, v);
+    record_beside_end();
 }

@@ -44,14 +44,15 @@ template <typename To, typename From> struct pad_one {
     }
 };
 
-/* to[rows, few] = from[rows, wide], cut to its first channels; or added. */
+/* to[rows, few] = scale from[rows, wide], cut to its first channels; or added. */
 template <typename To, typename From> struct cut_one {
     grad_to<To> to;
     const From *from;
     int few, wide;
+    float scale;
     __device__ void operator()(size_t i) const
     {
-        to.put(i, widen(from[i / (size_t)few * (size_t)wide + i % (size_t)few]));
+        to.put(i, scale * widen(from[i / (size_t)few * (size_t)wide + i % (size_t)few]));
     }
 };
 
@@ -81,9 +82,9 @@ template <typename T> static void forward(dev_act *y, const dev_act *x, const fl
     const bool whole = padded(s.k) == s.k;
     const size_t room = whole ? 0 : z.y_rows * (size_t)padded(s.k) * sizeof(T);
     T *const to = whole ? (T *)y : (T *)cuda_scratch(SCRATCH_RESULT, room);
-    conv_run(to, from, by, { CONV_FWD, cuda_bf16(), false, shape_padded(s) });
+    conv_run(to, from, by, { CONV_FWD, cuda_precision(), false, shape_padded(s) });
     if (!whole)
-        each(z.y_rows * (size_t)s.k, cut_one<T, T>{ { (T *)y, false }, to, s.k, padded(s.k) });
+        each(z.y_rows * (size_t)s.k, cut_one<T, T>{ { (T *)y, false }, to, s.k, padded(s.k), 1 });
 }
 
 void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
@@ -95,7 +96,7 @@ void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_s
 template <typename T> static void data_gradient(struct act_grad dx, const T *dy, const float *w,
                                                 struct conv_shape s, struct sizes z)
 {
-    const struct conv_work work = { CONV_DGRAD, cuda_bf16(), dx.add, shape_padded(s) };
+    const struct conv_work work = { CONV_DGRAD, cuda_precision(), dx.add, shape_padded(s) };
     const T *const by = weights_padded<T>(w, s, z);
     if (padded(s.c) == s.c) {
         conv_run(dx.at, dy, by, work);
@@ -105,7 +106,7 @@ template <typename T> static void data_gradient(struct act_grad dx, const T *dy,
     T *const to = (T *)cuda_scratch(SCRATCH_RESULT, n * sizeof *to);
     if (dx.add) each(n, pad_one<T, T>{ to, (const T *)dx.at, z.x_rows, padded(s.c), s.c });
     conv_run(to, dy, by, work);
-    each(z.x_rows * (size_t)s.c, cut_one<T, T>{ { (T *)dx.at, false }, to, s.c, padded(s.c) });
+    each(z.x_rows * (size_t)s.c, cut_one<T, T>{ { (T *)dx.at, false }, to, s.c, padded(s.c), 1 });
 }
 
 template <typename T> static void backward(struct act_grad dx, float *dw, const dev_act *dy_, const dev_act *x_,
@@ -118,8 +119,9 @@ template <typename T> static void backward(struct act_grad dx, float *dw, const 
     /* In the weights' place, which the data gradient no longer needs: the stream does one after the other. */
     const T *const x = act_padded<T>(SCRATCH_RIGHT, x_, z.x_rows, s.c);
     float *const to = (float *)cuda_scratch(SCRATCH_RESULT, z.w_rows_padded * (size_t)padded(s.c) * sizeof *to);
-    conv_run(to, dy, x, { CONV_WGRAD, cuda_bf16(), false, shape_padded(s) });
-    each(z.w_rows * (size_t)s.c, cut_one<float, float>{ { dw, true }, to, s.c, padded(s.c) });
+    conv_run(to, dy, x, { CONV_WGRAD, cuda_precision(), false, shape_padded(s) });
+    each(z.w_rows * (size_t)s.c,
+         cut_one<float, float>{ { dw, true }, to, s.c, padded(s.c), 1 / cuda_gradient_scale() });
 }
 
 void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,

@@ -32,7 +32,14 @@ function(cuda_find)
   execute_process(COMMAND python3 -c "import nvidia; print(next(iter(nvidia.__path__)))"
     OUTPUT_VARIABLE python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   set(wheels ${CUDA_LIBRARIES} ${CUDA_LIBRARIES}/nvidia)
-  set(fetched $ENV{DATA}/cuda/nvidia)
+  # Where data are kept, as make and the program (engine/data.c) have it.
+  set(data $ENV{DATA})
+  if(NOT data AND DEFINED ENV{XDG_CACHE_HOME})
+    set(data $ENV{XDG_CACHE_HOME}/simsiam)
+  elseif(NOT data)
+    set(data $ENV{HOME}/.cache/simsiam)
+  endif()
+  set(fetched ${data}/cuda/nvidia)
   find_path(CUDNN_INCLUDE cudnn.h HINTS ${wheels} PATHS /usr ${home} ${python} ${fetched}
     PATH_SUFFIXES cudnn/include include NO_DEFAULT_PATH)
   find_file(CUDNN_LIBRARY NAMES libcudnn.so.9 HINTS ${wheels} PATHS /usr ${home} ${python} ${fetched}

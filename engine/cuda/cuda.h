@@ -6,7 +6,7 @@
  * card; what several blocks contribute to is kept apart and added in one order, without a floating-point atomic;
  * and of a library's kernels only those are taken that promise the same.
  *
- * All work goes to one stream in order.  Only mem_download waits for it.
+ * All work goes to one stream in order.  Only mem_download waits for it, and what makes or frees memory.
  */
 #pragma once
 #include <cuda_runtime.h>
@@ -30,8 +30,9 @@ static inline void cuda_check(cudaError_t error, const char *call, const char *f
             call, cudaGetErrorString(error));
 }
 
-/* Are activations stored as bf16?  Else as fp32. */
-bool cuda_bf16(void);
+/* How activations are stored now, and what their gradients are stored multiplied by (kernel.h): 1, but for fp16. */
+enum precision cuda_precision(void);
+float cuda_gradient_scale(void);
 cudaStream_t cuda_stream(void);
 
 /* A scratch block on the device, at least `bytes` large, its content undefined.  It grows when a larger op than any

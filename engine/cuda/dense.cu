@@ -11,19 +11,23 @@
 #include "kernel.h"
 #include "product.h"
 
-struct narrow_one {
-    bf16 *to;
+template <typename T> struct narrow_one {
+    T *to;
     const float *from;
     __device__ void operator()(size_t i) const { narrow(&to[i], from[i]); }
 };
 
+template <typename T> static const void *narrowed(const float *w, int c, int k)
+{
+    const size_t n = (size_t)c * (size_t)k;
+    T *const to = (T *)cuda_scratch(SCRATCH_RIGHT, n * sizeof *to);
+    each(n, narrow_one<T>{ to, w });
+    return to;
+}
+
 static const void *weights(const float *w, int c, int k)
 {
-    if (!cuda_bf16()) return w;
-    const size_t n = (size_t)c * (size_t)k;
-    bf16 *const to = (bf16 *)cuda_scratch(SCRATCH_RIGHT, n * sizeof *to);
-    each(n, narrow_one{ to, w });
-    return to;
+    return cuda_precision() == PRECISION_FP32 ? w : WITH_ACT(narrowed, w, c, k);
 }
 
 template <typename T> struct bias_one {
@@ -45,14 +49,14 @@ void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float
     const size_t room = b ? (size_t)n * (size_t)k * sizeof(float) : 0;
     float *const sum = b ? (float *)cuda_scratch(SCRATCH_RESULT, room) : NULL;
     product_run(b ? (void *)sum : (void *)y, x, weights(float_in(w), c, k),
-                { PRODUCT_NT, n, k, c, cuda_bf16(), cuda_bf16() && !b, false });
+                { PRODUCT_NT, n, k, c, cuda_precision(), b ? PRECISION_FP32 : cuda_precision(), false, 1 });
     if (b) WITH_ACT(biased, y, sum, float_in(b), n, k);
 }
 
 /* A block is CHANNELS wide and STRIPES deep: stripe s takes rows s, s + STRIPES, ... */
 enum { CHANNELS = 32, STRIPES = THREADS / CHANNELS };
 
-template <typename T> __global__ void columns_kernel(float *db, const T *y, int n, int k)
+template <typename T> __global__ void columns_kernel(float *db, const T *y, int n, int k, double scale)
 {
     __shared__ double part[STRIPES][CHANNELS];
     const int lane = (int)threadIdx.x % CHANNELS, stripe = (int)threadIdx.x / CHANNELS;
@@ -64,23 +68,26 @@ template <typename T> __global__ void columns_kernel(float *db, const T *y, int 
     __syncthreads();
     if (stripe != 0 || channel >= k) return;
     for (int s = 1; s < STRIPES; s++) sum += part[s][lane];
-    db[channel] += (float)sum;
+    db[channel] += (float)(scale * sum);
 }
 
-void columns_add(float *db, const void *y, int n, int k, bool is_bf16)
+void columns_add(float *db, const void *y, int n, int k, enum precision precision, double scale)
 {
     const unsigned blocks = blocks_for((size_t)k, CHANNELS);
-    if (is_bf16) LAUNCH(columns_kernel<bf16>, blocks, THREADS, db, (const bf16 *)y, n, k);
-    else LAUNCH(columns_kernel<float>, blocks, THREADS, db, (const float *)y, n, k);
+    switch (precision) {
+    case PRECISION_FP32: LAUNCH(columns_kernel<float>, blocks, THREADS, db, (const float *)y, n, k, scale); break;
+    case PRECISION_BF16: LAUNCH(columns_kernel<bf16>, blocks, THREADS, db, (const bf16 *)y, n, k, scale); break;
+    case PRECISION_FP16: LAUNCH(columns_kernel<fp16>, blocks, THREADS, db, (const fp16 *)y, n, k, scale); break;
+    }
 }
 
 void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
                const dev_float *w, int n, int c, int k)
 {
     assert(n > 0 && c > 0 && k > 0);
-    const bool is_bf16 = cuda_bf16();
-    if (dx.at)
-        product_run(dx.at, dy, weights(float_in(w), c, k), { PRODUCT_NN, n, c, k, is_bf16, is_bf16, dx.add });
-    if (dw) product_run(dw, dy, x, { PRODUCT_TN, k, c, n, is_bf16, false, true });
-    if (db) columns_add(float_out(db), dy, n, k, is_bf16);
+    const enum precision act = cuda_precision();
+    const float unscale = 1 / cuda_gradient_scale();
+    if (dx.at) product_run(dx.at, dy, weights(float_in(w), c, k), { PRODUCT_NN, n, c, k, act, act, dx.add, 1 });
+    if (dw) product_run(dw, dy, x, { PRODUCT_TN, k, c, n, act, PRECISION_FP32, true, unscale });
+    if (db) columns_add(float_out(db), dy, n, k, act, (double)unscale);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernel.h -- what kernels are made of: elements of both widths, loops over elements, sums over a block.
+ * kernel.h -- what kernels are made of: elements of each width, loops over elements, sums over a block.
  *
  * Arithmetic is fp32, sums are double: a Hopper card adds doubles at half the rate of floats, far above what its
  * memory delivers.  Nothing here is bound to the card: the same text compiles for the host, where tests run it.
@@ -33,6 +33,62 @@ __host__ __device__ inline void narrow(bf16 *to, float v)
     else to->bits = (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+/* IEEE's half: denormals kept, as the card's own conversions do; beyond 65504 is infinity. */
+struct fp16 { uint16_t bits; };
+
+__host__ __device__ inline float widen(fp16 v)
+{
+#ifdef __CUDA_ARCH__
+    float f;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(v.bits));
+    return f;
+#else
+    const uint32_t sign = (uint32_t)(v.bits & 0x8000) << 16, size = (uint32_t)(v.bits & 0x7fff) << 13;
+    uint32_t u = size < 0x0f800000 ? size : size | 0x7f800000;     /* infinity and NaN have an exponent of ones */
+    float f;
+    memcpy(&f, &u, sizeof f);
+    if (size < 0x0f800000) f *= 5.192296858534828e33f;              /* 2^112: the exponents' offsets, 127 and 15 */
+    memcpy(&u, &f, sizeof u);
+    u |= sign;
+    memcpy(&f, &u, sizeof f);
+    return f;
+#endif
+}
+
+__host__ __device__ inline void narrow(fp16 *to, float v)
+{
+#ifdef __CUDA_ARCH__
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(to->bits) : "f"(v));
+#else
+    uint32_t u;
+    memcpy(&u, &v, sizeof u);
+    const uint32_t sign = u >> 16 & 0x8000, size = u & 0x7fffffff;
+    if (size > 0x7f800000) {
+        to->bits = (uint16_t)(sign | 0x7fff);
+    } else if (size >= 0x47800000) {
+        to->bits = (uint16_t)(sign | 0x7c00);
+    } else if (size < 0x38800000) {      /* a denormal: 0.5 has the unit that it is rounded to */
+        float f;
+        memcpy(&f, &size, sizeof f);
+        f += 0.5f;
+        memcpy(&u, &f, sizeof u);
+        to->bits = (uint16_t)(sign | (u - 0x3f000000));
+    } else {
+        to->bits = (uint16_t)(sign | (size - 0x38000000 + 0xfff + (size >> 13 & 1)) >> 13);
+    }
+#endif
+}
+
+/* The gradient of a mean over 512 rows of 2048 features is about 1e-7 an element, of which fp16 has a bit or two.
+ * So in fp16 gradients of activations are stored times this.  Losses, where they begin, multiply; ops that make one
+ * from another do nothing, being linear in it; ops that make a weight's gradient, in fp32, divide; and nobody else
+ * knows.  A power of two, which rounds nothing; the largest number, 65504, is then a gradient of 4.
+ *
+ * Forward, denormals matter in weights alone: those below 6e-5 keep fewer bits and those below 3e-8 none, in sums
+ * where larger ones decide; activations are near 1, behind a batch norm.  What overflows is infinite, and NaN in
+ * the loss. */
+enum { GRADIENT_SCALE = 1 << 14 };
+
 /* V neighbours moved at once; their address is a multiple of their size. */
 template <typename T, int V> struct alignas(sizeof(T) * V) pack { T at[V]; };
 enum { PACK_BYTES = 16 };
@@ -54,8 +110,10 @@ template <typename T> static inline grad_to<T> grad_of(struct act_grad g)
 static inline float *float_out(dev_float *p) { return (float *)p; }
 static inline const float *float_in(const dev_float *p) { return (const float *)p; }
 
-/* f<float>(...) or f<bf16>(...), as activations are stored now. */
-#define WITH_ACT(f, ...) (cuda_bf16() ? f<bf16>(__VA_ARGS__) : f<float>(__VA_ARGS__))
+/* f<T>(...), T as activations are stored now. */
+#define WITH_ACT(f, ...)                                                        \
+    (cuda_precision() == PRECISION_BF16 ? f<bf16>(__VA_ARGS__) :                \
+     cuda_precision() == PRECISION_FP16 ? f<fp16>(__VA_ARGS__) : f<float>(__VA_ARGS__))
 
 /* ---- loops over elements -------------------------------------------------------------------------------- */
 

@@ -140,7 +140,7 @@ void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank,
     for (int q = 0; q < n; q += most) {
         const int queries = n - q < most ? n - q : most;
         product_run(cosines, float_in(query) + (size_t)q * (size_t)d, float_in(bank),
-                    { PRODUCT_NT, queries, m, d, false, false, false });
+                    { PRODUCT_NT, queries, m, d, PRECISION_FP32, PRECISION_FP32, false, 1 });
         LAUNCH(vote_kernel, (unsigned)queries, THREADS, (int32_t *)pred + q, cosines, (const int32_t *)label, m, b);
     }
 }
@@ -194,12 +194,12 @@ void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev
     float *const logits = (float *)cuda_scratch(SCRATCH_RESULT, (size_t)n * (size_t)k * sizeof *logits);
     double *const entropy = (double *)cuda_scratch(SCRATCH_SUMS, (size_t)n * sizeof *entropy);
     each(floats, gather_one{ rows, float_in(x), (const int32_t *)index, d });
-    product_run(logits, rows, w, { PRODUCT_NT, n, k, d, false, false, false });
+    product_run(logits, rows, w, { PRODUCT_NT, n, k, d, PRECISION_FP32, PRECISION_FP32, false, 1 });
     each((size_t)n, softmax_row{ entropy, logits, float_in(b), (const int32_t *)label, (const int32_t *)index, n,
                                  k });
     if (loss) LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), entropy, (size_t)n, 1.0 / n);
-    if (dw) product_run(dw, logits, rows, { PRODUCT_TN, k, d, n, false, false, true });
-    if (db) columns_add(float_out(db), logits, n, k, false);
+    if (dw) product_run(dw, logits, rows, { PRODUCT_TN, k, d, n, PRECISION_FP32, PRECISION_FP32, true, 1 });
+    if (db) columns_add(float_out(db), logits, n, k, PRECISION_FP32, 1);
 }
 
 struct classify_row {
@@ -220,6 +220,6 @@ void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const d
 {
     assert(n > 0 && d > 0 && k > 0);
     float *const logits = (float *)cuda_scratch(SCRATCH_RESULT, (size_t)n * (size_t)k * sizeof *logits);
-    product_run(logits, x, w, { PRODUCT_NT, n, k, d, false, false, false });
+    product_run(logits, x, w, { PRODUCT_NT, n, k, d, PRECISION_FP32, PRECISION_FP32, false, 1 });
     each((size_t)n, classify_row{ (int32_t *)pred, logits, float_in(b), k });
 }

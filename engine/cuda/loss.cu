@@ -13,6 +13,12 @@ static double *terms_room(int n)
     return (double *)cuda_scratch(SCRATCH_SUMS, (size_t)n * sizeof(double));
 }
 
+/* What a row's term counts, in gradients as they are stored (kernel.h): they begin here. */
+static double gradient_scale(float weight, int n)
+{
+    return (double)cuda_gradient_scale() * (double)weight / n;
+}
+
 /* ---- negative cosine similarity, eq. (1) ---------------------------------------------------------------- */
 
 struct angle { double norm_p, norm_z, cosine; };
@@ -70,7 +76,7 @@ template <typename T> static void cosine_bwd(struct act_grad dp, struct act_grad
                                              const dev_act *z, float weight, int n, int d)
 {
     LAUNCH(cosine_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz), (const T *)p, (const T *)z,
-           (double)weight / n, d);
+           gradient_scale(weight, n), d);
 }
 
 void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight, int n,
@@ -140,7 +146,7 @@ template <typename T> static void entropy_bwd(struct act_grad dp, struct act_gra
                                               const dev_act *z, float weight, int n, int d)
 {
     LAUNCH(entropy_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz), (const T *)p, (const T *)z,
-           (double)weight / n, d);
+           gradient_scale(weight, n), d);
 }
 
 void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "kernel.h"
+#include "record.h"
 
 /* What the machine owns: the only globals. */
 static struct {
@@ -15,6 +16,7 @@ static struct {
     int threads;
     enum precision precision;
     struct { void *p; size_t bytes; } scratch[SCRATCHES];
+    struct { char *at[2]; cudaEvent_t left[2]; int half; size_t used; } stage;
 } own;
 
 /* ---- the machine ---------------------------------------------------------------------------------------- */
@@ -47,26 +49,23 @@ void machine_open(int threads)
 
 bool machine_has_precision(enum precision precision)
 {
-    return precision == PRECISION_FP32 || precision == PRECISION_BF16;
+    return precision == PRECISION_FP32 || precision == PRECISION_BF16 || precision == PRECISION_FP16;
 }
-
-bool machine_record(const void *key)
-{
-    (void)key;
-    return true;
-}
-
-void machine_recorded(void) {}
-void machine_forget(void) {}
 
 void machine_set_precision(enum precision precision)
 {
+    assert(machine_has_precision(precision));
     own.precision = precision;
 }
 
-bool cuda_bf16(void)
+enum precision cuda_precision(void)
 {
-    return own.precision == PRECISION_BF16;
+    return own.precision;
+}
+
+float cuda_gradient_scale(void)
+{
+    return own.precision == PRECISION_FP16 ? (float)GRADIENT_SCALE : 1;
 }
 
 cudaStream_t cuda_stream(void)
@@ -92,6 +91,7 @@ void machine_describe(struct machine_info *info)
 void *mem_alloc(size_t bytes)
 {
     void *p = NULL;
+    record_beside_begin();
     /* More than there is: said without asking the driver. */
     const cudaError_t error = bytes > own.memory ? cudaErrorMemoryAllocation : cudaMalloc(&p, bytes ? bytes : 1);
     if (error == cudaErrorMemoryAllocation)
@@ -99,14 +99,17 @@ void *mem_alloc(size_t bytes)
             "other programs may hold some)", bytes >> 20, own.memory >> 20);
     cuda_check(error, "cudaMalloc", __FILE__, __LINE__);
     mem_zero(p, bytes);
+    record_beside_end();
     return p;
 }
 
 void mem_free(void *p)
 {
     if (!p) return;
+    record_beside_begin();
     CUDA(cudaStreamSynchronize(own.stream));     /* the last ops may still use it */
     CUDA(cudaFree(p));
+    record_beside_end();
 }
 
 void mem_zero(void *p, size_t bytes)
@@ -114,10 +117,42 @@ void mem_zero(void *p, size_t bytes)
     if (bytes) CUDA(cudaMemsetAsync(p, 0, bytes, own.stream));
 }
 
-/* The host's memory is pageable: the call returns when it has been read. */
+/* A copy from the host's pageable memory may wait for the stream before it reads.  What a step uploads (indices, a
+ * learning rate) is small, and goes through pinned memory, from which the card copies when its turn comes.  There
+ * are two halves; the second time round, one is free when the copies that left it last are done: hundreds of steps
+ * ago. */
+enum { STAGE = 512 << 10, STAGED_MOST = 32 << 10, STAGED_ALIGN = 64 };
+
+static void stage_open(void)
+{
+    CUDA(cudaMallocHost((void **)&own.stage.at[0], 2 * (size_t)STAGE));
+    own.stage.at[1] = own.stage.at[0] + STAGE;
+    for (int i = 0; i < 2; i++) {
+        CUDA(cudaEventCreateWithFlags(&own.stage.left[i], cudaEventDisableTiming));
+        CUDA(cudaEventRecord(own.stage.left[i], own.stream));
+    }
+}
+
+/* The bytes' copy in pinned memory. */
+static const void *staged(const void *from, size_t bytes)
+{
+    if (!own.stage.at[0]) stage_open();
+    if (own.stage.used + bytes > STAGE) {
+        CUDA(cudaEventRecord(own.stage.left[own.stage.half], own.stream));
+        own.stage.half = !own.stage.half, own.stage.used = 0;
+        CUDA(cudaEventSynchronize(own.stage.left[own.stage.half]));
+    }
+    char *const to = own.stage.at[own.stage.half] + own.stage.used;
+    own.stage.used += (bytes + STAGED_ALIGN - 1) / STAGED_ALIGN * STAGED_ALIGN;
+    return memcpy(to, from, bytes);
+}
+
 void mem_upload(void *dst, const void *host_src, size_t bytes)
 {
-    if (bytes) CUDA(cudaMemcpyAsync(dst, host_src, bytes, cudaMemcpyHostToDevice, own.stream));
+    assert(!record_open());
+    if (!bytes) return;
+    const void *const from = bytes <= STAGED_MOST ? staged(host_src, bytes) : host_src;
+    CUDA(cudaMemcpyAsync(dst, from, bytes, cudaMemcpyHostToDevice, own.stream));
 }
 
 void mem_copy(void *dst, const void *src, size_t bytes)
@@ -127,42 +162,46 @@ void mem_copy(void *dst, const void *src, size_t bytes)
 
 void mem_download(void *host_dst, const void *src, size_t bytes)
 {
+    assert(!record_open());
     if (bytes) CUDA(cudaMemcpyAsync(host_dst, src, bytes, cudaMemcpyDeviceToHost, own.stream));
     CUDA(cudaStreamSynchronize(own.stream));
 }
 
 size_t mem_act_bytes(void)
 {
-    return cuda_bf16() ? sizeof(bf16) : sizeof(float);
+    return cuda_precision() == PRECISION_FP32 ? sizeof(float) : sizeof(uint16_t);
 }
 
-void mem_act_upload(dev_act *dst, const float *host_src, size_t n)
+template <typename T> static void act_upload(dev_act *dst, const float *host_src, size_t n)
 {
-    if (!cuda_bf16()) {
-        mem_upload(dst, host_src, n * sizeof(float));
-        return;
-    }
-    bf16 *const host = (bf16 *)host_alloc(n ? n : 1, sizeof *host);
+    T *const host = (T *)host_alloc(n ? n : 1, sizeof *host);
     for (size_t i = 0; i < n; i++) narrow(&host[i], host_src[i]);
     mem_upload(dst, host, n * sizeof *host);
     free(host);
 }
 
-void mem_act_download(float *host_dst, const dev_act *src, size_t n)
+template <typename T> static void act_download(float *host_dst, const dev_act *src, size_t n)
 {
-    if (!cuda_bf16()) {
-        mem_download(host_dst, src, n * sizeof(float));
-        return;
-    }
-    bf16 *const host = (bf16 *)host_alloc(n ? n : 1, sizeof *host);
+    T *const host = (T *)host_alloc(n ? n : 1, sizeof *host);
     mem_download(host, src, n * sizeof *host);
     for (size_t i = 0; i < n; i++) host_dst[i] = widen(host[i]);
     free(host);
 }
 
+void mem_act_upload(dev_act *dst, const float *host_src, size_t n)
+{
+    WITH_ACT(act_upload, dst, host_src, n);
+}
+
+void mem_act_download(float *host_dst, const dev_act *src, size_t n)
+{
+    WITH_ACT(act_download, host_dst, src, n);
+}
+
 void *cuda_scratch(enum scratch slot, size_t bytes)
 {
     if (bytes > own.scratch[slot].bytes) {
+        if (own.scratch[slot].p) record_again();
         mem_free(own.scratch[slot].p);
         own.scratch[slot].p = NULL, own.scratch[slot].bytes = 0;
         own.scratch[slot].p = mem_alloc(bytes);

@@ -264,8 +264,8 @@ void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const 
 struct line { float scale, slope, shift; };
 
 /* A block a channel: its lines, and the gradients of gamma and beta. */
-static __global__ void lines_kernel(line *lines, float *dgamma, float *dbeta, const float *gamma, const float *rstd,
-                                    const double *sums, cut k)
+static __global__ void lines_kernel(line *lines, float *dgamma, float *dbeta, double unscale, const float *gamma,
+                                    const float *rstd, const double *sums, cut k)
 {
     const int j = (int)blockIdx.x, m = k.rows;
     for (int g = 0; g < k.groups; g++) {
@@ -274,8 +274,8 @@ static __global__ void lines_kernel(line *lines, float *dgamma, float *dbeta, co
         const double product = chunks_total(sums, k, 1, g, j) * r;       /* sum g xhat */
         const double scale = gamma ? (double)gamma[j] * r : r;
         if (threadIdx.x != 0) continue;
-        if (dbeta) dbeta[j] += (float)sum;
-        if (dgamma) dgamma[j] += (float)product;
+        if (dbeta) dbeta[j] += (float)(unscale * sum);
+        if (dgamma) dgamma[j] += (float)(unscale * product);
         lines[at] = { (float)scale, (float)(-scale * r * product / m), (float)(-scale * sum / m) };
     }
 }
@@ -319,7 +319,8 @@ template <typename T, int V> static void backward(const struct bn_shape &s, grad
         const gradient_moments<T, V> of = { a.dy, a.y, a.x, a.mean };
         const double *const sums = sums_of<gradient_moments<T, V>, V>(of, s, &k);
         line *const lines = (line *)cuda_scratch(SCRATCH_RESULT, (size_t)s.groups * (size_t)s.c * sizeof *lines);
-        LAUNCH(lines_kernel, (unsigned)s.c, TOTALLERS, lines, dgamma, dbeta, gamma, rstd, sums, k);
+        const double unscale = 1.0 / (double)cuda_gradient_scale();
+        LAUNCH(lines_kernel, (unsigned)s.c, TOTALLERS, lines, dgamma, dbeta, unscale, gamma, rstd, sums, k);
         a.lines = lines;
     }
     if (a.dx || a.dresidual) each((size_t)s.groups * (size_t)s.rows * (size_t)s.c / V, a);

@@ -46,12 +46,12 @@ enum { SIDE = 4096, COPY = 256 << 20 };  /* of matrices; bytes, far beyond the c
 
 struct product_loop {
     float *room;
-    bool is_bf16;
+    enum precision precision;
     void operator()() const
     {
         const size_t size = (size_t)SIDE * SIDE;
         product_run(room, room + size, room + 2 * size,
-                    { PRODUCT_NT, SIDE, SIDE, SIDE, is_bf16, is_bf16, false });
+                    { PRODUCT_NT, SIDE, SIDE, SIDE, precision, precision, false, 1 });
     }
 };
 
@@ -66,8 +66,8 @@ void machine_peaks(struct machine_peaks *p)
     float *const room = (float *)mem_alloc(2 * (size_t)COPY);
     const double product = 2.0 * SIDE * SIDE * SIDE;
     p->fp32 = rate(fma_loop{ room }, 2.0 * CHAINS * TURNS * BLOCKS * THREADS);
-    p->bf16 = rate(product_loop{ room, true }, product);
-    p->sgemm = rate(product_loop{ room, false }, product);
+    p->bf16 = rate(product_loop{ room, PRECISION_BF16 }, product);
+    p->sgemm = rate(product_loop{ room, PRECISION_FP32 }, product);
     p->copy = rate(copy_loop{ room }, 2.0 * COPY);
     mem_free(room);
 }

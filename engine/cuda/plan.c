@@ -2,12 +2,11 @@
  *
  * plan.c -- a convolution as a graph of cuDNN's backend API, and the choice of a kernel for it.
  *
- * cuDNN is asked for suggestions (heuristic A, then its fallback) and the first one that will do is taken: no
- * timing decides, so that a shape has the same plan, and the same digits, in every process on the same card and
- * library.
+ * cuDNN is asked for suggestions, of heuristic A and then of its fallback; the first ones that will do are the
+ * plans to choose from.  Which they are, and in what order, hangs on the card and the library alone.
  *
- * The gradient of the weights is wanted in fp32 though x and dy are bf16.  No kernel of cuDNN's own writes that;
- * with an identity behind the convolution one is compiled that does.
+ * The gradient of the weights is wanted in fp32 though x and dy are of 16 bits.  No kernel of cuDNN's own writes
+ * that; with an identity behind the convolution one is compiled that does.
  */
 #include <stdio.h>
 #include <string.h>
@@ -153,9 +152,12 @@ static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle
 {
     const struct conv_shape s = work.s;
     const enum conv_pass pass = work.pass;
-    const cudnnDataType_t act = work.is_bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+    static const cudnnDataType_t types[] = { [PRECISION_FP32] = CUDNN_DATA_FLOAT,
+                                             [PRECISION_BF16] = CUDNN_DATA_BFLOAT16,
+                                             [PRECISION_FP16] = CUDNN_DATA_HALF };
+    const cudnnDataType_t act = types[work.precision];
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
-    const bool widened = pass == CONV_WGRAD && work.is_bf16;
+    const bool widened = pass == CONV_WGRAD && work.precision != PRECISION_FP32;
     const enum plan_tensor x = pass == CONV_FWD ? PLAN_A : pass == CONV_DGRAD ? PLAN_OUT : PLAN_B;
     const enum plan_tensor w = pass != CONV_WGRAD ? PLAN_B : widened ? PLAN_MIDDLE : PLAN_OUT;
     const descriptor in = tensor(g, x, s.n, s.h, s.w, s.c, act, false);
@@ -175,7 +177,7 @@ static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle
 
 /* ---- choosing ------------------------------------------------------------------------------------------- */
 
-enum { NOTES = 32, SUGGESTIONS = 64 };
+enum { NOTES = 32, SUGGESTIONS = 64, KNOBS = 32 };
 
 /* What cuDNN says of a suggestion's engine. */
 static bool has_note(descriptor engine, cudnnBackendNumericalNote_t wanted)
@@ -201,12 +203,12 @@ static bool is_compiled(descriptor engine)
 }
 
 /* Is the suggestion deterministic, and free of TF32 and of sums in less than fp32? */
-static bool will_do(descriptor engine, bool is_bf16)
+static bool will_do(descriptor engine, enum precision precision)
 {
     return !has_note(engine, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
            !has_note(engine, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) &&
-           (is_bf16 || (!has_note(engine, CUDNN_NUMERICAL_NOTE_TENSOR_CORE) &&
-                        !has_note(engine, CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)));
+           (precision != PRECISION_FP32 || (!has_note(engine, CUDNN_NUMERICAL_NOTE_TENSOR_CORE) &&
+                                            !has_note(engine, CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)));
 }
 
 /* A plan of one suggestion, if it can be made and fits. */
@@ -232,53 +234,93 @@ static bool plan_make(struct plan *p, char *why, size_t why_size, descriptor sug
     return false;
 }
 
+/* The suggestion in cuDNN's own numbers: its engine, and the knobs as they are set. */
+static void tag_make(struct plan *p, descriptor suggestion)
+{
+    descriptor choice[KNOBS];
+    int64_t n = 0, one, value;
+    cudnnBackendKnobType_t knob;
+    for (int i = 0; i < KNOBS; i++)
+        CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &choice[i]));
+    CUDNN(cudnnBackendGetAttribute(suggestion, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                                   KNOBS, &n, choice));
+    int used = snprintf(p->tag, sizeof p->tag, "engine %lld knobs", (long long)p->engine);
+    for (int64_t i = 0; i < n && i < KNOBS; i++) {
+        CUDNN(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &one,
+                                       &knob));
+        CUDNN(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &one,
+                                       &value));
+        used += snprintf(p->tag + used, sizeof p->tag - (size_t)used, " %d=%lld", (int)knob, (long long)value);
+        if (used >= (int)sizeof p->tag) die("%s: an engine with too many knobs: %s", __FILE__, p->tag);
+    }
+    for (int i = 0; i < KNOBS; i++) CUDNN(cudnnBackendDestroyDescriptor(choice[i]));
+}
+
+/* What is asked for, and what has been found. */
+struct search {
+    struct plan *list;
+    int most, n, compiled;
+    const char *tag;
+    char *why;
+    size_t why_size;
+    enum precision precision;
+    struct plan_device device;
+};
+
+static void suggestion_try(struct search *f, descriptor suggestion)
+{
+    struct plan *const p = &f->list[f->n];
+    descriptor engine;
+    int64_t one;
+    CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine));
+    CUDNN(cudnnBackendGetAttribute(suggestion, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one,
+                                   &engine));
+    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &one, &p->engine));
+    p->compiled_when_planned = is_compiled(engine);
+    tag_make(p, suggestion);
+    if (!will_do(engine, f->precision)) snprintf(f->why, f->why_size, "not deterministic, or not in fp32");
+    else if ((!f->tag || !strcmp(f->tag, p->tag)) && (!p->compiled_when_planned || f->compiled < PLAN_COMPILED)) {
+        const bool made = plan_make(p, f->why, f->why_size, suggestion, f->device);
+        f->compiled += made && p->compiled_when_planned;
+        f->n += made;
+    }
+    CUDNN(cudnnBackendDestroyDescriptor(engine));
+}
+
 /* Looks through cuDNN's suggestions of one kind. */
-static bool suggestions_try(struct plan *p, char *why, size_t why_size, descriptor heuristic, bool is_bf16,
-                            struct plan_device device)
+static void suggestions_try(struct search *f, descriptor heuristic)
 {
     descriptor suggestion[SUGGESTIONS];
-    int64_t n = 0, one;
-    bool found = false;
+    int64_t n = 0;
     for (int i = 0; i < SUGGESTIONS; i++)
         CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &suggestion[i]));
     CUDNN(cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                                    SUGGESTIONS, &n, suggestion));
     for (int i = 0; i < SUGGESTIONS; i++) {
-        if (i < n && !found) {
-            descriptor engine;
-            CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine));
-            CUDNN(cudnnBackendGetAttribute(suggestion[i], CUDNN_ATTR_ENGINECFG_ENGINE,
-                                           CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one, &engine));
-            CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &one,
-                                           &p->engine));
-            p->compiled_when_planned = is_compiled(engine);
-            if (!will_do(engine, is_bf16)) snprintf(why, why_size, "not deterministic, or not in fp32");
-            else found = plan_make(p, why, why_size, suggestion[i], device);
-            CUDNN(cudnnBackendDestroyDescriptor(engine));
-        }
+        if (i < n && f->n < f->most) suggestion_try(f, suggestion[i]);
         CUDNN(cudnnBackendDestroyDescriptor(suggestion[i]));
     }
-    return found;
 }
 
-bool plan_find(struct plan *p, char *why, size_t why_size, struct conv_work work, struct plan_device device)
+int plan_list(struct plan *list, int most, const char *tag, char *why, size_t why_size, struct conv_work work,
+              struct plan_device device)
 {
     static const cudnnBackendHeurMode_t mode[] = { CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK };
+    struct search f = { list, most, 0, 0, tag, why, why_size, work.precision, device };
     struct graph g = { .n = 0 };
-    bool found = false;
-    *p = (struct plan){ .plan = NULL };
+    memset(list, 0, (size_t)most * sizeof *list);
     snprintf(why, why_size, "cuDNN suggests nothing");
     const descriptor graph = graph_make(&g, work, device.handle);
-    for (int i = 0; i < 2 && !found; i++) {
+    for (int i = 0; i < 2 && f.n < most; i++) {
         const descriptor heuristic = make(&g, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
         set_descriptor(heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
         set(heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode[i]);
         if (!device.handle) set_descriptor(heuristic, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device.properties);
         if (cudnnBackendFinalize(heuristic) != CUDNN_STATUS_SUCCESS) continue;   /* nothing of this kind */
-        found = suggestions_try(p, why, why_size, heuristic, work.is_bf16, device);
+        suggestions_try(&f, heuristic);
     }
     graph_free(&g);
-    return found;
+    return f.n;
 }
 
 void plan_free(struct plan *p)

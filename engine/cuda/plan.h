@@ -19,14 +19,33 @@ enum { PLAN_WORKSPACE = 64 << 20 };
 /* Whom to plan for: one of the two, the other NULL. */
 struct plan_device { cudnnHandle_t handle; cudnnBackendDescriptor_t properties; };
 
+enum { PLAN_TAG = 192 };
 struct plan {
     cudnnBackendDescriptor_t plan;
     int64_t workspace, engine;
     bool compiled_when_planned;          /* else one of the kernels that come with the library */
+    char tag[PLAN_TAG];                  /* "engine 38 knobs 2=1 13=0": which kernel, in cuDNN's own numbers */
 };
 
-/* The first of cuDNN's suggestions for this convolution, the best first, that is deterministic and fits the
- * workspace. False, and `why` says what cuDNN said last, if there is none.  Dies if the description itself is
- * refused. */
-bool plan_find(struct plan *p, char *why, size_t why_size, struct conv_work work, struct plan_device device);
+/* The first of cuDNN's suggestions for this convolution, the best first, that are deterministic and fit the
+ * workspace: at most `most`, of them at most PLAN_COMPILED that take their time to be compiled, and if `tag` is
+ * given only what it names.  Returns how many; if there is none, `why` says what cuDNN said last.  Dies if the
+ * description itself is refused. */
+enum { PLAN_COMPILED = 3 };
+int plan_list(struct plan *list, int most, const char *tag, char *why, size_t why_size, struct conv_work work,
+              struct plan_device device);
 void plan_free(struct plan *p);
+
+/* Whom plans are chosen for, and by what clock: seconds of a run of a plan, infinite if it does not run. */
+typedef double plan_timer_fn(const struct plan *p, void *context);
+struct plan_chooser {
+    struct plan_device device;
+    const char *name;                    /* the device's, with all that its speed hangs on */
+    plan_timer_fn *time;
+    void *context;
+};
+/* The plan that the cache has for this convolution, or else the fastest of the first that will do, which the cache
+ * has from then on (plan_cache.c); the first one where there is little to compute.  False, and `why`, if there is
+ * none. */
+bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work work,
+                 const struct plan_chooser *chooser);

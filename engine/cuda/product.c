@@ -30,11 +30,12 @@ static void lt_check(cublasStatus_t status, const char *call, int line)
 }
 
 /* A matrix of `rows` rows of `columns` numbers as the library sees it. */
-static cublasLtMatrixLayout_t layout(int rows, int columns, bool is_bf16)
+static cublasLtMatrixLayout_t layout(int rows, int columns, enum precision precision)
 {
+    static const cudaDataType type[] = { [PRECISION_FP32] = CUDA_R_32F, [PRECISION_BF16] = CUDA_R_16BF,
+                                         [PRECISION_FP16] = CUDA_R_16F };
     cublasLtMatrixLayout_t l;
-    const cudaDataType type = is_bf16 ? CUDA_R_16BF : CUDA_R_32F;
-    LT(cublasLtMatrixLayoutCreate(&l, type, (uint64_t)columns, (uint64_t)rows, columns));
+    LT(cublasLtMatrixLayoutCreate(&l, type[precision], (uint64_t)columns, (uint64_t)rows, columns));
     return l;
 }
 
@@ -57,9 +58,9 @@ static struct problem problem_of(struct product p)
     LT(cublasLtMatmulDescCreate(&q.how, CUBLAS_COMPUTE_32F, CUDA_R_32F));
     LT(cublasLtMatmulDescSetAttribute(q.how, CUBLASLT_MATMUL_DESC_TRANSA, &turn_left, sizeof turn_left));
     LT(cublasLtMatmulDescSetAttribute(q.how, CUBLASLT_MATMUL_DESC_TRANSB, &turn_right, sizeof turn_right));
-    q.left = left_rows_are_n ? layout(p.n, p.depth, p.in_bf16) : layout(p.depth, p.n, p.in_bf16);
-    q.right = right_rows_are_m ? layout(p.m, p.depth, p.in_bf16) : layout(p.depth, p.m, p.in_bf16);
-    q.out = layout(p.m, p.n, p.out_bf16);
+    q.left = left_rows_are_n ? layout(p.n, p.depth, p.in) : layout(p.depth, p.n, p.in);
+    q.right = right_rows_are_m ? layout(p.m, p.depth, p.in) : layout(p.depth, p.m, p.in);
+    q.out = layout(p.m, p.n, p.out);
     return q;
 }
 
@@ -112,15 +113,15 @@ static const cublasLtMatmulAlgo_t *algo_of(struct problem q, const struct key *k
 void product_run(void *out, const void *a, const void *b, struct product p)
 {
     if (!own.handle) LT(cublasLtCreate(&own.handle));
-    const float one = 1, add = p.add;
+    const float add = p.add;
     struct key key;
     memset(&key, 0, sizeof key);         /* compared as bytes */
     key.p.form = p.form, key.p.m = p.m, key.p.n = p.n, key.p.depth = p.depth;
-    key.p.in_bf16 = p.in_bf16, key.p.out_bf16 = p.out_bf16, key.p.add = p.add;
+    key.p.in = p.in, key.p.out = p.out, key.p.add = p.add;     /* the scale is the library's to take */
     key.alignment[0] = alignment_of(b), key.alignment[1] = alignment_of(a), key.alignment[2] = alignment_of(out);
     const struct problem q = problem_of(p);
     void *const workspace = cuda_scratch(SCRATCH_WORKSPACE, WORKSPACE);
-    LT(cublasLtMatmul(own.handle, q.how, &one, b, q.left, a, q.right, &add, out, q.out, out, q.out,
+    LT(cublasLtMatmul(own.handle, q.how, &p.scale, b, q.left, a, q.right, &add, out, q.out, out, q.out,
                       algo_of(q, &key), workspace, WORKSPACE, cuda_stream()));
     problem_free(q);
 }

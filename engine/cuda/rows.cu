@@ -152,8 +152,9 @@ static __global__ void std_mean_kernel(float *out, const double *std, int d)
     if (threadIdx.x == 0) out[blockIdx.x] = (float)(sqrt((double)d) * sum / d);
 }
 
-template <typename T> static void std_of(float *out, const T *z, int groups, int rows, int d)
+template <typename T> static void std_of(float *out, const dev_act *z_, int groups, int rows, int d)
 {
+    const T *const z = (const T *)z_;
     const size_t all = (size_t)groups * (size_t)rows;
     const int across = (d + CHANNELS - 1) / CHANNELS;
     const size_t room = (all + (size_t)groups * (size_t)d) * sizeof(double);
@@ -166,22 +167,25 @@ template <typename T> static void std_of(float *out, const T *z, int groups, int
 void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d)
 {
     assert(groups > 0 && rows > 0 && d > 0);
-    if (cuda_bf16()) std_of(float_out(out), (const bf16 *)z, groups, rows, d);
-    else std_of(float_out(out), (const float *)z, groups, rows, d);
+    WITH_ACT(std_of, float_out(out), z, groups, rows, d);
 }
 
 /* ---- copies and norms ----------------------------------------------------------------------------------- */
 
-struct widen_one {
+template <typename T> struct widen_one {
     float *y;
-    const bf16 *x;
+    const T *x;
     __device__ void operator()(size_t i) const { y[i] = widen(x[i]); }
 };
 
+template <typename T> static void to_float(dev_float *y, const dev_act *x, size_t n)
+{
+    each(n, widen_one<T>{ float_out(y), (const T *)x });
+}
+
 void op_act_to_float(dev_float *y, const dev_act *x, size_t n)
 {
-    if (cuda_bf16()) each(n, widen_one{ float_out(y), (const bf16 *)x });
-    else mem_copy(y, x, n * sizeof(float));
+    WITH_ACT(to_float, y, x, n);
 }
 
 static __global__ void normalize_kernel(float *x, int d)
@@ -212,13 +216,59 @@ struct sgd_one {
     }
 };
 
-void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd, size_t n)
+/* A block looks at, or squares, this many. */
+enum { CHUNK = 1 << 14 };
+
+/* wrong[block] = is any number of the block's chunk infinite or NaN? */
+static __global__ void finite_kernel(uint8_t *wrong, const float *x, size_t n)
 {
-    each(n, sgd_one{ float_out(w), float_out(v), float_in(g), float_in(lr), momentum, wd });
+    __shared__ bool found;
+    const size_t first = (size_t)blockIdx.x * CHUNK, end = first + CHUNK < n ? first + CHUNK : n;
+    if (threadIdx.x == 0) found = false;
+    __syncthreads();
+    for (size_t i = first + threadIdx.x; i < end; i += THREADS)
+        if (!isfinite(x[i])) found = true;
+    __syncthreads();
+    if (threadIdx.x == 0) wrong[blockIdx.x] = found;
 }
 
-/* A block squares this many. */
-enum { CHUNK = 1 << 14 };
+/* One block: wrong[0] = is any of wrong[n]? */
+static __global__ void any_kernel(uint8_t *wrong, size_t n)
+{
+    __shared__ bool found;
+    if (threadIdx.x == 0) found = false;
+    __syncthreads();
+    for (size_t i = threadIdx.x; i < n; i += THREADS)
+        if (wrong[i]) found = true;
+    __syncthreads();
+    if (threadIdx.x == 0) wrong[0] = found;
+}
+
+struct sgd_one_unless {
+    sgd_one step;
+    const uint8_t *wrong;
+    __device__ void operator()(size_t i) const
+    {
+        if (!wrong[0]) step(i);
+    }
+};
+
+/* In fp16 a gradient beyond what its scale leaves room for (kernel.h) is infinite: these weights and their velocity
+ * then stay as they are.  Nothing is remembered of it, so that a step is a function of its gradients alone.  In the
+ * other precisions what is not finite is no accident of the scale, and is seen in the weights. */
+void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd, size_t n)
+{
+    const sgd_one step = { float_out(w), float_out(v), float_in(g), float_in(lr), momentum, wd };
+    const unsigned chunks = blocks_for(n, CHUNK);
+    if (cuda_precision() != PRECISION_FP16 || !n) {
+        each(n, step);
+        return;
+    }
+    uint8_t *const wrong = (uint8_t *)cuda_scratch(SCRATCH_SUMS, chunks);
+    LAUNCH(finite_kernel, chunks, THREADS, wrong, float_in(g), n);
+    LAUNCH(any_kernel, 1, THREADS, wrong, (size_t)chunks);
+    each(n, sgd_one_unless{ step, wrong });
+}
 
 static __global__ void sumsq_kernel(double *part, const float *x, size_t n)
 {

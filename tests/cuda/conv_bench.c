@@ -120,10 +120,11 @@ int main(int argc, char **argv)
     if (argc > 2 || images < 1 || images > IMAGES_MAX)
         die_user("usage: conv_bench [IMAGES], 1 to %d", IMAGES_MAX);
     machine_open(0);
-    static const char *const names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16" };
-    double total[] = { 0, 0 };
+    static const char *const names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
+                                         [PRECISION_FP16] = "fp16" };
+    double total[] = { 0, 0, 0 };
     puts("precision,convolution,pass,times,ms,tflops");
-    for (int precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
+    for (int precision = PRECISION_FP32; precision <= PRECISION_FP16; precision++) {
         machine_set_precision((enum precision)precision);
         for (int i = 0; i < CONVS; i++) {
             struct conv_shape s = convs[i].s;
@@ -131,7 +132,7 @@ int main(int argc, char **argv)
             bench(names[precision], s, convs[i].times, &total[precision]);
         }
     }
-    printf("all convolutions of a step: fp32 %.2f ms, bf16 %.2f ms\n", 1e3 * total[PRECISION_FP32],
-           1e3 * total[PRECISION_BF16]);
+    printf("all convolutions of a step: fp32 %.2f ms, bf16 %.2f ms, fp16 %.2f ms\n", 1e3 * total[PRECISION_FP32],
+           1e3 * total[PRECISION_BF16], 1e3 * total[PRECISION_FP16]);
     return 0;
 }

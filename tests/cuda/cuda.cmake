@@ -4,6 +4,24 @@
 # be said of it without a card, and the ops' own tests for a card (label gpu, skipped where there is none).
 
 set(OPS_TESTS ops_conv ops_fc ops_norm ops_rows ops_loss ops_eval)
+set(FP16_TESTS ops_conv ops_fc ops_norm ops_rows ops_loss)
+
+# machine_test(PREFIX MACHINE NAME SOURCE EXTRA...): PREFIX_NAME, of the model on a machine.
+function(machine_test prefix machine name source)
+  set(target ${prefix}_${name})
+  add_executable(${target} ${source} ${ARGN})
+  target_compile_definitions(${target} PRIVATE GOLDEN_DIR="${CMAKE_SOURCE_DIR}/tests/golden"
+    CONFIG_DIR="${CMAKE_SOURCE_DIR}/configs")
+  target_link_libraries(${target} PRIVATE model ${machine} lib::CMOCKA)
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
+endfunction()
+
+# The ops' tests at fp16: fp16.h stands before them.  A rounding is half a unit of 11 bits; some numbers have two.
+function(fp16_test prefix machine name)
+  machine_test(${prefix} ${machine} ${name}_fp16 tests/test_${name}.c ${ARGN})
+  target_compile_options(${prefix}_${name}_fp16 PRIVATE -include ${CMAKE_SOURCE_DIR}/tests/cuda/fp16.h)
+  target_compile_definitions(${prefix}_${name}_fp16 PRIVATE TOLERANCE_BF16=1e-3 LEAST_BF16=0x1p-24f)
+endfunction()
 
 # views_test(TARGET MACHINE FILE...): the CPU's own code stands beside the machine, under its plain variant's names.
 add_library(cpu_views OBJECT engine/cpu/augment.c)
@@ -26,24 +44,29 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   list(REMOVE_ITEM rehearsed engine/cuda/augment.cu)
   list(APPEND rehearsed tests/cuda/rehearsal/augment_pixels.cu)
   set_source_files_properties(${rehearsed} PROPERTIES LANGUAGE CXX)
-  add_library(machine_rehearsal STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c)
+  add_library(machine_rehearsal STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c
+    tests/cuda/rehearsal/runtime.c)
   target_include_directories(machine_rehearsal PRIVATE tests/cuda/rehearsal engine/cuda)
   target_compile_options(machine_rehearsal PRIVATE -O2
     "$<$<COMPILE_LANGUAGE:CXX>:-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-pedantic>")
   set_target_properties(machine_rehearsal PROPERTIES LINKER_LANGUAGE C)
-  foreach(name ${OPS_TESTS} augment image folder tape)
-    add_executable(rehearsal_${name} tests/test_${name}.c)
-    target_compile_definitions(rehearsal_${name} PRIVATE GOLDEN_DIR="${CMAKE_SOURCE_DIR}/tests/golden")
-    target_link_libraries(rehearsal_${name} PRIVATE model machine_rehearsal lib::CMOCKA)
-    set_target_properties(rehearsal_${name} PROPERTIES LINKER_LANGUAGE C)
+  set(rehearsals ${OPS_TESTS} augment image folder tape eta identities)
+  foreach(name ${rehearsals})
+    machine_test(rehearsal machine_rehearsal ${name} tests/test_${name}.c)
+  endforeach()
+  foreach(name record fp16)
+    machine_test(rehearsal machine_rehearsal ${name} tests/cuda/test_${name}.c)
+  endforeach()
+  views_test(rehearsal_views machine_rehearsal)
+  foreach(name ${FP16_TESTS})
+    fp16_test(rehearsal machine_rehearsal ${name})
+    list(APPEND rehearsals ${name}_fp16)
+  endforeach()
+  foreach(name ${rehearsals} views record fp16)
     add_test(NAME ${name}.rehearsal COMMAND rehearsal_${name})
     set_tests_properties(${name}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
       ENVIRONMENT "${TEST_ENVIRONMENT}")
   endforeach()
-  views_test(rehearsal_views machine_rehearsal)
-  add_test(NAME views.rehearsal COMMAND rehearsal_views)
-  set_tests_properties(views.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
-    ENVIRONMENT "${TEST_ENVIRONMENT}")
 endif()
 
 # The first run on a device, with a stub in its steps' place.
@@ -65,22 +88,32 @@ if(CUDA)
   add_library(driver SHARED tests/cuda/driver.c)
   set_target_properties(driver PROPERTIES OUTPUT_NAME cuda SOVERSION 1
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/driver)
-  add_executable(test_plans tests/cuda/test_plans.c engine/cuda/plan.c engine/base.c)
-  target_compile_definitions(test_plans PRIVATE HOPPER="${CMAKE_SOURCE_DIR}/tests/cuda/hopper.json")
-  target_link_libraries(test_plans PRIVATE machine_cuda lib::CMOCKA lib::CRYPTO)
-  add_dependencies(test_plans driver)
-  add_test(NAME plans COMMAND test_plans)
-  set_tests_properties(plans PROPERTIES LABELS cuda TIMEOUT 600
-    ENVIRONMENT "${TEST_ENVIRONMENT};LD_LIBRARY_PATH=${CMAKE_BINARY_DIR}/driver:${cublas}")
-
-  foreach(name ${OPS_TESTS} ops_threads tape nn identities eta eval)
-    add_executable(gpu_${name} tests/test_${name}.c tests/cuda/skip.c)
-    target_compile_definitions(gpu_${name} PRIVATE GOLDEN_DIR="${CMAKE_SOURCE_DIR}/tests/golden"
-      CONFIG_DIR="${CMAKE_SOURCE_DIR}/configs")
-    target_link_libraries(gpu_${name} PRIVATE model machine_cuda lib::CMOCKA)
+  # A machine that listens stands in the true one's place, of which the plans alone are taken.
+  machine_test(test machine_cuda plans tests/cuda/test_plans.c tests/cuda/asked.c)
+  machine_test(test machine_cuda plan_cache tests/cuda/test_plan_cache.c tests/cuda/asked.c)
+  foreach(name plans plan_cache)
+    target_compile_definitions(test_${name} PRIVATE HOPPER="${CMAKE_SOURCE_DIR}/tests/cuda/hopper.json")
+    add_dependencies(test_${name} driver)
+    add_test(NAME ${name} COMMAND test_${name})
+    set_tests_properties(${name} PROPERTIES LABELS cuda TIMEOUT 1800
+      ENVIRONMENT "${TEST_ENVIRONMENT};LD_LIBRARY_PATH=${CMAKE_BINARY_DIR}/driver:${cublas}")
   endforeach()
-  views_test(gpu_views machine_cuda tests/cuda/skip.c)
-  foreach(name ${OPS_TESTS} ops_threads tape nn identities eta eval views)
+
+  add_library(skip OBJECT tests/cuda/skip.c)
+  target_link_libraries(skip PRIVATE machine_cuda)
+  set(on_device ${OPS_TESTS} ops_threads tape nn identities eta eval)
+  foreach(name ${on_device})
+    machine_test(gpu machine_cuda ${name} tests/test_${name}.c $<TARGET_OBJECTS:skip>)
+  endforeach()
+  foreach(name record fp16)
+    machine_test(gpu machine_cuda ${name} tests/cuda/test_${name}.c $<TARGET_OBJECTS:skip>)
+  endforeach()
+  views_test(gpu_views machine_cuda $<TARGET_OBJECTS:skip>)
+  foreach(name ${FP16_TESTS})
+    fp16_test(gpu machine_cuda ${name} $<TARGET_OBJECTS:skip>)
+    list(APPEND on_device ${name}_fp16)
+  endforeach()
+  foreach(name ${on_device} views record fp16)
     add_test(NAME ${name}.gpu COMMAND gpu_${name})
     set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77 RUN_SERIAL ON
       ENVIRONMENT "${TEST_ENVIRONMENT}")

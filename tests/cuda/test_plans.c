@@ -3,31 +3,22 @@
  * test_plans.c -- does cuDNN have a deterministic plan within the workspace for each convolution?  Asked without a
  * card: hopper.json describes one to it.
  *
- * The nets' convolutions are ResNet's of any width: stages of 3x3 from the resolution down, and what lies between.
+ * Which convolutions there are, the nets themselves say: each scale's model makes a step and an evaluation on a
+ * machine that only listens (asked.c).
+ *
+ * usage: test_plans [SCALE...]      (all of them)
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-#include "../../engine/cuda/plan.h"
+#include "hopper.h"
+#include <glob.h>
+#include <stdio.h>
+#include "asked.h"
+#include "../../experiments/experiment.h"
+#include "../../experiments/method.h"
+#include "../../experiments/train.h"
 
-static cudnnBackendDescriptor_t hopper(void)
-{
-    size_t bytes;
-    cudnnBackendDescriptor_t d;
-    char *const json = file_read(HOPPER, &bytes);
-    assert_non_null(json);
-    while (bytes > 0 && json[bytes - 1] == '\n') bytes--;
-    assert_int_equal(cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &d), CUDNN_STATUS_SUCCESS);
-    assert_int_equal(cudnnBackendSetAttribute(d, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
-                                              (int64_t)bytes, json), CUDNN_STATUS_SUCCESS);
-    assert_int_equal(cudnnBackendFinalize(d), CUDNN_STATUS_SUCCESS);
-    free(json);
-    return d;
-}
+static const char *const precisions[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
+                                          [PRECISION_FP16] = "fp16" };
+enum { PRECISIONS = sizeof precisions / sizeof *precisions };
 
 /* A kernel that cuDNN compiles ends at the driver, who is not here: it was compiled. */
 static bool compiled_only(const char *why)
@@ -35,78 +26,115 @@ static bool compiled_only(const char *why)
     return strstr(why, "cuLibraryLoadData returned error  (34)") != NULL;
 }
 
-static void plans_exist(struct conv_shape s, cudnnBackendDescriptor_t device)
+static void plan_exists(struct conv_work work, cudnnBackendDescriptor_t device)
 {
-    s.c = (s.c + CONV_CHANNELS - 1) / CONV_CHANNELS * CONV_CHANNELS;
-    s.k = (s.k + CONV_CHANNELS - 1) / CONV_CHANNELS * CONV_CHANNELS;
-    for (int pass = 0; pass < CONV_PASSES; pass++)
-        for (int how = 0; how < 4; how++) {
-            const struct conv_work work = { (enum conv_pass)pass, how & 1, how & 2, s };
-            struct plan plan;
-            char why[512];
-            if (work.add && pass != CONV_DGRAD) continue;
-            const bool found = plan_find(&plan, why, sizeof why, work, (struct plan_device){ NULL, device });
-            if (!found && !compiled_only(why))
-                fail_msg("pass %d of [%d, %d, %d, %d] to %d, %dx%d, stride %d, %s%s: %s", pass, s.n, s.h, s.w, s.c,
-                         s.k, s.r, s.r, s.stride, work.is_bf16 ? "bf16" : "fp32", work.add ? ", added" : "", why);
-            /* A compiled kernel is only expected for the fp32 gradient of bf16 weights. */
-            if (!found || plan.compiled_when_planned) assert_true(pass == CONV_WGRAD && work.is_bf16);
-            if (found) assert_true(plan.workspace <= PLAN_WORKSPACE);
-            plan_free(&plan);
-        }
+    static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx", [CONV_WGRAD] = "dw" };
+    const struct conv_shape s = work.s;
+    struct plan plan;
+    char why[512];
+    const bool found = plan_list(&plan, 1, NULL, why, sizeof why, work, (struct plan_device){ NULL, device });
+    if (!found && !compiled_only(why))
+        fail_msg("%s of [%d, %d, %d, %d] to %d, %dx%d, stride %d, %s%s: %s", pass[work.pass], s.n, s.h, s.w, s.c,
+                 s.k, s.r, s.r, s.stride, precisions[work.precision], work.add ? ", added" : "", why);
+    /* A compiled kernel is only expected for the fp32 gradient of 16-bit weights. */
+    if (!found || plan.compiled_when_planned)
+        assert_true(work.pass == CONV_WGRAD && work.precision != PRECISION_FP32);
+    if (found) assert_true(plan.workspace <= PLAN_WORKSPACE);
+    plan_free(&plan);
 }
 
-struct net { int n, size, width[4], stages; };
+/* ---- the nets ------------------------------------------------------------------------------------------- */
 
-/* Two views of a batch: ResNet-18 on CIFAR-10, and a small net on small images. */
-static const struct net nets[] = { { 1024, 32, { 64, 128, 256, 512 }, 4 }, { 256, 16, { 32, 64, 128 }, 3 } };
-
-static void every_convolution_of_a_resnet_has_a_deterministic_plan_within_the_workspace(void **state)
+/* One step and one batch of an evaluation, in each precision. */
+static void net_asks(const struct settings *s)
 {
-    const cudnnBackendDescriptor_t device = *state;
-    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
-        const struct net *const net = &nets[i];
-        int size = net->size;
-        plans_exist((struct conv_shape){ net->n, size, size, 3, net->width[0], 3, 1, 1 }, device);
-        for (int stage = 0; stage < net->stages; stage++) {
-            const int k = net->width[stage], c = stage ? net->width[stage - 1] : k;
-            if (stage) {
-                plans_exist((struct conv_shape){ net->n, size, size, c, k, 3, 2, 1 }, device);
-                plans_exist((struct conv_shape){ net->n, size, size, c, k, 1, 2, 0 }, device);
-                size /= 2;
-            }
-            plans_exist((struct conv_shape){ net->n, size, size, k, k, 3, 1, 1 }, device);
-        }
+    static struct model m;
+    static struct tape t;
+    const int views = model_views(s), size = s->image_size;
+    model_build(&m, s, 1);
+    for (int p = 0; p < PRECISIONS; p++) {
+        machine_set_precision((enum precision)p);
+        memset(&t, 0, sizeof t);
+        const struct var x = var_room(&t, views * s->batch, size, size, 3);
+        methods[s->method]->loss(&t, &m, x, NULL, mem_alloc(sizeof(float)));
+        tape_backward(&t);
+        tape_reset(&t);
+        struct model *const frozen = model_frozen(&m);
+        model_features(&t, frozen, var_room(&t, EVAL_CHUNK, size, size, 3), 0, false);
+        free(frozen);
+        tape_free(&t);
     }
+    model_free(&m);
 }
 
-/* Shapes of the ops' own tests, and of larger images: 7x7 and 1x1. */
+/* What `s` asks for and no net before it did. */
+static void net_has_plans(const char *name, const struct settings *s, cudnnBackendDescriptor_t device)
+{
+    const int before = n_asked;
+    net_asks(s);
+    for (int i = before; i < n_asked; i++) plan_exists(asked[i], device);
+    print_message("%s: %d plans more\n", name, n_asked - before);
+}
+
+static char *const *only;                                /* scales; NULL-ended, empty: all */
+
+static bool is_wanted(const char *scale)
+{
+    bool wanted = !*only;
+    for (char *const *o = only; *o; o++) wanted = wanted || !strcmp(*o, scale);
+    return wanted;
+}
+
+static void every_convolution_of_every_scale_has_a_deterministic_plan_within_the_workspace(void **state)
+{
+    static struct experiment e;
+    glob_t scales;
+    assert_int_equal(glob(CONFIG_DIR "/scale/*.yaml", 0, NULL, &scales), 0);
+    for (size_t i = 0; i < scales.gl_pathc; i++) {
+        char name[NAME_LENGTH];
+        snprintf(name, sizeof name, "%s", strrchr(scales.gl_pathv[i], '/') + 1);
+        *strchr(name, '.') = '\0';
+        if (!is_wanted(name)) continue;
+        experiment_load(&e, CONFIG_DIR "/fig2_stopgrad.yaml", name);
+        net_has_plans(name, &e.row[0].settings, *state);
+    }
+    assert_true(scales.gl_pathc > 5);
+    globfree(&scales);
+}
+
+static void resnet_18_at_224_has_them_too(void **state)
+{
+    static struct experiment e;
+    if (!is_wanted("imagenet")) skip();
+    experiment_load(&e, CONFIG_DIR "/fig2_stopgrad.yaml", "imagenet");
+    struct settings s = e.row[0].settings;
+    s.block = BLOCK_BASIC;
+    s.blocks.n = 1, s.blocks.v[0] = 2;
+    net_has_plans("imagenet's with ResNet-18", &s, *state);
+}
+
+/* Shapes of the ops' own tests. */
 static const struct conv_shape odd[] = {
-    { 1, 1, 1, 1, 1, 1, 1, 0 }, { 2, 9, 8, 3, 4, 5, 2, 2 }, { 7, 7, 5, 17, 33, 3, 1, 1 },
-    { 256, 224, 224, 3, 64, 7, 2, 3 }, { 256, 56, 56, 256, 512, 1, 2, 0 },
+    { 1, 1, 1, 8, 8, 1, 1, 0 }, { 2, 9, 8, 8, 8, 5, 2, 2 }, { 7, 7, 5, 24, 40, 3, 1, 1 },
 };
 
-static void odd_shapes_and_large_images_have_plans_too(void **state)
+static void odd_shapes_have_plans(void **state)
 {
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) plans_exist(odd[i], *state);
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        for (int pass = 0; pass < CONV_PASSES; pass++)
+            for (int p = 0; p < PRECISIONS; p++)
+                for (int add = 0; add <= (pass == CONV_DGRAD); add++)
+                    plan_exists((struct conv_work){ (enum conv_pass)pass, (enum precision)p, add, odd[i] }, *state);
 }
 
-static int device_describe(void **state)
+int main(int argc, char **argv)
 {
-    *state = hopper();
-    return 0;
-}
-
-static int device_forget(void **state)
-{
-    return cudnnBackendDestroyDescriptor(*state) != CUDNN_STATUS_SUCCESS;
-}
-
-int main(void)
-{
+    (void)argc;
+    only = argv + 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_convolution_of_a_resnet_has_a_deterministic_plan_within_the_workspace),
-        cmocka_unit_test(odd_shapes_and_large_images_have_plans_too),
+        cmocka_unit_test(odd_shapes_have_plans),
+        cmocka_unit_test(every_convolution_of_every_scale_has_a_deterministic_plan_within_the_workspace),
+        cmocka_unit_test(resnet_18_at_224_has_them_too),
     };
     return cmocka_run_group_tests_name("cuda: plans without a device", tests, device_describe, device_forget);
 }

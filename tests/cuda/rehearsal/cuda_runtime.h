@@ -29,6 +29,8 @@ extern struct rehearsal_index threadIdx, blockIdx, blockDim;
 /* Runs thread(context) as every thread of every block. */
 void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *context), const void *context);
 void rehearsal_barrier(void);
+/* Puts run(a copy of context) into the stream. */
+void rehearsal_queue(void (*run)(void *context), const void *context, size_t bytes);
 #ifdef __cplusplus
 }
 
@@ -40,27 +42,60 @@ static inline unsigned atomicAdd(unsigned *at, unsigned v)
     return old;
 }
 
-template <typename F> static void rehearsal_call(const void *f) { (*(const F *)f)(); }
-template <typename F> static void rehearsal_run(unsigned blocks, unsigned threads, const F &f)
+/* Arguments are taken by value now, as a launch takes them; the kernel runs when its turn comes. */
+template <typename K, typename... A>
+static void rehearsal_launch(unsigned blocks, unsigned threads, K kernel, A... arguments)
 {
-    rehearse(blocks, threads, rehearsal_call<F>, &f);
+    const auto thread = [=] { kernel(arguments...); };
+    typedef decltype(thread) body;
+    struct launch { unsigned blocks, threads; body run; };
+    const launch l = { blocks, threads, thread };
+    rehearsal_queue([](void *context) {
+        const launch *const now = (const launch *)context;
+        rehearse(now->blocks, now->threads, [](const void *run) { (*(const body *)run)(); }, &now->run);
+    }, &l, sizeof l);
 }
-#define LAUNCH(kernel, blocks, threads, ...)                                    \
-    do {                                                                        \
-        const unsigned blocks_ = (blocks), threads_ = (threads);                \
-        rehearsal_run(blocks_, threads_, [&] { (kernel)(__VA_ARGS__); });       \
-    } while (0)
+#define LAUNCH(kernel, blocks, threads, ...) rehearsal_launch((blocks), (threads), (kernel), __VA_ARGS__)
 #endif
 
 /* ---- the runtime ---------------------------------------------------------------------------------------- */
 
-typedef enum { cudaSuccess, cudaErrorMemoryAllocation } cudaError_t;
+/* The stream is as lazy as a card may be: what is put into it is done when somebody waits, or is kept in a graph
+ * while one is captured.  What must not be captured is refused then. */
+typedef enum { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorStreamCaptureUnsupported } cudaError_t;
 typedef void *cudaStream_t;
+typedef struct rehearsal_tasks *cudaGraph_t, *cudaGraphExec_t;
+typedef struct rehearsal_event *cudaEvent_t;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
-enum { cudaStreamNonBlocking };
+enum { cudaStreamNonBlocking, cudaEventDisableTiming, cudaStreamCaptureModeThreadLocal };
 struct cudaDeviceProp { char name[32]; int major, minor; size_t totalGlobalMem; };
 
-static inline const char *cudaGetErrorString(cudaError_t e) { return e ? "no memory" : "no error"; }
+#ifdef __cplusplus
+extern "C" {
+#endif
+cudaError_t cudaStreamSynchronize(cudaStream_t s);
+cudaError_t cudaMalloc(void **p, size_t bytes);
+cudaError_t cudaMallocHost(void **p, size_t bytes);
+cudaError_t cudaFree(void *p);
+cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t s);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags);
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s);
+cudaError_t cudaEventSynchronize(cudaEvent_t e);
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, int mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t ready, cudaStream_t s);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t ready);
+#ifdef __cplusplus
+}
+#endif
+
+static inline const char *cudaGetErrorString(cudaError_t e)
+{
+    return e == cudaErrorMemoryAllocation ? "no memory" : e ? "not while a step is captured" : "no error";
+}
 static inline cudaError_t cudaGetDeviceCount(int *n) { *n = 1; return cudaSuccess; }
 static inline cudaError_t cudaGetDevice(int *device) { *device = 0; return cudaSuccess; }
 static inline cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
@@ -74,34 +109,11 @@ static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, int flags)
     *s = NULL;
     return flags == cudaStreamNonBlocking ? cudaSuccess : cudaErrorMemoryAllocation;
 }
-static inline cudaError_t cudaStreamSynchronize(cudaStream_t s) { (void)s; return cudaSuccess; }
-
-/* What a card gives is not zero, and lies well. */
-static inline cudaError_t cudaMalloc(void **p, size_t bytes)
-{
-    *p = aligned_alloc(256, (bytes + 255) / 256 * 256);
-    if (!*p) return cudaErrorMemoryAllocation;
-    memset(*p, 0xff, bytes < 1 << 20 ? bytes : 1 << 20);
-    return cudaSuccess;
-}
-static inline cudaError_t cudaFree(void *p) { free(p); return cudaSuccess; }
-static inline cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s)
-{
-    (void)s;
-    memset(p, value, bytes);
-    return cudaSuccess;
-}
-static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
-                                          cudaStream_t s)
-{
-    (void)kind, (void)s;
-    memcpy(to, from, bytes);
-    return cudaSuccess;
-}
 static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_row, const void *from, size_t from_row,
                                             size_t width, size_t rows, enum cudaMemcpyKind kind, cudaStream_t s)
 {
-    for (size_t i = 0; i < rows; i++)
-        cudaMemcpyAsync((char *)to + i * to_row, (const char *)from + i * from_row, width, kind, s);
-    return cudaSuccess;
+    cudaError_t e = cudaSuccess;
+    for (size_t i = 0; i < rows && !e; i++)
+        e = cudaMemcpyAsync((char *)to + i * to_row, (const char *)from + i * from_row, width, kind, s);
+    return e;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * rehearsal.c -- a block's threads as fibers, and the libraries' part of the CUDA machine as plain loops.
+ * rehearsal.c -- a block's threads as fibers, and the libraries' part of the CUDA machine as plain loops.  The
+ * stream is in runtime.c.
  */
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <ucontext.h>
@@ -91,61 +92,97 @@ static void block_run(void)
     }
 }
 
-/* Several host threads may launch at a time (op_view), and take turns here. */
+/* The stream sees to it that only one host thread is here. */
 void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), const void *context)
 {
-    static pthread_mutex_t turns = PTHREAD_MUTEX_INITIALIZER;
     assert(threads <= THREADS_MAX);
-    if (pthread_mutex_lock(&turns)) die("a mutex cannot be locked (is the memory in order?)");
     own.thread = thread, own.context = context;
     blockDim.x = threads;
     for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) block_run();
-    if (pthread_mutex_unlock(&turns)) die("a mutex cannot be unlocked (is the memory in order?)");
 }
 
 /* ---- what the libraries do ------------------------------------------------------------------------------ */
 
-static float number(const void *p, size_t i, bool is_bf16)
+/* IEEE's half by its definition, where kernel.h has its bits: exponents of 5 bits, fractions of 10. */
+enum { HALF_MANY = 31, HALF_UNIT = -24, HALF_ONE = 1 << 10 };
+
+static float half_widen(uint16_t bits)
+{
+    const int exponent = bits >> 10 & HALF_MANY, fraction = bits & (HALF_ONE - 1);
+    double v = ldexp(fraction, HALF_UNIT);
+    if (exponent == HALF_MANY) v = fraction ? (double)NAN : (double)INFINITY;
+    else if (exponent) v = ldexp(HALF_ONE + fraction, exponent - 1 + HALF_UNIT);
+    return (float)(bits >> 15 ? -v : v);
+}
+
+static uint16_t half_narrow(float f)
+{
+    const uint16_t sign = signbit(f) ? 0x8000 : 0;
+    const double size = fabs((double)f);
+    int power = 0;
+    if (isnan(f)) return (uint16_t)(sign | 0x7fff);
+    (void)frexp(size, &power);           /* size is below 2^power: eleven digits from there down, or to the unit */
+    int unit = power - 11 > HALF_UNIT ? power - 11 : HALF_UNIT;
+    double digits = nearbyint(ldexp(size, -unit));
+    if (digits == 2 * HALF_ONE) digits = HALF_ONE, unit++;
+    if (ldexp(digits, unit) > 65504) return (uint16_t)(sign | 0x7c00);
+    const int exponent = digits < HALF_ONE ? 0 : unit - HALF_UNIT + 1;
+    return (uint16_t)(sign | exponent << 10 | ((int)digits & (HALF_ONE - 1)));
+}
+
+static float number(const void *p, size_t i, enum precision precision)
 {
     uint32_t u;
     float f;
-    if (!is_bf16) return ((const float *)p)[i];
+    if (precision == PRECISION_FP32) return ((const float *)p)[i];
+    if (precision == PRECISION_FP16) return half_widen(((const uint16_t *)p)[i]);
     u = (uint32_t)((const uint16_t *)p)[i] << 16;
     memcpy(&f, &u, sizeof f);
     return f;
 }
 
-static void put(void *p, size_t i, float f, bool is_bf16)
+static void put(void *p, size_t i, float f, enum precision precision)
 {
     uint32_t u;
     memcpy(&u, &f, sizeof u);
-    if (!is_bf16) ((float *)p)[i] = f;
+    if (precision == PRECISION_FP32) ((float *)p)[i] = f;
+    else if (precision == PRECISION_FP16) ((uint16_t *)p)[i] = half_narrow(f);
     else if (f != f) ((uint16_t *)p)[i] = (uint16_t)(u >> 16 | 0x40);
     else ((uint16_t *)p)[i] = (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
-void product_run(void *out, const void *a, const void *b, struct product p)
+struct product_task { void *out; const void *a, *b; struct product p; };
+
+static void product_now(void *task)
 {
+    const struct product_task *const t = task;
+    const struct product p = t->p;
     const size_t m = (size_t)p.m, n = (size_t)p.n, depth = (size_t)p.depth;
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
             for (size_t d = 0; d < depth; d++)
-                sum += (double)number(a, p.form == PRODUCT_TN ? d * m + i : i * depth + d, p.in_bf16) *
-                       (double)number(b, p.form == PRODUCT_NT ? j * depth + d : d * n + j, p.in_bf16);
-            if (p.add) sum += (double)number(out, i * n + j, p.out_bf16);
-            put(out, i * n + j, (float)sum, p.out_bf16);
+                sum += (double)number(t->a, p.form == PRODUCT_TN ? d * m + i : i * depth + d, p.in) *
+                       (double)number(t->b, p.form == PRODUCT_NT ? j * depth + d : d * n + j, p.in);
+            sum *= (double)p.scale;
+            if (p.add) sum += (double)number(t->out, i * n + j, p.out);
+            put(t->out, i * n + j, (float)sum, p.out);
         }
 }
 
+void product_run(void *out, const void *a, const void *b, struct product p)
+{
+    rehearsal_queue(product_now, &(struct product_task){ out, a, b, p }, sizeof(struct product_task));
+}
+
 /* The sums of a pass; y, x, w are elements of the three tensors whose product counts. */
-struct sums { double *out; const void *a, *b; bool is_bf16; enum conv_pass pass; };
+struct sums { double *out; const void *a, *b; enum precision precision; enum conv_pass pass; };
 
 static void product_add(const struct sums *u, size_t y, size_t x, size_t w)
 {
     const size_t out[] = { y, x, w }, a[] = { x, y, y }, b[] = { w, w, x };
-    const double left = (double)number(u->a, a[u->pass], u->is_bf16);
-    u->out[out[u->pass]] += left * (double)number(u->b, b[u->pass], u->is_bf16);
+    const double left = (double)number(u->a, a[u->pass], u->precision);
+    u->out[out[u->pass]] += left * (double)number(u->b, b[u->pass], u->precision);
 }
 
 static void pixel_add(const struct sums *u, struct conv_shape s, int n, int p, int q, int width)
@@ -163,22 +200,30 @@ static void pixel_add(const struct sums *u, struct conv_shape s, int n, int p, i
             }
 }
 
-void conv_run(void *out, const void *a, const void *b, struct conv_work work)
+struct conv_task { void *out; const void *a, *b; struct conv_work work; };
+
+static void conv_now(void *task)
 {
-    const struct conv_shape s = work.s;
-    const enum conv_pass pass = work.pass;
-    const bool is_bf16 = work.is_bf16;
+    const struct conv_task *const t = task;
+    const struct conv_shape s = t->work.s;
+    const enum conv_pass pass = t->work.pass;
+    const enum precision in = t->work.precision, out = pass == CONV_WGRAD ? PRECISION_FP32 : in;
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
     const size_t size[] = { (size_t)(s.n * p * q * s.k), (size_t)(s.n * s.h * s.w * s.c),
                             (size_t)(s.k * s.r * s.r * s.c) };
-    const struct sums u = { host_alloc(size[pass], sizeof(double)), a, b, is_bf16, pass };
-    assert(s.c % CONV_CHANNELS == 0 && s.k % CONV_CHANNELS == 0);
+    const struct sums u = { host_alloc(size[pass], sizeof(double)), t->a, t->b, in, pass };
     for (int n = 0; n < s.n; n++)
         for (int i = 0; i < p; i++)
             for (int j = 0; j < q; j++) pixel_add(&u, s, n, i, j, q);
-    for (size_t i = 0; i < size[pass] && work.add; i++) u.out[i] += (double)number(out, i, is_bf16);
-    for (size_t i = 0; i < size[pass]; i++) put(out, i, (float)u.out[i], is_bf16 && pass != CONV_WGRAD);
+    for (size_t i = 0; i < size[pass] && t->work.add; i++) u.out[i] += (double)number(t->out, i, out);
+    for (size_t i = 0; i < size[pass]; i++) put(t->out, i, (float)u.out[i], out);
     free(u.out);
+}
+
+void conv_run(void *out, const void *a, const void *b, struct conv_work work)
+{
+    assert(work.s.c % CONV_CHANNELS == 0 && work.s.k % CONV_CHANNELS == 0);
+    rehearsal_queue(conv_now, &(struct conv_task){ out, a, b, work }, sizeof(struct conv_task));
 }
 
 void conv_library(char *text, size_t size)

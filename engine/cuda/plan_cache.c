@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plan_cache.c -- the fastest plan of each convolution, timed once and kept in a file.
+ *
+ * Two plans of a convolution add in other orders, so the choice decides digits; and a clock decides the choice.  So
+ * it is made once: what the file says is taken, by every process on this card, as long as it is there.  The same
+ * bytes run to run (rule 4 of ops.h) then means: with the same file.  A run that goes on elsewhere, or after the
+ * file was removed, goes on in other roundings, as on another card.  Where no file can be kept nothing is timed,
+ * and cuDNN's first suggestion is taken, which no clock decides.
+ *
+ * The file is of one card and one version of cuDNN, and is named after them:
+ *
+ *     cuDNN 91900 on NVIDIA H200, 132 multiprocessors
+ *     forward bf16 [1024, 32, 32, 64] to 64, 3x3, stride 1, padding 1: engine 38 knobs 2=1 13=0
+ *     ...
+ *     SHA-256 of the lines above
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include "plan.h"
+
+enum { KEY = 112, ENTRIES = 1024, CANDIDATES = 8, PATH = 4096 };
+
+static struct {
+    char path[PATH], head[256];          /* the file and its first line; path "": not opened yet */
+    struct { char key[KEY], tag[PLAN_TAG]; } entry[ENTRIES];
+    int n;
+    bool warned, changed;                /* said that no file can be kept; has the file not all entries? */
+} own;
+
+/* ---- the file ------------------------------------------------------------------------------------------- */
+
+/* Where data are kept (engine/data.c), as the libraries are. */
+static void path_make(const char *name)
+{
+    const char *const data = getenv("DATA"), *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
+    const char *const root = data && *data ? data : cache && *cache ? cache : home && *home ? home : NULL;
+    if (!root) die("there is no home folder to keep cuDNN's plans in (set DATA to a folder)");
+    const char *const below = root == data ? "" : root == cache ? "/simsiam" : "/.cache/simsiam";
+    snprintf(own.head, sizeof own.head, "cuDNN %zu on %s\n", cudnnGetVersion(), name);
+    const int n = snprintf(own.path, sizeof own.path, "%s%s/plans/%s", root, below, own.head);
+    if (n < 0 || n >= (int)sizeof own.path) die("the data folder's name is longer than %d bytes (set DATA)", PATH);
+    for (char *c = own.path + strlen(own.path) - strlen(own.head); *c; c++)
+        if (*c == ' ' || *c == ',' || *c == '/') *c = '-';
+    memcpy(own.path + strlen(own.path) - 1, ".txt", 5);  /* in the line end's place */
+}
+
+static const char *tag_of(const char *key)
+{
+    for (int i = 0; i < own.n; i++)
+        if (!strcmp(own.entry[i].key, key)) return own.entry[i].tag;
+    return NULL;
+}
+
+static void entry_put(const char *key, const char *tag)
+{
+    int i = 0;
+    while (i < own.n && strcmp(own.entry[i].key, key)) i++;
+    if (i == ENTRIES) die("more than %d convolutions in %s (remove it)", ENTRIES, own.path);
+    snprintf(own.entry[i].key, KEY, "%s", key);
+    snprintf(own.entry[i].tag, PLAN_TAG, "%s", tag);
+    own.n += i == own.n;
+    own.changed = true;
+}
+
+/* The lines of a file whose sum is right and whose first line is ours. */
+static bool lines_take(char *text, size_t bytes)
+{
+    char sum[HASH_TEXT];
+    const size_t last = HASH_TEXT;                       /* a hash and its line end */
+    if (bytes < last || text[bytes - 1] != '\n' || strncmp(text, own.head, strlen(own.head))) return false;
+    hash_bytes(sum, text, bytes - last);
+    if (strncmp(text + bytes - last, sum, HASH_TEXT - 1)) return false;
+    text[bytes - last] = '\0';
+    for (char *line = text + strlen(own.head), *end; (end = strchr(line, '\n')); line = end + 1) {
+        char *const colon = strstr(line, ": ");
+        *end = '\0';
+        if (!colon || colon > end || colon - line >= KEY || end - colon - 2 >= PLAN_TAG) return false;
+        *colon = '\0';
+        entry_put(line, colon + 2);
+    }
+    return true;
+}
+
+static void file_take(void)
+{
+    size_t bytes;
+    char *const text = file_read(own.path, &bytes);
+    const bool taken = text && lines_take(text, bytes);
+    if (text && !taken) warn("%s is damaged, or not this card's: its plans are chosen anew", own.path);
+    own.changed = !taken;
+    free(text);
+}
+
+static bool file_put(void)
+{
+    const size_t room = sizeof own.head + (size_t)own.n * (KEY + PLAN_TAG) + HASH_TEXT + 1;
+    char *const text = host_alloc(room, 1), sum[HASH_TEXT];
+    size_t used = (size_t)snprintf(text, room, "%s", own.head);
+    for (int i = 0; i < own.n; i++)
+        used += (size_t)snprintf(text + used, room - used, "%s: %s\n", own.entry[i].key, own.entry[i].tag);
+    hash_bytes(sum, text, used);
+    used += (size_t)snprintf(text + used, room - used, "%s\n", sum);
+    const bool written = file_write_atomic(own.path, text, used);
+    free(text);
+    return written;
+}
+
+/* Who chooses holds this: other processes wait, do not disturb the clock, and then read what was chosen.  Below 0
+ * where no file can be kept. */
+static int lock_take(void)
+{
+    char *const folder = path_folder(own.path), *const path = text_format("%s.lock", own.path);
+    const int lock = folder_make(folder) ? open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666) : -1;
+    const bool taken = lock >= 0 && !flock(lock, LOCK_EX);
+    if (lock >= 0 && !taken) close(lock);
+    free(folder), free(path);
+    return taken ? lock : -1;
+}
+
+/* ---- choosing ------------------------------------------------------------------------------------------- */
+
+static void key_make(char key[KEY], struct conv_work work)
+{
+    static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx", [CONV_WGRAD] = "dw" };
+    static const char *const precision[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
+                                             [PRECISION_FP16] = "fp16" };
+    const struct conv_shape s = work.s;
+    snprintf(key, KEY, "%s%s %s [%d, %d, %d, %d] to %d, %dx%d, stride %d, padding %d", pass[work.pass],
+             work.add ? " added" : "", precision[work.precision], s.n, s.h, s.w, s.c, s.k, s.r, s.r, s.stride,
+             s.pad);
+}
+
+/* The fastest of `n`; of equals the first.  The others are freed. */
+static bool fastest(struct plan *p, struct plan *list, int n, const struct plan_chooser *chooser)
+{
+    double least = (double)INFINITY;
+    int best = -1;
+    for (int i = 0; i < n; i++) {
+        const double seconds = chooser->time(&list[i], chooser->context);
+        if (seconds < least) least = seconds, best = i;
+    }
+    for (int i = 0; i < n; i++)
+        if (i != best) plan_free(&list[i]);
+    if (best >= 0) *p = list[best];
+    return best >= 0;
+}
+
+/* With the lock held, or without a file. */
+static bool choose(struct plan *p, const char *key, bool kept, char *why, size_t why_size, struct conv_work work,
+                   const struct plan_chooser *chooser)
+{
+    struct plan list[CANDIDATES];
+    file_take();
+    const char *const tag = tag_of(key);
+    if (tag && plan_list(p, 1, tag, why, why_size, work, chooser->device)) return true;
+    const int n = plan_list(list, kept ? CANDIDATES : 1, NULL, why, why_size, work, chooser->device);
+    if (n < 2) {
+        *p = list[0];
+        if (!n) return false;
+    } else if (!fastest(p, list, n, chooser)) {
+        snprintf(why, why_size, "none of cuDNN's %d plans runs", n);
+        return false;
+    }
+    entry_put(key, p->tag);
+    return true;
+}
+
+/* Where any kernel needs some microseconds, no clock is worth its own time: less than 2^30 operations. */
+static bool is_small(struct conv_shape s)
+{
+    const double pixels = (double)conv_out(s.h, s.r, s.stride, s.pad) * conv_out(s.w, s.r, s.stride, s.pad);
+    return 2.0 * s.n * pixels * s.k * s.c * s.r * s.r < 1 << 30;
+}
+
+bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work work,
+                 const struct plan_chooser *chooser)
+{
+    char key[KEY];
+    if (is_small(work.s)) return plan_list(p, 1, NULL, why, why_size, work, chooser->device);
+    key_make(key, work);
+    if (!*own.path) path_make(chooser->name);
+    const int lock = lock_take();
+    const bool found = choose(p, key, lock >= 0, why, why_size, work, chooser);
+    const bool kept = lock >= 0 && (!own.changed || file_put());
+    if (!kept && !own.warned) warn("cannot keep %s: %s (convolutions are not timed)", own.path, strerror(errno));
+    own.warned = own.warned || !kept;
+    if (lock >= 0) close(lock);
+    return found;
+}

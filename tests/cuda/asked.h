@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asked.h -- a machine that computes nothing, and remembers which convolutions it was asked for (asked.c).
+ */
+#pragma once
+#include "../../engine/cuda/conv.h"
+
+/* Of the precision that is set; each once, channels padded as engine/cuda/conv.cu pads them. */
+enum { ASKED_MOST = 1024 };
+extern struct conv_work asked[ASKED_MOST];
+extern int n_asked;
