@@ -117,10 +117,10 @@ void mem_zero(void *p, size_t bytes)
     if (bytes) CUDA(cudaMemsetAsync(p, 0, bytes, own.stream));
 }
 
-/* A copy from the host's pageable memory may wait for the stream before it reads.  What a step uploads (indices, a
- * learning rate) is small, and goes through pinned memory, from which the card copies when its turn comes.  There
- * are two halves; the second time round, one is free when the copies that left it last are done: hundreds of steps
- * ago. */
+/* A copy from the host's pageable memory has read it when the call returns, and may wait for the stream before.
+ * What a step uploads (indices, a learning rate) is small, and goes through pinned memory, from which the card
+ * copies when its turn comes.  There are two halves; one is used again when all copies from it are done, and the
+ * last of them was hundreds of steps ago. */
 enum { STAGE = 512 << 10, STAGED_MOST = 32 << 10, STAGED_ALIGN = 64 };
 
 static void stage_open(void)

@@ -3,10 +3,12 @@
  * runtime.c -- the runtime's stream, graphs and memory on the host.
  *
  * A stream is a list of tasks.  They are done when a host thread waits for them, as late as a card may do them; so
- * that what relies on their being done is found.
+ * that what relies on their being done is found.  With REHEARSAL_EAGER set they are done at once: for tests of the
+ * CPU that look into the machine's memory themselves.
  */
 #include <assert.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include "cuda.h"
 
 struct task { struct task *next; void (*run)(void *context); size_t bytes; _Alignas(16) char context[]; };
@@ -45,13 +47,6 @@ static void append(struct rehearsal_tasks *to, void (*run)(void *), const void *
     own.queued += to == &own.stream;
 }
 
-void rehearsal_queue(void (*run)(void *), const void *context, size_t bytes)
-{
-    lock(&own.list);
-    append(own.graph ? own.graph : &own.stream, run, context, bytes);
-    unlock(&own.list);
-}
-
 /* Does tasks until `wanted` of them have been done. */
 static void work_off(unsigned long wanted)
 {
@@ -67,6 +62,15 @@ static void work_off(unsigned long wanted)
         own.done++;
     }
     unlock(&own.run);
+}
+
+void rehearsal_queue(void (*run)(void *), const void *context, size_t bytes)
+{
+    lock(&own.list);
+    append(own.graph ? own.graph : &own.stream, run, context, bytes);
+    const unsigned long queued = own.queued;
+    unlock(&own.list);
+    if (getenv("REHEARSAL_EAGER")) work_off(queued);
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
