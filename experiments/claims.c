@@ -3,7 +3,6 @@
  * claims.c -- from runs to verdicts: which runs may be compared, states, `not`, and conjunctions.
  */
 #include "claims.h"
-#include "stats.h"
 #include "../engine/collapse.h"
 #include <limits.h>
 #include <math.h>
@@ -170,26 +169,16 @@ static void left_out_tell(struct decision *d, const struct experiment *e, uint32
     if (out) snprintf(d->reason + n, sizeof d->reason - n, "%snot run at this scale: %s", n ? "; " : "", names);
 }
 
-/* A seed may have the other state by accident, and what is said of the row be true: one in twenty. */
-static const double STRAY = 0.05;
-
-/* More seeds are against it than accidents explain, at `level` for all of `n_rows` rows together; or all are. */
-static bool is_refuted(int against, int n, double level, int n_rows)
-{
-    return against == n || binomial_tail(against, n, STRAY) <= (1 - level) / n_rows;
-}
-
-/* Every seed of every row has the state (or has it not): holds.  A row that is refuted: fails. */
+/* Every seed of every row has the state (or has it not): holds.  A row of which none does: fails. */
 static void decide_states(struct decision *d, const struct predicate *p, const struct experiment *e,
-                          const struct row_runs *rows, double fail_level)
+                          const struct row_runs *rows)
 {
     const uint32_t set = p->every ? rows_hosted(e, p->rows) : p->rows;
     if (!set) conclude(d, VERDICT_NOT_RUN, "no row can run at this scale");
     if (!set || !states_usable(d, p, e, rows, set)) return;
-    int with = 0, total = 0;
-    const int n_rows = __builtin_popcount(set);
+    int with = 0, total = 0, n_rows = 0;
     uint32_t against = 0;
-    bool all = true, refuted = false;
+    bool all = true, none = false;
     for (int i = 0; i < e->n_rows; i++) {
         if (!(set >> i & 1)) continue;
         int count = 0;
@@ -198,19 +187,19 @@ static void decide_states(struct decision *d, const struct predicate *p, const s
         const int agree = p->kind == CLAIM_NO_COLLAPSE ? rows[i].n - count : count;
         if (agree < rows[i].n) against |= (uint32_t)1 << i;
         all = all && agree == rows[i].n;
-        refuted = refuted || is_refuted(rows[i].n - agree, rows[i].n, fail_level, n_rows);
+        none = none || agree == 0;
         with += count;
         total += rows[i].n;
         d->n = rows[i].n;                      /* all rows have the same seeds */
+        n_rows++;
     }
     d->estimate = (double)with / total;
     d->counted = true;
     char of[TEXT_MAX] = "", names[TEXT_MAX] = "";
     if (n_rows > 1) snprintf(of, sizeof of, " of %d rows", n_rows);
     if (n_rows > 1) rows_name(names, sizeof names, e, against);
-    const enum verdict verdict = all ? VERDICT_HOLDS : refuted ? VERDICT_FAILS : VERDICT_INCONCLUSIVE;
-    conclude(d, verdict, "%d of %d seeds%s %s%s%s", with, total, of, state_words[p->kind],
-             *names ? "; against it: " : "", names);
+    conclude(d, all ? VERDICT_HOLDS : none ? VERDICT_FAILS : VERDICT_INCONCLUSIVE, "%d of %d seeds%s %s%s%s", with,
+             total, of, state_words[p->kind], *names ? "; against it: " : "", names);
     if (p->kind == CLAIM_UNSTABLE) ratios_tell(d, e, rows, set);
     if (p->kind == CLAIM_COLLAPSE || p->kind == CLAIM_NO_COLLAPSE) near_tell(d, e, rows, set);
     left_out_tell(d, e, p->rows & ~set);
@@ -223,7 +212,7 @@ static void decide_part(struct decision *d, const struct predicate *p, const str
 {
     *d = (struct decision){ .estimate = NAN, .low = NAN, .high = NAN };
     if (p->negated) levels = (struct levels){ levels.fail, levels.hold };
-    if (p->kind >= CLAIM_COLLAPSE) decide_states(d, p, e, rows, levels.fail);
+    if (p->kind >= CLAIM_COLLAPSE) decide_states(d, p, e, rows);
     else decide_numbers(d, p, e, rows, &levels);
     if (p->kind == CLAIM_EACH_WITHIN && d->verdict != VERDICT_NOT_RUN)
         left_out_tell(d, e, p->rows & ~rows_hosted(e, p->rows));

@@ -7,11 +7,9 @@
  *   m A within X of B  that of A - B (or A - value) lies inside +-X (outside: fails)
  *   m of each within X of B     it holds for every other row; fails if it does for one, corrected for their number
  *   m A rises          that of the per-seed slope against the epoch lies above 0 (below: fails)
- *   collapse A, B      every seed of every row collapsed; fails if more seeds of a row did not than may stray, one
- *                      in twenty (a binomial tail of 5 %: 2 of 2 to 7 seeds, 3 of 8 to 16), or if none did;
- *                      `no collapse` the reverse
- *   unstable A         the same of unstable seeds, by the rule of stability.h
- *   diverged A         the same of seeds that diverged
+ *   collapse A, B      every seed of every row collapsed (of one row none did: fails); `no collapse` the reverse
+ *   unstable A         every seed is unstable (none is: fails), by the rule of stability.h
+ *   diverged A         every seed diverged (none did: fails)
  *   not p              holds where p fails, fails where p holds; open where p is open
  *   p; q               holds if all parts hold; fails if one fails by an interval corrected for their number
  *

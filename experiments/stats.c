@@ -107,14 +107,6 @@ double interval_half(const struct spread *s, double level)
     return student_quantile(0.5 + level / 2, s->n - 1) * s->std / sqrt(s->n);
 }
 
-double binomial_tail(int k, int n, double p)
-{
-    double sum = 0;
-    for (int i = k; i <= n; i++)
-        sum += exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) + i * log(p) + (n - i) * log1p(-p));
-    return sum;
-}
-
 double slope_of(const double *x, const double *y, int n)
 {
     const double mean_x = spread_of(x, n).mean, mean_y = spread_of(y, n).mean;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * stats.h -- the few statistics that a verdict rests on: mean, standard deviation, Student's t, a count, a slope.
+ * stats.h -- the few statistics that a verdict rests on: mean, standard deviation, Student's t, a slope.
  */
 #pragma once
 
@@ -15,9 +15,6 @@ double student_quantile(double p, double df);
 /* Half the width of the two-sided interval of the mean at confidence `level` (0.95): t s / sqrt(n).  NaN where
  * std is. */
 double interval_half(const struct spread *s, double level);
-
-/* The probability of k or more of n, 0 <= k <= n, where each has the probability p. */
-double binomial_tail(int k, int n, double p);
 
 /* Least-squares slope of y against x, n points; NaN if the x do not differ. */
 double slope_of(const double *x, const double *y, int n);

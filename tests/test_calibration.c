@@ -113,22 +113,13 @@ static void parts_not_draw(struct bench *t, double effect, uint64_t *random)
     linear_draw(t, (double[ROWS]){ [A] = -effect, [C] = others, [D] = others }, random);
 }
 
-/* Rows that collapse, or do not; a seed has the other state with probability `stray`. */
-static void states_draw(struct bench *t, double effect, double stray, uint64_t *random)
+/* Rows that collapse, or do not; a seed is read wrong now and then. */
+static void collapse_draw(struct bench *t, double effect, uint64_t *random)
 {
     for (int row = 0; row < ROWS; row++)
         for (int i = 0; i < t->rows[row].n; i++)
-            t->run[row][i].state = (effect > 0) != (uniform(random) < stray) ? RUN_COLLAPSED : RUN_HEALTHY;
+            t->run[row][i].state = (effect > 0) != (uniform(random) < MISREAD) ? RUN_COLLAPSED : RUN_HEALTHY;
 }
-
-/* Read wrong now and then. */
-static void collapse_draw(struct bench *t, double effect, uint64_t *random)
-{
-    states_draw(t, effect, MISREAD, random);
-}
-
-/* As many as claims.c takes for accidents. */
-static void strays_draw(struct bench *t, double effect, uint64_t *random) { states_draw(t, effect, 0.05, random); }
 
 struct kind {
     const char *name;
@@ -138,8 +129,8 @@ struct kind {
     bool always;                   /* of states: every distance is the same, and nothing lies on the boundary */
 };
 
-/* The kinds of claims.h. */
-enum { KINDS = 12 };
+/* The kinds of claims.h, each once. */
+enum { KINDS = 11 };
 static void kinds_make(struct kind kinds[KINDS])
 {
     const uint32_t all = 1 << A | 1 << B | 1 << C | 1 << D;
@@ -165,7 +156,6 @@ static void kinds_make(struct kind kinds[KINDS])
         { "three, one of not",  parts_not_draw,    3, { below, c, d }, false },
         { "collapse a",         collapse_draw,     1, { state_of(CLAIM_COLLAPSE, 1 << A) }, true },
         { "collapse in every",  collapse_draw,     1, { every }, true },
-        { "collapse, strays",   strays_draw,       1, { state_of(CLAIM_COLLAPSE, 1 << A) }, true },
     };
     memcpy(kinds, made, sizeof made);
 }

@@ -165,34 +165,6 @@ static void collapse_counts_seeds(void **state)
     free(t);
 }
 
-/* Binomial tails at one in twenty: 2 of 3 0.007, 1 of 3 0.14; 2 of 7 0.0444, 2 of 8 0.0572, 3 of 8 0.0058. */
-static void more_seeds_against_it_than_may_stray_refute_a_state(void **state)
-{
-    (void)state;
-    static const struct { int seeds, dead; enum verdict want; } cases[] = {
-        { 3, 1, VERDICT_INCONCLUSIVE }, { 3, 2, VERDICT_FAILS },        { 7, 1, VERDICT_INCONCLUSIVE },
-        { 7, 2, VERDICT_FAILS },        { 8, 2, VERDICT_INCONCLUSIVE }, { 8, 3, VERDICT_FAILS },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct bench *t = bench_new(cases[i].seeds);
-        const struct predicate q = state_of(CLAIM_NO_COLLAPSE, 1 << A);
-        for (int k = 0; k < cases[i].dead; k++) t->run[A][k].state = RUN_COLLAPSED;
-        assert_verdict(decide(t, 1, &q), cases[i].want);
-        free(t);
-    }
-    /* Of two rows, or two parts, any one may be refuted by accident: each has half of the 5 %. */
-    struct bench *t = bench_new(7);
-    const struct predicate rows = state_of(CLAIM_NO_COLLAPSE, 1 << A | 1 << B),
-                           parts[] = { state_of(CLAIM_NO_COLLAPSE, 1 << A), state_of(CLAIM_NO_COLLAPSE, 1 << B) };
-    t->run[A][0].state = t->run[A][1].state = RUN_COLLAPSED;
-    assert_verdict(decide(t, 1, &rows), VERDICT_INCONCLUSIVE);
-    assert_verdict(decide(t, 2, parts), VERDICT_INCONCLUSIVE);
-    t->run[A][2].state = RUN_COLLAPSED;
-    assert_verdict(decide(t, 1, &rows), VERDICT_FAILS);
-    assert_verdict(decide(t, 2, parts), VERDICT_FAILS);
-    free(t);
-}
-
 static void one_seed_decides_a_collapse_and_nothing_else(void **state)
 {
     (void)state;
@@ -617,7 +589,6 @@ int main(void)
         cmocka_unit_test(rises_is_the_slope_over_monitored_epochs_after_the_first),
         cmocka_unit_test(linear_has_no_curve_to_rise),
         cmocka_unit_test(collapse_counts_seeds),
-        cmocka_unit_test(more_seeds_against_it_than_may_stray_refute_a_state),
         cmocka_unit_test(one_seed_decides_a_collapse_and_nothing_else),
         cmocka_unit_test(runs_that_cannot_be_compared_are_not),
         cmocka_unit_test(diverged_row_neither_collapsed_nor_stayed_healthy),
