@@ -171,9 +171,9 @@ wrong 'a class that only one split has' 2 'lacks the class b' "$run" \
     "$on_folder for at in train val; do cp -r data/mine/val/b data/mine/\$at/c; done; rm -r data/mine/val/b"
 wrong 'fewer images than the scale wants' 2 'mine' "$run" "$on_folder rm data/mine/train/a/1.png"
 wrong 'a file beside the classes' 2 'lies beside the classes' "$run" "$on_folder cp \$bad data/mine/train"
-begun=runs                                              # what is met within a run stops it; mended, it goes on
+begun=runs                                              # met within a run, which begins anew when it is mended
 wrong 'a PNG picture cut short' 2 "$image: not a whole PNG" "$run" "$on_folder truncate -s 300 \$bad"
-(cp "$work/one.png" "$image" && eval "$run") || fail "a run does not go on when the picture is mended: $?"
+(cp "$work/one.png" "$image" && eval "$run") || fail "a run does not begin anew when the picture is mended: $?"
 wrong 'a JPEG picture of a few bytes' 2 "$image: not a whole JPEG" "$run" \
     "$on_folder printf '\xff\xd8\xff\xe0' >\$bad"
 wrong 'a picture that is text' 2 "$image: " "$run" "$on_folder echo hello >\$bad"
@@ -242,8 +242,8 @@ page() {
     echo '# Wrong input'
     echo
     echo 'What the program says of it, and its exit status (1: the world; 2: the command, a file or the data).  No'
-    echo 'case leaves anything behind, but for a full disk and a bad picture, where the run goes on once there is'
-    echo 'room or the picture is mended.  Made and checked by `tests/wrong_input.sh`.'
+    echo 'case leaves anything behind, but for a full disk and a bad picture: a run that has begun goes on once'
+    echo 'there is room, and begins anew once the picture is mended.  Made and checked by `tests/wrong_input.sh`.'
     echo
     echo "| ${#lines[@]} cases | exit | message |"
     echo '|---|---|---|'

@@ -20,6 +20,7 @@ mkdir -p "$build/found"
 
 # fuzz NAME: what a reader says of wrong input would fill the log; libFuzzer's own report is not silenced by this.
 fuzz() {
+    trap 'exit 130' INT                        # a Ctrl-C is no finding
     local log=$build/fuzz_$1.log
     mkdir -p "$build/grown/$1"
     if ! "$build/fuzz_$1" -close_fd_mask=2 -print_final_stats=1 -max_total_time="$seconds" \
