@@ -16,6 +16,16 @@ static char in_memory[] = "/dev/shm/fuzz-image-XXXXXX", on_disk[] = "/tmp/fuzz-i
 static const char *folder;
 static struct dataset set;
 
+static void folder_remove(void)
+{
+    static const char *const names[] = { "/train/a/1", "/train/b/1", "/train/a", "/train/b", "/train", "" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *const path = text_format("%s%s", folder, names[i]);
+        if (remove(path)) abort();
+        free(path);
+    }
+}
+
 /* ROOT/train/{a,b}/1: the input is a/1, whatever it was before. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -23,7 +33,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     static const char *const places[] = { "train/a", "train/b" };
     machine_open(1);
     folder = mkdtemp(in_memory) ? in_memory : mkdtemp(on_disk);
-    if (!folder) abort();
+    if (!folder || atexit(folder_remove)) abort();
     for (int i = 0; i < 2; i++) {
         char *const at = text_format("%s/%s", folder, places[i]), *const file = text_format("%s/1", at);
         if (!folder_make(at) || !file_write_synced(file, "", 0)) abort();
