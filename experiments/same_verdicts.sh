@@ -10,7 +10,7 @@ export LC_ALL=C
 told() { awk -F, -v want="$2" 'NR > 1 { print $1 ": " $NF; n += $NF != "not run" } END { exit n != want }' "$1"; }
 decided() { told "$1/fig2_stopgrad_claims.csv" 5 && told "$1/fig2_stopgrad.csv" 2; }
 one=$(decided "$1") && other=$(decided "$2") ||
-    { echo "same_verdicts.sh: a table is missing, short, or of runs that are" >&2; exit 1; }
+    { echo "same_verdicts.sh: a table is missing, short, or not run" >&2; exit 1; }
 if [ "$one" != "$other" ]; then
     echo "$1 and $2 differ:" >&2
     diff <(echo "$one") <(echo "$other") >&2
