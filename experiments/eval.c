@@ -9,6 +9,7 @@
 #include "runner.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,12 +54,41 @@ static int probe_rates(struct trainer *t, struct probe_data *data, const struct 
     return status == EXIT_AGAIN ? status : 0;  /* a rate that diverged has said so, and is an answer */
 }
 
-static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, int threads,
-                    const struct rates *rates)
+/* The hash by which a checkpoint of these settings knows its run, made by the code and on the machine that the
+ * run's provenance.json names, whichever they are: the tensors are the same for all of them. */
+static void hash_of_maker(char hash[HASH_TEXT], const char *folder, const struct settings *s, int seed)
+{
+    char *const config = settings_print(s), *const config_path = text_format("%s/config.yaml", folder);
+    char *const path = text_format("%s/provenance.json", folder);
+    size_t bytes;
+    char *const made = file_read(config_path, &bytes);
+    if (!made) die_user("%s: cannot be read: %s (--from wants the folder of a run)", config_path, strerror(errno));
+    if (strcmp(made, config))
+        die_user("%s: a run of other settings than the row's (simsiam config FILE prints those)", config_path);
+    json_error_t error;
+    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (!papers) die_user("%s:%d:%d: %s", path, error.line, error.column, error.text);
+    const char *machine = NULL, *code = NULL;
+    int its_seed;
+    if (json_unpack_ex(papers, &error, 0, "{s:s, s:s, s:i}", "machine", &machine, "code_hash", &code, "seed",
+                       &its_seed))
+        die_user("%s: %s (a run's provenance names machine, code_hash and seed)", path, error.text);
+    if (its_seed != seed) die_user("%s: a run of seed %d, not of --seed %d", path, its_seed, seed);
+    char *const text = text_format("%smachine: %s\ncode: %s\n", config, machine, code);
+    hash_bytes(hash, text, strlen(text));
+    printf("from %s, by machine %s, code %.8s\n", folder, machine, code);
+    json_decref(papers);
+    free(config), free(config_path), free(path), free(made), free(text);
+}
+
+static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, const char *from,
+                    int threads, const struct rates *rates)
 {
     char hash[HASH_TEXT];
-    settings_hash(hash, &row->settings);
-    char *const folder = run_folder(root, hash, seed), *const path = text_format("%s/checkpoint.bin", folder);
+    if (from) hash_of_maker(hash, from, &row->settings, seed);
+    else settings_hash(hash, &row->settings);
+    char *const folder = from ? text_format("%s", from) : run_folder(root, hash, seed);
+    char *const path = text_format("%s/checkpoint.bin", folder);
     machine_open(threads);
     struct trainer *const t = host_alloc(1, sizeof *t);
     trainer_open(t, &row->settings, seed);
@@ -92,13 +122,14 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
 
 int command_eval(int argc, char **argv)
 {
-    const char *row = NULL, *scale = "quick", *root = "runs", *rate_text = NULL;
+    const char *row = NULL, *scale = "quick", *root = "runs", *from = NULL, *rate_text = NULL;
     int seed = 1, threads = 0;
     const struct option_row rows[] = {
         { "row", OPTION_TEXT, &row, "NAME", "row of the experiment (needed)" },
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
         { "seed", OPTION_INT, &seed, "N", "seed" },
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
+        { "from", OPTION_TEXT, &from, "DIR", "this run's folder instead: of other code, or another machine" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
         { "probe-rates", OPTION_TEXT, &rate_text, "LIST", "also train the probe anew at these learning rates" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
@@ -112,5 +143,5 @@ int command_eval(int argc, char **argv)
     static struct experiment e;
     experiment_load(&e, argv[1], scale);
     stop_install();
-    return eval_run(&e, &e.row[experiment_row(&e, row)], seed, root, threads, &rates);
+    return eval_run(&e, &e.row[experiment_row(&e, row)], seed, root, from, threads, &rates);
 }

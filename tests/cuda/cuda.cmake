@@ -67,6 +67,15 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
     set_tests_properties(${name}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
       ENVIRONMENT "${TEST_ENVIRONMENT}")
   endforeach()
+  # The whole program on the rehearsed machine, and what it and the CPU's make of each other's runs.
+  add_executable(simsiam_rehearsal experiments/main.c)
+  target_include_directories(simsiam_rehearsal PRIVATE ${GENERATED})
+  target_link_libraries(simsiam_rehearsal PRIVATE model machine_rehearsal)
+  set_target_properties(simsiam_rehearsal PROPERTIES LINKER_LANGUAGE C)
+  add_test(NAME exchange.rehearsal COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/exchange.sh $<TARGET_FILE:simsiam>
+    $<TARGET_FILE:simsiam_rehearsal> ${CMAKE_SOURCE_DIR}/configs)
+  set_tests_properties(exchange.rehearsal PROPERTIES LABELS "cli;rehearsal" TIMEOUT 300
+    ENVIRONMENT "${TEST_ENVIRONMENT}")
   # These look into the machine's memory as if it were the host's.
   foreach(name augment image folder)
     set_tests_properties(${name}.rehearsal PROPERTIES ENVIRONMENT "${TEST_ENVIRONMENT};REHEARSAL_EAGER=1")
