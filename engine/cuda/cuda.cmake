@@ -5,6 +5,8 @@
 # Included by CMakeLists.txt.  -DCUDA=ON asks for the program and says what is missing; the rehearsal, which needs
 # neither a toolkit nor a card, is built with the other tests.
 
+include(engine/cuda/find.cmake)
+
 option(CUDA "build simsiam-cuda too" OFF)
 set(CUDA_LIBRARIES "" CACHE PATH "folder with cudnn/ and cu13/ (or nvidia/ with these), as NVIDIA's wheels unpack")
 
@@ -14,52 +16,21 @@ set(CUDA_RUNTIME_FLAGS -std=c++17 -O3 -fmad=false -gencode arch=compute_90,code=
 
 # ---- what is needed --------------------------------------------------------------------------------------
 
-# cuda_find(): sets NVCC, CUDA_HOME, and CUDNN_, CUBLAS_ and CUDART_ paths; or names all that is missing.
+# cuda_find(): finds all, or names all that is missing, and says what was taken.
 function(cuda_find)
-  find_program(NVCC nvcc HINTS ENV CUDA_HOME PATHS /usr/local/cuda/bin /usr/local/cuda-13.0/bin /opt/cuda/bin
-    PATH_SUFFIXES bin)
+  cuda_find_compiler()
   if(NOT NVCC)
     message(FATAL_ERROR "CUDA=ON: no nvcc.  Install NVIDIA's CUDA toolkit 13.0, or set CUDA_HOME to where it is")
   endif()
-  # The compiler itself says where its toolkit is: what was found may be a script that calls it.
-  execute_process(COMMAND ${NVCC} --dryrun -c engine/cuda/rows.cu WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-    ERROR_VARIABLE said OUTPUT_QUIET)
-  if(NOT said MATCHES "TOP=([^\n]+)")
-    message(FATAL_ERROR "CUDA=ON: ${NVCC} does not say where its toolkit is: ${said}")
+  cuda_find_libraries(${CUDA_HOME})
+  if(CUDA_MISSING)
+    string(JOIN " " missing ${CUDA_MISSING})
+    message(FATAL_ERROR "CUDA=ON: not found: ${missing}.  make -f Makefile.repro deps DEVICE=cuda brings cuDNN, "
+                        "cuBLAS, NVRTC and NCCL; or name the folder that has them: -DCUDA_LIBRARIES=FOLDER")
   endif()
-  get_filename_component(home ${CMAKE_MATCH_1} REALPATH)
-  # The folder that was named, the system, the active Python's packages, and what libraries.sh brought.
-  execute_process(COMMAND python3 -c "import nvidia; print(next(iter(nvidia.__path__)))"
-    OUTPUT_VARIABLE python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-  set(wheels ${CUDA_LIBRARIES} ${CUDA_LIBRARIES}/nvidia)
-  # Where data are kept, as make and the program (engine/data.c) have it.
-  set(data $ENV{DATA})
-  if(NOT data AND DEFINED ENV{XDG_CACHE_HOME})
-    set(data $ENV{XDG_CACHE_HOME}/simsiam)
-  elseif(NOT data)
-    set(data $ENV{HOME}/.cache/simsiam)
-  endif()
-  set(fetched ${data}/cuda/nvidia)
-  find_path(CUDNN_INCLUDE cudnn.h HINTS ${wheels} PATHS /usr ${home} ${python} ${fetched}
-    PATH_SUFFIXES cudnn/include include NO_DEFAULT_PATH)
-  find_file(CUDNN_LIBRARY NAMES libcudnn.so.9 HINTS ${wheels} PATHS /usr ${home} ${python} ${fetched}
-    PATH_SUFFIXES cudnn/lib lib64 lib lib/x86_64-linux-gnu NO_DEFAULT_PATH)
-  find_path(CUBLAS_INCLUDE cublasLt.h HINTS ${wheels} PATHS ${home} /usr ${python} ${fetched}
-    PATH_SUFFIXES cu13/include include NO_DEFAULT_PATH)
-  find_file(CUBLAS_LIBRARY NAMES libcublasLt.so.13 HINTS ${wheels} PATHS ${home} /usr ${python} ${fetched}
-    PATH_SUFFIXES cu13/lib lib64 lib lib/x86_64-linux-gnu NO_DEFAULT_PATH)
-  find_file(CUDART_LIBRARY NAMES libcudart.so.13 PATHS ${home} PATH_SUFFIXES lib64 lib NO_DEFAULT_PATH)
-  foreach(what CUDNN_INCLUDE CUDNN_LIBRARY CUBLAS_INCLUDE CUBLAS_LIBRARY CUDART_LIBRARY)
-    if(NOT ${what})
-      string(APPEND missing " ${what}")
-    endif()
-  endforeach()
-  if(missing)
-    message(FATAL_ERROR "CUDA=ON: not found:${missing}.  make -f Makefile.repro deps DEVICE=cuda brings cuDNN and "
-                        "cuBLAS; or name the folder that has them: -DCUDA_LIBRARIES=FOLDER")
-  endif()
-  message(STATUS "CUDA: nvcc ${NVCC}; cuDNN ${CUDNN_LIBRARY}; cuBLASLt ${CUBLAS_LIBRARY}")
-  set(CUDA_HOME ${home} PARENT_SCOPE)
+  message(STATUS "CUDA: nvcc ${NVCC}; cuDNN ${CUDNN_LIBRARY}; cuBLASLt ${CUBLAS_LIBRARY}; NVRTC ${NVRTC_LIBRARY}; "
+                 "NCCL ${NCCL_LIBRARY} (for several devices: not linked)")
+  set(CUDA_HOME ${CUDA_HOME} PARENT_SCOPE)
 endfunction()
 
 # ---- the machine and the program ------------------------------------------------------------------------
@@ -90,9 +61,12 @@ if(CUDA)
   get_filename_component(cudnn ${CUDNN_LIBRARY} DIRECTORY)
   get_filename_component(cublas ${CUBLAS_LIBRARY} DIRECTORY)
   get_filename_component(cudart ${CUDART_LIBRARY} DIRECTORY)
+  get_filename_component(nvrtc ${NVRTC_LIBRARY} DIRECTORY)
   # The old kind of path: the libraries load others of their own when they run, and those are looked for here too.
+  # cuDNN loads NVRTC by name when it compiles a kernel, wherever it lies: so it is loaded before.
   target_link_libraries(machine_cuda PUBLIC ${CUDNN_LIBRARY} ${CUBLAS_LIBRARY} ${CUDART_LIBRARY} m
-    -Wl,--disable-new-dtags -Wl,-rpath,${cudnn} -Wl,-rpath,${cublas} -Wl,-rpath,${cudart})
+    -Wl,--push-state,--no-as-needed ${NVRTC_LIBRARY} -Wl,--pop-state -Wl,--fatal-warnings
+    -Wl,--disable-new-dtags -Wl,-rpath,${cudnn} -Wl,-rpath,${cublas} -Wl,-rpath,${cudart} -Wl,-rpath,${nvrtc})
 
   # The same objects but for one: the hash of what computes a run names this machine's sources, not the CPU's.
   set(HASHED_CUDA ${COMPUTING} ${MACHINE_CUDA} ${MACHINE_CUDA_KERNELS} ${MACHINE_CUDA_HEADERS})
