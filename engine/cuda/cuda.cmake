@@ -57,6 +57,7 @@ if(CUDA)
 
   add_library(machine_cuda STATIC ${MACHINE_CUDA} ${kernels})
   set_target_properties(machine_cuda PROPERTIES LINKER_LANGUAGE C)
+  target_compile_options(machine_cuda PRIVATE -Werror)   # as the kernels' files
   target_include_directories(machine_cuda SYSTEM PUBLIC ${CUDA_HOME}/include ${CUDNN_INCLUDE} ${CUBLAS_INCLUDE})
   get_filename_component(cudnn ${CUDNN_LIBRARY} DIRECTORY)
   get_filename_component(cublas ${CUBLAS_LIBRARY} DIRECTORY)

@@ -63,8 +63,9 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   cuda_find_compiler()
   cuda_find_libraries("${CUDA_HOME}")
   list(REMOVE_ITEM CUDA_MISSING CUDART_LIBRARY)          # the toolkit's own
+  message(STATUS "nvcc ${NVCC}; cuDNN ${CUDNN_LIBRARY}; cuBLASLt ${CUBLAS_LIBRARY}; NVRTC ${NVRTC_LIBRARY}; "
+                 "NCCL ${NCCL_LIBRARY}")
   if(CUDA_MISSING)
     message(FATAL_ERROR "not here: ${CUDA_MISSING}")
   endif()
-  message(STATUS "cuDNN ${CUDNN_LIBRARY}; cuBLASLt ${CUBLAS_LIBRARY}; NVRTC ${NVRTC_LIBRARY}; NCCL ${NCCL_LIBRARY}")
 endif()
