@@ -183,26 +183,34 @@ bool trainer_step(struct trainer *t)
     return true;
 }
 
+/* In fp16 a gradient may overflow where the loss does not; the machine then leaves that step out (op_sgd).  So many
+ * in a row are no accident: the scale is wrong for this net, and nothing is learnt any more. */
+enum { LEFT_OUT_MOST = 20 };
+
 int trainer_summary(const struct trainer *t, struct epoch_record *r)
 {
     float *const log = host_alloc((size_t)t->step * LOG_WIDTH, sizeof *log);
     mem_download(log, t->log, sizeof *log * (size_t)t->step * LOG_WIDTH);
     double loss = 0, change = 0, grad = 0, spread = 0;
     bool finite = true;
-    int n = 0;
+    int n = 0, applied = 0, in_a_row = 0;
     for (; n < t->step && finite; n++) {
         const float *const row = log + (size_t)n * LOG_WIDTH;
         loss += row[LOG_LOSS];
         if (n) change += pow((double)row[LOG_LOSS] - (double)row[LOG_LOSS - LOG_WIDTH], 2);
-        grad += sqrt(row[LOG_GRAD]);
         for (int v = 0; v < t->model.n_views; v++) spread += row[LOG_STD + v] / t->model.n_views;
+        const bool out = t->s->precision == PRECISION_FP16 && !isfinite(row[LOG_GRAD]);
+        in_a_row = out ? in_a_row + 1 : 0;
+        applied += !out;
+        if (!out || in_a_row > LEFT_OUT_MOST) grad += sqrt(row[LOG_GRAD]);
         finite = isfinite(loss) && isfinite(grad) && isfinite(spread);
     }
     free(log);
     r->loss = loss / n;
     r->oscillation = n > 1 ? sqrt(change / (n - 1) / 2) : nan("");
-    r->grad_norm = grad / n;
+    r->grad_norm = applied ? grad / applied : finite ? nan("") : grad;
     r->std_train = spread / n;
+    r->left_out = n - applied;
     return finite ? 0 : n;
 }
 
