@@ -214,8 +214,8 @@ static bool is_time_to_look(struct runner *r)
     return true;
 }
 
-/* At the end of an epoch: as often as costs at most a fiftieth of the time.  A small run's checkpoint is a matter of
- * milliseconds; on a fast device a large one's takes as long as an epoch. */
+/* At the end of an epoch: as often as costs at most a fiftieth of the time.  A small run's checkpoint is a matter
+ * of milliseconds; on a fast device a large one's takes as long as an epoch. */
 static bool is_time_to_save(const struct runner *r)
 {
     return clock_seconds() - r->saved_at >= fmin(r->o->checkpoint_seconds, 50 * r->save_seconds);
