@@ -43,6 +43,7 @@ struct trainer {
     dev_float *lr;                 /* [GROUPS] */
     dev_int *index;                /* [batch or EVAL_CHUNK], */
     int32_t *order;                /* and its host twin */
+    dev_int *view_epoch;           /* [1], of the views in evaluation */
 
     /* position: what a checkpoint holds beside the tensors */
     int epoch, step;               /* epochs done; steps done in the current one */
