@@ -33,6 +33,16 @@ function(views_test target machine)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
 endfunction()
 
+# step_bench_program(TARGET MACHINE FILE...): with a watch between the machine's parts (watch.h).
+function(step_bench_program target machine)
+  add_executable(${target} tests/cuda/step_bench.c tests/cuda/watch.c ${ARGN})
+  target_link_libraries(${target} PRIVATE model ${machine})
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
+  foreach(symbol conv_run product_run mem_zero mem_copy mem_upload machine_record)
+    target_link_options(${target} PRIVATE -Wl,--wrap=${symbol})
+  endforeach()
+endfunction()
+
 # ---- the rehearsal ---------------------------------------------------------------------------------------
 
 # The kernels are C++, of which nothing is used that needs a library.  Fibers and sanitizers do not go together.
@@ -44,12 +54,20 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   list(REMOVE_ITEM rehearsed engine/cuda/augment.cu)
   list(APPEND rehearsed tests/cuda/rehearsal/augment_pixels.cu)
   set_source_files_properties(${rehearsed} PROPERTIES LANGUAGE CXX)
-  add_library(machine_rehearsal STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c
-    tests/cuda/rehearsal/runtime.c)
-  target_include_directories(machine_rehearsal PRIVATE tests/cuda/rehearsal engine/cuda)
-  target_compile_options(machine_rehearsal PRIVATE -O2
-    "$<$<COMPILE_LANGUAGE:CXX>:-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-pedantic>")
-  set_target_properties(machine_rehearsal PROPERTIES LINKER_LANGUAGE C)
+  foreach(machine machine_rehearsal machine_watched)
+    add_library(${machine} STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c tests/cuda/rehearsal/runtime.c)
+    target_include_directories(${machine} PRIVATE tests/cuda/rehearsal engine/cuda)
+    target_compile_options(${machine} PRIVATE -O2
+      "$<$<COMPILE_LANGUAGE:CXX>:-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-pedantic>")
+    set_target_properties(${machine} PROPERTIES LINKER_LANGUAGE C)
+  endforeach()
+  target_compile_options(machine_watched PRIVATE
+    "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${CMAKE_SOURCE_DIR}/tests/cuda/watched_launch.h>")
+  step_bench_program(rehearsal_step_bench machine_watched tests/cuda/watch_host.c)
+  target_include_directories(rehearsal_step_bench PRIVATE tests/cuda/rehearsal)
+  add_test(NAME step_bench COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/test_step_bench.sh
+    $<TARGET_FILE:rehearsal_step_bench> ${CMAKE_SOURCE_DIR}/configs)
+  set_tests_properties(step_bench PROPERTIES LABELS "cli;rehearsal" TIMEOUT 300 ENVIRONMENT "${TEST_ENVIRONMENT}")
   set(rehearsals ${OPS_TESTS} augment image folder tape identities)
   foreach(name ${rehearsals})
     machine_test(rehearsal machine_rehearsal ${name} tests/test_${name}.c)
@@ -125,4 +143,6 @@ if(CUDA)
 
   add_executable(conv_bench tests/cuda/conv_bench.c engine/base.c)
   target_link_libraries(conv_bench PRIVATE machine_cuda lib::CRYPTO)
+  step_bench_program(step_bench machine_cuda tests/cuda/watch_device.c)
+  target_link_options(step_bench PRIVATE -Wl,--wrap=__cudaLaunchKernel)
 endif()
