@@ -3,7 +3,7 @@
 #
 # first_steps.sh -- the steps of first_run.sh, in their order.  Run from the project's folder.
 #
-# usage: first_steps.sh list | ready | needs | run  NAME BUILD OUT PYTHON
+# usage: first_steps.sh list | ready | judged | needs | run  NAME BUILD OUT PYTHON
 #
 # A step says in its last line what came out.  It ends with 0 if all went well, with 77 if something that is not the
 # project's is missing, and else with anything.
@@ -139,6 +139,20 @@ cifar10() {
         exit !(epoch == 10 && loss > -0.98 && loss < -0.3 && std > 0.5 && std < 1.1 && knn > 25 && knn < 65) }'
 }
 
+# ---- who is judged --------------------------------------------------------------------------------------------
+
+# The device; and one hash of the libraries, of all that is built, and of what the steps run and read.
+judged() {
+    local info sum
+    info=$("$program" info) || exit
+    sum=$({
+        sed -n 's/^library *//p' <<<"$info"
+        find CMakeLists.txt engine experiments tests configs -name __pycache__ -prune -o -type f -print | sort |
+            xargs -d '\n' sha256sum
+    } | sha256sum | head -c 12)
+    printf '%s, code %s\n' "$(sed -n 's/^device *//p' <<<"$info")" "$sum"
+}
+
 # ---- what is needed -------------------------------------------------------------------------------------------
 
 needs() {
@@ -161,7 +175,8 @@ case $verb in
     list) list ;;
     ready) "$program" info || exit
         nvidia-smi --query-gpu=name,driver_version,clocks.max.sm --format=csv,noheader || true ;;
+    judged) judged ;;
     needs) needs ;;
     run) "${name//-/_}" ;;
-    *) echo 'usage: first_steps.sh list | ready | needs | run  NAME BUILD OUT PYTHON' >&2; exit 2 ;;
+    *) echo 'usage: first_steps.sh list | ready | judged | needs | run  NAME BUILD OUT PYTHON' >&2; exit 2 ;;
 esac
