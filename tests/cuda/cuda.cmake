@@ -33,6 +33,13 @@ function(views_test target machine)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
 endfunction()
 
+# small_shapes_program(TARGET MACHINE FILE...): what compute-sanitizer looks at.
+function(small_shapes_program target machine)
+  add_executable(${target} tests/cuda/small_shapes.c engine/base.c ${ARGN})
+  target_link_libraries(${target} PRIVATE ${machine} lib::CRYPTO m)
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
+endfunction()
+
 # step_bench_program(TARGET MACHINE FILE...): with a watch between the machine's parts (watch.h).
 function(step_bench_program target machine)
   add_executable(${target} tests/cuda/step_bench.c tests/cuda/watch.c ${ARGN})
@@ -85,6 +92,12 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
     set_tests_properties(${name}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
       ENVIRONMENT "${TEST_ENVIRONMENT}")
   endforeach()
+  small_shapes_program(rehearsal_small_shapes machine_rehearsal)
+  foreach(part conv eval views)
+    add_test(NAME small_${part}.rehearsal COMMAND rehearsal_small_shapes ${part})
+    set_tests_properties(small_${part}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
+      ENVIRONMENT "${TEST_ENVIRONMENT}")
+  endforeach()
   # These look into the machine's memory as if it were the host's.
   foreach(name augment image folder)
     set_tests_properties(${name}.rehearsal PROPERTIES ENVIRONMENT "${TEST_ENVIRONMENT};REHEARSAL_EAGER=1")
@@ -123,7 +136,8 @@ if(CUDA)
 
   add_library(skip OBJECT tests/cuda/skip.c)
   target_link_libraries(skip PRIVATE machine_cuda)
-  set(on_device ${OPS_TESTS} ops_threads tape nn identities eta eval)
+  # All that asks the machine for something and does not look into its memory by itself.
+  set(on_device ${OPS_TESTS} ops_threads tape nn identities eta eval parity rows)
   foreach(name ${on_device})
     machine_test(gpu machine_cuda ${name} tests/test_${name}.c $<TARGET_OBJECTS:skip>)
   endforeach()
@@ -137,12 +151,17 @@ if(CUDA)
   endforeach()
   foreach(name ${on_device} views record fp16)
     add_test(NAME ${name}.gpu COMMAND gpu_${name})
-    set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77 RUN_SERIAL ON
+  endforeach()
+  add_test(NAME parity_224.gpu COMMAND gpu_parity 224)
+  # Side by side: most of their time goes into kernels that cuDNN compiles on the host, in each process anew.
+  foreach(name ${on_device} views record fp16 parity_224)
+    set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77
       ENVIRONMENT "${TEST_ENVIRONMENT}")
   endforeach()
 
   add_executable(conv_bench tests/cuda/conv_bench.c engine/base.c)
   target_link_libraries(conv_bench PRIVATE machine_cuda lib::CRYPTO)
+  small_shapes_program(gpu_small_shapes machine_cuda $<TARGET_OBJECTS:skip>)
   step_bench_program(step_bench machine_cuda tests/cuda/watch_device.c)
   target_link_options(step_bench PRIVATE -Wl,--wrap=__cudaLaunchKernel)
 endif()
