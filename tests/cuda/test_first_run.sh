@@ -100,17 +100,17 @@ rm calls
 
 # ---- the time is over ------------------------------------------------------------------------------------------
 
-sed 's/^budget=540 /budget=3 /' "$first_run" >short.sh
+sed 's/^budget=540 /budget=4 /' "$first_run" >short.sh
 cmp -s short.sh "$first_run" && fail 'no budget of 540 to shorten'
 said=$(STUB_LIST=$'long 10 it takes its time\ngood 5 it passes' bash short.sh stub.sh build out 2>&1)
 is long SKIPPED 'what the budget left no time for'
-[[ $(row long) == *'stopped after 3 of its 10 s'*'goes on |' ]] || fail "why it was stopped: $(row long)"
+[[ $(row long) == *'stopped after '[1-4]' of its 10 s'*'goes on |' ]] || fail "why it was stopped: $(row long)"
 [ ! -e $stub/long.stamp ] && [ ! -e $stub/long.part ] || fail 'what had not all of its time leaves a stamp'
 is good PASS 'what was made before'
 STUB_LONG=0 STUB_LIST='long 10 it takes its time' first stub.sh build out
 is long PASS 'what goes on'
 rm $stub/slow.stamp
-said=$(STUB_LIST='slow 2 it takes too long' bash short.sh stub.sh build out 2>&1)
+said=$(STUB_LIST='slow 1 it takes too long' bash short.sh stub.sh build out 2>&1)
 is slow FAIL 'what had all of its time'
 
 # ---- what did not run has not passed ---------------------------------------------------------------------------
@@ -156,6 +156,121 @@ for file in CMakeLists.txt {engine,experiments,tests/bench,configs}/file; do
     [ "$(project)" != "$before" ] || fail "$file changes nothing"
     before=$(project)
 done
+
+# A project of stubs, in which the true steps run: run_step NAME; what it says in `said`, its last line in `last`.
+mkdir -p bin true/{build,out,experiments,tests/bench,data/plans}
+run_step() {
+    said=$(cd true && PATH=$work/bin:$PATH DATA=data bash "$first_steps" run "$1" build out "$work/bin/python" 2>&1)
+    status=$?
+    last=$(tail -n 1 <<<"$said")
+}
+stub() { { echo '#!/bin/bash'; cat; } >"$1"; chmod +x "$1"; }
+
+# ---- compute-sanitizer ------------------------------------------------------------------------------------------
+
+stub bin/compute-sanitizer <<'STUB'
+echo "$*" >>sanitized
+[ -z "${STUB_WRONG:-}" ] || [[ "$*" != *$STUB_WRONG* ]] || { echo '========= 1 error'; exit 9; }
+echo '========= ERROR SUMMARY: 0 errors'
+STUB
+run_step sanitizer
+[ $status = 0 ] || fail "sanitizer: status $status: $said"
+for tool in memcheck racecheck; do
+    for what in 'small_shapes conv' 'small_shapes eval' 'small_shapes views' ops_rows ops_norm ops_loss ops_fc; do
+        [ "$(grep -c -- "--tool $tool .*/gpu_$what\$" true/sanitized)" = 1 ] || fail "$tool does not look at $what"
+    done
+done
+grep racecheck true/sanitized | grep -vq 'kns=_kernel' && fail "racecheck looks at other people's kernels"
+grep memcheck true/sanitized | grep -q 'kns=' && fail 'memcheck looks at our own kernels alone'
+STUB_WRONG='racecheck --kernel-name kns=_kernel --error-exitcode 9 build/gpu_small_shapes eval' run_step sanitizer
+[ $status = 1 ] && [[ $last == 'racecheck gpu_small_shapes eval: above' ]] ||
+    fail "sanitizer, an error: $status, $last"
+
+# ---- bench ------------------------------------------------------------------------------------------------------
+
+# Answers like step_bench; a start and each line is written down.
+stub true/build/step_bench <<'STUB'
+echo start >>asked
+while read -r a b _; do
+    echo "$a $b" >>asked
+    case $a in
+        shares) printf '   1.0    8.0000 100.00  _Z3onev\nshares %s 8.0000, replayed 9.0000\n' "$b" ;;
+        knn) echo 'knn 120.5 119.0 130.0, with the way over the host 200.0 190.0 210.0' ;;
+        ${STUB_LACKS:-none}) ;;
+        fp16) echo 'fp16 ours 8.0 7.9 9.0, with augmentation 9.0 8.9 9.9' ;;
+        *) echo "$a ours 9.0 8.9 9.9, with augmentation 10.0 9.9 11.0" ;;
+    esac
+done
+STUB
+echo plans >true/data/plans/card.txt
+run_step bench
+wanted='step with augmentation: bf16 10.00 ms (kernels 8.00), fp16 9.00 ms (kernels 8.00), fp32 10.00 ms; '
+[ $status = 0 ] && [ "$last" = "${wanted}kNN of 10,000 among 50,000: 0.120 s" ] || fail "bench: $status, $last"
+[ -s true/out/card.txt ] || fail 'bench keeps no plans'
+command -v c++filt >/dev/null && [[ $said != *' one()'* ]] && fail "bench: names of kernels: $said"
+STUB_LACKS=fp16 run_step bench
+[ $status = 1 ] || fail "bench without an answer: $status, $last"
+
+# ---- beside PyTorch ---------------------------------------------------------------------------------------------
+
+stub bin/python <<'STUB'
+[ "$1" != -c ] || exit "${STUB_NO_TORCH:-0}"
+echo '# PyTorch'
+for mode in eager max-autotune; do
+    for precision in bf16 fp16; do
+        [[ "${STUB_LATE:-}" != *$precision* ]] || { echo "without $precision $mode: not done"; continue; }
+        echo "mode $precision $mode 13.0 12.0 14.0"
+    done
+done
+[ -z "${STUB_ENDS:-}" ] || exit 1
+echo ready
+while read -r line; do
+    echo "$line" >>asked-torch
+    [ "$line" = best ] && echo 'best bf16 max-autotune 12.6 12.0 14.0' || echo 'bf16 max-autotune 12.6 12.0 14.0'
+done
+STUB
+rm true/asked
+run_step pytorch
+wanted='with augmentation PyTorch takes 1.400 [1.400, 1.400] times as long as ours, median of 5 pairs; '
+wanted+='ours in fp16, PyTorch in bf16 max-autotune, its best of bf16 eager, fp16 eager, '
+wanted+='bf16 max-autotune, fp16 max-autotune'
+[ $status = 0 ] && [ "$last" = "$wanted" ] || fail "pytorch: $status, $last"
+[ "$(grep -c start true/asked)" = 1 ] || fail "our bench is started $(grep -c start true/asked) times"
+[ "$(head -n 1 true/asked-torch)" = best ] || fail 'PyTorch is not asked which mode is best once ours is warm'
+STUB_LATE=fp16 run_step pytorch
+[ $status = 77 ] || fail "pytorch without a mode in fp16: $status"
+[ "$last" = 'of PyTorch only bf16 eager, bf16 max-autotune was timed, not fp16 eager, fp16 max-autotune' ] ||
+    fail "pytorch without a mode in fp16: $last"
+STUB_ENDS=1 run_step pytorch
+[ $status = 1 ] && [[ $last == 'PyTorch ended'* ]] || fail "PyTorch ends: $status, $last"
+STUB_NO_TORCH=1 run_step pytorch
+[ $status = 77 ] || fail "no PyTorch: $status"
+
+# ---- ten epochs -------------------------------------------------------------------------------------------------
+
+stub true/experiments/fetch_cifar10.sh </dev/null
+stub true/build/simsiam-cuda <<'STUB'
+mkdir -p build/gpu-first-run/hash/seed-1
+{
+    echo '{"epoch":0,"loss":null,"std_sqrtd":0.2,"knn":31.5,"knn_z":99}'
+    echo "{\"epoch\":1,\"loss\":$STUB_FIRST,\"std_sqrtd\":null,\"knn\":null,\"knn_z\":null}"
+    echo "{\"epoch\":10,\"loss\":$STUB_LOSS,\"std_sqrtd\":$STUB_STD,\"knn\":$STUB_KNN,\"knn_z\":99}"
+} >build/gpu-first-run/hash/seed-1/metrics.jsonl
+STUB
+while read -r verdict first loss std knn what; do
+    STUB_FIRST=$first STUB_LOSS=$loss STUB_STD=$std STUB_KNN=$knn run_step cifar10
+    [ $status = "$verdict" ] || fail "ten epochs of $what: status $status, $last"
+done <<'RUNS'
+0 -0.48 -0.70 0.97 51.8 a healthy run
+1 -0.48 -0.70 0.97 32.1 a net that learnt nothing
+1 -0.48 -0.70 0.97 30.2 a net that is worse than an untrained one
+1 -0.48 -0.50 0.97 45.0 a loss that does not fall
+1 -0.70 -0.99 0.21 30.2 a collapse
+1 -0.48 -0.70 0.97 80.0 features better than any run has them
+1 null null 0.97 51.8 no loss
+RUNS
+
+# ---- the list ---------------------------------------------------------------------------------------------------
 
 total=0
 while read -r name limit what; do
