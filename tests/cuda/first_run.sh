@@ -13,9 +13,9 @@
 # stamp counts only beside the log it was made with, for the pair it was made for: what did not run cannot be shown
 # as passed.
 #
-# --dry-run says what each step needs and whether it is here, runs none, believes no stamp, and leaves its summary
-# in OUT itself.  Ends with 0; 1 if a step failed, if none could run, or if in a dry run a file of the project's own
-# is missing; 2 for a wrong command.
+# --dry-run says what each step needs and whether it is here, and what of it lies outside of the project; it runs
+# none, believes no stamp, and leaves its summary in OUT itself.  Ends with 0; 1 if a step failed, if none could
+# run, or if in a dry run a file of the project's own is missing; 2 for a wrong command.
 set -uo pipefail
 export LC_ALL=C
 
@@ -107,6 +107,8 @@ if [ -n "$dry" ]; then
         tell_needs "$name"
         reason[$name]='dry run'
     done <<<"$list"
+    step outside all
+    echo
 elif ready=$(step ready all 2>&1) && judged=$(step judged all) && [ -n "$judged" ]; then
     out=$out/$(tr -cs 'A-Za-z0-9\n' - <<<"$judged")
     mkdir -p "$out" || exit 1

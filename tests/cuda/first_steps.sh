@@ -3,7 +3,7 @@
 #
 # first_steps.sh -- the steps of first_run.sh, in their order.  Run from the project's folder.
 #
-# usage: first_steps.sh list | ready | judged | needs | run  NAME BUILD OUT PYTHON
+# usage: first_steps.sh list | ready | judged | needs | outside | run  NAME BUILD OUT PYTHON
 #
 # A step says in its last line what came out.  It ends with 0 if all went well, with 77 if something that is not the
 # project's is missing, and else with anything.
@@ -269,6 +269,37 @@ needs() {
     esac
 }
 
+# What CUDA's libraries load by themselves lies beside them, so their folder counts; the C library is everywhere.
+outside_paths() {
+    realpath -m "$DATA/cifar10"
+    command -v nvcc
+    ldd "$build"/{simsiam-cuda,step_bench,conv_bench,gpu_ops_conv} 2>/dev/null |
+        awk '$2 == "=>" && $3 ~ "^/" { print $3 }' | sort -u |
+        grep -vE '/lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+)\.so' | sed -E 's|/lib(cudnn\|cublas)[^/]*$||'
+}
+
+# Each path outside of the project, with its size; and how it comes inside.
+outside() {
+    local path size inside
+    inside=$(pwd -P)
+    echo 'Outside of the project, and so to be there, or carried, where there is no network:'
+    while read -r path; do
+        [[ $path != "$inside"/* ]] || continue
+        size=$(du -shL "$path" 2>/dev/null | cut -f 1)
+        printf '    %6s  %s\n' "${size:-MISSING}" "$path"
+    done < <(outside_paths | sort -u)
+    cat <<'HOW'
+cuDNN and cuBLAS (1.5 GB; 0.9 GB to fetch) and CIFAR-10 (176 MB; 170 MB to fetch) come inside with, where there is a
+network,
+    make -f Makefile.repro deps data-cifar10 DEVICE=cuda DATA=build-data
+and the folder, carried as it is, needs no network with
+    make -f Makefile.repro gpu-first-run DATA=build-data
+CUDA's libraries may be those of a Python that has PyTorch (nvidia-cudnn-cu13, nvidia-cublas), which are found if it
+is the `python3` of the PATH.  The compiler, CMake and the Debian packages that `deps` installs must be there;
+PyTorch and compute-sanitizer, too, or their steps are skipped.
+HOW
+}
+
 case $verb in
     list) list ;;
     ready) "$program" info || exit
@@ -276,5 +307,7 @@ case $verb in
     judged) judged ;;
     needs) needs ;;
     run) "${name//-/_}" ;;
-    *) echo 'usage: first_steps.sh list | ready | judged | needs | run  NAME BUILD OUT PYTHON' >&2; exit 2 ;;
+    outside) outside ;;
+    *) echo 'usage: first_steps.sh list | ready | judged | needs | outside | run  NAME BUILD OUT PYTHON' >&2
+        exit 2 ;;
 esac

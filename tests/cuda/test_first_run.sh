@@ -24,6 +24,7 @@ case $1 in
         slow 1 it takes too long}" ;;
     judged) echo "${STUB_JUDGED:-a stub, code 1234}" ;;
     ready) [ -z "${STUB_NO_DEVICE:-}" ] && echo 'device: a stub' || { echo 'no CUDA device'; exit 1; } ;;
+    outside) echo 'outside: nothing' ;;
     needs) echo "source stub.sh"; echo "program no-such-program"; echo "${STUB_NEEDS:-data nowhere}" ;;
     run) echo "$2" >>calls
         case $2 in
@@ -48,6 +49,7 @@ first --dry-run stub.sh build out
 [ ! -e calls ] || fail 'a dry run runs a step'
 for name in good bad lacks silent slow; do is $name SKIPPED 'dry run'; done
 [[ $said == *'program  no-such-program'*MISSING* ]] || fail "dry run: what is missing is not said: $said"
+grep -qx 'outside: nothing' <<<"$said" || fail "dry run: what lies outside is not said: $said"
 [ -z "$(find out -name '*.stamp')" ] || fail 'a dry run leaves stamps'
 STUB_NEEDS='built nowhere' first --dry-run stub.sh build out
 [ $status = 1 ] || fail "dry run without a file of the project's own: status $status"
@@ -165,6 +167,45 @@ run_step() {
     last=$(tail -n 1 <<<"$said")
 }
 stub() { { echo '#!/bin/bash'; cat; } >"$1"; chmod +x "$1"; }
+
+# ---- what lies outside -----------------------------------------------------------------------------------------
+
+# Libraries of somebody's wheels, by their folder; one of the system; the C library, which needs no word; data.
+stub bin/nvcc </dev/null
+stub bin/ldd <<'STUB'
+for library in wheels/cudnn/lib/libcudnn.so.9 wheels/cu13/lib/libcublasLt.so.13 usr/libyaml-0.so.2 usr/libc.so.6; do
+    echo "    ${library##*/} => $LIBRARIES/$library (0x0)"
+done
+echo '    linux-vdso.so.1 (0x0)'
+STUB
+mkdir -p {far,true/build-data}/{wheels/cudnn/lib,wheels/cu13/lib,usr,cifar10}
+for at in far true/build-data; do
+    for library in wheels/cudnn/lib/libcudnn{,_more}.so.9 wheels/cu13/lib/libcublasLt.so.13 usr/libyaml-0.so.2; do
+        head -c 65536 /dev/zero >$at/$library
+    done
+done
+outside() {
+    said=$(cd true && PATH=$work/bin:$PATH LIBRARIES=$work/$1 DATA=$2 bash "$first_steps" outside all build out)
+}
+outside far ../far
+while read -r size path; do
+    grep -qE "^ +$size  $work/$path\$" <<<"$said" || fail "outside: $size $path is not said: $said"
+done <<'PATHS'
+1[2-9][0-9]K far/wheels/cudnn/lib
+[67][0-9]K far/wheels/cu13/lib
+[67][0-9]K far/usr/libyaml-0.so.2
+[0-9.]+K? far/cifar10
+PATHS
+grep -q 'libc\.so' <<<"$said" && fail "outside: the C library: $said"
+grep -qF 'DATA=build-data' <<<"$said" || fail "outside: how it comes inside is not said: $said"
+outside true/build-data build-data
+[ "$(grep -cE "^ .* $work/" <<<"$said")" = 1 ] && grep -q " $work/bin/nvcc\$" <<<"$said" ||
+    fail "outside, with data and libraries inside, is nvcc alone, not: $said"
+outside far nowhere
+grep -qE "^ +MISSING +" <<<"$said" && fail "outside: what is to come inside is missing outside: $said"
+outside far ../nowhere
+grep -qE "^ +MISSING  $work/nowhere/cifar10" <<<"$said" || fail "outside: what is missing is not said: $said"
+rm bin/nvcc bin/ldd
 
 # ---- compute-sanitizer ------------------------------------------------------------------------------------------
 
