@@ -221,12 +221,12 @@ value() { values "$1" | tail -n 1; }
 # is 0.2 to 0.3 below its first epoch's.  A collapsed net's kNN stays where it was or falls.
 cifar10() {
     bash experiments/fetch_cifar10.sh "$DATA" "$build/simsiam" || skip 'no CIFAR-10 in DATA, nor to be fetched'
-    "$program" run configs/check_gpu.yaml --scale cifar10-100ep --seeds 1 --quiet --runs "$build/gpu-first-run" ||
+    # A finished run is not made again, so each card and each code has its own: a run's name knows the code alone.
+    local runs
+    runs=$build/gpu-first-run/$(basename "$out")
+    "$program" run configs/check_gpu.yaml --scale cifar10-100ep --seeds 1 --quiet --runs "$runs" ||
         fail 'the run failed'
-    local metrics
-    # A run of other code, should there be one, lies beside it.
-    metrics=$(find "$build/gpu-first-run" -name metrics.jsonl -printf '%T@ %p\n' | sort -n | tail -n 1)
-    cp "${metrics#* }" "$out/cifar10.jsonl" || fail 'the run has no metrics'
+    cp "$runs"/*/*/metrics.jsonl "$out/cifar10.jsonl" || fail 'the run has no metrics'
     awk -v loss="$(value loss)" -v first="$(values loss | head -n 1)" -v std="$(value std_sqrtd)" \
         -v knn="$(value knn)" -v untrained="$(values knn | head -n 1)" -v epoch="$(value epoch)" 'BEGIN {
         printf "epoch %s: loss %s (over -0.98, and 0.05 below its first %s), ", epoch, loss, first

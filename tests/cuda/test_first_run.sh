@@ -291,12 +291,13 @@ STUB_NO_TORCH=1 run_step pytorch
 
 stub true/experiments/fetch_cifar10.sh </dev/null
 stub true/build/simsiam-cuda <<'STUB'
-mkdir -p build/gpu-first-run/hash/seed-1
+while [ "$1" != --runs ]; do shift; done
+mkdir -p "$2/hash/seed-1"
 {
     echo '{"epoch":0,"loss":null,"std_sqrtd":0.2,"knn":31.5,"knn_z":99}'
     echo "{\"epoch\":1,\"loss\":$STUB_FIRST,\"std_sqrtd\":null,\"knn\":null,\"knn_z\":null}"
     echo "{\"epoch\":10,\"loss\":$STUB_LOSS,\"std_sqrtd\":$STUB_STD,\"knn\":$STUB_KNN,\"knn_z\":99}"
-} >build/gpu-first-run/hash/seed-1/metrics.jsonl
+} >"$2/hash/seed-1/metrics.jsonl"
 STUB
 while read -r verdict first loss std knn what; do
     STUB_FIRST=$first STUB_LOSS=$loss STUB_STD=$std STUB_KNN=$knn run_step cifar10
@@ -310,6 +311,7 @@ done <<'RUNS'
 1 -0.48 -0.70 0.97 80.0 features better than any run has them
 1 null null 0.97 51.8 no loss
 RUNS
+[ -e true/build/gpu-first-run/out/hash ] || fail 'the run of ten epochs is not kept by whom it judges'
 
 # ---- the list ---------------------------------------------------------------------------------------------------
 
