@@ -109,6 +109,10 @@ add_test(NAME first_run COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/test_first_r
   ${CMAKE_SOURCE_DIR}/tests/cuda/first_run.sh ${CMAKE_SOURCE_DIR}/tests/cuda/first_steps.sh)
 set_tests_properties(first_run PROPERTIES LABELS cli TIMEOUT 120)
 
+# Its competitor's augmentation and times, where there is a PyTorch.
+add_test(NAME pytorch_gpu COMMAND python3 -B ${CMAKE_SOURCE_DIR}/tests/bench/test_pytorch_gpu.py)
+set_tests_properties(pytorch_gpu PROPERTIES LABELS cli TIMEOUT 120 SKIP_RETURN_CODE 77)
+
 # ---- with the toolkit ------------------------------------------------------------------------------------
 
 if(CUDA)
