@@ -8,10 +8,10 @@
 # STEPS (first_steps.sh) knows the steps, and who it is that is judged: a device and the code.  Each such pair has a
 # folder of its own in OUT, so that another card, or other code, begins anew.  A step that came to its end, well or
 # not, leaves NAME.log there with what it said and NAME.stamp with how it ended, and is not made again (remove its
-# stamp to have it again).  One that was stopped, lacks something, or had not all of its time because the budget of
-# them all ran out, leaves no stamp: the same command goes on with it.  summary.md is made from the stamps, and a
-# stamp counts only beside the log it was made with, for the pair it was made for: what did not run cannot be shown
-# as passed.
+# stamp to have it again).  One that was stopped, lacks something (NAME.skipped has what it said), or had not all of
+# its time because the budget of them all ran out, leaves no stamp: the same command goes on with it.  summary.md is
+# made from the stamps, and a stamp counts only beside the log it was made with, for the pair it was made for: what
+# did not run cannot be shown as passed.
 #
 # --dry-run says what each step needs and whether it is here, and what of it lies outside of the project; it runs
 # none, believes no stamp, and leaves its summary in OUT itself.  Ends with 0; 1 if a step failed, if none could
@@ -50,7 +50,7 @@ make_step() {
         status=$?
     case $status in
         0) ;;
-        77) reason[$name]=$(tail -n 1 "$out/$name.part"); rm -f "$out/$name.part"; return ;;
+        77) reason[$name]=$(tail -n 1 "$out/$name.part"); mv "$out/$name.part" "$out/$name.skipped"; return ;;
         124 | 137)
             # Less than its own limit was left, so it has not been tried.
             if [ -n "$cut" ]; then
@@ -62,7 +62,7 @@ make_step() {
         *) verdict=FAIL; echo "ended with status $status" >>"$out/$name.part" ;;
     esac
     [ -s "$out/$name.part" ] || { verdict=FAIL; echo 'said nothing' >"$out/$name.part"; }
-    mv "$out/$name.part" "$out/$name.log"
+    mv "$out/$name.part" "$out/$name.log" && rm -f "$out/$name.skipped"
     echo "$verdict $((SECONDS - start)) $(sum_of "$out/$name.log")" >"$out/$name.stamp.part"
     mv "$out/$name.stamp.part" "$out/$name.stamp"
 }
