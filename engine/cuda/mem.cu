@@ -81,7 +81,7 @@ void machine_describe(struct machine_info *info)
     memset(info, 0, sizeof *info);
     snprintf(info->machine, sizeof info->machine, "cuda");
     snprintf(info->device, sizeof info->device, "%s", own.name);
-    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32; not yet checked on a device");
+    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32");
     snprintf(info->library, sizeof info->library, "%s, %s", conv, product);
     info->threads = own.threads;
 }
