@@ -24,7 +24,10 @@
 #include <unistd.h>
 #include "plan.h"
 
-enum { KEY = 112, ENTRIES = 1024, CANDIDATES = 8, PATH = 4096 };
+enum { KEY = 112, ENTRIES = 1024, PATH = 4096 };
+
+/* Plans to be timed; of them such as take their time to be compiled. */
+enum { CANDIDATES = 8, COMPILED = 3 };
 
 static struct {
     char path[PATH], head[256];          /* the file and its first line; path "": not opened yet */
@@ -136,39 +139,42 @@ static void key_make(char key[KEY], struct conv_work work)
              s.pad);
 }
 
-/* The fastest of `n`; of equals the first.  The others are freed. */
-static bool fastest(struct plan *p, struct plan *list, int n, const struct plan_chooser *chooser)
+/* The plan of an untimed suggestion is tried once: that cuDNN makes it does not say that it runs. */
+static bool works(struct plan *p, char *why, size_t why_size, const struct plan_chooser *chooser)
 {
-    double least = (double)INFINITY;
-    int best = -1;
-    for (int i = 0; i < n; i++) {
-        const double seconds = chooser->time(&list[i], chooser->context);
-        if (seconds < least) least = seconds, best = i;
-    }
-    for (int i = 0; i < n; i++)
-        if (i != best) plan_free(&list[i]);
-    if (best >= 0) *p = list[best];
-    return best >= 0;
+    if (!plan_make(p, why, why_size, chooser->device)) return false;
+    if (chooser->runs(p, chooser->context)) return true;
+    snprintf(why, why_size, "a plan does not run (%s)", p->tag);
+    return false;
 }
 
-/* With the lock held, or without a file. */
-static bool choose(struct plan *p, const char *key, bool kept, char *why, size_t why_size, struct conv_work work,
-                   const struct plan_chooser *chooser)
+/* The fastest of the first that run; of equals the first; -1 if none does. */
+static int fastest(struct plan *list, int n, char *why, size_t why_size, const struct plan_chooser *chooser)
 {
-    struct plan list[CANDIDATES];
-    file_take();
-    const char *const tag = tag_of(key);
-    if (tag && plan_list(p, 1, tag, why, why_size, work, chooser->device)) return true;
-    const int n = plan_list(list, kept ? CANDIDATES : 1, NULL, why, why_size, work, chooser->device);
-    if (n < 2) {
-        *p = list[0];
-        if (!n) return false;
-    } else if (!fastest(p, list, n, chooser)) {
-        snprintf(why, why_size, "none of cuDNN's %d plans runs", n);
-        return false;
+    double least = (double)INFINITY;
+    int best = -1, timed = 0, compiled = 0;
+    for (int i = 0; i < n && timed < CANDIDATES; i++) {
+        if (list[i].compiled_when_planned && compiled == COMPILED) continue;
+        if (!plan_make(&list[i], why, why_size, chooser->device)) continue;
+        const double seconds = chooser->time(&list[i], chooser->context);
+        timed += seconds < (double)INFINITY;
+        compiled += list[i].compiled_when_planned;
+        if (seconds < least) least = seconds, best = i;
     }
-    entry_put(key, p->tag);
-    return true;
+    if (best < 0 && n) snprintf(why, why_size, "none of cuDNN's %d suggestions runs", n);
+    return best;
+}
+
+/* What the file says, if that still runs; else the fastest; or the first that runs. */
+static int choose(struct plan *list, int n, const char *tag, bool timed, char *why, size_t why_size,
+                  const struct plan_chooser *chooser)
+{
+    for (int i = 0; tag && i < n; i++)
+        if (!strcmp(list[i].tag, tag) && works(&list[i], why, why_size, chooser)) return i;
+    if (timed) return fastest(list, n, why, why_size, chooser);
+    for (int i = 0; i < n; i++)
+        if (works(&list[i], why, why_size, chooser)) return i;
+    return -1;
 }
 
 /* Where any kernel needs some microseconds, no clock is worth its own time: less than 2^30 operations. */
@@ -178,18 +184,34 @@ static bool is_small(struct conv_shape s)
     return 2.0 * s.n * pixels * s.k * s.c * s.r * s.r < 1 << 30;
 }
 
+/* *p = one of the list, if i is one; the others are freed. */
+static bool take(struct plan *p, struct plan *list, int n, int i)
+{
+    if (i >= 0) {
+        *p = list[i];
+        list[i] = (struct plan){ NULL };
+    }
+    while (n > 0) plan_free(&list[--n]);
+    return i >= 0;
+}
+
 bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work work,
                  const struct plan_chooser *chooser)
 {
     char key[KEY];
-    if (is_small(work.s)) return plan_list(p, 1, NULL, why, why_size, work, chooser->device);
+    struct plan list[PLAN_SUGGESTIONS];
+    const int n = plan_list(list, PLAN_SUGGESTIONS, why, why_size, work, chooser->device);
+    if (is_small(work.s)) return take(p, list, n, choose(list, n, NULL, false, why, why_size, chooser));
     key_make(key, work);
     if (!*own.path) path_make(chooser->name);
     const int lock = lock_take();
-    const bool found = choose(p, key, lock >= 0, why, why_size, work, chooser);
+    file_take();
+    const char *const tag = tag_of(key);
+    const int i = choose(list, n, tag, lock >= 0, why, why_size, chooser);
+    if (i >= 0 && (!tag || strcmp(tag, list[i].tag))) entry_put(key, list[i].tag);
     const bool kept = lock >= 0 && (!own.changed || file_put());
     if (!kept && !own.warned) warn("cannot keep %s: %s (convolutions are not timed)", own.path, strerror(errno));
     own.warned = own.warned || !kept;
     if (lock >= 0) close(lock);
-    return found;
+    return take(p, list, n, i);
 }
