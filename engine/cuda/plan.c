@@ -312,15 +312,17 @@ int plan_list(struct plan *list, int most, char *why, size_t why_size, struct co
 
 /* ---- plans ---------------------------------------------------------------------------------------------- */
 
-bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device device)
+static void plan_begin(struct plan *p, struct plan_device device)
 {
-    int64_t n;
-    if (p->plan) return true;
     CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &p->plan));
-    set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, p->suggestion);
     if (device.handle) set(p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &device.handle);
     else set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device.properties);
-    const cudnnStatus_t status = cudnnBackendFinalize(p->plan);
+}
+
+/* A plan that cuDNN has made or not, if it fits. */
+static bool plan_end(struct plan *p, char *why, size_t why_size, cudnnStatus_t status)
+{
+    int64_t n;
     if (status == CUDNN_STATUS_SUCCESS) {
         CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n,
                                        &p->workspace));
@@ -334,6 +336,36 @@ bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device de
     CUDNN(cudnnBackendDestroyDescriptor(p->plan));
     p->plan = NULL;
     return false;
+}
+
+bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device device)
+{
+    if (p->plan) return true;
+    plan_begin(p, device);
+    set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, p->suggestion);
+    return plan_end(p, why, why_size, cudnnBackendFinalize(p->plan));
+}
+
+char *plan_text(const struct plan *p)
+{
+    int64_t bytes = 0, again;
+    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, 0,
+                                   &bytes, NULL));
+    char *const text = host_alloc((size_t)bytes + 1, 1);
+    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, bytes,
+                                   &again, text));
+    return text;
+}
+
+bool plan_read(struct plan *p, const char *text, struct plan_device device)
+{
+    char why[256];
+    plan_begin(p, device);
+    cudnnStatus_t status = cudnnBackendSetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                                    CUDNN_TYPE_CHAR, (int64_t)strlen(text), text);
+    if (status == CUDNN_STATUS_SUCCESS) status = cudnnBackendFinalize(p->plan);
+    p->read = plan_end(p, why, sizeof why, status);
+    return p->read;
 }
 
 void plan_free(struct plan *p)

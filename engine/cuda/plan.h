@@ -26,6 +26,7 @@ struct plan {
     struct graph *graph;                 /* and for: both are kept as long as the plan */
     int64_t workspace, engine;           /* the workspace is known when it is made */
     bool compiled_when_planned;          /* else one of the kernels that come with the library */
+    bool read;                           /* made of its text */
     char tag[PLAN_TAG];                  /* "engine 38 knobs 2=1 13=0": which kernel, in cuDNN's own numbers */
 };
 
@@ -38,6 +39,10 @@ int plan_list(struct plan *list, int most, char *why, size_t why_size, struct co
 /* Makes the plan, if that was not done: some are compiled now.  False, and `why`, if cuDNN cannot or it asks for
  * too large a workspace. */
 bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device device);
+/* A made plan as text, with what was compiled for it: free() it.  And the plan of such a text, which is not
+ * compiled again; false if cuDNN does not take it. */
+char *plan_text(const struct plan *p);
+bool plan_read(struct plan *p, const char *text, struct plan_device device);
 void plan_free(struct plan *p);
 
 /* Whom plans are chosen for, and by what clock: does a plan run; and seconds of a run, infinite if it does not. */
