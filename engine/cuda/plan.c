@@ -182,16 +182,33 @@ static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle
 
 enum { NOTES = 32, SUGGESTIONS = 64, KNOBS = 32 };
 
+bool plan_note_will_do(cudnnBackendNumericalNote_t note, enum precision precision)
+{
+    static const struct { bool anywhere, in_fp32; } bad[CUDNN_NUMERICAL_NOTE_TYPE_COUNT] = {
+        [CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_FFT] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_WINOGRAD] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_TENSOR_CORE] = { false, true },
+        [CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS] = { false, true },
+    };
+    if ((int)note < 0 || note >= CUDNN_NUMERICAL_NOTE_TYPE_COUNT) return false;  /* of a later cuDNN: unknown */
+    return !(precision == PRECISION_FP32 ? bad[note].in_fp32 : bad[note].anywhere);
+}
+
 /* What cuDNN says of a suggestion's engine. */
-static bool has_note(descriptor engine, cudnnBackendNumericalNote_t wanted)
+static bool will_do(descriptor engine, enum precision precision)
 {
     cudnnBackendNumericalNote_t note[NOTES];
     int64_t n = 0;
     CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES, &n,
                                    note));
     for (int64_t i = 0; i < n && i < NOTES; i++)
-        if (note[i] == wanted) return true;
-    return false;
+        if (!plan_note_will_do(note[i], precision)) return false;
+    return true;
 }
 
 static bool is_compiled(descriptor engine)
@@ -203,15 +220,6 @@ static bool is_compiled(descriptor engine)
     for (int64_t i = 0; i < n && i < NOTES; i++)
         if (note[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) return true;
     return false;
-}
-
-/* Is the suggestion deterministic, and free of TF32 and of sums in less than fp32? */
-static bool will_do(descriptor engine, enum precision precision)
-{
-    return !has_note(engine, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
-           !has_note(engine, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) &&
-           (precision != PRECISION_FP32 || (!has_note(engine, CUDNN_NUMERICAL_NOTE_TENSOR_CORE) &&
-                                            !has_note(engine, CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)));
 }
 
 /* The suggestion in cuDNN's own numbers: its engine, and the knobs as they are set. */
@@ -266,7 +274,7 @@ static bool suggestion_take(struct search *f, descriptor suggestion)
     p.compiled_when_planned = is_compiled(engine);
     const bool good = will_do(engine, f->precision);
     CUDNN(cudnnBackendDestroyDescriptor(engine));
-    if (!good) snprintf(f->why, f->why_size, "not deterministic, or not in fp32");
+    if (!good) snprintf(f->why, f->why_size, "not deterministic, of Winograd or FFT, or not in fp32");
     tag_make(&p);
     if (!good || is_listed(f, p.tag)) return false;
     f->graph->users++;

@@ -30,6 +30,11 @@ struct plan {
     char tag[PLAN_TAG];                  /* "engine 38 knobs 2=1 13=0": which kernel, in cuDNN's own numbers */
 };
 
+/* Will an engine of which cuDNN notes this do?  Not if it is not deterministic, sums in less than fp32, or mixes
+ * places that have nothing to do with each other (Winograd, FFT: a NaN spreads, and roundings are large); nor, in
+ * fp32, if it multiplies in less. */
+bool plan_note_will_do(cudnnBackendNumericalNote_t note, enum precision precision);
+
 /* cuDNN's suggestions for this convolution, the best first, that are deterministic: at most `most`, each once, none
  * of them made yet.  Returns how many; if there is none, `why` says what was wrong with the last.  Dies if the
  * description itself is refused. */

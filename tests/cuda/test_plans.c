@@ -214,11 +214,55 @@ static void odd_shapes_have_plans(void **state)
                                 true);
 }
 
+/* cuDNN suggests no Winograd or FFT for our layout today, so the rule itself is asked. */
+static void notes_that_forbid_an_engine(void **state)
+{
+    static const cudnnBackendNumericalNote_t never[] = {
+        CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION,
+        CUDNN_NUMERICAL_NOTE_FFT, CUDNN_NUMERICAL_NOTE_WINOGRAD, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4,
+        CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13,
+        CUDNN_NUMERICAL_NOTE_TYPE_COUNT,
+    };
+    (void)state;
+    for (int p = 0; p < PRECISIONS; p++) {
+        for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+            assert_false(plan_note_will_do(never[i], (enum precision)p));
+        const bool narrow = p != PRECISION_FP32;
+        assert_int_equal(plan_note_will_do(CUDNN_NUMERICAL_NOTE_TENSOR_CORE, (enum precision)p), narrow);
+        assert_int_equal(plan_note_will_do(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS, (enum precision)p), narrow);
+        assert_true(plan_note_will_do(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP, (enum precision)p));
+    }
+}
+
+/* All that may be chosen, not the first alone: here cuDNN suggests some that are not deterministic. */
+static void no_suggestion_has_a_note_that_forbids_it(void **state)
+{
+    static const struct conv_shape s = { 8, 16, 16, 64, 64, 3, 1, 1 };
+    static struct plan list[PLAN_SUGGESTIONS];
+    const struct plan_device here = { NULL, *state };
+    char why[256];
+    int seen = 0;
+    for (int p = 0; p < PRECISIONS; p++) {
+        const struct conv_work work = { CONV_DGRAD, (enum precision)p, false, s };
+        const int n = plan_list(list, PLAN_SUGGESTIONS, why, sizeof why, work, here);
+        for (int i = 0; i < n; i++) {
+            if (plan_make(&list[i], why, sizeof why, here)) seen++;
+            for (int note = 0; list[i].plan && note < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; note++)
+                if (has_note(&list[i], (cudnnBackendNumericalNote_t)note))
+                    assert_true(plan_note_will_do((cudnnBackendNumericalNote_t)note, (enum precision)p));
+            plan_free(&list[i]);
+        }
+    }
+    assert_true(seen > 10);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
     only = argv + 1;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(notes_that_forbid_an_engine),
+        cmocka_unit_test(no_suggestion_has_a_note_that_forbids_it),
         cmocka_unit_test(odd_shapes_have_plans),
         cmocka_unit_test(every_convolution_of_every_row_has_a_deterministic_plan_within_the_workspace),
     };
