@@ -72,7 +72,7 @@ static descriptor tensor(struct graph *g, enum plan_tensor id, int n, int h, int
                          bool is_virtual)
 {
     const int64_t size[4] = { n, c, h, w }, stride[4] = { (int64_t)h * w * c, 1, (int64_t)w * c, c };
-    const int64_t name = id, alignment = 16;
+    const int64_t name = id, alignment = CONV_ALIGNMENT;
     const descriptor d = make(g, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
     set(d, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
     set_numbers(d, CUDNN_ATTR_TENSOR_DIMENSIONS, 4, size);
