@@ -132,7 +132,8 @@ if(CUDA)
       ${CMAKE_SOURCE_DIR}/configs)
   set_tests_properties(no_device_is_said PROPERTIES LABELS cuda TIMEOUT 120 SKIP_RETURN_CODE 77)
 
-  # cuDNN is asked about a card that is described to it; where there is no driver, one that refuses takes its place.
+  # cuDNN is asked about a card that is described to it; a driver that loads all and runs nothing takes the true
+  # one's place.
   add_library(driver SHARED tests/cuda/driver.c)
   set_target_properties(driver PROPERTIES OUTPUT_NAME cuda SOVERSION 1
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/driver)
@@ -142,10 +143,18 @@ if(CUDA)
   foreach(name plans plan_cache)
     target_compile_definitions(test_${name} PRIVATE HOPPER="${CMAKE_SOURCE_DIR}/tests/cuda/hopper.json")
     add_dependencies(test_${name} driver)
-    add_test(NAME ${name} COMMAND test_${name})
-    set_tests_properties(${name} PROPERTIES LABELS cuda TIMEOUT 1800
-      ENVIRONMENT "${TEST_ENVIRONMENT};LD_LIBRARY_PATH=${CMAKE_BINARY_DIR}/driver:${cublas}")
   endforeach()
+  # The plans of small nets, of CIFAR-10's and of ImageNet's: what is compiled takes a second each.
+  set(cuda_described plan_cache plans_small plans_cifar plans_imagenet)
+  file(GLOB scales CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/configs/scale configs/scale/*.yaml)
+  list(TRANSFORM scales REPLACE "\\.yaml$" "")
+  list(REMOVE_ITEM scales cifar10 cifar10-100ep cifar10-small imagenet)
+  add_test(NAME plan_cache COMMAND test_plan_cache)
+  add_test(NAME plans_small COMMAND test_plans ${scales})
+  add_test(NAME plans_cifar COMMAND test_plans cifar10 cifar10-100ep cifar10-small)
+  add_test(NAME plans_imagenet COMMAND test_plans imagenet)
+  set_tests_properties(${cuda_described} PROPERTIES LABELS cuda TIMEOUT 1800
+    ENVIRONMENT "${TEST_ENVIRONMENT};LD_LIBRARY_PATH=${CMAKE_BINARY_DIR}/driver:${cublas}")
 
   add_library(skip OBJECT tests/cuda/skip.c)
   target_link_libraries(skip PRIVATE machine_cuda)
