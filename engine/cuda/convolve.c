@@ -22,8 +22,10 @@ static struct {
 
 static void check(cudnnStatus_t status, const char *what)
 {
-    if (status != CUDNN_STATUS_SUCCESS) die("cuDNN: %s: %s (see what `info` says of its version)", what,
-                                            cudnnGetErrorString(status));
+    if (status != CUDNN_STATUS_SUCCESS)
+        die("cuDNN: %s: %s (%s)", what, cudnnGetErrorString(status),
+            status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ? CUDA_ASK_LESS :
+            "see what `info` says of its version");
 }
 
 static void handle_open(void)
