@@ -187,6 +187,36 @@ static void a_gradient_that_is_not_wanted_changes_nothing_else(void **state)
     }
 }
 
+/* A layer's weights and their gradient lie behind another's in one block: at a multiple of a float, no more. */
+static void weights_may_begin_at_any_float(void **state)
+{
+    (void)state;
+    enum { PLACES = 4 };
+    static const struct conv_shape whole[] = { { 3, 8, 8, 16, 32, 3, 1, 1 }, { 2, 7, 9, 64, 64, 3, 2, 1 },
+                                               { 2, 5, 4, 32, 16, 1, 1, 0 }, { 1, 5, 5, 3, 7, 3, 1, 1 } };
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        const struct problem p = problem_of(whole[i]);
+        const float *y_first = NULL, *dx_first = NULL, *dw_first = NULL;
+        for (int at = 0; at < PLACES; at++) {
+            float *const block = host_room((p.nw + PLACES) * sizeof *block);
+            memcpy(block + at, p.w, p.nw * sizeof *block);
+            dev_float *const w = float_at(float_of(block, p.nw + PLACES), (size_t)at);
+            dev_float *const dw = float_at(machine_room((p.nw + PLACES) * sizeof(float)), (size_t)at);
+            dev_act *const x = act_of(p.x, p.nx), *const dy = act_of(p.dy, p.ny);
+            dev_act *const y = act_garbage(p.ny), *const dx = act_garbage(p.nx);
+            op_conv_fwd(y, x, w, p.s);
+            op_conv_bwd(over(dx), dw, dy, x, w, p.s);
+            const float *const y_now = act_read(y, p.ny), *const dx_now = act_read(dx, p.nx);
+            const float *const dw_now = float_read(dw, p.nw);
+            if (!at) y_first = y_now, dx_first = dx_now, dw_first = dw_now;
+            assert_memory_equal(y_now, y_first, p.ny * sizeof(float));
+            assert_memory_equal(dx_now, dx_first, p.nx * sizeof(float));
+            assert_memory_equal(dw_now, dw_first, p.nw * sizeof(float));
+        }
+        release();
+    }
+}
+
 /* Where NaN may not spread: the ways that compute each pixel by itself.  Tiles keep it within those that see it. */
 static const struct conv_shape exact[] = {
     { 2, 5, 5,  3,  7, 3, 1, 1 }, { 2, 3, 18,  3, 16, 3, 1, 1 }, { 2, 3,  9, 16, 32, 3, 1, 1 },
@@ -252,6 +282,7 @@ int main(void)
         cmocka_unit_test(backward_adds_to_or_overwrites_dx_and_adds_to_dw),
         cmocka_unit_test(backward_is_the_finite_difference_of_the_naive_forward),
         cmocka_unit_test(a_gradient_that_is_not_wanted_changes_nothing_else),
+        cmocka_unit_test(weights_may_begin_at_any_float),
         cmocka_unit_test(a_nan_pixel_reaches_the_outputs_that_see_it_and_no_other),
         cmocka_unit_test(a_nan_in_dy_reaches_the_dx_that_it_saw_and_no_other),
     };

@@ -68,7 +68,9 @@ template <typename T> static const T *act_padded(enum scratch slot, const dev_ac
 
 template <typename T> static const T *weights_padded(const float *w, struct conv_shape s, struct sizes z)
 {
-    if (sizeof(T) == sizeof(float) && padded(s.c) == s.c && padded(s.k) == s.k) return (const T *)w;
+    /* A layer's weights lie anywhere in the block of all; activations of whole channels are always aligned. */
+    const bool aligned = (uintptr_t)w % CONV_ALIGNMENT == 0;
+    if (aligned && sizeof(T) == sizeof(float) && padded(s.c) == s.c && padded(s.k) == s.k) return (const T *)w;
     const size_t n = z.w_rows_padded * (size_t)padded(s.c);
     T *const to = (T *)cuda_scratch(SCRATCH_RIGHT, n * sizeof(T));
     each(n, pad_one<T, float>{ to, w, z.w_rows, padded(s.c), s.c });

@@ -13,6 +13,8 @@ enum conv_pass { CONV_FWD, CONV_DGRAD, CONV_WGRAD, CONV_PASSES };
 /* Channels come in multiples of this (conv.cu pads them): 16 bytes of 16-bit numbers, what the tensor cores'
  * kernels read at once, and all that cuDNN has fp32 kernels for. */
 enum { CONV_CHANNELS = 8 };
+/* And every operand begins at a multiple of this many bytes. */
+enum { CONV_ALIGNMENT = 16 };
 
 /* CONV_FWD:   out = y[N,P,Q,K] from a = x[N,H,W,C], b = w[K,R,R,C].
  * CONV_DGRAD: out = dx from a = dy, b = w.

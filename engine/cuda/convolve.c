@@ -22,8 +22,10 @@ static struct {
 
 static void check(cudnnStatus_t status, const char *what)
 {
-    if (status != CUDNN_STATUS_SUCCESS) die("cuDNN: %s: %s (see what `info` says of its version)", what,
-                                            cudnnGetErrorString(status));
+    if (status != CUDNN_STATUS_SUCCESS)
+        die("cuDNN: %s: %s (%s)", what, cudnnGetErrorString(status),
+            status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ? CUDA_ASK_LESS :
+            "see what `info` says of its version");
 }
 
 static void handle_open(void)
@@ -57,7 +59,14 @@ static cudnnStatus_t execute(const struct plan *plan, struct operands o)
     check(cudnnBackendFinalize(pack), "its end");
     const cudnnStatus_t status = cudnnBackendExecute(own.handle, plan->plan, pack);
     check(cudnnBackendDestroyDescriptor(pack), "a variant pack's end");
+    if (status != CUDNN_STATUS_SUCCESS) cudaGetLastError();      /* for the next plan, which may do */
     return status;
+}
+
+/* Is it taken by the card?  What fails there later, the stream's next call says. */
+static bool runs(const struct plan *plan, void *operands)
+{
+    return execute(plan, *(const struct operands *)operands) == CUDNN_STATUS_SUCCESS;
 }
 
 static int compare(const void *a, const void *b)
@@ -72,7 +81,7 @@ static double time_plan(const struct plan *plan, void *operands)
     enum { RUNS = 5 };
     const struct operands *const o = operands;
     float ms[RUNS];
-    if (execute(plan, *o) != CUDNN_STATUS_SUCCESS) return (double)INFINITY;
+    if (!runs(plan, operands)) return (double)INFINITY;
     for (int i = 0; i < RUNS; i++) {
         CUDA(cudaEventRecord(own.clock[0], cuda_stream()));
         if (execute(plan, *o) != CUDNN_STATUS_SUCCESS) return (double)INFINITY;
@@ -100,7 +109,7 @@ static size_t dx_bytes(struct conv_work work)
 /* What is added to must be there for the run that counts: the clock's runs go elsewhere. */
 static bool choose(struct plan *plan, char *why, size_t why_size, struct conv_work work, struct operands o)
 {
-    const struct plan_chooser chooser = { { own.handle, NULL }, own.name, time_plan, &o };
+    const struct plan_chooser chooser = { { own.handle, NULL }, own.name, runs, time_plan, &o };
     void *const room = work.add ? mem_alloc(dx_bytes(work)) : NULL;
     if (room) o.out = room;
     const bool found = plan_choose(plan, why, why_size, work, &chooser);

@@ -21,13 +21,18 @@ extern "C" {
 #undef _Noreturn
 #endif
 
+/* What helps where memory is wanting, whoever asked for it. */
+#define CUDA_ASK_LESS "try a smaller batch, smaller images, a narrower network, or one run at a time; other " \
+                      "programs may hold some"
+
 /* Every call of the runtime is made through this, and says itself when it fails. */
 #define CUDA(call) cuda_check((call), #call, __FILE__, __LINE__)
 static inline void cuda_check(cudaError_t error, const char *call, const char *file, int line)
 {
     if (error != cudaSuccess)
-        die("%s:%d: %s: %s (an earlier kernel may be the cause: CUDA_LAUNCH_BLOCKING=1 shows which)", file, line,
-            call, cudaGetErrorString(error));
+        die("%s:%d: %s: %s (%s)", file, line, call, cudaGetErrorString(error),
+            error == cudaErrorMemoryAllocation ? CUDA_ASK_LESS :
+            "an earlier kernel may be the cause: CUDA_LAUNCH_BLOCKING=1 shows which");
 }
 
 /* How activations are stored now, and what their gradients are stored multiplied by (kernel.h): 1, but for fp16. */

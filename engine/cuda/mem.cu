@@ -81,7 +81,7 @@ void machine_describe(struct machine_info *info)
     memset(info, 0, sizeof *info);
     snprintf(info->machine, sizeof info->machine, "cuda");
     snprintf(info->device, sizeof info->device, "%s", own.name);
-    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32; not yet checked on a device");
+    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32");
     snprintf(info->library, sizeof info->library, "%s, %s", conv, product);
     info->threads = own.threads;
 }
@@ -95,8 +95,7 @@ void *mem_alloc(size_t bytes)
     /* More than there is: said without asking the driver. */
     const cudaError_t error = bytes > own.memory ? cudaErrorMemoryAllocation : cudaMalloc(&p, bytes ? bytes : 1);
     if (error == cudaErrorMemoryAllocation)
-        die("cannot get %zu MiB of the device's %zu (try a smaller batch, smaller images or a narrower network; "
-            "other programs may hold some)", bytes >> 20, own.memory >> 20);
+        die("cannot get %zu MiB of the device's %zu (" CUDA_ASK_LESS ")", bytes >> 20, own.memory >> 20);
     cuda_check(error, "cudaMalloc", __FILE__, __LINE__);
     mem_zero(p, bytes);
     record_beside_end();

@@ -9,6 +9,7 @@
  * that; with an identity behind the convolution one is compiled that does.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "plan.h"
 
@@ -18,8 +19,8 @@ typedef cudnnBackendDescriptor_t descriptor;
 
 enum { DESCRIPTORS = 16 };
 
-/* The descriptors of a graph, to be destroyed together. */
-struct graph { descriptor made[DESCRIPTORS]; int n; };
+/* The descriptors of a graph, to be destroyed together, when the last of its users is. */
+struct graph { descriptor made[DESCRIPTORS]; int n, users; };
 
 #define CUDNN(call) cudnn_check((call), #call, __LINE__)
 static void cudnn_check(cudnnStatus_t status, const char *call, int line)
@@ -39,9 +40,11 @@ static descriptor make(struct graph *g, cudnnBackendDescriptorType_t type)
     return g->made[g->n++] = d;
 }
 
-static void graph_free(struct graph *g)
+static void graph_leave(struct graph *g)
 {
+    if (!g || --g->users > 0) return;
     while (g->n > 0) CUDNN(cudnnBackendDestroyDescriptor(g->made[--g->n]));
+    free(g);
 }
 
 /* One attribute of `n` values; all but a few have one. */
@@ -69,7 +72,7 @@ static descriptor tensor(struct graph *g, enum plan_tensor id, int n, int h, int
                          bool is_virtual)
 {
     const int64_t size[4] = { n, c, h, w }, stride[4] = { (int64_t)h * w * c, 1, (int64_t)w * c, c };
-    const int64_t name = id, alignment = 16;
+    const int64_t name = id, alignment = CONV_ALIGNMENT;
     const descriptor d = make(g, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
     set(d, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
     set_numbers(d, CUDNN_ATTR_TENSOR_DIMENSIONS, 4, size);
@@ -179,16 +182,33 @@ static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle
 
 enum { NOTES = 32, SUGGESTIONS = 64, KNOBS = 32 };
 
+bool plan_note_will_do(cudnnBackendNumericalNote_t note, enum precision precision)
+{
+    static const struct { bool anywhere, in_fp32; } bad[CUDNN_NUMERICAL_NOTE_TYPE_COUNT] = {
+        [CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_FFT] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_WINOGRAD] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13] = { true, true },
+        [CUDNN_NUMERICAL_NOTE_TENSOR_CORE] = { false, true },
+        [CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS] = { false, true },
+    };
+    if ((int)note < 0 || note >= CUDNN_NUMERICAL_NOTE_TYPE_COUNT) return false;  /* of a later cuDNN: unknown */
+    return !(precision == PRECISION_FP32 ? bad[note].in_fp32 : bad[note].anywhere);
+}
+
 /* What cuDNN says of a suggestion's engine. */
-static bool has_note(descriptor engine, cudnnBackendNumericalNote_t wanted)
+static bool will_do(descriptor engine, enum precision precision)
 {
     cudnnBackendNumericalNote_t note[NOTES];
     int64_t n = 0;
     CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES, &n,
                                    note));
     for (int64_t i = 0; i < n && i < NOTES; i++)
-        if (note[i] == wanted) return true;
-    return false;
+        if (!plan_note_will_do(note[i], precision)) return false;
+    return true;
 }
 
 static bool is_compiled(descriptor engine)
@@ -202,48 +222,16 @@ static bool is_compiled(descriptor engine)
     return false;
 }
 
-/* Is the suggestion deterministic, and free of TF32 and of sums in less than fp32? */
-static bool will_do(descriptor engine, enum precision precision)
-{
-    return !has_note(engine, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
-           !has_note(engine, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) &&
-           (precision != PRECISION_FP32 || (!has_note(engine, CUDNN_NUMERICAL_NOTE_TENSOR_CORE) &&
-                                            !has_note(engine, CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)));
-}
-
-/* A plan of one suggestion, if it can be made and fits. */
-static bool plan_make(struct plan *p, char *why, size_t why_size, descriptor suggestion, struct plan_device device)
-{
-    int64_t n;
-    CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &p->plan));
-    set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, suggestion);
-    if (device.handle) set(p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &device.handle);
-    else set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device.properties);
-    const cudnnStatus_t status = cudnnBackendFinalize(p->plan);
-    if (status == CUDNN_STATUS_SUCCESS) {
-        CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n,
-                                       &p->workspace));
-        if (p->workspace <= PLAN_WORKSPACE) return true;
-        snprintf(why, why_size, "%lld bytes of workspace", (long long)p->workspace);
-    } else {
-        char text[256] = "";
-        cudnnGetLastErrorString(text, sizeof text);
-        snprintf(why, why_size, "%s: %s", cudnnGetErrorString(status), text);
-    }
-    plan_free(p);
-    return false;
-}
-
 /* The suggestion in cuDNN's own numbers: its engine, and the knobs as they are set. */
-static void tag_make(struct plan *p, descriptor suggestion)
+static void tag_make(struct plan *p)
 {
     descriptor choice[KNOBS];
     int64_t n = 0, one, value;
     cudnnBackendKnobType_t knob;
     for (int i = 0; i < KNOBS; i++)
         CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &choice[i]));
-    CUDNN(cudnnBackendGetAttribute(suggestion, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                   KNOBS, &n, choice));
+    CUDNN(cudnnBackendGetAttribute(p->suggestion, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                                   CUDNN_TYPE_BACKEND_DESCRIPTOR, KNOBS, &n, choice));
     int used = snprintf(p->tag, sizeof p->tag, "engine %lld knobs", (long long)p->engine);
     for (int64_t i = 0; i < n && i < KNOBS; i++) {
         CUDNN(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &one,
@@ -259,36 +247,43 @@ static void tag_make(struct plan *p, descriptor suggestion)
 /* What is asked for, and what has been found. */
 struct search {
     struct plan *list;
-    int most, n, compiled;
-    const char *tag;
+    int most, n;
     char *why;
     size_t why_size;
     enum precision precision;
-    struct plan_device device;
+    struct graph *graph;
 };
 
-static void suggestion_try(struct search *f, descriptor suggestion)
+static bool is_listed(const struct search *f, const char *tag)
 {
-    struct plan *const p = &f->list[f->n];
+    for (int i = 0; i < f->n; i++)
+        if (!strcmp(f->list[i].tag, tag)) return true;
+    return false;
+}
+
+/* Puts a suggestion on the list, which has it from then on, if it will do and is not there yet. */
+static bool suggestion_take(struct search *f, descriptor suggestion)
+{
+    struct plan p = { .suggestion = suggestion, .graph = f->graph };
     descriptor engine;
     int64_t one;
     CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine));
     CUDNN(cudnnBackendGetAttribute(suggestion, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one,
                                    &engine));
-    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &one, &p->engine));
-    p->compiled_when_planned = is_compiled(engine);
-    tag_make(p, suggestion);
-    if (!will_do(engine, f->precision)) snprintf(f->why, f->why_size, "not deterministic, or not in fp32");
-    else if ((!f->tag || !strcmp(f->tag, p->tag)) && (!p->compiled_when_planned || f->compiled < PLAN_COMPILED)) {
-        const bool made = plan_make(p, f->why, f->why_size, suggestion, f->device);
-        f->compiled += made && p->compiled_when_planned;
-        f->n += made;
-    }
+    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &one, &p.engine));
+    p.compiled_when_planned = is_compiled(engine);
+    const bool good = will_do(engine, f->precision);
     CUDNN(cudnnBackendDestroyDescriptor(engine));
+    if (!good) snprintf(f->why, f->why_size, "not deterministic, of Winograd or FFT, or not in fp32");
+    tag_make(&p);
+    if (!good || is_listed(f, p.tag)) return false;
+    f->graph->users++;
+    f->list[f->n++] = p;
+    return true;
 }
 
 /* Looks through cuDNN's suggestions of one kind. */
-static void suggestions_try(struct search *f, descriptor heuristic)
+static void suggestions_take(struct search *f, descriptor heuristic)
 {
     descriptor suggestion[SUGGESTIONS];
     int64_t n = 0;
@@ -296,35 +291,95 @@ static void suggestions_try(struct search *f, descriptor heuristic)
         CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &suggestion[i]));
     CUDNN(cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                                    SUGGESTIONS, &n, suggestion));
-    for (int i = 0; i < SUGGESTIONS; i++) {
-        if (i < n && f->n < f->most) suggestion_try(f, suggestion[i]);
-        CUDNN(cudnnBackendDestroyDescriptor(suggestion[i]));
-    }
+    for (int i = 0; i < SUGGESTIONS; i++)
+        if (i >= n || f->n == f->most || !suggestion_take(f, suggestion[i]))
+            CUDNN(cudnnBackendDestroyDescriptor(suggestion[i]));
 }
 
-int plan_list(struct plan *list, int most, const char *tag, char *why, size_t why_size, struct conv_work work,
+int plan_list(struct plan *list, int most, char *why, size_t why_size, struct conv_work work,
               struct plan_device device)
 {
     static const cudnnBackendHeurMode_t mode[] = { CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK };
-    struct search f = { list, most, 0, 0, tag, why, why_size, work.precision, device };
-    struct graph g = { .n = 0 };
+    struct graph *const g = host_alloc(1, sizeof *g);
+    struct search f = { list, most, 0, why, why_size, work.precision, g };
+    g->users = 1;
     memset(list, 0, (size_t)most * sizeof *list);
     snprintf(why, why_size, "cuDNN suggests nothing");
-    const descriptor graph = graph_make(&g, work, device.handle);
+    const descriptor graph = graph_make(g, work, device.handle);
     for (int i = 0; i < 2 && f.n < most; i++) {
-        const descriptor heuristic = make(&g, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+        const descriptor heuristic = make(g, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
         set_descriptor(heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
         set(heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode[i]);
         if (!device.handle) set_descriptor(heuristic, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device.properties);
         if (cudnnBackendFinalize(heuristic) != CUDNN_STATUS_SUCCESS) continue;   /* nothing of this kind */
-        suggestions_try(&f, heuristic);
+        suggestions_take(&f, heuristic);
     }
-    graph_free(&g);
+    graph_leave(g);
     return f.n;
+}
+
+/* ---- plans ---------------------------------------------------------------------------------------------- */
+
+static void plan_begin(struct plan *p, struct plan_device device)
+{
+    CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &p->plan));
+    if (device.handle) set(p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &device.handle);
+    else set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device.properties);
+}
+
+/* A plan that cuDNN has made or not, if it fits. */
+static bool plan_end(struct plan *p, char *why, size_t why_size, cudnnStatus_t status)
+{
+    int64_t n;
+    if (status == CUDNN_STATUS_SUCCESS) {
+        CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n,
+                                       &p->workspace));
+        if (p->workspace <= PLAN_WORKSPACE) return true;
+        snprintf(why, why_size, "%lld bytes of workspace", (long long)p->workspace);
+    } else {
+        char text[256] = "";
+        cudnnGetLastErrorString(text, sizeof text);
+        snprintf(why, why_size, "%s: %s", cudnnGetErrorString(status), text);
+    }
+    CUDNN(cudnnBackendDestroyDescriptor(p->plan));
+    p->plan = NULL;
+    return false;
+}
+
+bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device device)
+{
+    if (p->plan) return true;
+    plan_begin(p, device);
+    set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, p->suggestion);
+    return plan_end(p, why, why_size, cudnnBackendFinalize(p->plan));
+}
+
+char *plan_text(const struct plan *p)
+{
+    int64_t bytes = 0, again;
+    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, 0,
+                                   &bytes, NULL));
+    char *const text = host_alloc((size_t)bytes + 1, 1);
+    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, bytes,
+                                   &again, text));
+    return text;
+}
+
+bool plan_read(struct plan *p, const char *text, struct plan_device device)
+{
+    char why[256];
+    plan_begin(p, device);
+    cudnnStatus_t status = cudnnBackendSetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                                    CUDNN_TYPE_CHAR, (int64_t)strlen(text), text);
+    if (status == CUDNN_STATUS_SUCCESS) status = cudnnBackendFinalize(p->plan);
+    p->read = plan_end(p, why, sizeof why, status);
+    return p->read;
 }
 
 void plan_free(struct plan *p)
 {
     if (p->plan) CUDNN(cudnnBackendDestroyDescriptor(p->plan));
-    p->plan = NULL;
+    if (p->suggestion) CUDNN(cudnnBackendDestroyDescriptor(p->suggestion));
+    graph_leave(p->graph);
+    memset(p, 0, sizeof *p);
 }

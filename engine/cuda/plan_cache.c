@@ -14,6 +14,9 @@
  *     forward bf16 [1024, 32, 32, 64] to 64, 3x3, stride 1, padding 1: engine 38 knobs 2=1 13=0
  *     ...
  *     SHA-256 of the lines above
+ *
+ * A plan that is compiled (the gradients of 16-bit weights: a second of a CPU each) has a file of its own beside
+ * it, with cuDNN's text of it in the middle: a hundredth of a second.  It is named after a hash of its second line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +27,10 @@
 #include <unistd.h>
 #include "plan.h"
 
-enum { KEY = 112, ENTRIES = 1024, CANDIDATES = 8, PATH = 4096 };
+enum { KEY = 112, ENTRIES = 8192, PATH = 4096 };
+
+/* Plans to be timed; of them such as take their time to be compiled. */
+enum { CANDIDATES = 8, COMPILED = 3 };
 
 static struct {
     char path[PATH], head[256];          /* the file and its first line; path "": not opened yet */
@@ -68,46 +74,93 @@ static void entry_put(const char *key, const char *tag)
     own.changed = true;
 }
 
-/* The lines of a file whose sum is right and whose first line is ours. */
-static bool lines_take(char *text, size_t bytes)
+/* A file whose sum is right and whose first line is ours, without both: free() it.  `start` is where the rest
+ * begins. */
+static char *sealed_read(const char *path, char **start)
+{
+    size_t bytes;
+    char *const text = file_read(path, &bytes), sum[HASH_TEXT];
+    const size_t last = HASH_TEXT;                       /* a hash and its line end */
+    if (!text) return NULL;
+    bool good = bytes >= last && text[bytes - 1] == '\n' && !strncmp(text, own.head, strlen(own.head));
+    if (good) {
+        hash_bytes(sum, text, bytes - last);
+        good = !strncmp(text + bytes - last, sum, HASH_TEXT - 1);
+    }
+    if (!good) {
+        warn("%s is damaged, or not this card's: its plans are chosen anew", path);
+        free(text);
+        return NULL;
+    }
+    text[bytes - last] = '\0';
+    *start = text + strlen(own.head);
+    return text;
+}
+
+/* The text has room for the sum. */
+static bool sealed_put(const char *path, char *text)
 {
     char sum[HASH_TEXT];
-    const size_t last = HASH_TEXT;                       /* a hash and its line end */
-    if (bytes < last || text[bytes - 1] != '\n' || strncmp(text, own.head, strlen(own.head))) return false;
-    hash_bytes(sum, text, bytes - last);
-    if (strncmp(text + bytes - last, sum, HASH_TEXT - 1)) return false;
-    text[bytes - last] = '\0';
-    for (char *line = text + strlen(own.head), *end; (end = strchr(line, '\n')); line = end + 1) {
-        char *const colon = strstr(line, ": ");
-        *end = '\0';
-        if (!colon || colon > end || colon - line >= KEY || end - colon - 2 >= PLAN_TAG) return false;
-        *colon = '\0';
-        entry_put(line, colon + 2);
-    }
-    return true;
+    hash_bytes(sum, text, strlen(text));
+    strcat(strcat(text, sum), "\n");
+    return file_write_atomic(path, text, strlen(text));
 }
 
 static void file_take(void)
 {
-    size_t bytes;
-    char *const text = file_read(own.path, &bytes);
-    const bool taken = text && lines_take(text, bytes);
-    if (text && !taken) warn("%s is damaged, or not this card's: its plans are chosen anew", own.path);
-    own.changed = !taken;
+    char *lines, *const text = sealed_read(own.path, &lines);
+    own.changed = !text;
+    if (!text) return;
+    own.n = 0;
+    for (char *line = lines, *end; own.n < ENTRIES && (end = strchr(line, '\n')); line = end + 1) {
+        char *const colon = strstr(line, ": ");
+        if (!colon || colon > end) break;
+        snprintf(own.entry[own.n].key, KEY, "%.*s", (int)(colon - line), line);
+        snprintf(own.entry[own.n++].tag, PLAN_TAG, "%.*s", (int)(end - colon - 2), colon + 2);
+    }
     free(text);
 }
 
 static bool file_put(void)
 {
-    const size_t room = sizeof own.head + (size_t)own.n * (KEY + PLAN_TAG) + HASH_TEXT + 1;
-    char *const text = host_alloc(room, 1), sum[HASH_TEXT];
+    const size_t room = sizeof own.head + (size_t)own.n * (KEY + PLAN_TAG + 4) + HASH_TEXT + 1;
+    char *const text = host_alloc(room, 1);
     size_t used = (size_t)snprintf(text, room, "%s", own.head);
     for (int i = 0; i < own.n; i++)
         used += (size_t)snprintf(text + used, room - used, "%s: %s\n", own.entry[i].key, own.entry[i].tag);
-    hash_bytes(sum, text, used);
-    used += (size_t)snprintf(text + used, room - used, "%s\n", sum);
-    const bool written = file_write_atomic(own.path, text, used);
+    const bool written = sealed_put(own.path, text);
     free(text);
+    return written;
+}
+
+/* ---- compiled plans ------------------------------------------------------------------------------------- */
+
+/* The file of a compiled plan, and its second line. */
+static char *compiled_path(char line[KEY + PLAN_TAG + 4], const struct plan *p, const char *key)
+{
+    char sum[HASH_TEXT];
+    snprintf(line, KEY + PLAN_TAG + 4, "%s: %s\n", key, p->tag);
+    hash_bytes(sum, line, strlen(line));
+    return text_format("%.*s-%.16s.plan", (int)(strlen(own.path) - strlen(".txt")), own.path, sum);
+}
+
+static bool compiled_take(struct plan *p, const char *key, struct plan_device device)
+{
+    char line[KEY + PLAN_TAG + 4], *rest;
+    char *const path = compiled_path(line, p, key), *const text = sealed_read(path, &rest);
+    const bool taken = text && !strncmp(rest, line, strlen(line)) && plan_read(p, rest + strlen(line), device);
+    free(path), free(text);
+    return taken;
+}
+
+static bool compiled_put(const struct plan *p, const char *key)
+{
+    char line[KEY + PLAN_TAG + 4];
+    char *const path = compiled_path(line, p, key), *const plan = plan_text(p);
+    char *const text = text_format("%s%s%s\n%*s", own.head, line, plan, HASH_TEXT, "");
+    text[strlen(text) - HASH_TEXT] = '\0';               /* room for the sum */
+    const bool written = sealed_put(path, text);
+    free(path), free(plan), free(text);
     return written;
 }
 
@@ -136,39 +189,57 @@ static void key_make(char key[KEY], struct conv_work work)
              s.pad);
 }
 
-/* The fastest of `n`; of equals the first.  The others are freed. */
-static bool fastest(struct plan *p, struct plan *list, int n, const struct plan_chooser *chooser)
+/* For whom a plan is chosen; are files kept? */
+struct choice {
+    const char *key;
+    bool kept;
+    char *why;
+    size_t why_size;
+    const struct plan_chooser *chooser;
+};
+
+static bool make(const struct choice *c, struct plan *p)
 {
-    double least = (double)INFINITY;
-    int best = -1;
-    for (int i = 0; i < n; i++) {
-        const double seconds = chooser->time(&list[i], chooser->context);
-        if (seconds < least) least = seconds, best = i;
-    }
-    for (int i = 0; i < n; i++)
-        if (i != best) plan_free(&list[i]);
-    if (best >= 0) *p = list[best];
-    return best >= 0;
+    const struct plan_device device = c->chooser->device;
+    if (c->kept && p->compiled_when_planned && !p->plan && compiled_take(p, c->key, device)) return true;
+    return plan_make(p, c->why, c->why_size, device);
 }
 
-/* With the lock held, or without a file. */
-static bool choose(struct plan *p, const char *key, bool kept, char *why, size_t why_size, struct conv_work work,
-                   const struct plan_chooser *chooser)
+/* The plan of an untimed suggestion is tried once: that cuDNN makes it does not say that it runs. */
+static bool works(const struct choice *c, struct plan *p)
 {
-    struct plan list[CANDIDATES];
-    file_take();
-    const char *const tag = tag_of(key);
-    if (tag && plan_list(p, 1, tag, why, why_size, work, chooser->device)) return true;
-    const int n = plan_list(list, kept ? CANDIDATES : 1, NULL, why, why_size, work, chooser->device);
-    if (n < 2) {
-        *p = list[0];
-        if (!n) return false;
-    } else if (!fastest(p, list, n, chooser)) {
-        snprintf(why, why_size, "none of cuDNN's %d plans runs", n);
-        return false;
+    if (!make(c, p)) return false;
+    if (c->chooser->runs(p, c->chooser->context)) return true;
+    snprintf(c->why, c->why_size, "a plan does not run (%s)", p->tag);
+    return false;
+}
+
+/* The fastest of the first that run; of equals the first; -1 if none does. */
+static int fastest(const struct choice *c, struct plan *list, int n)
+{
+    double least = (double)INFINITY;
+    int best = -1, timed = 0, compiled = 0;
+    for (int i = 0; i < n && timed < CANDIDATES; i++) {
+        if (list[i].compiled_when_planned && compiled == COMPILED) continue;
+        if (!make(c, &list[i])) continue;
+        const double seconds = c->chooser->time(&list[i], c->chooser->context);
+        timed += seconds < (double)INFINITY;
+        compiled += list[i].compiled_when_planned;
+        if (seconds < least) least = seconds, best = i;
     }
-    entry_put(key, p->tag);
-    return true;
+    if (best < 0 && n) snprintf(c->why, c->why_size, "none of cuDNN's %d suggestions runs", n);
+    return best;
+}
+
+/* What the file says, if that still runs; else the fastest; or the first that runs. */
+static int choose(const struct choice *c, struct plan *list, int n, const char *tag, bool timed)
+{
+    for (int i = 0; tag && i < n; i++)
+        if (!strcmp(list[i].tag, tag) && works(c, &list[i])) return i;
+    if (timed) return fastest(c, list, n);
+    for (int i = 0; i < n; i++)
+        if (works(c, &list[i])) return i;
+    return -1;
 }
 
 /* Where any kernel needs some microseconds, no clock is worth its own time: less than 2^30 operations. */
@@ -178,18 +249,38 @@ static bool is_small(struct conv_shape s)
     return 2.0 * s.n * pixels * s.k * s.c * s.r * s.r < 1 << 30;
 }
 
+/* *p = one of the list, if i is one; the others are freed. */
+static bool take(struct plan *p, struct plan *list, int n, int i)
+{
+    if (i >= 0) {
+        *p = list[i];
+        list[i] = (struct plan){ NULL };
+    }
+    while (n > 0) plan_free(&list[--n]);
+    return i >= 0;
+}
+
 bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work work,
                  const struct plan_chooser *chooser)
 {
     char key[KEY];
-    if (is_small(work.s)) return plan_list(p, 1, NULL, why, why_size, work, chooser->device);
+    struct plan list[PLAN_SUGGESTIONS];
+    const int n = plan_list(list, PLAN_SUGGESTIONS, why, why_size, work, chooser->device);
+    const bool small = is_small(work.s), filed = !small || (n && list[0].compiled_when_planned);
     key_make(key, work);
-    if (!*own.path) path_make(chooser->name);
-    const int lock = lock_take();
-    const bool found = choose(p, key, lock >= 0, why, why_size, work, chooser);
-    const bool kept = lock >= 0 && (!own.changed || file_put());
-    if (!kept && !own.warned) warn("cannot keep %s: %s (convolutions are not timed)", own.path, strerror(errno));
-    own.warned = own.warned || !kept;
+    if (filed && !*own.path) path_make(chooser->name);
+    const int lock = filed ? lock_take() : -1;
+    const struct choice c = { key, lock >= 0, why, why_size, chooser };
+    if (!small) file_take();
+    const char *const tag = small ? NULL : tag_of(key);
+    const int i = choose(&c, list, n, tag, !small && c.kept);
+    if (!small && i >= 0 && (!tag || strcmp(tag, list[i].tag))) entry_put(key, list[i].tag);
+    bool kept = c.kept && (small || !own.changed || file_put());
+    if (kept && i >= 0 && list[i].compiled_when_planned && !list[i].read) kept = compiled_put(&list[i], key);
+    if (filed && !kept && !own.warned)
+        warn("cannot keep %s: %s (convolutions are not timed, and compiled by every process)", own.path,
+             strerror(errno));
+    own.warned = own.warned || (filed && !kept);
     if (lock >= 0) close(lock);
-    return found;
+    return take(p, list, n, i);
 }

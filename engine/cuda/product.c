@@ -25,8 +25,8 @@ static struct {
 static void lt_check(cublasStatus_t status, const char *call, int line)
 {
     if (status != CUBLAS_STATUS_SUCCESS)
-        die("%s:%d: %s: %s (see what `info` says of its version)", __FILE__, line, call,
-            cublasLtGetStatusString(status));
+        die("%s:%d: %s: %s (%s)", __FILE__, line, call, cublasLtGetStatusString(status),
+            status == CUBLAS_STATUS_ALLOC_FAILED ? CUDA_ASK_LESS : "see what `info` says of its version");
 }
 
 /* A matrix of `rows` rows of `columns` numbers as the library sees it. */

@@ -6,6 +6,6 @@
 #include "../../engine/cuda/conv.h"
 
 /* Of the precision that is set; each once, channels padded as engine/cuda/conv.cu pads them. */
-enum { ASKED_MOST = 1024 };
+enum { ASKED_MOST = 8192 };
 extern struct conv_work asked[ASKED_MOST];
 extern int n_asked;

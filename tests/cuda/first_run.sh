@@ -5,13 +5,17 @@
 #
 # usage: first_run.sh [--dry-run] STEPS BUILD OUT [PYTHON]
 #
-# STEPS (first_steps.sh) knows the steps.  One that came to its end, well or not, leaves OUT/NAME.log with what it
-# said and OUT/NAME.stamp with how it ended, and is not made again (remove its stamp to have it again).  One that
-# was stopped, or lacks something, leaves no stamp.  OUT/summary.md is made from the stamps, and a stamp counts only
-# beside the log it was made with: what did not run cannot be shown as passed.
+# STEPS (first_steps.sh) knows the steps, and who it is that is judged: a device and the code.  Each such pair has a
+# folder of its own in OUT, so that another card, or other code, begins anew.  A step that came to its end, well or
+# not, leaves NAME.log there with what it said and NAME.stamp with how it ended, and is not made again (remove its
+# stamp to have it again).  One that was stopped, lacks something (NAME.skipped has what it said), or had not all of
+# its time because the budget of them all ran out, leaves no stamp: the same command goes on with it.  summary.md is
+# made from the stamps, and a stamp counts only beside the log it was made with, for the pair it was made for: what
+# did not run cannot be shown as passed.
 #
-# --dry-run says what each step needs and whether it is here, runs none, and believes no stamp.  Ends with 0; 1 if a
-# step failed, if none could run, or if in a dry run a file of the project's own is missing; 2 for a wrong command.
+# --dry-run says what each step needs and whether it is here, and what of it lies outside of the project; it runs
+# none, believes no stamp, and leaves its summary in OUT itself.  Ends with 0; 1 if a step failed, if none could
+# run, or if in a dry run a file of the project's own is missing; 2 for a wrong command.
 set -uo pipefail
 export LC_ALL=C
 
@@ -21,14 +25,16 @@ dry=
 steps=$1 build=$2 out=$3 python=${4:-}
 budget=540                             # seconds, of all steps together
 declare -A reason=()                   # why a step was skipped
+judged=                                # the device and the code: "NAME, code HASH"; empty: no device
 
 step() { bash "$steps" "$1" "$2" "$build" "$out" "$python"; }
-sum_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+# The sum of a log, and of whom it speaks.
+sum_of() { { echo "$judged"; cat "$1"; } | sha256sum | cut -d ' ' -f 1; }
 
 # how NAME: "PASS SECONDS" or "FAIL SECONDS" if its stamp is that of its log; else nothing.
 how() {
     local verdict seconds sum
-    [ -z "$dry" ] && [ -s "$out/$1.log" ] && [ -f "$out/$1.stamp" ] || return 0
+    [ -n "$judged" ] && [ -s "$out/$1.log" ] && [ -f "$out/$1.stamp" ] || return 0
     read -r verdict seconds sum <"$out/$1.stamp" || return 0
     [[ $verdict == PASS || $verdict == FAIL ]] && [ "$sum" = "$(sum_of "$out/$1.log")" ] || return 0
     echo "$verdict $seconds"
@@ -36,20 +42,27 @@ how() {
 
 # make_step NAME LIMIT: runs it; 77 is a skip, and its last line says why.
 make_step() {
-    local name=$1 limit=$2 status=0 start=$SECONDS verdict=PASS
-    [ "$limit" -le $((budget - SECONDS)) ] || limit=$((budget - SECONDS))
+    local name=$1 limit=$2 status=0 start=$SECONDS verdict=PASS left=$((budget - SECONDS)) cut=
+    [ "$limit" -le "$left" ] || { limit=$left cut=1; }
     [ "$limit" -gt 0 ] || { reason[$name]="the $budget seconds are over: the same command goes on"; return; }
     echo "$name: at most $limit s"
     timeout --kill-after=10 "$limit" bash "$steps" run "$name" "$build" "$out" "$python" >"$out/$name.part" 2>&1 ||
         status=$?
     case $status in
         0) ;;
-        77) reason[$name]=$(tail -n 1 "$out/$name.part"); rm -f "$out/$name.part"; return ;;
-        124 | 137) verdict=FAIL; echo "not done after $limit s" >>"$out/$name.part" ;;
+        77) reason[$name]=$(tail -n 1 "$out/$name.part"); mv "$out/$name.part" "$out/$name.skipped"; return ;;
+        124 | 137)
+            # Less than its own limit was left, so it has not been tried.
+            if [ -n "$cut" ]; then
+                reason[$name]="stopped after $limit of its $2 s, the last of $budget: the same command goes on"
+                rm -f "$out/$name.part"
+                return
+            fi
+            verdict=FAIL; echo "not done after $limit s" >>"$out/$name.part" ;;
         *) verdict=FAIL; echo "ended with status $status" >>"$out/$name.part" ;;
     esac
     [ -s "$out/$name.part" ] || { verdict=FAIL; echo 'said nothing' >"$out/$name.part"; }
-    mv "$out/$name.part" "$out/$name.log"
+    mv "$out/$name.part" "$out/$name.log" && rm -f "$out/$name.skipped"
     echo "$verdict $((SECONDS - start)) $(sum_of "$out/$name.log")" >"$out/$name.stamp.part"
     mv "$out/$name.stamp.part" "$out/$name.stamp"
 }
@@ -71,7 +84,7 @@ summary() {
     echo '# First run on a device'
     echo
     if [ -n "$dry" ]; then echo 'A dry run: no step ran, and nothing here was measured.'
-    elif [ -s "$out/machine.txt" ]; then sed 's/^/    /' "$out/machine.txt"
+    elif [ -n "$judged" ]; then printf '%s\n\n' "$judged"; sed 's/^/    /' "$out/machine.txt"
     else echo 'No device was here.'; fi
     printf '\n| step | result | seconds | what | the last it said |\n|---|---|---|---|---|\n'
     while read -r name limit what; do
@@ -82,28 +95,39 @@ summary() {
     done <<<"$list"
 }
 
+# ---- dry, without a device, or with one -----------------------------------------------------------------------
+
 list=$(step list all)
 [ -n "$list" ] || { echo "first_run.sh: $steps has no list of steps" >&2; exit 2; }
-mkdir -p "$out" || exit 1
-lacking='' failed='' ran=''
+lacking='' failed='' ran='' keep=1
 if [ -n "$dry" ]; then
+    mkdir -p "$out" || exit 1
     while read -r name limit what; do
         printf '%s: %s (at most %s s)\n' "$name" "$what" "$limit"
         tell_needs "$name"
         reason[$name]='dry run'
     done <<<"$list"
-elif step ready all >"$out/machine.part" 2>&1; then
-    mv "$out/machine.part" "$out/machine.txt"
+    step outside all
+    echo
+elif ready=$(step ready all 2>&1) && judged=$(step judged all) && [ -n "$judged" ]; then
+    out=$out/$(tr -cs 'A-Za-z0-9\n' - <<<"$judged")
+    mkdir -p "$out" || exit 1
+    echo "$ready" >"$out/machine.txt"
     while read -r name limit what; do
         [ -n "$(how "$name")" ] || make_step "$name" "$limit" </dev/null
     done <<<"$list"
 else
-    cat "$out/machine.part" >&2
-    rm -f "$out/machine.part"
+    # Nobody is judged, and nobody's results are touched.
+    judged='' keep=''
+    printf '%s\n' "$ready" >&2
     while read -r name limit what; do reason[$name]='no device'; done <<<"$list"
 fi
-summary >"$out/summary.part" && mv "$out/summary.part" "$out/summary.md" || exit 1
-cat "$out/summary.md"
+said=$(summary)
+echo "$said"
+if [ -n "$keep" ]; then
+    echo "$said" >"$out/summary.part" && mv "$out/summary.part" "$out/summary.md" || exit 1
+    printf '\nIn %s\n' "$out"
+fi
 while read -r name limit what; do
     verdict=$(how "$name")
     [ -z "$verdict" ] || ran=1

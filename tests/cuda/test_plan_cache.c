@@ -6,6 +6,8 @@
  * A process is a child of the test's.  cuDNN plans for a card that is described to it; the clock is the test's.
  */
 #include "hopper.h"
+#include <glob.h>
+#include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,16 +17,26 @@
 static struct conv_work work = { CONV_FWD, PRECISION_BF16, false, { 65, 15, 15, 64, 64, 3, 1, 1 } };
 
 enum { MOST = 8 };
-struct clock { int runs; double first, more; };          /* the plans' seconds, as they come */
+/* The plans' seconds, as they come, behind some that do not run; and how often it was asked. */
+struct clock { int broken, runs, tries; double first, more; };
+static int broken;                       /* of a clock's plans */
 
 static double tell(const struct plan *p, void *context)
 {
     struct clock *const c = context;
-    (void)p;
-    return c->first + c->more * c->runs++;
+    assert_non_null(p->plan);
+    const int i = c->runs++;
+    return i < c->broken ? (double)INFINITY : c->first + c->more * i;
 }
 
-struct told { char tag[PLAN_TAG]; int runs; };
+static bool try(const struct plan *p, void *context)
+{
+    struct clock *const c = context;
+    assert_non_null(p->plan);
+    return c->tries++ >= c->broken;
+}
+
+struct told { char tag[PLAN_TAG]; int runs, tries; bool read; double seconds; };
 
 /* What another process chooses, and how often it asked the clock; what it says on stderr. */
 static struct told choose_elsewhere(cudnnBackendDescriptor_t device, const char *name, double more, char said[512])
@@ -36,14 +48,16 @@ static struct told choose_elsewhere(cudnnBackendDescriptor_t device, const char 
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct clock c = { 0, 100, more };
-        const struct plan_chooser chooser = { { NULL, device }, name, tell, &c };
+        struct clock c = { broken, 0, 0, 100, more };
+        const struct plan_chooser chooser = { { NULL, device }, name, try, tell, &c };
         struct plan p;
         char why[256];
         dup2(words[1], STDERR_FILENO);
         memset(&t, 0, sizeof t);
-        if (plan_choose(&p, why, sizeof why, work, &chooser)) memcpy(t.tag, p.tag, sizeof t.tag);
-        t.runs = c.runs;
+        const double start = clock_cpu_seconds();
+        if (plan_choose(&p, why, sizeof why, work, &chooser)) memcpy(t.tag, p.tag, sizeof t.tag), t.read = p.read;
+        t.seconds = clock_cpu_seconds() - start;
+        t.runs = c.runs, t.tries = c.tries;
         _exit(write(answer[1], &t, sizeof t) != sizeof t);
     }
     close(answer[1]), close(words[1]);
@@ -56,30 +70,32 @@ static struct told choose_elsewhere(cudnnBackendDescriptor_t device, const char 
     return t;
 }
 
-/* The tags of the plans that may be chosen. */
-static int tags(char tag[MOST][PLAN_TAG], cudnnBackendDescriptor_t device)
+/* The tags of the plans that may be chosen, as they come: more than are timed. */
+static int tags(char tag[MOST + 2][PLAN_TAG], cudnnBackendDescriptor_t device)
 {
-    struct plan list[MOST];
+    static struct plan list[PLAN_SUGGESTIONS];
+    const struct plan_device here = { NULL, device };
     char why[256];
-    const int n = plan_list(list, MOST, NULL, why, sizeof why, work, (struct plan_device){ NULL, device });
+    int made = 0;
+    const int n = plan_list(list, PLAN_SUGGESTIONS, why, sizeof why, work, here);
     for (int i = 0; i < n; i++) {
-        memcpy(tag[i], list[i].tag, PLAN_TAG);
+        if (made < MOST + 2 && plan_make(&list[i], why, sizeof why, here))
+            memcpy(tag[made++], list[i].tag, PLAN_TAG);
         plan_free(&list[i]);
     }
-    return n;
+    return made;
 }
 
 static const char *const card = "NVIDIA H200, 132 multiprocessors";
-static char folder[] = "/tmp/plans-XXXXXX", file[256], tag[MOST][PLAN_TAG], said[512];
-static int n_tags;
+static char folder[] = "/tmp/plans-XXXXXX", file[256], tag[MOST + 2][PLAN_TAG], said[512];
 
 /* The file of the fastest plan, which is the last of them. */
 static void file_make(cudnnBackendDescriptor_t device)
 {
     remove(file);
     const struct told t = choose_elsewhere(device, card, -1, said);
-    assert_string_equal(t.tag, tag[n_tags - 1]);
-    assert_int_equal(t.runs, n_tags);
+    assert_string_equal(t.tag, tag[MOST - 1]);
+    assert_int_equal(t.runs, MOST);
     assert_string_equal(said, "");
     assert_int_equal(access(file, R_OK), 0);
 }
@@ -88,7 +104,7 @@ static void the_fastest_plan_is_kept_and_no_clock_is_asked_again(void **state)
 {
     file_make(*state);
     const struct told t = choose_elsewhere(*state, card, 1, said);       /* now the first would be the fastest */
-    assert_string_equal(t.tag, tag[n_tags - 1]);
+    assert_string_equal(t.tag, tag[MOST - 1]);
     assert_int_equal(t.runs, 0);
     assert_string_equal(said, "");
 }
@@ -98,7 +114,21 @@ static void of_equally_fast_plans_the_first_is_taken(void **state)
     remove(file);
     const struct told t = choose_elsewhere(*state, card, 0, said);
     assert_string_equal(t.tag, tag[0]);
-    assert_int_equal(t.runs, n_tags);
+    assert_int_equal(t.runs, MOST);
+}
+
+/* Nor are they counted among those that are timed. */
+static void plans_that_do_not_run_are_passed_over(void **state)
+{
+    remove(file);
+    broken = 2;
+    const struct told t = choose_elsewhere(*state, card, 1, said), late = choose_elsewhere(*state, card, 1, said);
+    broken = 0;
+    assert_string_equal(t.tag, tag[2]);
+    assert_int_equal(t.runs, MOST + 2);
+    /* What the file says is tried too: here it does not run either, and is the second that does not. */
+    assert_int_equal(late.tries, 1);
+    assert_int_equal(late.runs, MOST + 2);
 }
 
 static void another_card_has_a_file_of_its_own(void **state)
@@ -106,8 +136,8 @@ static void another_card_has_a_file_of_its_own(void **state)
     file_make(*state);
     const struct told t = choose_elsewhere(*state, "NVIDIA H100, 132 multiprocessors", 1, said);
     assert_string_equal(t.tag, tag[0]);
-    assert_int_equal(t.runs, n_tags);
-    assert_string_equal(choose_elsewhere(*state, card, 1, said).tag, tag[n_tags - 1]);
+    assert_int_equal(t.runs, MOST);
+    assert_string_equal(choose_elsewhere(*state, card, 1, said).tag, tag[MOST - 1]);
 }
 
 /* Any byte but the line ends may be wrong; the file may be cut anywhere; or be another card's under this name. */
@@ -124,8 +154,8 @@ static void a_damaged_or_foreign_file_is_said_once_and_made_anew(void **state)
         assert_true(file_write_atomic(file, bad, i == 2 ? bytes / 2 : i == 4 ? 0 : bytes));
         free(bad);
         const struct told t = choose_elsewhere(*state, card, -1, said);
-        assert_int_equal(t.runs, n_tags);
-        assert_string_equal(t.tag, tag[n_tags - 1]);
+        assert_int_equal(t.runs, MOST);
+        assert_string_equal(t.tag, tag[MOST - 1]);
         const char *const line = strchr(said, '\n');
         assert_non_null(strstr(said, "is damaged, or not this card's"));
         assert_true(line && !line[1]);
@@ -149,7 +179,7 @@ static void a_plan_that_cudnn_no_longer_has_is_chosen_anew(void **state)
     hash_bytes(sum, text, (size_t)n);
     snprintf(text + n, sizeof text - (size_t)n, "%s\n", sum);
     assert_true(file_write_atomic(file, text, strlen(text)));
-    assert_int_equal(choose_elsewhere(*state, card, -1, said).runs, n_tags);
+    assert_int_equal(choose_elsewhere(*state, card, -1, said).runs, MOST);
     assert_int_equal(choose_elsewhere(*state, card, 1, said).runs, 0);
     free(good);
 }
@@ -168,15 +198,134 @@ static void where_no_file_can_be_kept_nothing_is_timed(void **state)
     free(no_folder);
 }
 
+/* 2^30 operations, counted where they are made: at every second place. */
 static void a_small_convolution_is_not_timed(void **state)
 {
+    const struct conv_work large = work;
+    work.s = (struct conv_shape){ 2048, 32, 32, 32, 32, 1, 2, 0 };
+    remove(file);
+    assert_true(choose_elsewhere(*state, card, -1, said).runs > 1);
+    assert_int_equal(access(file, F_OK), 0);
     remove(file);
     work.s.n--;
     const struct told t = choose_elsewhere(*state, card, -1, said);
-    work.s.n++;
+    work = large;
     assert_true(*t.tag);
     assert_int_equal(t.runs, 0);
     assert_int_not_equal(access(file, F_OK), 0);
+}
+
+/* Nor is it the end if cuDNN's first plan of it does not run. */
+static void a_small_convolution_takes_the_first_plan_that_runs(void **state)
+{
+    work.s.n--;
+    const struct told first = choose_elsewhere(*state, card, -1, said);
+    broken = 3;
+    const struct told t = choose_elsewhere(*state, card, -1, said);
+    broken = 1000;
+    const struct told none = choose_elsewhere(*state, card, -1, said);
+    broken = 0;
+    work.s.n++;
+    assert_int_equal(first.tries, 1);
+    assert_string_equal(first.tag, tag[0]);
+    assert_int_equal(t.tries, 4);
+    assert_string_equal(t.tag, tag[3]);
+    assert_int_equal(t.runs, 0);
+    assert_string_equal(none.tag, "");
+    assert_true(none.tries > 4);
+}
+
+/* ---- compiled plans ------------------------------------------------------------------------------------- */
+
+/* Little to compute, so nothing is timed; but compiled. */
+static struct conv_work compiled = { CONV_WGRAD, PRECISION_BF16, false, { 2, 8, 8, 64, 64, 3, 1, 1 } };
+
+/* The one file of the kind that lies there; free() it. */
+static char *plan_file(void)
+{
+    glob_t found;
+    char *const pattern = text_format("%s/plans/*.plan", folder);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 1);
+    char *const path = text_format("%s", found.gl_pathv[0]);
+    globfree(&found);
+    free(pattern);
+    return path;
+}
+
+static void a_compiled_plan_is_kept_whole_and_not_compiled_again(void **state)
+{
+    const struct conv_work large = work;
+    work = compiled;
+    const struct told made = choose_elsewhere(*state, card, 1, said);
+    assert_string_equal(said, "");
+    const struct told kept = choose_elsewhere(*state, card, 1, said);
+    assert_string_equal(said, "");
+    const struct told other = choose_elsewhere(*state, "NVIDIA H100, 132 multiprocessors", 1, said);
+    work = large;
+    assert_true(*made.tag && !made.read && kept.read && !other.read);
+    assert_string_equal(kept.tag, made.tag);
+    assert_int_equal(kept.tries, 1);
+    print_message("compiled: %.2f s, read: %.2f s\n", made.seconds, kept.seconds);
+    char *const all = text_format("rm %s/plans/*H100*", folder);
+    assert_int_equal(system(all), 0);
+    free(all);
+}
+
+/* The plan that is read is the one that was compiled, to the byte. */
+static void a_plan_read_has_the_text_that_it_was_made_of(void **state)
+{
+    const struct plan_device here = { NULL, *state };
+    struct plan list[2];
+    char why[256];
+    assert_true(plan_list(list, 2, why, sizeof why, compiled, here) > 0);
+    assert_true(plan_make(&list[0], why, sizeof why, here));
+    char *const text = plan_text(&list[0]);
+    struct plan p = { NULL };
+    assert_true(plan_read(&p, text, here));
+    char *const again = plan_text(&p);
+    assert_string_equal(again, text);
+    assert_int_equal(p.workspace, list[0].workspace);
+    assert_non_null(strstr(text, "cubin"));
+    free(text), free(again);
+    plan_free(&p), plan_free(&list[0]), plan_free(&list[1]);
+}
+
+static void a_damaged_compiled_plan_is_compiled_anew(void **state)
+{
+    const struct conv_work large = work;
+    char *const path = plan_file();
+    size_t bytes;
+    char *const good = file_read(path, &bytes);
+    work = compiled;
+    for (int i = 0; i < 3; i++) {
+        char *const bad = host_alloc(bytes + 1, 1);
+        memcpy(bad, good, bytes);
+        if (i == 0) bad[bytes / 2] ^= 1;
+        if (i == 2) {                                    /* whole, but nothing that cuDNN takes */
+            char *const end = strchr(strchr(bad, '\n') + 1, '\n') + 1, sum[HASH_TEXT];
+            strcpy(end, "{}\n");
+            hash_bytes(sum, bad, strlen(bad));
+            strcat(strcat(bad, sum), "\n");
+        }
+        assert_true(file_write_atomic(path, bad, i == 0 ? bytes : i == 1 ? bytes / 2 : strlen(bad)));
+        free(bad);
+        const struct told t = choose_elsewhere(*state, card, 1, said);
+        assert_true(*t.tag && !t.read);
+        if (i < 2) assert_non_null(strstr(said, "is damaged, or not this card's"));
+        assert_true(choose_elsewhere(*state, card, 1, said).read);
+    }
+    /* Another convolution's under this name. */
+    char *const k = strstr(strstr(good, "\n"), " 64]");
+    char sum[HASH_TEXT];
+    assert_non_null(k);
+    k[1] = '8';
+    hash_bytes(sum, good, bytes - HASH_TEXT);
+    memcpy(good + bytes - HASH_TEXT, sum, HASH_TEXT - 1);
+    assert_true(file_write_atomic(path, good, bytes));
+    assert_false(choose_elsewhere(*state, card, 1, said).read);
+    work = large;
+    free(path), free(good);
 }
 
 static int open_folder(void **state)
@@ -184,8 +333,7 @@ static int open_folder(void **state)
     if (device_describe(state) || !mkdtemp(folder) || setenv("DATA", folder, 1)) return -1;
     snprintf(file, sizeof file, "%s/plans/cuDNN-%zu-on-NVIDIA-H200--132-multiprocessors.txt", folder,
              cudnnGetVersion());
-    n_tags = tags(tag, *state);
-    return n_tags < 2;                                   /* or there is nothing to choose */
+    return tags(tag, *state) < MOST + 2;                 /* or there is too little to choose */
 }
 
 static int close_folder(void **state)
@@ -201,10 +349,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fastest_plan_is_kept_and_no_clock_is_asked_again),
         cmocka_unit_test(of_equally_fast_plans_the_first_is_taken),
+        cmocka_unit_test(plans_that_do_not_run_are_passed_over),
         cmocka_unit_test(another_card_has_a_file_of_its_own),
         cmocka_unit_test(a_damaged_or_foreign_file_is_said_once_and_made_anew),
         cmocka_unit_test(a_plan_that_cudnn_no_longer_has_is_chosen_anew),
         cmocka_unit_test(a_small_convolution_is_not_timed),
+        cmocka_unit_test(a_small_convolution_takes_the_first_plan_that_runs),
+        cmocka_unit_test(a_compiled_plan_is_kept_whole_and_not_compiled_again),
+        cmocka_unit_test(a_plan_read_has_the_text_that_it_was_made_of),
+        cmocka_unit_test(a_damaged_compiled_plan_is_compiled_anew),
         cmocka_unit_test(where_no_file_can_be_kept_nothing_is_timed),
     };
     return cmocka_run_group_tests_name("cuda: the plan cache", tests, open_folder, close_folder);

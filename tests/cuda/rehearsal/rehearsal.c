@@ -223,6 +223,7 @@ static void conv_now(void *task)
 void conv_run(void *out, const void *a, const void *b, struct conv_work work)
 {
     assert(work.s.c % CONV_CHANNELS == 0 && work.s.k % CONV_CHANNELS == 0);
+    assert(((uintptr_t)out | (uintptr_t)a | (uintptr_t)b) % CONV_ALIGNMENT == 0);
     rehearsal_queue(conv_now, &(struct conv_task){ out, a, b, work }, sizeof(struct conv_task));
 }
 
