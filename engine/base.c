@@ -169,6 +169,25 @@ bool hash_file(char hex[HASH_TEXT], const char *path)
 
 /* ---- files ------------------------------------------------------------------------------------------- */
 
+const char *data_folder(void)
+{
+    static char folder[4096];
+    const char *data = getenv("DATA"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int n;
+    if (data && *data) {
+        n = snprintf(folder, sizeof folder, "%s", data);
+    } else if (cache && *cache) {
+        n = snprintf(folder, sizeof folder, "%s/simsiam", cache);
+    } else if (home && *home) {
+        n = snprintf(folder, sizeof folder, "%s/.cache/simsiam", home);
+    } else {
+        die("there is no home folder to keep data in (set DATA to a folder)");
+    }
+    if (n < 0 || (size_t)n >= sizeof folder)
+        die("the data folder's name is longer than %zu bytes (set DATA to another)", sizeof folder - 1);
+    return folder;
+}
+
 char *file_read(const char *path, size_t *bytes)
 {
     FILE *in = fopen(path, "rb");

@@ -49,6 +49,9 @@ void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes);
 /* The same of a file's content; false (errno set) when it cannot be read. */
 bool hash_file(char hex[HASH_TEXT], const char *path);
 
+/* Where data are kept, and what is too costly to make twice: DATA if set, else $XDG_CACHE_HOME/simsiam, else
+ * ~/.cache/simsiam.  Static text; dies if there is none. */
+const char *data_folder(void);
 /* A whole file in fresh memory, NUL added behind it, its length in *bytes unless NULL; NULL with errno set when it
  * cannot be read. */
 char *file_read(const char *path, size_t *bytes);

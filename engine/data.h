@@ -39,9 +39,6 @@ extern const struct data_source data_sources[];
 bool data_is_folder(const struct data_source *source);
 const struct data_source *data_source_find(const char *name);     /* NULL if unknown */
 
-/* The user's data folder: DATA if set, else $XDG_CACHE_HOME/simsiam, else ~/.cache/simsiam.  Static text. */
-const char *data_folder(void);
-
 /* Reads one file, whole and checked, into fresh memory (which the caller frees), and its path into *path (the
  * same; may be NULL).  Missing: exit 1, naming the command that brings it; wrong: exit 2, saying what is wrong. */
 uint8_t *data_file_read(const struct data_source *source, const struct data_file *file, char **path);

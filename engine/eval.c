@@ -31,20 +31,12 @@ void features_free(struct features *f)
     *f = (struct features){ 0 };
 }
 
-/* The features' rows, l2-normalised, in memory of their own.  They take the way over the host, piece by piece: the
- * machine's page has no copy. */
+/* The features' rows, l2-normalised, in memory of their own. */
 static dev_float *normalised_copy(const struct features *f)
 {
-    enum { PIECE = 1 << 16 };
-    const size_t floats = (size_t)f->n * f->d;
-    float *host = host_alloc(PIECE, sizeof *host);
-    dev_float *x = mem_alloc(floats * sizeof *host);
-    for (size_t at = 0; at < floats; at += PIECE) {
-        const size_t bytes = (floats - at < PIECE ? floats - at : PIECE) * sizeof *host;
-        mem_download(host, float_at(f->x, at), bytes);
-        mem_upload(float_at(x, at), host, bytes);
-    }
-    free(host);
+    const size_t bytes = (size_t)f->n * f->d * sizeof(float);
+    dev_float *x = mem_alloc(bytes);
+    mem_copy(x, f->x, bytes);
     op_normalize_rows(x, f->n, f->d);
     return x;
 }

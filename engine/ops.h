@@ -218,11 +218,12 @@ void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const d
 /* ---- augmentation ------------------------------------------------------------------------------------ */
 
 struct augment;                 /* augment.h: the recipe's parameters */
-/* y[N,S,S,3] = N views of images [*,3,H,W] (stored planar, 0..255): view `view` of image index[i] in `epoch`.
+/* y[N,S,S,3] = N views of images [*,3,H,W] (stored planar, 0..255): view `view` of image index[i] in epoch[0], both
+ * in the machine's memory, for they change from step to step and a record of steps does not.
  * Parameters: augment_draw(recipe, seed, epoch, index[i], view) of augment.h, bit-equal on every machine; pixels
  * in float, not rounded between transforms, normalised at the end. */
 void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
-                const struct augment *recipe, uint64_t seed, uint32_t epoch, uint32_t view);
+                const struct augment *recipe, uint64_t seed, const dev_int *epoch, uint32_t view);
 /* y[S,S,3] = one view, with parameters already drawn, of an image of its own size: image [3,h,w] lies in the host's
  * memory, and is the stored [3,H,W] made smaller by `shrink`, 1, 2, 4 or 8, when it was decoded (augment.h):
  * h, w = H, W / shrink, rounded up.  `room` is op_view_room(S, the longer of h, w) bytes of the machine's memory.

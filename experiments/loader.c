@@ -26,10 +26,12 @@ static size_t view_pixels(const struct loader_source *s)
     return (size_t)3 * (size_t)s->size * (size_t)s->size;
 }
 
-static void order_make(struct loader *l, int epoch, int step)
+void loader_aim(struct loader *l, int epoch, int step)
 {
+    const int32_t now = epoch;
     loader_order(&l->source, l->order, epoch, step);
     mem_upload(l->index, l->order, sizeof *l->order * (size_t)l->source.batch);
+    mem_upload(l->epoch, &now, sizeof now);
 }
 
 static struct view_order view_order_of(const struct loader_source *s, int epoch, int first, int views)
@@ -38,26 +40,35 @@ static struct view_order view_order_of(const struct loader_source *s, int epoch,
 }
 
 /* Views of `n` images of the batch's order from the i-th on: one image is made by the calling thread alone. */
-static void views_make(struct loader *l, dev_act *x, int epoch, int first, int views, int i, int n)
+static void views_make(struct loader *l, dev_act *x, int first, int views, int i, int n)
 {
     const struct loader_source *const s = &l->source;
     for (int v = 0; v < views; v++)
         op_augment(act_at(x, view_pixels(s) * (size_t)(v * s->batch + i)), s->images,
-                   int_at(l->index, (size_t)i), n, s->h, s->w, s->size, s->recipe, s->seed, (uint32_t)epoch,
+                   int_at(l->index, (size_t)i), n, s->h, s->w, s->size, s->recipe, s->seed, l->epoch,
                    (uint32_t)(first + v));
+}
+
+bool loader_is_issued(const struct loader *l)
+{
+    return !l->source.folder && !l->beside;
+}
+
+dev_act *loader_issue(struct loader *l, int first, int views)
+{
+    assert(views <= l->source.views);
+    views_make(l, l->room[0], first, views, 0, l->source.batch);
+    return l->room[0];
 }
 
 dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views)
 {
     const struct loader_source *const s = &l->source;
     assert(views <= s->views);
-    order_make(l, epoch, step);
-    if (s->folder) {
-        const struct view_order o = view_order_of(s, epoch, first, views);
-        folder_batch(s->folder, l->room[0], l->order, s->batch, &o);
-    } else {
-        views_make(l, l->room[0], epoch, first, views, 0, s->batch);
-    }
+    loader_aim(l, epoch, step);
+    if (!s->folder) return loader_issue(l, first, views);
+    const struct view_order o = view_order_of(s, epoch, first, views);
+    folder_batch(s->folder, l->room[0], l->order, s->batch, &o);
     return l->room[0];
 }
 
@@ -78,7 +89,7 @@ static void image_make(struct loader *l, struct view_maker *maker, int i)
 {
     const struct loader_source *const s = &l->source;
     if (!s->folder) {
-        views_make(l, l->room[1], l->ahead.epoch, 0, s->views, i, 1);
+        views_make(l, l->room[1], 0, s->views, i, 1);
         return;
     }
     const struct view_order o = view_order_of(s, l->ahead.epoch, 0, s->views);
@@ -122,7 +133,7 @@ void loader_start(struct loader *l, int epoch, int step)
 {
     if (!l->beside) return;
     l->ahead.epoch = epoch, l->ahead.step = step;
-    order_make(l, epoch, step);
+    loader_aim(l, epoch, step);
     state_set(l, LOADER_WORKS);
 }
 
@@ -171,6 +182,7 @@ void loader_open(struct loader *l, const struct loader_source *source)
     const size_t bytes = mem_act_bytes() * 3 * side * side * batch * (size_t)source->views;
     l->order = host_alloc(batch, sizeof *l->order);
     l->index = mem_alloc(sizeof *l->order * batch);
+    l->epoch = mem_alloc(sizeof(int32_t));
     const int wanted = threads_beside(source);
     l->room[0] = mem_alloc(bytes);
     l->room[1] = wanted ? mem_alloc(bytes) : NULL;
@@ -190,6 +202,6 @@ void loader_close(struct loader *l)
         }
     }
     free(l->order);
-    mem_free(l->index), mem_free(l->room[0]), mem_free(l->room[1]);
+    mem_free(l->index), mem_free(l->epoch), mem_free(l->room[0]), mem_free(l->room[1]);
     memset(l, 0, sizeof *l);
 }

@@ -34,7 +34,7 @@ enum { LOADER_THREADS_MAX = 64 };
 struct loader {
     struct loader_source source;
     int32_t *order;                /* [batch], which images, */
-    dev_int *index;                /* and its twin on the machine */
+    dev_int *index, *epoch;        /* on the machine: its twin, and [1] the epoch that views are drawn for */
     dev_act *room[2];              /* [views * batch, size, size, 3]; the second one is the thread's */
     struct { int epoch, step; } ahead;         /* what is made in room[1]; epoch -1: nothing */
 
@@ -59,6 +59,13 @@ void loader_order(const struct loader_source *s, int32_t *order, int epoch, int 
  * what was not made ahead. */
 dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views);
 dev_act *loader_take(struct loader *l, int epoch, int step);
+
+/* The two halves of loader_make(), where the images lie on the machine and no thread makes them ahead
+ * (loader_is_issued()): what the host says of the batch, and the ops that make its views in room[0], which a
+ * machine may record. */
+bool loader_is_issued(const struct loader *l);
+void loader_aim(struct loader *l, int epoch, int step);
+dev_act *loader_issue(struct loader *l, int first, int views);
 
 /* Begins to make the batch at (epoch, step), and waits for it.  In between no other call of the loader is allowed,
  * nor is op_augment. */

@@ -29,6 +29,7 @@ struct epoch_record {
     double loss, oscillation, std_train, grad_norm, lr, lr_predictor;    /* NaN in epoch 0 */
     bool monitored;
     double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;     /* NaN where undefined or not */
+    int left_out;                  /* steps whose gradient overflowed fp16: told, not written down */
 };
 
 enum run_state { RUN_NONE, RUN_PARTIAL, RUN_HEALTHY, RUN_COLLAPSED, RUN_DIVERGED };

@@ -40,7 +40,8 @@ struct runner {
     struct epoch_record now, last;     /* the epoch under way; the last one finished */
     int collapsed_in_a_row;            /* monitored epochs, without the untrained one */
     struct probe_data features;        /* of the last epoch's monitors, for the probe; none after a restart */
-    double saved_at, looked_at, epoch_start;
+    double saved_at, save_seconds;     /* when a checkpoint was last made, and what it took */
+    double looked_at, epoch_start;
 };
 
 /* ---- the run's folder ---------------------------------------------------------------------------------- */
@@ -90,10 +91,12 @@ static void metrics_sync(const struct runner *r)
 
 static void save(struct runner *r)
 {
+    const double start = clock_seconds();
     metrics_sync(r);
     if (!trainer_save(&r->t, r->checkpoint, r->hash))
         die("cannot write %s: %s (the checkpoint before it is kept)", r->checkpoint, strerror(errno));
     r->saved_at = clock_seconds();
+    r->save_seconds = r->saved_at - start;
 }
 
 static FILE *append_open(const struct runner *r, const char *name)
@@ -211,6 +214,13 @@ static bool is_time_to_look(struct runner *r)
     return true;
 }
 
+/* At the end of an epoch: as often as costs at most a fiftieth of the time.  A small run's checkpoint is a matter
+ * of milliseconds; on a fast device a large one's takes as long as an epoch. */
+static bool is_time_to_save(const struct runner *r)
+{
+    return clock_seconds() - r->saved_at >= fmin(r->o->checkpoint_seconds, 50 * r->save_seconds);
+}
+
 static int train_epoch(struct runner *r)
 {
     struct trainer *const t = &r->t;
@@ -236,7 +246,10 @@ static int train_epoch(struct runner *r)
             phase("train");
         }
     }
-    trainer_summary(t, &r->now);
+    if (first == t->steps) trainer_summary(t, &r->now);      /* a run that goes on from here has made no step */
+    if (r->now.left_out)
+        fprintf(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n", r->label,
+                t->epoch + 1, r->now.left_out);
     r->now.lr = schedule_lr(&t->schedule[GROUP_ENCODER], t->epoch, t->steps - 1);
     r->now.lr_predictor = t->s->predictor_lr == PREDICTOR_ZERO ? 0 :
                           schedule_lr(&t->schedule[GROUP_PREDICTOR], t->epoch, t->steps - 1);
@@ -262,7 +275,7 @@ static int train(struct runner *r)
         if (status) break;
         t->epoch++;
         t->step = 0;
-        save(r);
+        if (t->epoch == t->s->epochs || is_time_to_save(r)) save(r);
     }
     return status;
 }
@@ -349,12 +362,12 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     if (!status) status = probe(r, &linear);
     const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
     if (skipped < 0) status = EXIT_AGAIN;
-    if (status == EXIT_AGAIN)
-        save(r);
-    else if (status == EXIT_COLLAPSED)
+    if (status == EXIT_AGAIN || status == EXIT_COLLAPSED) save(r);
+    if (status == EXIT_COLLAPSED)
         fprintf(stderr, "%s: collapsed at epoch %d and the look before; without --stop-on-collapse it goes on\n",
                 label, r->t.epoch);
-    else if (summarise(r, row, seed, status, linear, skipped) == RUN_COLLAPSED && o->stop_on_collapse)
+    else if (status != EXIT_AGAIN && summarise(r, row, seed, status, linear, skipped) == RUN_COLLAPSED &&
+             o->stop_on_collapse)
         status = EXIT_COLLAPSED;
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)

@@ -32,7 +32,7 @@ static const char *const eta_views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW]
 static const char *const eta_bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
 static const char *const eta_init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
 const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
-                                               [PRECISION_FP16] = "fp16", NULL };
+                                        [PRECISION_FP16] = "fp16", NULL };
 
 #define AT(field) .name = #field, .offset = offsetof(struct settings, field)
 #define INT(field, min, max, u, text) \
@@ -144,7 +144,7 @@ const struct settings settings_defaults = {
     .epochs = 800, .batch = 512,
     .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup = 0,
     .predictor_lr = PREDICTOR_CONSTANT,
-    .precision = PRECISION_FP32,
+    .precision = PRECISION_BF16,
     .crop_scale = { 0.2, 1 }, .crop_ratio = { 3.0 / 4, 4.0 / 3 },
     .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
     .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5,

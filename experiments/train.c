@@ -69,6 +69,7 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     const size_t indices = (size_t)(s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK);
     t->index = mem_alloc(sizeof(int32_t) * indices);
     t->order = host_alloc(indices, sizeof(int32_t));
+    t->view_epoch = mem_alloc(sizeof(int32_t));
     const struct dataset *const host = &t->train.host;
     const struct loader_source views = { t->train.images, host->folder, host->n, host->h, host->w, s->batch,
                                          t->model.n_views, s->image_size, &t->recipe, t->seed };
@@ -84,6 +85,7 @@ void trainer_close(struct trainer *t)
     eta_close(&t->eta);
     probe_close(&t->probe);
     mem_free(t->log), mem_free(t->log_now), mem_free(t->lr), mem_free(t->index), free(t->order);
+    mem_free(t->view_epoch);
     tape_free(&t->tape);
     model_free(&t->model);
     image_set_close(&t->train), image_set_close(&t->monitor);
@@ -155,15 +157,19 @@ static void step_issue(struct trainer *t, struct var views)
                   (float)t->s->weight_decay);
 }
 
-void trainer_step_on(struct trainer *t, struct var views)
+/* `make`: the views are yet to be made, by ops alone. */
+static void step(struct trainer *t, struct var views, bool make)
 {
     assert(t->step < t->steps);
     float lr[GROUPS];
     for (int g = 0; g < GROUPS; g++) lr[g] = (float)schedule_lr(&t->schedule[g], t->epoch, t->step);
     mem_upload(t->lr, lr, sizeof lr);
     eta_position(t);
-    /* Cached targets lie at another address in every step of an alternation. */
-    if (machine_record(t->eta.cache ? NULL : views.data)) {
+    /* Cached targets lie at another address in every step of an alternation; and a step that makes its views is
+     * another one than a step on views in the same place. */
+    const void *const key = t->eta.cache ? NULL : make ? (const void *)t->loader.index : views.data;
+    if (machine_record(key)) {
+        if (make) loader_issue(&t->loader, 0, t->model.n_views);
         step_issue(t, views);
         machine_recorded();
     }
@@ -171,9 +177,19 @@ void trainer_step_on(struct trainer *t, struct var views)
     t->step++;
 }
 
+void trainer_step_on(struct trainer *t, struct var views)
+{
+    step(t, views, false);
+}
+
 bool trainer_step(struct trainer *t)
 {
     if (!alternation_start(t)) return false;
+    if (loader_is_issued(&t->loader)) {        /* the views are a part of the step, and of its record */
+        loader_aim(&t->loader, t->epoch, t->step);
+        step(t, batch_var(t, t->loader.room[0], t->model.n_views), true);
+        return true;
+    }
     dev_act *const views = loader_take(&t->loader, t->epoch, t->step);
     const bool last = t->step + 1 == t->steps;
     const int epoch = last ? t->epoch + 1 : t->epoch;
@@ -183,26 +199,34 @@ bool trainer_step(struct trainer *t)
     return true;
 }
 
+/* In fp16 a gradient may overflow where the loss does not; the machine then leaves that step out (op_sgd).  So many
+ * in a row are no accident: the scale is wrong for this net, and nothing is learnt any more. */
+enum { LEFT_OUT_MOST = 20 };
+
 int trainer_summary(const struct trainer *t, struct epoch_record *r)
 {
     float *const log = host_alloc((size_t)t->step * LOG_WIDTH, sizeof *log);
     mem_download(log, t->log, sizeof *log * (size_t)t->step * LOG_WIDTH);
     double loss = 0, change = 0, grad = 0, spread = 0;
     bool finite = true;
-    int n = 0;
+    int n = 0, applied = 0, in_a_row = 0;
     for (; n < t->step && finite; n++) {
         const float *const row = log + (size_t)n * LOG_WIDTH;
         loss += row[LOG_LOSS];
         if (n) change += pow((double)row[LOG_LOSS] - (double)row[LOG_LOSS - LOG_WIDTH], 2);
-        grad += sqrt(row[LOG_GRAD]);
         for (int v = 0; v < t->model.n_views; v++) spread += row[LOG_STD + v] / t->model.n_views;
+        const bool out = t->s->precision == PRECISION_FP16 && !isfinite(row[LOG_GRAD]);
+        in_a_row = out ? in_a_row + 1 : 0;
+        applied += !out;
+        if (!out || in_a_row > LEFT_OUT_MOST) grad += sqrt(row[LOG_GRAD]);
         finite = isfinite(loss) && isfinite(grad) && isfinite(spread);
     }
     free(log);
     r->loss = loss / n;
     r->oscillation = n > 1 ? sqrt(change / (n - 1) / 2) : nan("");
-    r->grad_norm = grad / n;
+    r->grad_norm = applied ? grad / applied : finite ? nan("") : grad;
     r->std_train = spread / n;
+    r->left_out = n - applied;
     return finite ? 0 : n;
 }
 
@@ -214,8 +238,12 @@ static void views_make(struct trainer *t, dev_act *x, const struct image_set *se
 {
     const int size = t->s->image_size;
     const struct view_order o = { recipe, t->seed, epoch, view, 1, size };
-    if (set->host.folder) folder_batch(set->host.folder, x, t->order, n, &o);
-    else op_augment(x, set->images, t->index, n, set->host.h, set->host.w, size, recipe, t->seed, epoch, view);
+    if (set->host.folder) {
+        folder_batch(set->host.folder, x, t->order, n, &o);
+        return;
+    }
+    mem_upload(t->view_epoch, &epoch, sizeof epoch);
+    op_augment(x, set->images, t->index, n, set->host.h, set->host.w, size, recipe, t->seed, t->view_epoch, view);
 }
 
 bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,

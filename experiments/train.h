@@ -43,6 +43,7 @@ struct trainer {
     dev_float *lr;                 /* [GROUPS] */
     dev_int *index;                /* [batch or EVAL_CHUNK], */
     int32_t *order;                /* and its host twin */
+    dev_int *view_epoch;           /* [1], of the views in evaluation */
 
     /* position: what a checkpoint holds beside the tensors */
     int epoch, step;               /* epochs done; steps done in the current one */
@@ -67,7 +68,8 @@ bool trainer_step(struct trainer *t);
 struct var trainer_views(struct trainer *t);
 void trainer_step_on(struct trainer *t, struct var views);
 /* Means over the current epoch's first `step` steps, and 0.  Where a number among them is not finite: over the
- * steps up to the first that has one, and its number, from 1; so the answer does not depend on when one looks. */
+ * steps up to the first that has one, and its number, from 1; so the answer does not depend on when one looks.  In
+ * fp16 a gradient alone may overflow: such steps count in left_out, and are no divergence up to 20 in a row. */
 int trainer_summary(const struct trainer *t, struct epoch_record *r);
 
 /* Encodes all images of `set` in evaluation mode under `recipe` (views of `epoch`, `view`): backbone features

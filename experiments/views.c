@@ -40,7 +40,7 @@ static void draw_column(const struct sheet *s, int column, const struct dataset 
     const size_t floats = (size_t)3 * size * size, stored = (size_t)3 * set->h * set->w * n;
     dev_act *y = mem_alloc(n * floats * mem_act_bytes());
     dev_byte *images = stored ? mem_alloc(stored) : NULL;
-    dev_int *index = mem_alloc(n * sizeof(int32_t));
+    dev_int *index = mem_alloc(n * sizeof(int32_t)), *epoch = mem_alloc(sizeof(int32_t));     /* zeroed: 0 */
     float *host = host_alloc(n * floats, sizeof *host);
     int32_t *order = host_alloc(n, sizeof *order);
     for (int i = 0; i < n; i++)
@@ -51,14 +51,14 @@ static void draw_column(const struct sheet *s, int column, const struct dataset 
         folder_batch(set->folder, y, order, n, &o);
     } else {
         mem_upload(images, set->images, stored);
-        op_augment(y, images, index, n, set->h, set->w, size, recipe, seed, 0, view);
+        op_augment(y, images, index, n, set->h, set->w, size, recipe, seed, epoch, view);
     }
     mem_act_download(host, y, n * floats);
     for (int i = 0; i < n; i++)
         draw_view(s, i, column, host + i * floats, size, scale, recipe);
     free(order);
     free(host);
-    mem_free(index);
+    mem_free(index), mem_free(epoch);
     mem_free(images);
     mem_free(y);
 }

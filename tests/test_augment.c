@@ -239,7 +239,9 @@ static void make_batch(uint8_t *images, int32_t *index)
 
 static void augment(float *y, const uint8_t *images, const int32_t *index, int n, const struct augment *recipe)
 {
-    op_augment((dev_act *)y, (const dev_byte *)images, (const dev_int *)index, n, H, W, SIZE, recipe, 5, 2, 1);
+    const int32_t epoch = 2;
+    op_augment((dev_act *)y, (const dev_byte *)images, (const dev_int *)index, n, H, W, SIZE, recipe, 5,
+               (const dev_int *)&epoch, 1);
 }
 
 static void batch_is_the_same_for_any_threads_and_order(void **state)
@@ -272,9 +274,10 @@ static void test_transform_is_the_identity_at_equal_size(void **state)
     (void)state;
     static uint8_t image[3 * 32 * 32];
     static float y[3 * 32 * 32];
-    const int32_t index = 0;
+    const int32_t index = 0, epoch = 2;
     make_image(image, 1, 32, 32);
-    op_augment((dev_act *)y, (const dev_byte *)image, (const dev_int *)&index, 1, 32, 32, 32, &nothing, 1, 2, 3);
+    op_augment((dev_act *)y, (const dev_byte *)image, (const dev_int *)&index, 1, 32, 32, 32, &nothing, 1,
+               (const dev_int *)&epoch, 3);
     for (int c = 0; c < 3; c++) {
         for (int i = 0; i < 32 * 32; i++)
             assert_true(y[3 * i + c] == (float)image[c * 32 * 32 + i] / 255.0f);

@@ -21,6 +21,7 @@ enum { BATCH = 16, D = 8, IMAGES = 128, STEPS = IMAGES / BATCH };
 static struct settings settings_make(void)
 {
     struct settings s = settings_defaults;
+    s.precision = PRECISION_FP32;
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
     s.image_size = 8, s.train_count = IMAGES, s.monitor_count = 32, s.knn_k = 5;

@@ -48,7 +48,7 @@ static void assert_batch(const struct loader *l, const dev_act *views, int epoch
         for (int i = 0; i < BATCH; i++) {
             const int32_t at = (int32_t)permute_index(7, (uint32_t)epoch, COUNT, (uint32_t)(step * BATCH + i));
             op_augment((dev_act *)one, l->source.images, (const dev_int *)&at, 1, H, W, SIZE, &recipe, 7,
-                       (uint32_t)epoch, (uint32_t)v);
+                       (const dev_int *)&epoch, (uint32_t)v);
             assert_memory_equal((const float *)views + (v * BATCH + i) * OUT, one, sizeof one);
         }
     }

@@ -118,7 +118,7 @@ static void run_make(const char *row, int seed, double linear, bool dead, double
     for (int epoch = 0; epoch <= 3; epoch++) {
         struct epoch_record *l = &r.last;
         *l = (struct epoch_record){ epoch, NAN, NAN, NAN, NAN, NAN, NAN, true, 0.9, 0.2, 0.3, 60, 28, 27, NAN,
-                                    NAN };
+                                    NAN, 0 };
         if (epoch) {
             *l = (struct epoch_record){ .epoch = epoch, .loss = dead ? -0.99 : -0.6 - 0.03 * epoch,
                 .oscillation = oscillation, .std_train = dead ? 0.1 : 0.95, .grad_norm = 1, .lr = 0.1,

@@ -417,9 +417,9 @@ void augment_pixels(float *y, const uint8_t *image, int h, int w, int size, cons
 }
 
 void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
-                const struct augment *recipe, uint64_t seed, uint32_t epoch, uint32_t view)
+                const struct augment *recipe, uint64_t seed, const dev_int *epoch, uint32_t view)
 {
-    const int32_t *at = (const int32_t *)index;
+    const int32_t *at = (const int32_t *)index, *now = (const int32_t *)epoch;
     const uint8_t *stored = (const uint8_t *)images;
     const size_t in = (size_t)3 * h * w, out = (size_t)3 * size * size * mem_act_bytes();
     const size_t room = view_floats(size, longer(h, w));
@@ -429,7 +429,7 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
     /* One view is no work for a team, and may be asked for by a thread that has none (experiments/loader.c). */
     #pragma omp parallel for schedule(static) num_threads(threads) if (n > 1)
     for (int i = 0; i < n; i++) {
-        const struct view_params v = augment_draw(recipe, seed, epoch, (uint32_t)at[i], view, h, w);
+        const struct view_params v = augment_draw(recipe, seed, (uint32_t)*now, (uint32_t)at[i], view, h, w);
         make_view((char *)y + (size_t)i * out, rooms + room * (size_t)omp_get_thread_num(),
                   stored + (size_t)at[i] * in, h, w, 1, size, recipe, &v, is_bf16);
     }

@@ -237,7 +237,7 @@ void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const d
 }
 
 void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
-                const struct augment *recipe, uint64_t seed, uint32_t epoch, uint32_t view)
+                const struct augment *recipe, uint64_t seed, const dev_int *epoch, uint32_t view)
 {
     chosen->variant->augment(y, images, index, n, h, w, size, recipe, seed, epoch, view);
 }

@@ -228,7 +228,7 @@ template <typename T> __device__ void make_view(T *to, float *room, const uint8_
     finish_view(to, y, recipe, v);
 }
 
-struct draw { uint64_t seed; uint32_t epoch, view; };
+struct draw { uint64_t seed; const int32_t *epoch; uint32_t view; };
 
 /* A block a view. */
 template <typename T> __global__ void view_kernel(T *y, float *rooms, const uint8_t *images, const int32_t *index,
@@ -236,7 +236,7 @@ template <typename T> __global__ void view_kernel(T *y, float *rooms, const uint
 {
     __shared__ view_params v;
     const size_t image = (size_t)index[blockIdx.x], in = 3 * (size_t)h * (size_t)w;
-    if (threadIdx.x == 0) v = augment_draw(&recipe, d.seed, d.epoch, (uint32_t)image, d.view, h, w);
+    if (threadIdx.x == 0) v = augment_draw(&recipe, d.seed, (uint32_t)d.epoch[0], (uint32_t)image, d.view, h, w);
     __syncthreads();
     make_view(y + (size_t)blockIdx.x * 3 * (size_t)size * (size_t)size, rooms + blockIdx.x * canvas_floats(size),
               images + image * in, h, w, size, recipe, v);
@@ -257,10 +257,10 @@ template <typename T> static void views(dev_act *y, const uint8_t *images, const
 }
 
 void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
-                const struct augment *recipe, uint64_t seed, uint32_t epoch, uint32_t view)
+                const struct augment *recipe, uint64_t seed, const dev_int *epoch, uint32_t view)
 {
     assert(n > 0 && h <= SIDE_MAX && w <= SIDE_MAX && size <= SIDE_MAX);
-    const draw d = { seed, epoch, view };
+    const draw d = { seed, (const int32_t *)epoch, view };
     WITH_ACT(views, y, (const uint8_t *)images, (const int32_t *)index, n, h, w, size, recipe, d);
 }
 

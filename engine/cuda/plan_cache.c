@@ -41,15 +41,10 @@ static struct {
 
 /* ---- the file ------------------------------------------------------------------------------------------- */
 
-/* Where data are kept (engine/data.c), as the libraries are. */
 static void path_make(const char *name)
 {
-    const char *const data = getenv("DATA"), *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
-    const char *const root = data && *data ? data : cache && *cache ? cache : home && *home ? home : NULL;
-    if (!root) die("there is no home folder to keep cuDNN's plans in (set DATA to a folder)");
-    const char *const below = root == data ? "" : root == cache ? "/simsiam" : "/.cache/simsiam";
     snprintf(own.head, sizeof own.head, "cuDNN %zu on %s\n", cudnnGetVersion(), name);
-    const int n = snprintf(own.path, sizeof own.path, "%s%s/plans/%s", root, below, own.head);
+    const int n = snprintf(own.path, sizeof own.path, "%s/plans/%s", data_folder(), own.head);
     if (n < 0 || n >= (int)sizeof own.path) die("the data folder's name is longer than %d bytes (set DATA)", PATH);
     for (char *c = own.path + strlen(own.path) - strlen(own.head); *c; c++)
         if (*c == ' ' || *c == ',' || *c == '/') *c = '-';

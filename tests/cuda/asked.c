@@ -108,7 +108,7 @@ void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev
                         const dev_int *index, int n, int d, int k, const dev_float *w, const dev_float *b) {}
 void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const dev_float *w, const dev_float *b) {}
 void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
-                const struct augment *recipe, uint64_t seed, uint32_t epoch, uint32_t view) {}
+                const struct augment *recipe, uint64_t seed, const dev_int *epoch, uint32_t view) {}
 void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink, int size,
              const struct augment *recipe, const struct view_params *v) {}
 size_t op_view_room(int size, int side) { return 1; }

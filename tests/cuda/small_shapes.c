@@ -136,11 +136,12 @@ static void views(void)
     for (size_t i = 0; i < sizeof image; i++) image[i] = (uint8_t)(i * 7 % 251);
     dev_byte *const images = mem_alloc(sizeof image);
     mem_upload(images, image, sizeof image);
-    dev_int *const index = turns(N, N);
+    dev_int *const index = turns(N, N), *const epoch = mem_alloc(sizeof(int32_t));
+    mem_upload(epoch, &(int32_t){ 2 }, sizeof(int32_t));
     for (int p = PRECISION_FP32; p <= PRECISION_FP16; p++) {
         machine_set_precision((enum precision)p);
         dev_act *const y = acts(N * PIXELS);
-        op_augment(y, images, index, N, H, W, SIZE, &recipe, 1, 2, 3);
+        op_augment(y, images, index, N, H, W, SIZE, &recipe, 1, epoch, 3);
         check_acts("a view", y, N * PIXELS);
         for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
             const int h = own[i].h, w = own[i].w;
@@ -152,7 +153,7 @@ static void views(void)
         }
         mem_free(y);
     }
-    mem_free(images), mem_free(index);
+    mem_free(images), mem_free(index), mem_free(epoch);
 }
 
 static const struct { const char *name; void (*run)(void); } parts[] = {

@@ -82,12 +82,13 @@ static void views_of_stored_images_are_the_cpus(void **state)
     for (int i = 0; i < N; i++)
         order[i] = (int32_t)((i * 7 + 3) % N);
     dev_byte *const images = mem_alloc(N * IN);
-    dev_int *const index = mem_alloc(sizeof order);
+    dev_int *const index = mem_alloc(sizeof order), *const epoch = mem_alloc(sizeof(int32_t));
     mem_upload(images, host, N * IN), mem_upload(index, order, sizeof order);
+    mem_upload(epoch, &(int32_t){ EPOCH }, sizeof(int32_t));
     for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
         machine_set_precision((enum precision)p);
         dev_act *const made = mem_alloc(N * OUT * mem_act_bytes());
-        op_augment(made, images, index, N, H, W, SIZE, &recipe, SEED, EPOCH, VIEW);
+        op_augment(made, images, index, N, H, W, SIZE, &recipe, SEED, epoch, VIEW);
         mem_act_download(y, made, N * OUT);
         mem_free(made);
         for (int i = 0; i < N; i++) {
@@ -97,7 +98,7 @@ static void views_of_stored_images_are_the_cpus(void **state)
         }
     }
     machine_set_precision(PRECISION_FP32);
-    mem_free(images), mem_free(index), free(host);
+    mem_free(images), mem_free(index), mem_free(epoch), free(host);
 }
 
 /* Full height and width, and by how much the image was made smaller. */

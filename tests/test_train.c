@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_train.c -- what a trainer makes of its log: means, the step at which a run diverged, and steps that fp16
+ * leaves out.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "../experiments/train.h"
+
+enum { STEPS = 60 };
+
+/* A trainer at the end of an epoch of this log: loss -i, the gradient's square 4 but for the bad steps, std 0.5. */
+struct logged { struct settings s; struct trainer t; };
+
+static void logged_open(struct logged *l, enum precision precision, int first_bad, int bad, float loss)
+{
+    l->s = settings_defaults;
+    l->s.dataset = 0;
+    while (strcmp(data_sources[l->s.dataset].name, "synthetic")) l->s.dataset++;
+    l->s.image_size = 4, l->s.train_count = 2 * STEPS, l->s.monitor_count = 2, l->s.dim = 4, l->s.epochs = 1;
+    l->s.widths = (struct int_list){ 1, { 4 } }, l->s.blocks = (struct int_list){ 1, { 1 } }, l->s.batch = 2;
+    l->s.precision = PRECISION_FP32;
+    trainer_open(&l->t, &l->s, 3);
+    l->s.precision = (int)precision;                     /* the log looks the same in each */
+    float log[STEPS][LOG_WIDTH];
+    for (int i = 0; i < STEPS; i++) {
+        log[i][LOG_LOSS] = -(float)i;
+        log[i][LOG_GRAD] = i >= first_bad && i < first_bad + bad ? INFINITY : 4;
+        for (int v = 0; v < VIEWS_MAX; v++) log[i][LOG_STD + v] = 0.5f;
+    }
+    if (bad) log[first_bad][LOG_LOSS] = loss;
+    mem_upload(l->t.log, log, sizeof log);
+    l->t.step = STEPS;
+}
+
+static int summary_of(struct epoch_record *r, enum precision precision, int first_bad, int bad, float loss)
+{
+    static struct logged l;
+    memset(r, 0, sizeof *r);
+    logged_open(&l, precision, first_bad, bad, loss);
+    const int diverged = trainer_summary(&l.t, r);
+    trainer_close(&l.t);
+    return diverged;
+}
+
+static void means_are_over_all_steps(void **state)
+{
+    (void)state;
+    struct epoch_record r;
+    assert_int_equal(summary_of(&r, PRECISION_BF16, 0, 0, 0), 0);
+    assert_true(r.loss == -(STEPS - 1) / 2.0 && r.grad_norm == 2 && r.std_train == 0.5 && r.left_out == 0);
+    assert_true(fabs(r.oscillation - sqrt(0.5)) < 1e-12);
+}
+
+static void a_gradient_that_is_not_finite_is_a_divergence_at_its_step(void **state)
+{
+    (void)state;
+    struct epoch_record r;
+    for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
+        assert_int_equal(summary_of(&r, (enum precision)p, 7, 1, -7), 8);
+        assert_true(isinf(r.grad_norm) && r.loss == -3.5);
+    }
+}
+
+static void a_gradient_that_overflows_fp16_leaves_its_step_out(void **state)
+{
+    (void)state;
+    struct epoch_record r;
+    static const int bad[] = { 1, 3, 20 };
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(summary_of(&r, PRECISION_FP16, 7, bad[i], -7), 0);
+        assert_true(r.left_out == bad[i] && r.grad_norm == 2 && r.loss == -(STEPS - 1) / 2.0);
+    }
+}
+
+static void over_twenty_in_a_row_are_a_divergence(void **state)
+{
+    (void)state;
+    struct epoch_record r;
+    assert_int_equal(summary_of(&r, PRECISION_FP16, 7, 30, -7), 7 + 21);
+    assert_true(isinf(r.grad_norm));
+}
+
+static void a_loss_that_is_not_finite_is_one_in_fp16_too(void **state)
+{
+    (void)state;
+    struct epoch_record r;
+    assert_int_equal(summary_of(&r, PRECISION_FP16, 7, 1, NAN), 8);
+    assert_true(isnan(r.loss));
+}
+
+int main(void)
+{
+    machine_open(1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(means_are_over_all_steps),
+        cmocka_unit_test(a_gradient_that_is_not_finite_is_a_divergence_at_its_step),
+        cmocka_unit_test(a_gradient_that_overflows_fp16_leaves_its_step_out),
+        cmocka_unit_test(over_twenty_in_a_row_are_a_divergence),
+        cmocka_unit_test(a_loss_that_is_not_finite_is_one_in_fp16_too),
+    };
+    return cmocka_run_group_tests_name("train", tests, NULL, NULL);
+}
