@@ -74,11 +74,10 @@ static void hash_of_maker(char hash[HASH_TEXT], const char *folder, const struct
                        &its_seed))
         die_user("%s: %s (a run's provenance names machine, code_hash and seed)", path, error.text);
     if (its_seed != seed) die_user("%s: a run of seed %d, not of --seed %d", path, its_seed, seed);
-    char *const text = text_format("%smachine: %s\ncode: %s\n", config, machine, code);
-    hash_bytes(hash, text, strlen(text));
+    settings_hash_by(hash, s, machine, code);
     printf("from %s, by machine %s, code %.8s\n", folder, machine, code);
     json_decref(papers);
-    free(config), free(config_path), free(path), free(made), free(text);
+    free(config), free(config_path), free(path), free(made);
 }
 
 static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, const char *from,

@@ -159,13 +159,18 @@ char *settings_print(const struct settings *s)
     return config_print(settings_keys, s);
 }
 
-void settings_hash(char hex[HASH_TEXT], const struct settings *s)
+void settings_hash_by(char hex[HASH_TEXT], const struct settings *s, const char *machine, const char *code)
 {
-    struct machine_info machine;
-    machine_describe(&machine);
     char *config = settings_print(s);
-    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine.machine, code_hash);
+    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine, code);
     hash_bytes(hex, text, strlen(text));
     free(text);
     free(config);
+}
+
+void settings_hash(char hex[HASH_TEXT], const struct settings *s)
+{
+    struct machine_info own;
+    machine_describe(&own);
+    settings_hash_by(hex, s, own.machine, code_hash);
 }

@@ -68,5 +68,7 @@ extern const char *const method_names[], *const distance_names[], *const precisi
  * SHA-256 of the resolved config, the machine's name and CODE_HASH. */
 char *settings_print(const struct settings *s);
 void settings_hash(char hex[HASH_TEXT], const struct settings *s);
+/* The same by other code, or on another machine. */
+void settings_hash_by(char hex[HASH_TEXT], const struct settings *s, const char *machine, const char *code);
 /* SHA-256 of the sources and flags that compute a run's numbers. */
 extern const char code_hash[HASH_TEXT];

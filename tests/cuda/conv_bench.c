@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include "../../engine/base.h"
 #include "../../engine/ops.h"
+#include "numbers.h"
 
 enum { WINDOWS = 7, CALLS = 8, IMAGES_MAX = 4096 };
 
@@ -74,12 +75,7 @@ static size_t count(int a, int b, int c, int d) { return (size_t)a * (size_t)b *
 /* An activation of n numbers between -1 and 1: zeros would spare the card its power, and flatter it. */
 static dev_act *act_make(size_t n)
 {
-    float *const host = host_alloc(n, sizeof *host);
-    uint32_t state = 1;
-    for (size_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        host[i] = (float)(int32_t)state / 2147483648.0f;
-    }
+    float *const host = numbers(n);
     dev_act *const x = mem_alloc(n * mem_act_bytes());
     mem_act_upload(x, host, n);
     free(host);

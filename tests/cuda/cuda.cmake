@@ -176,7 +176,7 @@ if(CUDA)
     add_test(NAME ${name}.gpu COMMAND gpu_${name})
   endforeach()
   add_test(NAME parity_224.gpu COMMAND gpu_parity 224)
-  # Side by side: most of their time goes into kernels that cuDNN compiles on the host, in each process anew.
+  # Side by side: most of their time goes into kernels that cuDNN compiles on the host.
   foreach(name ${on_device} views record fp16 memory parity_224)
     set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77
       ENVIRONMENT "${TEST_ENVIRONMENT}")

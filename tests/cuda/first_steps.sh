@@ -15,9 +15,9 @@ beside=$(($(nproc) < 8 ? $(nproc) : 8))          # processes on the card at a ti
 skip() { echo "$*"; exit 77; }
 fail() { echo "$*"; exit 1; }
 
-# Limits in seconds, 540 in all.  What decides is that cuDNN compiles the kernel of a 16-bit weight gradient for
-# each process that needs it, up to 1.7 s on one core: 11 shapes for ResNet-18, 61 for test_ops_conv.  Expected, on
-# 16 cores:
+# Limits in seconds, 540 in all.  What decides is that cuDNN compiles the kernel of a 16-bit weight gradient, up to
+# 1.7 s on one core: 11 shapes for ResNet-18, 61 for test_ops_conv.  It is kept in DATA/plans, but where processes
+# start together, or no file can be kept, each compiles its own.  Expected so, on 16 cores:
 #
 #     gpu-tests    105  ops_conv and ops_conv_fp16, 61 shapes each, and beside them all others
 #     sanitizer     40  14 runs of 5 to 15 s, 8 at a time

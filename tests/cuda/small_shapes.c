@@ -11,18 +11,7 @@
 #include "../../engine/augment.h"
 #include "../../engine/base.h"
 #include "../../engine/ops.h"
-
-/* Numbers between -1 and 1. */
-static float *numbers(size_t n)
-{
-    float *const x = host_alloc(n, sizeof *x);
-    uint32_t state = 1;
-    for (size_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        x[i] = (float)(int32_t)state / 2147483648.0f;
-    }
-    return x;
-}
+#include "numbers.h"
 
 static dev_float *floats(size_t n)
 {
