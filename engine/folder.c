@@ -243,12 +243,14 @@ char *folder_name(const struct folder *f, int image)
 
 void folder_note(struct folder *f, int image, bool good, const char *wrong)
 {
-    if (f->state[image] != IMAGE_UNSEEN)
+    if (f->state[image] == (good ? IMAGE_GOOD : IMAGE_BAD))
         return;                    /* nearly always: no thread waits for another then */
     pthread_mutex_lock(&f->mutex);
-    const bool is_new = f->state[image] == IMAGE_UNSEEN;       /* another thread may have been first */
-    f->state[image] = good ? IMAGE_GOOD : IMAGE_BAD;
-    if (is_new && !good) {
+    if (good && f->state[image] == IMAGE_UNSEEN)
+        f->state[image] = IMAGE_GOOD;
+    /* One that was good is bad once it is gone or cut short: else the batch would keep what was in its place. */
+    if (!good && f->state[image] != IMAGE_BAD) {               /* another thread may have been first */
+        f->state[image] = IMAGE_BAD;
         f->bad++;
         if (image < f->first_bad) {        /* not the one met first: that would depend on the threads */
             f->first_bad = image;

@@ -36,11 +36,6 @@ struct finding {
 
 /* ---- one run ------------------------------------------------------------------------------------------- */
 
-static struct collapse measures(const struct epoch_record *e)
-{
-    return (struct collapse){ .std_sqrtd = e->std_sqrtd, .mean_norm = e->mean_norm, .view_share = e->view_share };
-}
-
 /* The share by which all thresholds would have to move towards the measures for another verdict: above 0 for a
  * healthy run, below for a collapsed one, COLLAPSE_NEAR of it being "near".  Found by asking the rule itself: a
  * threshold that is moved is a measure moved the other way. */
@@ -64,7 +59,7 @@ static int collapsed_since(const struct run_record *r)
     int since = 0;
     for (int i = r->n_curve - 1; i >= 0 && r->curve[i].epoch >= 1; i--) {
         if (!r->curve[i].monitored) continue;
-        const struct collapse c = measures(&r->curve[i]);
+        const struct collapse c = epoch_collapse(&r->curve[i]);
         if (!collapsed(&c)) break;
         since = r->curve[i].epoch;
     }
@@ -89,7 +84,7 @@ static char *number(const char *format, double x)
 /* The measures, each with its distance from the thresholds, and the evidence. */
 static char *measures_text(const struct epoch_record *e, double turn)
 {
-    const struct collapse c = measures(e);
+    const struct collapse c = epoch_collapse(e);
     char *const share = number("%.3f", e->view_share), *const off = number("%+.3f", e->view_share - COLLAPSE_SHARE);
     char *const loss = number("%.3f", e->loss), *const rank = number("%.2f", e->rank);
     char *const knn = number("%.1f", e->knn);
@@ -117,7 +112,7 @@ static void judge(struct finding *f, const struct run_record *r)
         f->status = EXIT_AGAIN;
         f->text = text_format("nothing to judge yet: no epoch of training is monitored (check again later)");
     } else {
-        const struct collapse c = measures(last);
+        const struct collapse c = epoch_collapse(last);
         f->turn = verdict_turn(&c);
         char *const text = measures_text(last, f->turn), *const at = text_format("%s at epoch %d",
                                                 f->finished ? "finished" : "not finished,", last->epoch);

@@ -153,8 +153,8 @@ static void near_tell(struct decision *d, const struct experiment *e, const stru
     int near = 0;
     for (int i = 0; i < e->n_rows; i++) {
         for (int k = 0; set >> i & 1 && k < rows[i].n; k++) {
-            const struct epoch_record *l = &rows[i].run[k].last;
-            near += collapse_near(&(struct collapse){ l->std_sqrtd, l->mean_norm, l->view_share });
+            const struct collapse c = epoch_collapse(&rows[i].run[k].last);
+            near += collapse_near(&c);
         }
     }
     const size_t n = strlen(d->reason);

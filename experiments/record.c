@@ -276,10 +276,14 @@ char *run_folder(const char *root, const char *hash, int seed)
 
 /* ---- verdict ------------------------------------------------------------------------------------------ */
 
+struct collapse epoch_collapse(const struct epoch_record *e)
+{
+    return (struct collapse){ .std_sqrtd = e->std_sqrtd, .mean_norm = e->mean_norm, .view_share = e->view_share };
+}
+
 void run_judge(struct run_record *r, bool diverged)
 {
-    const struct collapse c = { .std_sqrtd = r->last.std_sqrtd, .mean_norm = r->last.mean_norm,
-                                .view_share = r->last.view_share };
+    const struct collapse c = epoch_collapse(&r->last);
     const size_t room = sizeof r->evidence;
     if (diverged || !isfinite(c.std_sqrtd)) {
         r->state = RUN_DIVERGED;

@@ -23,6 +23,7 @@
 #pragma once
 #include <stdbool.h>
 #include "../engine/base.h"
+#include "../engine/collapse.h"
 
 struct epoch_record {
     int epoch;
@@ -31,6 +32,9 @@ struct epoch_record {
     double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;     /* NaN where undefined or not */
     int left_out;                  /* steps whose gradient overflowed fp16: told, not written down */
 };
+
+/* What the rule of collapse.h looks at. */
+struct collapse epoch_collapse(const struct epoch_record *e);
 
 enum run_state { RUN_NONE, RUN_PARTIAL, RUN_HEALTHY, RUN_COLLAPSED, RUN_DIVERGED };
 extern const char *const run_state_names[];      /* "not run", "partial", "healthy", ... */

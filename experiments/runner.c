@@ -26,6 +26,8 @@
 /* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only then. */
 static const double LOOK_GAP = 1;
 enum { LOCK_SECONDS = 5 };
+/* What there is to do where the world failed after training began. */
+#define GOES_ON "(then the same command goes on from the last checkpoint)"
 
 struct runner {
     const struct run_options *o;
@@ -86,7 +88,7 @@ static void folder_lock(struct runner *r)
 static void metrics_sync(const struct runner *r)
 {
     if (fflush(r->metrics) || fsync(fileno(r->metrics)))
-        die("cannot write %s/metrics.jsonl: %s", r->folder, strerror(errno));
+        die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
 }
 
 static void save(struct runner *r)
@@ -116,7 +118,7 @@ enum { COLLAPSED_ENOUGH = 2 };
 static bool line_note(struct runner *r, const char *line)
 {
     if (!epoch_parse(&r->last, line)) return false;
-    const struct collapse c = { r->last.std_sqrtd, r->last.mean_norm, r->last.view_share };
+    const struct collapse c = epoch_collapse(&r->last);
     if (r->last.monitored && r->last.epoch > 0)
         r->collapsed_in_a_row = collapsed(&c) ? r->collapsed_in_a_row + 1 : 0;
     return true;
@@ -132,7 +134,7 @@ static void metrics_open(struct runner *r)
     if ((uint64_t)st.st_size < r->t.metrics_bytes)
         die("%s/metrics.jsonl is shorter than its checkpoint says: remove the folder to run again", r->folder);
     if (ftruncate(fd, (off_t)r->t.metrics_bytes))
-        die("cannot cut %s/metrics.jsonl: %s", r->folder, strerror(errno));
+        die("cannot cut %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
     char line[2048];
     while (fgets(line, sizeof line, r->metrics))
         if (!line_note(r, line))
@@ -143,7 +145,7 @@ static void metrics_open(struct runner *r)
 static void metrics_append(struct runner *r)
 {
     char *const line = epoch_print(&r->now);
-    if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s", r->folder, strerror(errno));
+    if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
     r->t.metrics_bytes += strlen(line);
     /* What counts is the line, not the digits behind it: a run that goes on from here has no others. */
     if (!line_note(r, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
@@ -325,7 +327,7 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     free(both);
     phase("summary");
     metrics_sync(r);
-    if (!summary_write(&sum, r->folder)) die("cannot write %s/summary.json: %s", r->folder, strerror(errno));
+    if (!summary_write(&sum, r->folder)) die("cannot write %s/summary.json: %s " GOES_ON, r->folder, strerror(errno));
     return sum.state;
 }
 
@@ -360,11 +362,11 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     double linear = nan("");
     int status = train(r);
     if (!status) status = probe(r, &linear);
-    const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
-    if (skipped < 0) status = EXIT_AGAIN;
     if (status == EXIT_AGAIN || status == EXIT_COLLAPSED) save(r);
+    const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
+    if (skipped < 0) status = EXIT_AGAIN;      /* stopped while counting: the last checkpoint is what goes on */
     if (status == EXIT_COLLAPSED)
-        fprintf(stderr, "%s: collapsed at epoch %d and the look before; without --stop-on-collapse it goes on\n",
+        fprintf(stderr, "%s: collapsed at epoch %d and at the monitored one before; without --stop-on-collapse it goes on\n",
                 label, r->t.epoch);
     else if (status != EXIT_AGAIN && summarise(r, row, seed, status, linear, skipped) == RUN_COLLAPSED &&
              o->stop_on_collapse)
@@ -374,7 +376,7 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
         fprintf(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n", label, r->t.epoch,
                 r->t.step);
     if (fclose(r->metrics) || fclose(r->timing) || close(r->lock))
-        die("cannot write into %s: %s", r->folder, strerror(errno));
+        die("cannot write into %s: %s " GOES_ON, r->folder, strerror(errno));
     monitor_probe_close(&r->features);
     trainer_close(&r->t);
     free(r->folder), free(r->checkpoint), free(r), free(label);

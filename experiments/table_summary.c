@@ -38,7 +38,7 @@ static void row_summarise(struct row_result *row, const struct row_runs *baselin
         const char *state = baseline && run_unstable(r, baseline) ? "unstable" : run_state_names[r->state];
         if (i && state != row->state) state = "mixed";          /* names are compared by place: each stands once */
         row->state = state;
-        const struct collapse c = { r->last.std_sqrtd, r->last.mean_norm, r->last.view_share };
+        const struct collapse c = epoch_collapse(&r->last);
         row->near_threshold = row->near_threshold || (r->state != RUN_DIVERGED && collapse_near(&c));
     }
     for (int m = 0; m < MEASURES; m++) {

@@ -47,7 +47,7 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     if (!machine_has_precision((enum precision)s->precision)) {
         struct machine_info m;
         machine_describe(&m);
-        die_user("precision: %s does not compute in it; say fp32 or bf16, or run with DEVICE=cuda", m.machine);
+        die_user("precision: fp16 is not one of machine %s; say fp32 or bf16, or run with DEVICE=cuda", m.machine);
     }
     machine_set_precision((enum precision)s->precision);
     t->s = s;
@@ -200,7 +200,8 @@ bool trainer_step(struct trainer *t)
 }
 
 /* In fp16 a gradient may overflow where the loss does not; the machine then leaves that step out (op_sgd).  So many
- * in a row are no accident: the scale is wrong for this net, and nothing is learnt any more. */
+ * in a row, or a whole epoch of them, are no accident: the scale is wrong for this net, and nothing is learnt any
+ * more. */
 enum { LEFT_OUT_MOST = 20 };
 
 int trainer_summary(const struct trainer *t, struct epoch_record *r)
@@ -218,7 +219,8 @@ int trainer_summary(const struct trainer *t, struct epoch_record *r)
         const bool out = t->s->precision == PRECISION_FP16 && !isfinite(row[LOG_GRAD]);
         in_a_row = out ? in_a_row + 1 : 0;
         applied += !out;
-        if (!out || in_a_row > LEFT_OUT_MOST) grad += sqrt(row[LOG_GRAD]);
+        const bool hopeless = in_a_row > LEFT_OUT_MOST || in_a_row == t->steps;
+        if (!out || hopeless) grad += sqrt(row[LOG_GRAD]);
         finite = isfinite(loss) && isfinite(grad) && isfinite(spread);
     }
     free(log);

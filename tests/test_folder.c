@@ -309,6 +309,35 @@ static void bad_image_ends_the_run_by_its_name(void **state)
     assert_ends(all_views_but_one, "bad", EXIT_USER, "2 of the images are bad, skip_bad allows 1");
 }
 
+/* An image that is gone after it was read once: its place in the batch must not keep what another left there. */
+static int bad_after_two_epochs(const char *name, int may_skip)
+{
+    struct dataset set;
+    static float y[VIEWS * ALL * OUT];
+    folder_load(&set, name, DATA_TRAIN, 0, 0, may_skip);
+    folder_batch(set.folder, (dev_act *)y, everything, ALL, &order);
+    char *const path = text_format("%s/%s/train/b/2.jpg", root, name);
+    const bool gone = !unlink(path);
+    free(path);
+    folder_batch(set.folder, (dev_act *)y, everything, ALL, &order);
+    const int bad = folder_bad(set.folder, NULL);
+    data_free(&set);
+    return gone ? bad : -1;
+}
+
+static void two_epochs(const char *name)
+{
+    bad_after_two_epochs(name, 0);
+}
+
+static void image_that_goes_during_the_run_is_a_bad_one(void **state)
+{
+    (void)state;
+    put_set("gone"), put_set("gone-skipped");
+    assert_ends(two_epochs, "gone", EXIT_USER, "gone/train/b/2.jpg: No such file or directory; mend or remove it");
+    assert_int_equal(bad_after_two_epochs("gone-skipped", 1), 1);
+}
+
 /* b/2 and b/3 are bad: b/4 comes next, and no other place knows. */
 static void skipped_image_changes_its_own_place_alone(void **state)
 {
@@ -434,6 +463,7 @@ int main(void)
         cmocka_unit_test(view_is_that_of_its_own_size),
         cmocka_unit_test(mislabelled_file_is_read_as_what_it_is),
         cmocka_unit_test(bad_image_ends_the_run_by_its_name),
+        cmocka_unit_test(image_that_goes_during_the_run_is_a_bad_one),
         cmocka_unit_test(skipped_image_changes_its_own_place_alone),
         cmocka_unit_test(class_without_a_good_image_ends_the_run),
         cmocka_unit_test(what_is_no_file_is_a_bad_image),

@@ -88,6 +88,21 @@ static void over_twenty_in_a_row_are_a_divergence(void **state)
     assert_true(isinf(r.grad_norm));
 }
 
+/* An epoch that is shorter than twenty steps may leave some out, but not all: else nothing would ever tell. */
+static void so_is_a_whole_epoch(void **state)
+{
+    (void)state;
+    enum { FEW = 10 };
+    for (int bad = FEW - 1; bad <= FEW; bad++) {
+        static struct logged l;
+        struct epoch_record r = { .epoch = 1 };
+        logged_open(&l, PRECISION_FP16, 0, bad, 0);
+        l.t.steps = l.t.step = FEW;
+        assert_int_equal(trainer_summary(&l.t, &r), bad == FEW ? FEW : 0);
+        trainer_close(&l.t);
+    }
+}
+
 static void a_loss_that_is_not_finite_is_one_in_fp16_too(void **state)
 {
     (void)state;
@@ -104,6 +119,7 @@ int main(void)
         cmocka_unit_test(a_gradient_that_is_not_finite_is_a_divergence_at_its_step),
         cmocka_unit_test(a_gradient_that_overflows_fp16_leaves_its_step_out),
         cmocka_unit_test(over_twenty_in_a_row_are_a_divergence),
+        cmocka_unit_test(so_is_a_whole_epoch),
         cmocka_unit_test(a_loss_that_is_not_finite_is_one_in_fp16_too),
     };
     return cmocka_run_group_tests_name("train", tests, NULL, NULL);
