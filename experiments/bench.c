@@ -95,6 +95,7 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
 {
     double a[REPEATS_MAX], b[REPEATS_MAX];
     for (int i = 0; i < repeats; i++) {
+        if (t->step == t->steps) t->step = 0;
         double start = clock_settled(t->log);
         trainer_step_on(t, views);
         a[i] = clock_settled(t->log) - start;
@@ -102,7 +103,6 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
         start = clock_settled(t->log);
         if (made) trainer_step(t);
         b[i] = clock_settled(t->log) - start;
-        if (t->step == t->steps) t->step = 0;
     }
     *ready = timing_of(a, repeats);
     if (made) *made = timing_of(b, repeats);
@@ -421,7 +421,7 @@ int command_bench(int argc, char **argv)
     if (precision && only < 0) die_user("--precision %s: fp32, bf16 or fp16", precision);
     static struct experiment e;
     experiment_load(&e, argv[1], scale);
-    struct bench b = { &e, &e.row[row ? experiment_row(&e, row) : 0], repeats, brief, { 0, 0, 0, 0 } };
+    struct bench b = { &e, &e.row[row ? experiment_hosted(&e, row) : 0], repeats, brief, { 0, 0, 0, 0 } };
     struct settings s = b.row->settings;
     if (batch) s.batch = batch;
     if (s.batch < 2 || s.batch > s.train_count)

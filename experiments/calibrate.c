@@ -14,6 +14,7 @@
 #include "../engine/data.h"
 #include "method.h"
 #include "monitor.h"
+#include "run.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -173,12 +174,12 @@ void calibrate(struct cost *cost, const struct settings *const *s, int n, int jo
         for (int i = j; i < n; i += jobs) shared[i] = measure(s[i], steps);
         exit(0);
     }
-    bool failed = false;
+    int failed = 0;
     for (int j = 0, status; j < jobs; j++) {
         if (wait(&status) < 0) die("wait: %s", strerror(errno));
-        failed = failed || status;
+        failed = graver(failed, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_WORLD);
     }
-    if (failed) die("a calibration failed: its message is above");
+    if (failed) fprintf(stderr, "simsiam: a calibration failed: its message is above\n"), exit(failed);
     memcpy(cost, shared, bytes);
     munmap(shared, bytes);
 }

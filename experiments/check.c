@@ -89,8 +89,8 @@ static char *measures_text(const struct epoch_record *e, double turn)
     char *const loss = number("%.3f", e->loss), *const rank = number("%.2f", e->rank);
     char *const knn = number("%.1f", e->knn);
     char *const text = text_format(
-        "std*sqrt(d) %.3f (%+.3f from %.2f, %+.3f from %.2f), view share %s (%s from %.2f), thresholds hold to "
-        "%+.0f %%%s; loss %s, |E z'| %.3f, rank %s, kNN %s", e->std_sqrtd, e->std_sqrtd - COLLAPSE_STD,
+        "std*sqrt(d) %.3f (%+.3f from %.2f, %+.3f from %.2f), view share %s (%s from %.2f), turns if the thresholds "
+        "move by %+.0f %%%s; loss %s, |E z'| %.3f, rank %s, kNN %s", e->std_sqrtd, e->std_sqrtd - COLLAPSE_STD,
         COLLAPSE_STD, e->std_sqrtd - COLLAPSE_DEAD, COLLAPSE_DEAD, share, off, COLLAPSE_SHARE, 100 * turn,
         collapse_near(&c) ? " (near)" : "", loss, e->mean_norm, rank, knn);
     free(share), free(off), free(loss), free(rank), free(knn);
@@ -159,7 +159,7 @@ static struct finding look(const char *folder)
     struct run_record r;
     f.finished = run_read(&r, folder);
     if ((lines < 0 && !none) || (!f.finished && file_there(folder, "summary.json"))) {
-        f.text = text_format("its papers cannot be read");     /* run_read() has warned of which, and why */
+        f.text = text_format("summary.json or metrics.jsonl cannot be read");       /* run_read() has warned */
     } else if (r.n_curve < lines) {
         f.text = text_format("line %d of metrics.jsonl is damaged (delete the folder and run again)",
                              r.n_curve + 1);
@@ -172,6 +172,16 @@ static struct finding look(const char *folder)
     return f;
 }
 
+/* Of several runs: a wrong command first, then what is wrong with a run; that one is too young says least, or "try
+ * again" would hide a collapse. */
+static int worse(int a, int b)
+{
+    static const int order[] = { EXIT_USER, EXIT_WORLD, EXIT_DIVERGED, EXIT_COLLAPSED, EXIT_AGAIN };
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (a == order[i] || b == order[i]) return order[i];
+    return 0;
+}
+
 /* Verdicts to stdout, the lack of one to stderr; all runs are looked at. */
 static int check_runs(char **folder, int n)
 {
@@ -180,7 +190,7 @@ static int check_runs(char **folder, int n)
         const struct finding f = look(folder[i]);
         const bool verdict = f.status == 0 || f.status == EXIT_COLLAPSED || f.status == EXIT_DIVERGED;
         fprintf(verdict ? stdout : stderr, "%s: %s\n", folder[i], f.text);
-        status = graver(status, f.status);
+        status = worse(status, f.status);
         free(f.text);
     }
     return status;
@@ -274,8 +284,8 @@ int command_check(int argc, char **argv)
     };
     const int n = options_parse(argc, argv, "check RUN... | check --experiment FILE [options]",
                                 "Says of run folders, finished or not, whether they collapsed, how far from the "
-                                "thresholds, and since which epoch.\nexit: 0 all healthy, 4 one collapsed, 5 one "
-                                "diverged, 75 one has no monitored epoch yet, 1 one cannot be read, 2 one is no "
+                                "thresholds, and since which epoch.\nexit: 0 all healthy, 75 one has no monitored "
+                                "epoch yet, 4 one collapsed, 5 one diverged, 1 one cannot be read, 2 one is no "
                                 "run;\nof several the last named. With --experiment: 3 if a plant-... row is not "
                                 "found collapsed, or another one not healthy.", rows, 0, argc);
     if (experiment && n) die_user("check: \"%s\" and --experiment; one of the two", argv[1]);

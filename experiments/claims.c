@@ -131,7 +131,7 @@ static bool states_usable(struct decision *d, const struct predicate *p, const s
     return true;
 }
 
-/* " (oscillation 2.3 to 2.9 times that of default)" */
+/* "; oscillation 2.3 to 2.9 times that of default" */
 static void ratios_tell(struct decision *d, const struct experiment *e, const struct row_runs *rows, uint32_t set)
 {
     double least = INFINITY, most = 0;
@@ -198,7 +198,11 @@ static void decide_states(struct decision *d, const struct predicate *p, const s
     char of[TEXT_MAX] = "", names[TEXT_MAX] = "";
     if (n_rows > 1) snprintf(of, sizeof of, " of %d rows", n_rows);
     if (n_rows > 1) rows_name(names, sizeof names, e, against);
-    conclude(d, all ? VERDICT_HOLDS : none ? VERDICT_FAILS : VERDICT_INCONCLUSIVE, "%d of %d seeds%s %s%s%s", with,
+    /* One seed that oscillates or diverges may be an accident; one that collapsed, or did not, is what is asked. */
+    const bool one = d->n < 2 && p->kind != CLAIM_COLLAPSE && p->kind != CLAIM_NO_COLLAPSE;
+    const enum verdict verdict = one ? VERDICT_INCONCLUSIVE : all ? VERDICT_HOLDS : none ? VERDICT_FAILS :
+                                 VERDICT_INCONCLUSIVE;
+    conclude(d, verdict, "%d of %d seeds%s %s%s%s", with,
              total, of, state_words[p->kind], *names ? "; against it: " : "", names);
     if (p->kind == CLAIM_UNSTABLE) ratios_tell(d, e, rows, set);
     if (p->kind == CLAIM_COLLAPSE || p->kind == CLAIM_NO_COLLAPSE) near_tell(d, e, rows, set);
@@ -233,6 +237,12 @@ static void decide_conjunction(struct decision *whole, const struct decision *pa
                                : count[VERDICT_FAILS] ? VERDICT_FAILS
                                : count[VERDICT_INCONCLUSIVE] ? VERDICT_INCONCLUSIVE : VERDICT_HOLDS;
     conclude(whole, verdict, "%d of %d parts hold", count[VERDICT_HOLDS], n);
+    for (int i = 0; i < n && verdict == VERDICT_NOT_RUN; i++) {
+        if (part[i].verdict != VERDICT_NOT_RUN) continue;
+        const size_t used = strlen(whole->reason);
+        snprintf(whole->reason + used, sizeof whole->reason - used, "; %s", part[i].reason);
+        break;
+    }
 }
 
 void claim_decide(struct claim_result *result, const struct claim *claim, const struct experiment *e,

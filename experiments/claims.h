@@ -17,7 +17,7 @@
  * cannot tell equal from a little above: calling that `holds` would reward too few seeds.  Equal rows stay
  * inconclusive.
  *
- * Intervals are Student's t over seeds.  One seed decides nothing but a state (collapsed, unstable, diverged).
+ * Intervals are Student's t over seeds.  One seed decides nothing but whether it collapsed.
  * Runs that may not be compared (a row without runs, unequal seeds, other code, data or machine) are `not run`; so
  * is any statement but `diverged` on a row with a diverged seed: it has no number, and neither collapsed nor stayed
  * healthy (footnote 4 of the paper).  A row that the scale cannot host is `not run`; `each`, `every row` and `any

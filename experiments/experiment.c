@@ -322,3 +322,11 @@ int experiment_row(const struct experiment *e, const char *name)
     }
     unknown_die("row", name, names);
 }
+
+int experiment_hosted(const struct experiment *e, const char *name)
+{
+    const int i = experiment_row(e, name);
+    if (*e->row[i].not_run)
+        die_user("%s/%s is not run at scale %s: %s", e->name, name, e->scale, e->row[i].not_run);
+    return i;
+}

@@ -59,8 +59,10 @@ struct experiment {
 void experiment_load(struct experiment *e, const char *path, const char *scale);
 /* Index of a row; exit 2 naming the nearest if there is none. */
 int experiment_row(const struct experiment *e, const char *name);
+/* The same of a row that is to be run: exit 2 with the reason, too, if the scale cannot host it. */
+int experiment_hosted(const struct experiment *e, const char *name);
 
-/* A statement of the paper (configs/paper.yaml), by id; false if unknown. */
+/* A statement of the paper (configs/paper.yaml). */
 struct statement {
     char section[NAME_LENGTH], says[TEXT_MAX];
     char reported[TEXT_MAX];       /* the paper's numbers as text: "with 67.7, without 0.1"; "" without any */
@@ -69,7 +71,6 @@ struct statement {
     bool exact;                    /* a unit test decides it, not runs */
     char test[TEXT_MAX];           /* the name of that test's function; "": none decides it yet */
 };
-bool statement_find(struct statement *out, const char *paper_yaml, const char *id);
 
 /* ---- rules.c: what no range of one key can say ----------------------------------------------------------- */
 

@@ -23,9 +23,12 @@ void html_text(FILE *out, const char *text)
 
 void html_number(FILE *out, const char *text)
 {
+    const char *const start = text;
     for (char one[2] = ""; *text; text++) {
         one[0] = *text;
-        if (*text == '-' && isdigit((unsigned char)text[1]))
+        /* A sign, not the hyphen of ResNet-18. */
+        if (*text == '-' && isdigit((unsigned char)text[1]) &&
+            (text == start || !isalnum((unsigned char)text[-1])))
             fputs("−", out);
         else
             html_text(out, one);

@@ -34,12 +34,24 @@ int threads_each(int threads, int jobs)
 }
 
 /* Rows that the scale cannot host have no settings to run. */
-static void not_run_tell(const struct experiment *e, int only)
+static void not_run_tell(const struct experiment *e)
 {
     for (int r = 0; r < e->n_rows; r++)
-        if (*e->row[r].not_run && (only < 0 || only == r))
+        if (*e->row[r].not_run)
             fprintf(stderr, "%s/%s: not run at scale %s: %s\n", e->name, e->row[r].name, e->scale,
                     e->row[r].not_run);
+}
+
+/* Rows of equal settings are one run. */
+static bool is_listed(const struct task *task, int n, const struct settings *s, int seed)
+{
+    char own[HASH_TEXT], other[HASH_TEXT];
+    settings_hash(own, s);
+    for (int i = 0; i < n; i++) {
+        settings_hash(other, &task[i].row->settings);
+        if (task[i].seed == seed && !strcmp(own, other)) return true;
+    }
+    return false;
 }
 
 /* The runs that are still to be made.  *status is what the finished ones say. */
@@ -53,7 +65,8 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
             char *stale;
             if ((only >= 0 && r != only) || *row->not_run) continue;
             const enum run_state state = run_finished(o->root, &row->settings, seeds[i], &stale);
-            if (state == RUN_NONE) task[n++] = (struct task){ row, seeds[i], 0 };
+            if (state == RUN_NONE && !is_listed(task, n, &row->settings, seeds[i]))
+                task[n++] = (struct task){ row, seeds[i], 0 };
             if (state == RUN_DIVERGED) *status = graver(*status, EXIT_DIVERGED);
             if (state == RUN_COLLAPSED && o->stop_on_collapse) *status = graver(*status, EXIT_COLLAPSED);
             if (!o->quiet && state != RUN_NONE)
@@ -169,9 +182,9 @@ int command_run(int argc, char **argv)
     stop_install();
 
     struct task *const task = host_alloc(TASKS_MAX, sizeof *task);
-    const int only = row ? experiment_row(&e, row) : -1;
+    const int only = row ? experiment_hosted(&e, row) : -1;
     int finished = 0;
-    if (!o.quiet) not_run_tell(&e, only);
+    if (!o.quiet && only < 0) not_run_tell(&e);
     const int n = tasks_gather(task, &finished, &e, only, seeds, n_seeds, &o);
     if (jobs > n) jobs = n;
     o.beside_others = jobs > 1;

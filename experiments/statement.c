@@ -101,16 +101,3 @@ const char *statements_nearest(const struct statements *s, const char *id)
     free(ids);
     return nearest;
 }
-
-bool statement_find(struct statement *out, const char *paper_yaml, const char *id)
-{
-    struct statements s;
-    statements_open(&s, paper_yaml);
-    if (s.file.errors) die_user("%s is wrong (see above); nothing was done", paper_yaml);
-    const struct named_statement *v = s.v;
-    while (v->id && strcmp(v->id, id)) v++;
-    const bool found = v->id != NULL;
-    if (found) *out = v->statement;
-    statements_close(&s);
-    return found;
-}

@@ -68,8 +68,8 @@ static void other_code_remove(const struct table *t, const struct places *p, con
     for (int i = 0; i < n; i++) {
         char *path = text_format("%s/%s", folder, entry[i]->d_name);
         struct run_record r;
-        if (entry[i]->d_name[0] != '.' && run_read(&r, path)) {
-            if (strcmp(r.code_hash, code)) committed_remove(path);
+        if (entry[i]->d_name[0] != '.') {
+            if (run_read(&r, path) && strcmp(r.code_hash, code)) committed_remove(path);
             run_free(&r);
         }
         free(path);

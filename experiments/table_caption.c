@@ -45,7 +45,7 @@ static void stability_print(FILE *out, const struct table *t)
 {
     if (t->e.baseline < 0) return;
     fprintf(out, "Unstable: the loss's noise from step to step, averaged over the epochs, is over %d times that of "
-                 "row %s with the same seed, where batch and distance are the same; the ratio is the column "
+                 "the same seed in row %s, where batch and distance are the same; the ratio is the column "
                  "oscillation.\n", UNSTABLE_RATIO,
             t->e.row[t->e.baseline].name);
 }
@@ -58,7 +58,8 @@ static void caption_print(FILE *out, const struct table *t)
     fprintf(out, "linear: top-1 (%%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
                  "seeds; paper: ImageNet, ResNet-50, linear top-1 (%%).\n");
     fprintf(out, "loss: last epoch's mean in training; kNN (%%): on backbone features; std·√d and view share: "
-                 "of z/|z|, in evaluation mode on the monitor images.\n");
+                 "of z/|z|, in evaluation mode on the monitor images.  |E z'|: length of the mean of z/|z|; rank: "
+                 "effective rank of z over the largest it could be; cos: to the mean of z/|z| over 32 views.\n");
     const struct spread knn = untrained_knn(t);
     if (isfinite(knn.mean)) {
         char cell[CELL];

@@ -237,6 +237,28 @@ static void latex_line(FILE *out, const struct cells *c)
     fputs(" \\\\\n", out);
 }
 
+static void latex_claims(FILE *out, const struct table *t)
+{
+    struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
+    const int n = claims_list(list, t);
+    if (n)
+        fputs("\n\\medskip\n\\begin{tabular}{lp{0.35\\linewidth}lrl}\n\\toprule\n"
+              "claim & predicate & verdict & n & estimate \\\\\n\\midrule\n", out);
+    for (int i = 0; i < n; i++) {
+        const struct decision *d = list[i].decision;
+        char estimate[ESTIMATE_TEXT];
+        estimate_format(estimate, d);
+        latex_text(out, list[i].id);
+        fputs(" & ", out);
+        latex_text(out, list[i].predicate);
+        fprintf(out, " & %s & %d & ", verdict_names[d->verdict], d->n);
+        latex_text(out, estimate);
+        fputs(" \\\\\n", out);
+    }
+    if (n) fputs("\\bottomrule\n\\end{tabular}\n", out);
+    free(list);
+}
+
 static void latex_write(FILE *out, const struct table *t)
 {
     struct cells line;
@@ -249,7 +271,9 @@ static void latex_write(FILE *out, const struct table *t)
         cells_row(&line, t, i);
         latex_line(out, &line);
     }
-    fputs("\\bottomrule\n\\end{tabular}\n\\caption{", out);
+    fputs("\\bottomrule\n\\end{tabular}\n", out);
+    latex_claims(out, t);
+    fputs("\\caption{", out);
     latex_text(out, caption);
     fprintf(out, "}\n\\label{tab:%s}\n\\end{table}\n", t->e.name);
     free(caption);

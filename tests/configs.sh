@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 #
 # configs.sh SIMSIAM CONFIG_DIR GOLDEN [--write] -- what each row of each table comes to at scale quick, against the
-# golden file: the settings of Figure 2's row `with` in full, and of every other row what differs from them.
+# golden file: the settings of Figure 2's row `with` in full, and of every other row what differs from them; at scale
+# cifar10-small the rows that quick cannot host, against `with` of that scale.
 # --write makes the golden file anew; its diff is then to be reviewed.
 set -eu
 export LC_ALL=C
 simsiam=$1 configs=$2 golden=$3
 
-resolved() { "$simsiam" config "$configs/$1.yaml" --scale quick --row "$2" | grep -v '^#'; }
+resolved() { "$simsiam" config "$configs/$1.yaml" --scale "${3:-quick}" --row "$2" | grep -v '^#'; }
 rows() { "$simsiam" config "$configs/$1.yaml" --scale quick | sed -n 's/^# [^ ]*, row \([^ ]*\), scale .*/\1/p'; }
 
 told() {
@@ -21,6 +22,11 @@ told() {
             printf '%s/%s\n' "$table" "$row"
             diff <(echo "$base") <(resolved $table "$row") | sed -n 's/^> /  /p'
         done
+    done
+    for row in table2_batch/2048 table2_batch/4096 alternation/100; do
+        printf '%s at cifar10-small\n' $row
+        diff <(resolved fig2_stopgrad with cifar10-small) <(resolved ${row%/*} ${row#*/} cifar10-small) |
+            sed -n 's/^> /  /p'
     done
 }
 

@@ -74,7 +74,7 @@ given check dead; ends 4 "collapsed since epoch 1" "-0.040 from 0.05" "view shar
 
 # What loss and std alone would accuse; and the same as a threshold comes near.
 run offset "$untrained" "$(line 1 0.3 0.25)"
-given check offset; ends 0 healthy "thresholds hold to +42 %"
+given check offset; ends 0 healthy "turns if the thresholds move by +42 %"
 [[ $out != *near* ]] || fail "$what: near a threshold that is far: $out"
 run close "$untrained" "$(line 1 0.3 0.42)"
 given check close; ends 0 healthy "+2 % (near)"
@@ -121,7 +121,9 @@ given check healthy offset; ends 0
 given check healthy found dead; ends 4
 [ "$(wc -l <out)" = 3 ] || fail "$what: not a line each: $out"
 given check diverged found healthy; ends 5
-given check diverged found young; ends 75
+given check diverged found young; ends 5
+given check young found healthy; ends 4 "young: nothing to judge yet"
+given check healthy young; ends 75
 given check damaged young found; ends 1
 given check found nosuch healthy damaged; ends 2 "healthy: healthy" "found: collapsed" "damaged: line 2"
 

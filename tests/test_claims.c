@@ -248,7 +248,7 @@ static void conjunction_holds_if_all_do_and_shows_what_is_decided(void **state)
     assert_verdict(decide(t, 2, p), VERDICT_NOT_RUN);
     assert_verdict(&t->result.part[0], VERDICT_HOLDS);
     assert_verdict(&t->result.part[1], VERDICT_NOT_RUN);
-    assert_string_equal(t->result.whole.reason, "1 of 2 parts hold");
+    assert_string_equal(t->result.whole.reason, "1 of 2 parts hold; c is not run");
     free(t);
 }
 
@@ -487,7 +487,7 @@ static void diverged_counts_seeds_that_no_other_claim_may_use(void **state)
     free(t);
 }
 
-static void one_seed_decides_a_state(void **state)
+static void one_seed_decides_nothing_but_a_collapse(void **state)
 {
     (void)state;
     struct bench *t = bench_new(1);
@@ -495,8 +495,11 @@ static void one_seed_decides_a_state(void **state)
     oscillate(t, A, 0, 3);
     oscillate(t, D, 0, 1);
     const struct predicate p = state_of(CLAIM_UNSTABLE, 1 << A), q = state_of(CLAIM_DIVERGED, 1 << B);
-    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    assert_verdict(decide(t, 1, &q), VERDICT_FAILS);
+    assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
+    assert_verdict(decide(t, 1, &q), VERDICT_INCONCLUSIVE);
+    const struct predicate r = state_of(CLAIM_COLLAPSE, 1 << B), s = state_of(CLAIM_NO_COLLAPSE, 1 << B);
+    assert_verdict(decide(t, 1, &r), VERDICT_FAILS);
+    assert_verdict(decide(t, 1, &s), VERDICT_HOLDS);
     const struct predicate each = each_within(1, 1 << A | 1 << C);
     assert_verdict(decide(t, 1, &each), VERDICT_INCONCLUSIVE);
     free(t);
@@ -603,7 +606,7 @@ int main(void)
         cmocka_unit_test(unstable_is_more_than_twice_the_baselines_oscillation),
         cmocka_unit_test(unstable_needs_the_baselines_runs),
         cmocka_unit_test(diverged_counts_seeds_that_no_other_claim_may_use),
-        cmocka_unit_test(one_seed_decides_a_state),
+        cmocka_unit_test(one_seed_decides_nothing_but_a_collapse),
         cmocka_unit_test(not_turns_what_is_decided_and_leaves_the_rest),
         cmocka_unit_test(the_part_that_would_fail_is_corrected_also_behind_not),
         cmocka_unit_test(the_papers_own_numbers_fail_no_claim),

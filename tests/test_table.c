@@ -260,6 +260,7 @@ static void page_and_paper_show_every_row(void **state)
     assert_has(md, "| alive | no collapse without | fails | 3 |");
     assert_has(tex, "with & 3 & 67.7 & 45.2 $\\pm$ 0.3 &");
     assert_has(tex, "later & 0 & - & - & - & - & - & - & not run \\\\\n\\bottomrule");
+    assert_has(tex, "alive & no collapse without & fails & 3 &  \\\\\n");
     assert_has(tex, "Figure 2: with\\_and without $|$ 100 \\%");
     assert_has(out, "later    0  -      -           -");
     assert_has(out, "not run       linear later > without\n");
@@ -510,7 +511,7 @@ static void unstable_is_a_state_beside_a_baseline(void **state)
                    "| with | 0.15 ± 0.00 | 70.00 ± 0.00 | 27.0 ± 0.0 | 1.00 ± 0.00 |  |\n");
     assert_has(md, "| later | 0.15 ± 0.00 | 70.00 ± 0.00 | 27.0 ± 0.0 | 2.20 ± 0.10 |  |\n");
     assert_has(md, "\n- Unstable: the loss's noise from step to step, averaged over the epochs, is over 2 times "
-                   "that of row with with the same seed");
+                   "that of the same seed in row with");
     free(csv);
     free(md);
     run_make("later", 2, 40, false, 0.02);     /* twice is not more than twice: the seeds disagree */

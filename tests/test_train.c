@@ -50,6 +50,29 @@ static int summary_of(struct epoch_record *r, enum precision precision, int firs
     return diverged;
 }
 
+/* lr = base_lr batch / 256; the warm-up is a share of all steps, and not the predictor's if its rate is constant
+ * (Section 4.3). */
+static void schedules_are_those_of_the_settings(void **state)
+{
+    (void)state;
+    static struct logged l;
+    for (int constant = 0; constant < 2; constant++) {
+        logged_open(&l, PRECISION_FP32, 0, 0, 0);
+        trainer_close(&l.t);
+        l.s.base_lr = 12.8, l.s.warmup = 0.5, l.s.epochs = 4;
+        l.s.predictor_lr = constant ? PREDICTOR_CONSTANT : PREDICTOR_COSINE;
+        trainer_open(&l.t, &l.s, 3);
+        const double lr = 0.1, first = lr / (2 * STEPS);
+        const struct schedule *const encoder = &l.t.schedule[GROUP_ENCODER];
+        const struct schedule *const predictor = &l.t.schedule[GROUP_PREDICTOR];
+        assert_true(fabs(schedule_lr(encoder, 0, 0) - first) < 1e-12);
+        assert_true(fabs(schedule_lr(encoder, 1, STEPS - 1) - lr) < 1e-12);
+        assert_true(fabs(schedule_lr(predictor, 0, 0) - (constant ? lr : first)) < 1e-12);
+        assert_true(fabs(schedule_lr(predictor, 3, 0) - (constant ? lr : lr / 2)) < 1e-12);
+        trainer_close(&l.t);
+    }
+}
+
 static void means_are_over_all_steps(void **state)
 {
     (void)state;
@@ -115,6 +138,7 @@ int main(void)
 {
     machine_open(1);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(schedules_are_those_of_the_settings),
         cmocka_unit_test(means_are_over_all_steps),
         cmocka_unit_test(a_gradient_that_is_not_finite_is_a_divergence_at_its_step),
         cmocka_unit_test(a_gradient_that_overflows_fp16_leaves_its_step_out),
