@@ -89,8 +89,9 @@ static char *measures_text(const struct epoch_record *e, double turn)
     char *const loss = number("%.3f", e->loss), *const rank = number("%.2f", e->rank);
     char *const knn = number("%.1f", e->knn);
     char *const text = text_format(
-        "std*sqrt(d) %.3f (%+.3f from %.2f, %+.3f from %.2f), view share %s (%s from %.2f), turns if the thresholds "
-        "move by %+.0f %%%s; loss %s, |E z'| %.3f, rank %s, kNN %s", e->std_sqrtd, e->std_sqrtd - COLLAPSE_STD,
+        "std*sqrt(d) %.3f (%+.3f from %.2f, %+.3f from %.2f), view share %s (%s from %.2f), turns if the "
+        "thresholds move by %+.0f %%%s; loss %s, |E z'| %.3f, rank %s, kNN %s",
+        e->std_sqrtd, e->std_sqrtd - COLLAPSE_STD,
         COLLAPSE_STD, e->std_sqrtd - COLLAPSE_DEAD, COLLAPSE_DEAD, share, off, COLLAPSE_SHARE, 100 * turn,
         collapse_near(&c) ? " (near)" : "", loss, e->mean_norm, rank, knn);
     free(share), free(off), free(loss), free(rank), free(knn);

@@ -94,7 +94,7 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
     if (!trainer_load(t, path, hash))
         die_user("%s: no checkpoint of %s/%s seed %d (simsiam run makes it)", path, e->name, row->name, seed);
 
-    struct run_record r = { .last = { .epoch = t->epoch, .knn = NAN, .knn_z = NAN } };     /* none of a divergence */
+    struct run_record r = { .last = { .epoch = t->epoch, .knn = NAN, .knn_z = NAN } };    /* none of a divergence */
     struct probe_data data = { .train.x = NULL };
     int status = monitor_run(t, &r.last, &data);
     const int probed = t->probe.epoch;

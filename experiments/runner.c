@@ -327,7 +327,8 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     free(both);
     phase("summary");
     metrics_sync(r);
-    if (!summary_write(&sum, r->folder)) die("cannot write %s/summary.json: %s " GOES_ON, r->folder, strerror(errno));
+    if (!summary_write(&sum, r->folder))
+        die("cannot write %s/summary.json: %s " GOES_ON, r->folder, strerror(errno));
     return sum.state;
 }
 
@@ -366,8 +367,8 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
     if (skipped < 0) status = EXIT_AGAIN;      /* stopped while counting: the last checkpoint is what goes on */
     if (status == EXIT_COLLAPSED)
-        fprintf(stderr, "%s: collapsed at epoch %d and at the monitored one before; without --stop-on-collapse it goes on\n",
-                label, r->t.epoch);
+        fprintf(stderr, "%s: collapsed at epoch %d and at the monitored one before; without --stop-on-collapse it "
+                "goes on\n", label, r->t.epoch);
     else if (status != EXIT_AGAIN && summarise(r, row, seed, status, linear, skipped) == RUN_COLLAPSED &&
              o->stop_on_collapse)
         status = EXIT_COLLAPSED;

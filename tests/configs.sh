@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # configs.sh SIMSIAM CONFIG_DIR GOLDEN [--write] -- what each row of each table comes to at scale quick, against the
-# golden file: the settings of Figure 2's row `with` in full, and of every other row what differs from them; at scale
-# cifar10-small the rows that quick cannot host, against `with` of that scale.
+# golden file: the settings of Figure 2's row `with` in full, and of every other row what differs from them; at
+# scale cifar10-small the rows that quick cannot host, against `with` of that scale.
 # --write makes the golden file anew; its diff is then to be reviewed.
 set -eu
 export LC_ALL=C
