@@ -95,7 +95,6 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
 {
     double a[REPEATS_MAX], b[REPEATS_MAX];
     for (int i = 0; i < repeats; i++) {
-        if (t->step == t->steps) t->step = 0;
         double start = clock_settled(t->log);
         trainer_step_on(t, views);
         a[i] = clock_settled(t->log) - start;
@@ -103,6 +102,7 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
         start = clock_settled(t->log);
         if (made) trainer_step(t);
         b[i] = clock_settled(t->log) - start;
+        if (t->step == t->steps) t->step = 0;
     }
     *ready = timing_of(a, repeats);
     if (made) *made = timing_of(b, repeats);
@@ -382,6 +382,7 @@ static void bench_row(const struct bench *b, const struct settings *s)
     struct timing ready, made;
     const double before = memory_start();
     trainer_step_on(t, views);
+    if (t->step == t->steps) t->step = 0;      /* an epoch of one step */
     time_steps(t, views, b->repeats, &ready, b->brief ? NULL : &made);
     const double mib = status_mib("VmHWM") - before;
     if (b->brief)

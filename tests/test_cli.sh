@@ -206,6 +206,8 @@ rm -r hot hot-runs kept
 given info; is_told
 given plan "$fig2" --scale test
 is_done
+given bench "$fig2" --scale test --repeats 1 --batch 200              # an epoch of one step
+is_done
 given bench "$fig2" --scale test --repeats 1
 is_done
 

@@ -118,6 +118,10 @@ wrong 'a scale file with a mistake' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: .*did
 
 wrong 'a precision of another machine' 2 'precision: fp16 is not one of machine cpu' \
     '$simsiam run configs/x.yaml --scale s' 'top "precision: fp16"'
+wrong 'the same, planned' 2 'precision: fp16 is not one of machine cpu' \
+    '$simsiam plan configs/x.yaml --scale s' 'top "precision: fp16"'
+wrong 'a row that the scale cannot host' 2 'x/a is not run at scale s: no room' \
+    '$simsiam run configs/x.yaml --scale s --row a' 'scale "not_run: { x: { a: no room } }"'
 
 # ---- the command ---------------------------------------------------------------------------------------
 
