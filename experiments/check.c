@@ -177,10 +177,8 @@ static struct finding look(const char *folder)
  * again" would hide a collapse. */
 static int worse(int a, int b)
 {
-    static const int order[] = { EXIT_USER, EXIT_WORLD, EXIT_DIVERGED, EXIT_COLLAPSED, EXIT_AGAIN };
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-        if (a == order[i] || b == order[i]) return order[i];
-    return 0;
+    static const int order[STATUSES] = { EXIT_USER, EXIT_WORLD, EXIT_DIVERGED, EXIT_COLLAPSED, EXIT_AGAIN };
+    return graver_by(order, a, b);
 }
 
 /* Verdicts to stdout, the lack of one to stderr; all runs are looked at. */

@@ -200,8 +200,7 @@ static void decide_states(struct decision *d, const struct predicate *p, const s
     if (n_rows > 1) rows_name(names, sizeof names, e, against);
     /* One seed that oscillates or diverges may be an accident; one that collapsed, or did not, is what is asked. */
     const bool one = d->n < 2 && p->kind != CLAIM_COLLAPSE && p->kind != CLAIM_NO_COLLAPSE;
-    const enum verdict verdict = one ? VERDICT_INCONCLUSIVE : all ? VERDICT_HOLDS : none ? VERDICT_FAILS :
-                                 VERDICT_INCONCLUSIVE;
+    const enum verdict verdict = one || !(all || none) ? VERDICT_INCONCLUSIVE : all ? VERDICT_HOLDS : VERDICT_FAILS;
     conclude(d, verdict, "%d of %d seeds%s %s%s%s", with,
              total, of, state_words[p->kind], *names ? "; against it: " : "", names);
     if (p->kind == CLAIM_UNSTABLE) ratios_tell(d, e, rows, set);

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX };
-struct task { const struct row *row; int seed; pid_t pid; };
+struct task { const struct row *row; char hash[HASH_TEXT]; int seed; pid_t pid; };
 
 static int cores(void)
 {
@@ -43,15 +43,11 @@ static void not_run_tell(const struct experiment *e)
 }
 
 /* Rows of equal settings are one run. */
-static bool is_listed(const struct task *task, int n, const struct settings *s, int seed)
+static bool is_listed(const struct task *task, int n, const struct task *one)
 {
-    char own[HASH_TEXT], other[HASH_TEXT];
-    settings_hash(own, s);
-    for (int i = 0; i < n; i++) {
-        settings_hash(other, &task[i].row->settings);
-        if (task[i].seed == seed && !strcmp(own, other)) return true;
-    }
-    return false;
+    int i = 0;
+    while (i < n && (task[i].seed != one->seed || strcmp(task[i].hash, one->hash))) i++;
+    return i < n;
 }
 
 /* The runs that are still to be made.  *status is what the finished ones say. */
@@ -65,8 +61,9 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
             char *stale;
             if ((only >= 0 && r != only) || *row->not_run) continue;
             const enum run_state state = run_finished(o->root, &row->settings, seeds[i], &stale);
-            if (state == RUN_NONE && !is_listed(task, n, &row->settings, seeds[i]))
-                task[n++] = (struct task){ row, seeds[i], 0 };
+            task[n] = (struct task){ .row = row, .seed = seeds[i] };
+            settings_hash(task[n].hash, &row->settings);
+            if (state == RUN_NONE && !is_listed(task, n, &task[n])) n++;
             if (state == RUN_DIVERGED) *status = graver(*status, EXIT_DIVERGED);
             if (state == RUN_COLLAPSED && o->stop_on_collapse) *status = graver(*status, EXIT_COLLAPSED);
             if (!o->quiet && state != RUN_NONE)
@@ -80,12 +77,17 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
     return n;
 }
 
-int graver(int a, int b)
+int graver_by(const int order[STATUSES], int a, int b)
 {
-    static const int order[] = { EXIT_USER, EXIT_WORLD, EXIT_AGAIN, EXIT_DIVERGED, EXIT_COLLAPSED };
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+    for (int i = 0; i < STATUSES; i++)
         if (a == order[i] || b == order[i]) return order[i];
     return a ? a : b;
+}
+
+int graver(int a, int b)
+{
+    static const int order[STATUSES] = { EXIT_USER, EXIT_WORLD, EXIT_AGAIN, EXIT_DIVERGED, EXIT_COLLAPSED };
+    return graver_by(order, a, b);
 }
 
 /* A run that ended so says nothing against running the others. */

@@ -4,7 +4,10 @@
  */
 #pragma once
 
-/* Which of two exit statuses says more: a fault, then what is not done yet, then a divergence, then a collapse. */
+/* Which of two exit statuses says more: the one that stands first in `order`. */
+enum { STATUSES = 5 };
+int graver_by(const int order[STATUSES], int a, int b);
+/* By what a command that makes runs should say: a fault, what is not done yet, a divergence, a collapse. */
 int graver(int a, int b);
 
 /* Threads of each of `jobs` runs at a time where 0 were asked for. */
