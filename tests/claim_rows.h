@@ -5,8 +5,8 @@
 #pragma once
 #include <stdlib.h>
 #include <string.h>
-#include "../experiments/claims.h"
-#include "../experiments/options.h"
+#include "../experiments/suite/claims.h"
+#include "../experiments/commands/options.h"
 
 enum { A, B, C, D, ROWS, EPOCHS = 4 };
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "../engine/ops.h"
-#include "../experiments/experiment.h"
+#include "../experiments/suite/experiment.h"
 
 static char folder[] = "/tmp/simsiam-settings-XXXXXX";
 static struct experiment experiment;             /* large */

@@ -21,10 +21,11 @@ includes() { grep -nHE "^#[[:space:]]*include[[:space:]]*[<\"]($1)" "${@:2}"; }
 
 engine=(engine/*.[ch])
 machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
-experiments=(experiments/*.[ch])
+experiments=(experiments/*/*.[ch])
 code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch] tests/cuda/*.c
     tests/cuda/*/*.[ch] tests/cuda/*/*.cu)
-scripts=(CMakeLists.txt .ci/* docs/*.sh engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*.sh plots/*
+scripts=(CMakeLists.txt .ci/* docs/*.sh engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*/*.sh
+    experiments/*/*/*.sh plots/*
     tests/*.sh tests/fuzz/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
 configs=(configs/*.yaml configs/scale/*.yaml)
 sources=("${code[@]}" "${scripts[@]}" "${configs[@]}" Makefile.repro)
@@ -50,6 +51,15 @@ includes '\.\./' "${machines[@]}" | grep -vE '"\.\./(ops|base|augment|philox)\.h
     complain 'a machine sees what is above it'
 includes '.*experiments/' "${engine[@]}" "${machines[@]}" | complain 'engine/ includes experiments/'
 includes '.*tests/' "${code[@]}" | complain 'tests/ is included'
+# One direction: a room includes only itself, rooms to its right, and the engine.
+rooms=(commands pages suite run methods)
+for ((i = 0; i < ${#rooms[@]}; i++)); do
+    for ((j = 0; j < i; j++)); do
+        includes "\.\./${rooms[j]}/" experiments/"${rooms[i]}"/*.[ch]
+    done
+done | complain 'a room of experiments/ includes one to its left: commands, pages, suite, run, methods'
+printf '%s\n' "${code[@]}" "${scripts[@]}" | sed 's,.*/,,' | sort | uniq -d |
+    complain 'a file name that stands twice'
 grep -nHiE '^#[[:space:]]*(if|elif).*(cuda|backend)' engine/*.c "${experiments[@]}" |
     complain 'a machine chosen by #if: CMake chooses'
 
@@ -105,7 +115,7 @@ committed=$(git ls-files -z 'results/*.md' 2>/dev/null | sed -z 's/^/HEAD:/' | x
 both=$(mktemp -d)
 if [ -n "$committed" ]; then
     git archive HEAD results/precision 2>/dev/null | tar -x -C "$both" 2>/dev/null
-    bash experiments/same_verdicts.sh "$both"/results/precision/{quick,quick-fp32} 2>&1 >/dev/null |
+    bash experiments/commands/same_verdicts.sh "$both"/results/precision/{quick,quick-fp32} 2>&1 >/dev/null |
         complain 'the verdicts hang on the precision'
 fi
 rm -r "$both"

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include "../experiments/report.h"
+#include "../experiments/pages/report.h"
 #include "claim_rows.h"
 
 /* Hand arithmetic with a six-digit t. */

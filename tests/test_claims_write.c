@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "../experiments/claims_write.h"
-#include "../experiments/table_gather.h"
+#include "../experiments/pages/claims_write.h"
+#include "../experiments/suite/table_gather.h"
 
 enum { TABLES_MAX = 32 };
 static struct table *tables[TABLES_MAX];

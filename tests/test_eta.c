@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../experiments/experiment.h"
-#include "../experiments/monitor.h"
+#include "../experiments/suite/experiment.h"
+#include "../experiments/run/monitor.h"
 
 enum { BATCH = 16, D = 8, IMAGES = 128, STEPS = IMAGES / BATCH };
 

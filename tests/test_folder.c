@@ -18,7 +18,7 @@
 
 #include "picture_files.h"
 #include "../engine/folder.h"
-#include "../experiments/loader.h"
+#include "../engine/loader.h"
 
 static char root[] = "/tmp/test-folder-XXXXXX";
 

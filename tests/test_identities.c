@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../experiments/method.h"
+#include "../experiments/methods/method.h"
 
 enum { N = 5, S = 5, D = 4, IMAGE = S * S * 3, WEIGHTS_MAX = 2048 };
 static const float DIRT = 0.25f;           /* in every gradient beforehand: `=` for `+=` must show */

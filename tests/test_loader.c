@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../experiments/loader.h"
+#include "../engine/loader.h"
 
 enum { COUNT = 61, H = 32, W = 29, BATCH = 9, VIEWS = 3, SIZE = 15, STEPS = COUNT / BATCH, OUT = 3 * SIZE * SIZE };
 

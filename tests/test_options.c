@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "../engine/base.h"
-#include "../experiments/options.h"
+#include "../experiments/commands/options.h"
 
 struct parsed { bool quiet; int every, epochs, operands; double lr; const char *scale; char *argv[16]; };
 

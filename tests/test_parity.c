@@ -19,7 +19,7 @@
 
 #include "../engine/base.h"
 #include "../engine/optim.h"
-#include "../experiments/method.h"
+#include "../experiments/methods/method.h"
 
 enum { BATCH = 8, VIEWS = 2, STEPS = 3, PROJECTIONS = 2 };
 static const float LR = 0.002f, MOMENTUM = 0.9f, DECAY = 0.5f;

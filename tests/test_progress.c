@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "../engine/base.h"
-#include "../experiments/progress.h"
+#include "../experiments/run/progress.h"
 
 enum { SAID = 4096, EPOCHS = 3, STEPS = 50 };
 

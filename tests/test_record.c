@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../experiments/record.h"
+#include "../experiments/run/record.h"
 
 /* ---- a folder with one run ----------------------------------------------------------------------------- */
 

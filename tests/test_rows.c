@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../experiments/report.h"
-#include "../experiments/train.h"
+#include "../experiments/pages/report.h"
+#include "../experiments/run/train.h"
 
 enum { EPOCH = 256, BATCH = 16 };      /* steps of the tiny epoch */
 

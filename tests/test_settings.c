@@ -16,8 +16,8 @@
 
 #include "../engine/data.h"
 #include "../engine/ops.h"
-#include "../experiments/experiment.h"
-#include "../experiments/method.h"
+#include "../experiments/suite/experiment.h"
+#include "../experiments/methods/method.h"
 #include "config_files.h"
 
 /* ---- what stands in configs/ ------------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include "../experiments/stats.h"
+#include "../engine/stats.h"
 
 /* What tables print: 12 significant digits. */
 #define TABLE_TOLERANCE 1e-9

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "../experiments/stability.h"
-#include "../experiments/commands.h"
-#include "../experiments/experiment.h"
-#include "../experiments/record.h"
+#include "../experiments/suite/stability.h"
+#include "../experiments/commands/commands.h"
+#include "../experiments/suite/experiment.h"
+#include "../experiments/run/record.h"
 
 static const char experiment[] =
     "title: \"Figure 2: with_and without | 100 %\"\n"

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../experiments/train.h"
+#include "../experiments/run/train.h"
 
 enum { STEPS = 60 };
 

@@ -426,7 +426,7 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
     const int threads = cpu_threads();
     const bool is_bf16 = cpu_bf16();
     float *const rooms = cpu_scratch(SCRATCH_VIEWS, sizeof *rooms * room * (size_t)threads);
-    /* One view is no work for a team, and may be asked for by a thread that has none (experiments/loader.c). */
+    /* One view is no work for a team, and may be asked for by a thread that has none (engine/loader.c). */
     #pragma omp parallel for schedule(static) num_threads(threads) if (n > 1)
     for (int i = 0; i < n; i++) {
         const struct view_params v = augment_draw(recipe, seed, (uint32_t)*now, (uint32_t)at[i], view, h, w);

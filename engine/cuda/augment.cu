@@ -11,7 +11,7 @@
 #include <assert.h>
 #include "../augment.h"
 #include "kernel.h"
-#include "record.h"
+#include "graph.h"
 
 enum { SIDE_MAX = 1024 };                /* of images and views, as on the CPU */
 

@@ -6,7 +6,7 @@
  * Of the nets' convolutions the first alone has channels to pad (3 to 8).
  */
 #include <assert.h>
-#include "conv.h"
+#include "cudnn_run.h"
 #include "kernel.h"
 
 static int padded(int channels)

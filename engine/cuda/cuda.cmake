@@ -79,13 +79,13 @@ if(CUDA)
             -DOUTPUT=${GENERATED}/cuda/code_hash.h -P engine/code_hash.cmake
     DEPENDS ${HASHED_CUDA} engine/code_hash.cmake
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} COMMENT "" VERBATIM)
-  add_library(settings_cuda OBJECT experiments/settings.c ${GENERATED}/cuda/code_hash.h)
+  add_library(settings_cuda OBJECT experiments/methods/settings.c ${GENERATED}/cuda/code_hash.h)
   target_include_directories(settings_cuda PRIVATE ${GENERATED}/cuda)
 
   get_target_property(libraries model LINK_LIBRARIES)
-  set(model_cuda $<FILTER:$<TARGET_OBJECTS:model>,EXCLUDE,/experiments/settings.c\\.o$>
+  set(model_cuda $<FILTER:$<TARGET_OBJECTS:model>,EXCLUDE,/experiments/methods/settings.c\\.o$>
     $<TARGET_OBJECTS:settings_cuda>)
-  add_executable(simsiam-cuda experiments/main.c ${model_cuda})
+  add_executable(simsiam-cuda experiments/commands/main.c ${model_cuda})
   add_dependencies(simsiam-cuda model build_info)
   target_include_directories(simsiam-cuda PRIVATE ${GENERATED})
   target_link_libraries(simsiam-cuda PRIVATE machine_cuda ${libraries})

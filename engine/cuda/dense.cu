@@ -9,7 +9,7 @@
  */
 #include <assert.h>
 #include "kernel.h"
-#include "product.h"
+#include "cublas.h"
 
 template <typename T> struct narrow_one {
     T *to;

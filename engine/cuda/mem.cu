@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "kernel.h"
-#include "record.h"
+#include "graph.h"
 
 /* What the machine owns: the only globals. */
 static struct {

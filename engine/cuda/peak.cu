@@ -3,7 +3,7 @@
  * peak.cu -- what this card reaches at its best, measured: the yardsticks of a benchmark.
  */
 #include "kernel.h"
-#include "product.h"
+#include "cublas.h"
 
 enum { TRIES = 7 };                      /* a peak is what can be reached: the best of some tries */
 

@@ -3,7 +3,7 @@
  * asked.h -- a machine that computes nothing, and remembers which convolutions it was asked for (asked.c).
  */
 #pragma once
-#include "../../engine/cuda/conv.h"
+#include "../../engine/cuda/cudnn_run.h"
 
 /* Of the precision that is set; each once, channels padded as engine/cuda/conv.cu pads them. */
 enum { ASKED_MOST = 8192 };

@@ -227,7 +227,8 @@ value() { values "$1" | tail -n 1; }
 # kNN is 6 points above after 8 epochs of 10,000 images at 16x16, and 20 after 10 epochs of all at 32x32; the loss
 # is 0.2 to 0.3 below its first epoch's.  A collapsed net's kNN stays where it was or falls.
 cifar10() {
-    bash experiments/fetch_cifar10.sh "$DATA" "$build/simsiam" || skip 'no CIFAR-10 in DATA, nor to be fetched'
+    bash experiments/commands/fetch/fetch_cifar10.sh "$DATA" "$build/simsiam" ||
+        skip 'no CIFAR-10 in DATA, nor to be fetched'
     # A finished run is not made again, so each card and each code has its own: a run's name knows the code alone.
     local runs
     runs=$build/gpu-first-run/$(basename "$out")
@@ -272,7 +273,8 @@ needs() {
         pytorch) printf '%s\n' "program ${python:-python3}" "built $build/step_bench" \
             'source tests/bench/pytorch_gpu.py' 'source tests/bench/pytorch_step.py' ;;
         cifar10) printf '%s\n' "built $program" 'source configs/check_gpu.yaml' \
-            'source configs/scale/cifar10-100ep.yaml' 'source experiments/fetch_cifar10.sh' "data $DATA/cifar10" ;;
+            'source configs/scale/cifar10-100ep.yaml' \
+            'source experiments/commands/fetch/fetch_cifar10.sh' "data $DATA/cifar10" ;;
     esac
 }
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../../engine/cuda/plan.h"
+#include "../../engine/cuda/cudnn_plan.h"
 
 static inline cudnnBackendDescriptor_t hopper(void)
 {

@@ -161,7 +161,7 @@ for file in CMakeLists.txt {engine,experiments,tests/bench,configs}/file; do
 done
 
 # A project of stubs, in which the true steps run: run_step NAME; what it says in `said`, its last line in `last`.
-mkdir -p bin true/{build,out,experiments,tests/bench,data/plans}
+mkdir -p bin true/{build,out,experiments/commands/fetch,tests/bench,data/plans}
 run_step() {
     said=$(cd true && PATH=$work/bin:$PATH DATA=data bash "$first_steps" run "$1" build out "$work/bin/python" 2>&1)
     status=$?
@@ -298,7 +298,7 @@ STUB_NO_TORCH=1 run_step pytorch
 
 # ---- ten epochs -------------------------------------------------------------------------------------------------
 
-stub true/experiments/fetch_cifar10.sh </dev/null
+stub true/experiments/commands/fetch/fetch_cifar10.sh </dev/null
 stub true/build/simsiam-cuda <<'STUB'
 while [ "$1" != --runs ]; do shift; done
 mkdir -p "$2/hash/seed-1"

@@ -16,9 +16,9 @@
 #include <glob.h>
 #include <stdio.h>
 #include "asked.h"
-#include "../../experiments/experiment.h"
-#include "../../experiments/method.h"
-#include "../../experiments/train.h"
+#include "../../experiments/suite/experiment.h"
+#include "../../experiments/methods/method.h"
+#include "../../experiments/run/train.h"
 
 static const char *const precisions[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
                                           [PRECISION_FP16] = "fp16" };

@@ -5,8 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../../engine/cuda/conv.h"
-#include "../../engine/cuda/product.h"
+#include "../../engine/cuda/cudnn_run.h"
+#include "../../engine/cuda/cublas.h"
 #include "watch.h"
 
 enum { ROWS = 512, NAME = 512, CALLS = MARKS / 2 };

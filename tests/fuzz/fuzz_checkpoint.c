@@ -5,7 +5,7 @@
  * If the first byte is `+`, a right SHA-256 is put behind the others, so that what is past the checksum is reached.
  */
 #include "fuzz.h"
-#include "../../experiments/train.h"
+#include "../../experiments/run/train.h"
 
 #include <openssl/sha.h>
 

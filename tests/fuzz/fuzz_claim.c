@@ -3,7 +3,7 @@
  * fuzz_claim.c -- any line as a claim's predicate, over three rows; its words and numbers, beneath YAML's.
  */
 #include "fuzz.h"
-#include "../../experiments/experiment.h"
+#include "../../experiments/suite/experiment.h"
 
 static struct input_file file, paper;
 

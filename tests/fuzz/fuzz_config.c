@@ -3,7 +3,7 @@
  * fuzz_config.c -- any bytes as a YAML file of settings: refused, or settings that print and read back.
  */
 #include "fuzz.h"
-#include "../../experiments/settings.h"
+#include "../../experiments/methods/settings.h"
 
 static struct input_file file;
 

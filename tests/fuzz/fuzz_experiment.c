@@ -5,7 +5,7 @@
  * The first byte says which: x, the experiment; s, the scale; p, the paper's statements.
  */
 #include "fuzz.h"
-#include "../../experiments/experiment.h"
+#include "../../experiments/suite/experiment.h"
 
 static const struct { const char *name, *right; } files[] = {
     { "x.yaml", "baseline: a\nrows:\n  - { name: a, paper: 67.7 }\n  - { name: b, stop_grad: false }\n"

@@ -9,8 +9,8 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <ucontext.h>
-#include "conv.h"
-#include "product.h"
+#include "cudnn_run.h"
+#include "cublas.h"
 
 /* ---- threads -------------------------------------------------------------------------------------------- */
 

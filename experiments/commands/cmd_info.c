@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cmd_info.c -- `simsiam info`: what a run's provenance would say here.
+ */
+#include "commands.h"
+#include "options.h"
+#include "../run/provenance.h"
+#include "../../engine/ops.h"
+
+#include <stddef.h>
+
+int command_info(int argc, char **argv)
+{
+    int threads = 0;
+    const struct option_row rows[] = {
+        { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
+        { NULL, OPTION_FLAG, NULL, NULL, NULL }
+    };
+    options_parse(argc, argv, "info [options]", "The machine, the libraries and the build.", rows, 0, 0);
+    threads_check(threads);
+    machine_open(threads);
+    printf("%-10s %s\n", "code", code_hash);
+    provenance_print(stdout);
+    return 0;
+}

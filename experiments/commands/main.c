@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * main.c -- `simsiam`: one program, one file per sub-command.
+ */
+#include "commands.h"
+#include "../../engine/base.h"
+#include "../../engine/config.h"
+#include "build_info.h"
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command { const char *name; int (*run)(int, char **); const char *sentence; } commands[] = {
+    { "run", command_run, "train the rows of an experiment, with monitors and linear probe" },
+    { "eval", command_eval, "monitors and linear probe of a run's checkpoint" },
+    { "table", command_table, "rows beside the paper's numbers, and each claim's verdict" },
+    { "report", command_report, "all tables of a scale on one page, the claims first" },
+    { "plan", command_plan, "what an experiment would cost on this machine" },
+    { "check", command_check, "has a run collapsed; and is the rule that says so still right" },
+    { "config", command_config, "a row's resolved settings and their hash; all keys" },
+    { "data", command_data, "verify, decode or look at a data set" },
+    { "info", command_info, "the machine, the libraries, the build" },
+    { "bench", command_bench, "time of a step and the share of each op" },
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void help(FILE *out)
+{
+    fprintf(out, "usage: simsiam COMMAND [options]      (simsiam COMMAND --help)\n\n"
+                 "The ablations of SimSiam (Chen & He, 2021), each with a verdict.\n\n");
+    for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].sentence);
+    fprintf(out, "\nexit: 0 done, 1 the world failed, 2 wrong command, config or data, 3 a claim fails (table "
+                 "--require,\n      check --experiment), 4 collapsed (check, run --stop-on-collapse), 5 diverged,\n"
+                 "      75 stopped after a checkpoint: run it again and it goes on\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help(stderr);
+        return EXIT_USER;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        help(stdout);
+        return finish(0);
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("simsiam %s\n", BUILD_VERSION);
+        return finish(0);
+    }
+    const char *names[COMMANDS + 1] = { NULL };
+    for (int i = 0; i < COMMANDS; i++) {
+        if (!strcmp(argv[1], commands[i].name)) return finish(commands[i].run(argc - 1, argv + 1));
+        names[i] = commands[i].name;
+    }
+    const char *near = config_nearest(argv[1], names);
+    if (near) die_user("no command `%s`; did you mean `%s`?", argv[1], near);
+    die_user("no command `%s`; see simsiam --help", argv[1]);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rules.c -- settings that are right one by one and wrong together (settings.h).
+ */
+#include "settings.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../engine/data.h"
+#include "../../engine/resnet.h"
+
+/* Writes the reason and is true, so that a rule reads `return condition && because(why, ...)`. */
+PRINTF_LIKE(2, 3) static bool because(char why[TEXT_MAX], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(why, TEXT_MAX, format, arguments) < 0) *why = 0;
+    va_end(arguments);
+    return true;
+}
+
+/* ---- data ------------------------------------------------------------------------------------------------ */
+
+static bool train_beyond(const struct settings *s, char *why)
+{
+    const struct data_source *source = &data_sources[s->dataset];
+    const int have = source->n[DATA_TRAIN];
+    return s->train_first + s->train_count > have &&
+           because(why, "training images %d to %d; %s has 0 to %d", s->train_first,
+                   s->train_first + s->train_count - 1, source->name, have - 1);
+}
+
+static bool monitor_beyond(const struct settings *s, char *why)
+{
+    const struct data_source *source = &data_sources[s->dataset];
+    const int have = source->n[s->monitor_split];
+    return s->monitor_first + s->monitor_count > have &&
+           because(why, "monitor images %d to %d; the %s split of %s has 0 to %d", s->monitor_first,
+                   s->monitor_first + s->monitor_count - 1, s->monitor_split == DATA_TEST ? "test" : "train",
+                   source->name, have - 1);
+}
+
+/* Settings chosen on images the network has seen would be chosen on its memory. */
+static bool monitor_seen(const struct settings *s, char *why)
+{
+    return s->monitor_split == DATA_TRAIN && s->monitor_first < s->train_first + s->train_count &&
+           s->train_first < s->monitor_first + s->monitor_count &&
+           because(why, "monitor images %d to %d are trained on too (%d to %d); hold them out", s->monitor_first,
+                   s->monitor_first + s->monitor_count - 1, s->train_first, s->train_first + s->train_count - 1);
+}
+
+static bool folder_alone(const struct settings *s, char *why)
+{
+    const bool folder = data_is_folder(&data_sources[s->dataset]);
+    if (folder && !*s->folder)
+        return because(why, "dataset: folder needs folder: PATH, where train/CLASS and val/CLASS (or test) lie");
+    return !folder && *s->folder &&
+           because(why, "folder: %s is of no use with dataset: %s; dataset: folder reads it", s->folder,
+                   data_sources[s->dataset].name);
+}
+
+static bool skip_alone(const struct settings *s, char *why)
+{
+    return s->skip_bad && !data_is_folder(&data_sources[s->dataset]) &&
+           because(why, "skip_bad: %d goes with dataset: folder; the files of %s are right or refused", s->skip_bad,
+                   data_sources[s->dataset].name);
+}
+
+static bool batch_large(const struct settings *s, char *why)
+{
+    return s->batch > s->train_count &&
+           because(why, "batch %d is more than the %d training images; at most as many", s->batch, s->train_count);
+}
+
+static bool probe_batch_large(const struct settings *s, char *why)
+{
+    return s->probe_batch > s->train_count &&
+           because(why, "probe_batch %d is more than the %d training images; at most as many", s->probe_batch,
+                   s->train_count);
+}
+
+static bool knn_large(const struct settings *s, char *why)
+{
+    return s->knn_k > s->train_count &&
+           because(why, "knn_k %d is more than the %d training images, the bank; at most as many", s->knn_k,
+                   s->train_count);
+}
+
+/* ---- model ----------------------------------------------------------------------------------------------- */
+
+static bool stages_many(const struct settings *s, char *why)
+{
+    return s->widths.n > STAGES_MAX && because(why, "%d stages; 1 to %d", s->widths.n, STAGES_MAX);
+}
+
+static bool blocks_unlike_widths(const struct settings *s, char *why)
+{
+    return s->blocks.n > 1 && s->blocks.n != s->widths.n &&
+           because(why, "blocks of %d stages, widths of %d; as many, or one number of blocks for all", s->blocks.n,
+                   s->widths.n);
+}
+
+/* Each stage after the first halves the image, ImageNet's stem does so twice. */
+static bool image_small(const struct settings *s, char *why)
+{
+    const int least = 1 << (s->widths.n - 1 + (s->stem == STEM_IMAGENET ? 2 : 0));
+    return s->widths.n <= STAGES_MAX && s->image_size < least &&
+           because(why, "image_size %d does not survive %d stages; at least %d", s->image_size, s->widths.n, least);
+}
+
+static int backbone_features(const struct settings *s)
+{
+    return resnet_features((enum block_kind)s->block, s->widths.v[s->widths.n - 1]);
+}
+
+/* The width that "fc WIDTH ..." means; 0 and the reason if WIDTH is a fraction that leaves a remainder. */
+static int fc_width(const struct settings *s, const char *words, char *why)
+{
+    const char *at = words + strlen("fc ");
+    if (*at != 'd' && *at != 'f') return (int)strtol(at, NULL, 10);
+    const int base = *at == 'd' ? s->dim : backbone_features(s);
+    if (at[1] != '/') return base;
+    const long part = strtol(at + 2, NULL, 10);
+    if (part > 0 && part <= base && base % part == 0) return (int)(base / part);
+    because(why, "%s: %c is %d, not a multiple of %ld", words, *at, base, part);
+    return 0;
+}
+
+/* The width behind a head for `width` features; 0 and the reason if one of its layers has none. */
+static int head_out(const struct settings *s, const struct word_list *head, int width, char *why)
+{
+    for (int i = 0; i < head->n && width; i++)
+        if (!strncmp(head->v[i], "fc ", 3)) width = fc_width(s, head->v[i], why);
+    return width;
+}
+
+static int projector_out(const struct settings *s, char *why)
+{
+    return head_out(s, &s->projector, backbone_features(s), why);
+}
+
+static bool projector_fraction(const struct settings *s, char *why)
+{
+    return !projector_out(s, why);
+}
+
+static bool predictor_fraction(const struct settings *s, char *why)
+{
+    return !head_out(s, &s->predictor, 1, why);
+}
+
+/* The loss compares p with z. */
+static bool predictor_width(const struct settings *s, char *why)
+{
+    const int z = projector_out(s, why), p = z ? head_out(s, &s->predictor, z, why) : 0;
+    return z && p && z != p &&
+           because(why, "the predictor gives %d features, the projector %d; they are compared, so as many", p, z);
+}
+
+/* ---- method ---------------------------------------------------------------------------------------------- */
+
+static bool pair_of_itself(const struct settings *s, char *why)
+{
+    for (int i = 0; i < s->pairs.n; i++)
+        if (s->pairs.v[i][0] == s->pairs.v[i][1])
+            return because(why, "pairs: view %d is its own target; two views make a pair", s->pairs.v[i][0]);
+    return false;
+}
+
+/* A view that no pair names would be drawn and encoded for nothing. */
+static bool view_unused(const struct settings *s, char *why)
+{
+    bool used[VIEWS_MAX] = { false };
+    int last = 0;
+    for (int i = 0; i < s->pairs.n; i++)
+        for (int j = 0; j < 2; j++) {
+            used[s->pairs.v[i][j]] = true;
+            if (s->pairs.v[i][j] > last) last = s->pairs.v[i][j];
+        }
+    for (int v = 0; v < last; v++)
+        if (!used[v])
+            return because(why, "pairs: no pair has view %d, but one has %d; number them from 0", v, last);
+    return false;
+}
+
+static bool eta_without_stop(const struct settings *s, char *why)
+{
+    return s->eta != ETA_FRESH && !s->stop_grad &&
+           because(why, "a target that was computed before has no gradient; stop_grad: true goes with it");
+}
+
+/* It would silently be another experiment. */
+static bool alternation_long(const struct settings *s, char *why)
+{
+    const int steps = s->train_count / s->batch;
+    return s->eta == ETA_CACHE && s->batch <= s->train_count && s->eta_every > steps &&
+           because(why, "eta_every %d is more than the %d steps of an epoch; 0 is a whole epoch", s->eta_every,
+                   steps);
+}
+
+/* ---- optimisation, augmentation --------------------------------------------------------------------------- */
+
+static bool crop_scale_order(const struct settings *s, char *why)
+{
+    return s->crop_scale[0] > s->crop_scale[1] && because(why, "crop_scale: the smaller number comes first");
+}
+
+static bool crop_ratio_order(const struct settings *s, char *why)
+{
+    return s->crop_ratio[0] > s->crop_ratio[1] && because(why, "crop_ratio: the smaller number comes first");
+}
+
+static bool blur_sigma_order(const struct settings *s, char *why)
+{
+    return s->blur_sigma[0] > s->blur_sigma[1] && because(why, "blur_sigma: the smaller number comes first");
+}
+
+/* A hue is an angle in turns; half a turn reaches all of them. */
+static bool hue_large(const struct settings *s, char *why)
+{
+    return s->jitter[3] > 0.5 &&
+           because(why, "jitter: a hue of %g; at most 0.5, half the colour circle", s->jitter[3]);
+}
+
+const struct rule settings_rules[] = {
+    { { "folder", "dataset" }, folder_alone },
+    { { "skip_bad", "dataset" }, skip_alone },
+    { { "train_count", "train_first", "dataset" }, train_beyond },
+    { { "monitor_count", "monitor_first", "monitor_split", "dataset" }, monitor_beyond },
+    { { "monitor_first", "monitor_count", "monitor_split", "train_count", "train_first" }, monitor_seen },
+    { { "batch", "train_count" }, batch_large },
+    { { "probe_batch", "train_count" }, probe_batch_large },
+    { { "knn_k", "train_count" }, knn_large },
+    { { "widths" }, stages_many },
+    { { "blocks", "widths" }, blocks_unlike_widths },
+    { { "image_size", "widths", "stem" }, image_small },
+    { { "projector", "dim", "widths", "block" }, projector_fraction },
+    { { "predictor", "dim", "widths", "block" }, predictor_fraction },
+    { { "predictor", "projector", "dim", "widths", "block" }, predictor_width },
+    { { "pairs" }, pair_of_itself },
+    { { "pairs" }, view_unused },
+    { { "eta", "stop_grad" }, eta_without_stop },
+    { { "eta_every", "eta", "batch", "train_count" }, alternation_long },
+    { { "crop_scale" }, crop_scale_order },
+    { { "crop_ratio" }, crop_ratio_order },
+    { { "blur_sigma" }, blur_sigma_order },
+    { { "jitter" }, hue_large },
+    { { NULL }, NULL }
+};

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * settings.c -- the one table of keys, its defaults, and the hash that names a run.
+ */
+#include "settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../engine/data.h"
+#include "../../engine/eval.h"
+#include "../../engine/nn.h"
+#include "../../engine/ops.h"
+#include "../../engine/resnet.h"
+#include "code_hash.h"             /* CODE_HASH, made by the build: the sources and flags that compute a run */
+
+const char *const method_names[] = { "simsiam", NULL };
+const char *const distance_names[] = { "cosine", "cross_entropy", NULL };
+
+static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
+static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
+                                                  [PREDICTOR_ZERO] = "zero", NULL };
+
+static const char *const stem_names[] = { [STEM_CIFAR] = "cifar", [STEM_IMAGENET] = "imagenet", NULL };
+static const char *const block_names[] = { [BLOCK_BASIC] = "basic", [BLOCK_BOTTLENECK] = "bottleneck", NULL };
+static const char *const probe_optimizer_names[] = { [PROBE_SGD] = "sgd", [PROBE_LARS] = "lars", NULL };
+
+static const char *const eta_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache", [ETA_AVERAGE] = "average",
+                                         NULL };
+static const char *const eta_views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew", [ETA_ONE] = "one",
+                                               NULL };
+static const char *const eta_bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
+static const char *const eta_init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
+const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
+                                        [PRECISION_FP16] = "fp16", NULL };
+
+#define AT(field) .name = #field, .offset = offsetof(struct settings, field)
+#define INT(field, min, max, u, text) \
+    { AT(field), .type = KEY_INT, .low = min, .high = max, .unit = u, .sentence = text }
+#define FLOAT(field, min, max, u, text) \
+    { AT(field), .type = KEY_FLOAT, .low = min, .high = max, .unit = u, .sentence = text }
+#define FLOATS(field, n, min, max, u, text) \
+    { AT(field), .type = KEY_FLOATS, .count = n, .low = min, .high = max, .unit = u, .sentence = text }
+#define BOOL(field, text) { AT(field), .type = KEY_BOOL, .unit = "", .sentence = text }
+#define CHOICE(field, names, text) { AT(field), .type = KEY_CHOICE, .choices = names, .unit = "", .sentence = text }
+/* A choice that came later: silent while it is the first. */
+#define LATER(field, names, text) \
+    { AT(field), .type = KEY_CHOICE, .choices = names, .silent = true, .unit = "", .sentence = text }
+#define HEAD(field, text) \
+    { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
+
+/* It is printed as it is, and must read back the same. */
+static const char *path_error(const char *path)
+{
+    const bool plain = !strchr(" -?:,[]{}#&*!|>'\"%@`", *path) && !strstr(path, ": ") && !strstr(path, " #") &&
+                       !strchr(" :", path[strlen(path) - 1]);
+    return plain ? NULL : "a path that YAML reads without quotes, such as my-images or /data/my-images";
+}
+
+const struct key settings_keys[] = {
+    /* data */
+    { AT(dataset), .type = KEY_CHOICE, .choices = &data_sources[0].name, .stride = sizeof data_sources[0],
+      .unit = "", .sentence = "the images" },
+    { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .silent = true, .unit = "",
+      .sentence = "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
+    { AT(skip_bad), .type = KEY_INT, .high = 10000000, .silent = true, .unit = "images",
+      .sentence = "with dataset: folder, of each split that may be bad; their places go to others of their class" },
+    INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
+    INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
+    INT(train_count, 2, 10000000, "images", "training images used: for training, kNN bank and probe"),
+    CHOICE(monitor_split, split_names, "split of the monitor images; train: held out, to choose settings by"),
+    INT(monitor_first, 0, 10000000, "", "first monitor image of its split"),
+    INT(monitor_count, 2, 10000000, "images", "images for kNN, std and view share, and the probe's test"),
+    /* model */
+    LATER(stem, stem_names, "3x3, or ImageNet's: 7x7 with stride 2 and a max-pool"),
+    LATER(block, block_names, "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
+    { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels",
+      .sentence = "channels of each stage of the backbone; ResNet-18 and ResNet-50 are [64, 128, 256, 512]" },
+    { AT(blocks), .type = KEY_INTS, .low = 1, .high = STAGE_BLOCKS_MAX, .scalar = true, .unit = "blocks",
+      .sentence = "blocks in each stage, a number for all or a list; ResNet-18 has 2, ResNet-50 [3, 4, 6, 3]" },
+    BOOL(zero_init_residual, "the last BN scale of each block starts at zero (App. A)"),
+    INT(dim, 2, 65536, "features", "d, the output dimension (Sup. B)"),
+    HEAD(projector, "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias|constant], bn [no-affine], relu"),
+    HEAD(predictor, "h, the prediction MLP, in the same words; [] is the identity (Table 1a)"),
+    /* method */
+    CHOICE(method, method_names, "which loss is made of the views' outputs"),
+    BOOL(stop_grad, "treat the target as a constant (Sec. 3, Figure 2)"),
+    CHOICE(distance, distance_names, "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)"),
+    { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = VIEWS_MAX - 1, .unit = "",
+      .sentence = "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
+    CHOICE(eta, eta_names, "the target: this step's z, one computed before, or a moving average (Sec. 5.2)"),
+    INT(eta_every, 0, 10000000, "steps", "cache: of an alternation, starting anew each epoch; 0: the whole epoch"),
+    CHOICE(eta_views, eta_views_names, "cache: of the batch's own target views, of others, or of one for all"),
+    CHOICE(eta_bn, eta_bn_names, "cache: batch norm by the batch's statistics, or by the running ones"),
+    FLOAT(eta_momentum, 0, 0.9999, "", "average: m of eta = m eta + (1 - m) z"),
+    CHOICE(eta_init, eta_init_names, "average: starts as the image's first z, or as zero"),
+    BOOL(eta_normalise, "average: of z/|z| (footnote 5)"),
+    /* optimisation */
+    INT(epochs, 1, 100000, "passes", "passes over the training images"),
+    INT(batch, 2, 65536, "images", "images of one step; an incomplete last batch is dropped (Table 2)"),
+    FLOAT(base_lr, 0, 1000, "", "lr = base_lr * batch / 256, then cosine per epoch (Sec. 3)"),
+    FLOAT(momentum, 0, 0.9999, "", "SGD's momentum"),
+    FLOAT(weight_decay, 0, 1, "", "of all parameters, BN scales and biases too (App. A)"),
+    FLOAT(warmup, 0, 1, "", "share of all steps in which the encoder's lr rises linearly; Tables 2 and 3a: 0.1"),
+    CHOICE(precision, precision_names, "of activations; weights, statistics and sums are fp32 in any case"),
+    CHOICE(predictor_lr, predictor_lr_names, "the predictor's lr: decayed, not decayed, never trained (Table 1)"),
+    /* augmentation */
+    FLOATS(crop_scale, 2, 0.0001, 1, "", "smallest and largest share of the image's area in a crop"),
+    FLOATS(crop_ratio, 2, 0.1, 10, "", "smallest and largest width/height of a crop"),
+    FLOATS(jitter, 4, 0, 1, "", "strength of the brightness, contrast, saturation and hue jitter; hue at most 0.5"),
+    FLOAT(jitter_p, 0, 1, "", "probability of the colour jitter"),
+    FLOAT(gray_p, 0, 1, "", "probability of grayscale"),
+    FLOATS(blur_sigma, 2, 0.01, 10, "pixels", "smallest and largest sigma of the Gaussian blur"),
+    FLOAT(blur_p, 0, 1, "", "probability of the blur; 0 on CIFAR (App. D)"),
+    FLOAT(flip_p, 0, 1, "", "probability of the horizontal flip"),
+    /* monitors */
+    INT(knn_every, 1, 100000, "passes", "evaluation monitors every so many epochs, and after the last"),
+    INT(knn_k, 1, 100000, "images", "neighbours that vote"),
+    FLOAT(knn_temperature, 0.02, 100, "", "T of the votes exp(similarity / T)"),
+    INT(expectation_views, 0, 1000, "views", "of a monitor image, to set h(z) beside E[z] (Sec. 5.2); 0: not done"),
+    /* linear probe */
+    LATER(probe_optimizer, probe_optimizer_names, "SGD, or LARS with a trust coefficient of 0.001 (App. A)"),
+    FLOAT(probe_lr, 0, 10000, "", "learning rate of the linear probe, not scaled by its batch"),
+    INT(probe_epochs, 1, 100000, "passes", "passes of the linear probe"),
+    INT(probe_batch, 1, 65536, "images", "images of one step of the linear probe"),
+    BOOL(probe_augment, "crop and flip the probe's images anew each epoch; false: features computed once"),
+    { .name = NULL }
+};
+
+/* Appendix D where it speaks; where it does not, Sec. 3 and App. A, whose SGD the probe takes. */
+const struct settings settings_defaults = {
+    .dataset = 0,                  /* cifar10 */
+    .image_size = 32,
+    .train_first = 0, .train_count = 50000,
+    .monitor_split = DATA_TEST, .monitor_first = 0, .monitor_count = 10000,
+    .stem = STEM_CIFAR, .block = BLOCK_BASIC,
+    .widths = { 4, { 64, 128, 256, 512 } }, .blocks = { 1, { 2 } }, .zero_init_residual = true,
+    .dim = 2048,
+    .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
+    .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } },
+    .method = 0, .stop_grad = true, .distance = 0, .pairs = { 2, { { 0, 1 }, { 1, 0 } } },
+    .eta = ETA_FRESH, .eta_every = 1, .eta_views = ETA_BATCH, .eta_bn = ETA_BN_BATCH,
+    .eta_momentum = 0.8, .eta_init = ETA_FIRST, .eta_normalise = true,
+    .epochs = 800, .batch = 512,
+    .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup = 0,
+    .predictor_lr = PREDICTOR_CONSTANT,
+    .precision = PRECISION_BF16,
+    .crop_scale = { 0.2, 1 }, .crop_ratio = { 3.0 / 4, 4.0 / 3 },
+    .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
+    .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5,
+    .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1, .expectation_views = 0,
+    .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
+};
+
+const char code_hash[HASH_TEXT] = CODE_HASH;
+
+char *settings_print(const struct settings *s)
+{
+    return config_print(settings_keys, s);
+}
+
+void settings_hash_by(char hex[HASH_TEXT], const struct settings *s, const char *machine, const char *code)
+{
+    char *config = settings_print(s);
+    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine, code);
+    hash_bytes(hex, text, strlen(text));
+    free(text);
+    free(config);
+}
+
+void settings_hash(char hex[HASH_TEXT], const struct settings *s)
+{
+    struct machine_info own;
+    machine_describe(&own);
+    settings_hash_by(hex, s, own.machine, code_hash);
+}

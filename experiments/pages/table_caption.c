@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * table_caption.c -- what a table's caption says: the sizes, the rules of its states, where its numbers come from.
+ */
+#include "table_write.h"
+#include "../../engine/collapse.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* kNN before training, of the first row that has it: a backbone that was never trained is not at chance. */
+static struct spread untrained_knn(const struct table *t)
+{
+    for (int i = 0; i < t->e.n_rows; i++) {
+        const struct row_result *row = &t->row[i];
+        double x[SEEDS_MAX];
+        int n = 0;
+        for (int r = 0; r < row->n; r++)
+            if (row->run[r].n_curve && row->run[r].curve[0].epoch == 0) x[n++] = row->run[r].curve[0].knn;
+        if (n) return spread_of(x, n);
+    }
+    return spread_of(NULL, 0);
+}
+
+/* " code aabbccdd 11223344": each different text that the runs have at `offset`. */
+static void hashes_print(FILE *out, const struct table *t, const char *title, size_t offset)
+{
+    const char *seen[ROWS_MAX * 2];
+    int n = 0;
+    fprintf(out, " %s", title);
+    for (int i = 0; i < t->e.n_rows; i++) {
+        for (int r = 0; r < t->row[i].n && n < ROWS_MAX * 2; r++) {
+            const char *hash = (const char *)&t->row[i].run[r] + offset;
+            int k = 0;
+            while (k < n && strcmp(seen[k], hash)) k++;
+            if (k < n) continue;
+            seen[n++] = hash;
+            fprintf(out, " %.8s", hash);
+        }
+    }
+}
+
+/* The rule of `unstable`, where there is a baseline. */
+static void stability_print(FILE *out, const struct table *t)
+{
+    if (t->e.baseline < 0) return;
+    fprintf(out, "Unstable: the loss's noise from step to step, averaged over the epochs, is over %d times that of "
+                 "the same seed in row %s, where batch and distance are the same; the ratio is the column "
+                 "oscillation.\n", UNSTABLE_RATIO,
+            t->e.row[t->e.baseline].name);
+}
+
+static void caption_print(FILE *out, const struct table *t)
+{
+    const size_t title = strlen(t->e.title);
+    fprintf(out, "%s%s\n", t->e.title, title && strchr(".?!", t->e.title[title - 1]) ? "" : ".");
+    fprintf(out, "Scale %s: %s\n", t->e.scale, t->e.caption);
+    fprintf(out, "linear: top-1 (%%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
+                 "seeds; paper: ImageNet, ResNet-50, linear top-1 (%%).\n");
+    fprintf(out, "loss: last epoch's mean in training; kNN (%%): on backbone features; std·√d and view share: "
+                 "of z/|z|, in evaluation mode on the monitor images.  |E z'|: length of the mean of z/|z|; rank: "
+                 "effective rank of z over the largest it could be; cos: to the mean of z/|z| over 32 views.\n");
+    const struct spread knn = untrained_knn(t);
+    if (isfinite(knn.mean)) {
+        char cell[CELL];
+        cell_format(cell, &knn, 1);
+        fprintf(out, "A backbone that was never trained has kNN %s.\n", cell);
+    }
+    fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,
+            COLLAPSE_SHARE, COLLAPSE_DEAD);
+    stability_print(out, t);
+    for (int i = 0; i < t->e.n_rows; i++)
+        if (*t->e.row[i].not_run)
+            fprintf(out, "Row %s is not run at this scale: %s.\n", t->e.row[i].name, t->e.row[i].not_run);
+    fprintf(out, "A claim's estimate is the difference to the row or value it names; of rises, the slope per "
+                 "epoch, leaving out epoch 0 (the untrained network).\n");
+    fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
+    int runs = 0;
+    for (int i = 0; i < t->e.n_rows; i++) runs += t->row[i].n;
+    if (!runs) return;
+    fprintf(out, "%s", t->committed ? "From committed runs, not rerun here:" : "From runs of");
+    hashes_print(out, t, "code", offsetof(struct run_record, code_hash));
+    fputc(',', out);
+    hashes_print(out, t, "data", offsetof(struct run_record, data_hash));
+    fputc(',', out);
+    hashes_print(out, t, "machine", offsetof(struct run_record, machine));
+    fputs(".\n", out);
+}
+
+char *caption_text(const struct table *t)
+{
+    char *text;
+    size_t bytes;
+    FILE *out = text_stream(&text, &bytes);
+    caption_print(out, t);
+    text_stream_end(out);
+    return text;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * record.c -- a run's papers, written and read with jansson (record.h says what they hold).
+ *
+ * What is read may be torn, edited by hand or of another version: every value is checked for being there, for its
+ * type and for its size, and a file that fails is no record.
+ */
+#include "record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "../../engine/collapse.h"
+
+enum { SCHEMA = 2, DIGITS = 9 };   /* 9 significant digits tell any two floats apart */
+
+const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged", NULL };
+
+/* ---- tables: which key is which number ---------------------------------------------------------------- */
+
+struct real_key { const char *name; size_t offset; };
+#define REAL(member) { #member, offsetof(struct epoch_record, member) }
+static const struct real_key trained_keys[] = {
+    REAL(loss), REAL(oscillation), REAL(std_train), REAL(grad_norm), REAL(lr), REAL(lr_predictor), { NULL, 0 }
+};
+static const struct real_key monitor_keys[] = {
+    REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank), REAL(knn), REAL(knn_z), REAL(cos_h),
+    REAL(cos_z), { NULL, 0 }
+};
+static const struct real_key final_keys[] = {
+    REAL(loss), REAL(oscillation), REAL(std_train), REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank),
+    REAL(knn), REAL(knn_z), REAL(cos_h), REAL(cos_z), { NULL, 0 }
+};
+
+struct text_key { const char *name; size_t offset, size; };
+#define TEXT(member) { #member, offsetof(struct run_record, member), sizeof ((struct run_record *)0)->member }
+static const struct text_key identity_texts[] = {
+    TEXT(evidence), TEXT(hash), TEXT(code_hash), TEXT(data_hash), TEXT(machine), TEXT(frozen_hash), { NULL, 0, 0 }
+};
+static const struct text_key row_text[] = { TEXT(row), { NULL, 0, 0 } };
+
+/* ---- writing ------------------------------------------------------------------------------------------ */
+
+/* A value that jansson has not made (out of memory, a text that is not UTF-8) ends the program here: half a record
+ * would be worse. */
+static void put(json_t *object, const char *name, json_t *value)
+{
+    if (json_object_set_new(object, name, value))
+        die("cannot write \"%s\" as JSON (not UTF-8, or out of memory)", name);
+}
+static json_t *object_new(void)
+{
+    json_t *object = json_object();
+    if (!object) die("out of memory: cannot make a JSON object (close other programs)");
+    return object;
+}
+static json_t *real_new(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+static void put_reals(json_t *object, const struct real_key *keys, const struct epoch_record *e)
+{
+    for (; keys->name; keys++)
+        put(object, keys->name, real_new(*(const double *)((const char *)e + keys->offset)));
+}
+static void put_texts(json_t *object, const struct text_key *keys, const struct run_record *r)
+{
+    for (; keys->name; keys++) put(object, keys->name, json_string((const char *)r + keys->offset));
+}
+/* The object as text with a newline, in fresh memory; the object is gone. */
+static char *object_text(json_t *object, size_t flags)
+{
+    char *json = json_dumps(object, flags | JSON_REAL_PRECISION(DIGITS));
+    if (!json) die("out of memory: cannot print JSON (close other programs)");
+    json_decref(object);
+    char *text = text_format("%s\n", json);
+    free(json);
+    return text;
+}
+
+char *epoch_print(const struct epoch_record *e)
+{
+    json_t *object = object_new();
+    put(object, "epoch", json_integer(e->epoch));
+    put_reals(object, trained_keys, e);
+    if (e->monitored) put_reals(object, monitor_keys, e);
+    return object_text(object, JSON_COMPACT);
+}
+
+bool summary_write(const struct run_record *r, const char *folder)
+{
+    json_t *object = object_new(), *final = object_new();
+    put(object, "schema", json_integer(SCHEMA));
+    put_texts(object, row_text, r);
+    put(object, "seed", json_integer(r->seed));
+    put(object, "epochs", json_integer(r->epochs));
+    put(object, "state", json_string(run_state_names[r->state]));
+    put_texts(object, identity_texts, r);
+    put(final, "epoch", json_integer(r->last.epoch));
+    put_reals(final, final_keys, &r->last);
+    put(object, "final", final);
+    put(object, "linear", real_new(r->linear));
+    if (r->skipped) put(object, "skipped", json_integer(r->skipped));
+
+    char *text = object_text(object, JSON_INDENT(2)), *path = text_format("%s/summary.json", folder);
+    const bool written = file_write_atomic(path, text, strlen(text));
+    const int why = errno;
+    free(path);
+    free(text);
+    errno = why;
+    return written;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------ */
+
+/* jansson's getters take NULL and wrong types and answer NULL, so a missing key is a wrong value. */
+static bool get_int(int *out, const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    if (!json_is_integer(value)) return false;
+    const json_int_t number = json_integer_value(value);
+    if (number < 0 || number > INT_MAX) return false;
+    *out = (int)number;
+    return true;
+}
+static bool get_real(double *out, const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    if (!json_is_number(value) && !json_is_null(value)) return false;
+    *out = json_is_null(value) ? NAN : json_number_value(value);
+    return true;
+}
+static bool get_reals(struct epoch_record *e, const json_t *object, const struct real_key *keys)
+{
+    for (; keys->name; keys++)
+        if (!get_real((double *)((char *)e + keys->offset), object, keys->name)) return false;
+    return true;
+}
+static bool get_texts(struct run_record *r, const json_t *object, const struct text_key *keys)
+{
+    for (; keys->name; keys++) {
+        const json_t *value = json_object_get(object, keys->name);
+        if (!json_is_string(value) || json_string_length(value) >= keys->size) return false;
+        memcpy((char *)r + keys->offset, json_string_value(value), json_string_length(value) + 1);
+    }
+    return true;
+}
+
+bool epoch_parse(struct epoch_record *e, const char *line)
+{
+    *e = (struct epoch_record){ .std_sqrtd = NAN, .mean_norm = NAN, .view_share = NAN, .rank = NAN, .knn = NAN,
+                                .knn_z = NAN, .cos_h = NAN, .cos_z = NAN };
+    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    e->monitored = json_object_get(object, monitor_keys[0].name) != NULL;
+    const bool right = get_int(&e->epoch, object, "epoch") && get_reals(e, object, trained_keys) &&
+                       (!e->monitored || get_reals(e, object, monitor_keys));
+    json_decref(object);
+    return right;
+}
+
+/* The state a finished run may have. */
+static bool get_state(enum run_state *out, const json_t *object)
+{
+    const char *name = json_string_value(json_object_get(object, "state"));
+    for (int s = RUN_HEALTHY; name && s <= RUN_DIVERGED; s++) {
+        if (strcmp(name, run_state_names[s]) == 0) {
+            *out = (enum run_state)s;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool summary_parse(struct run_record *r, const char *text, size_t bytes)
+{
+    json_t *object = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *final = json_object_get(object, "final");
+    int schema = 0;
+    const bool right = get_int(&schema, object, "schema") && schema == SCHEMA && get_texts(r, object, row_text) &&
+                       get_int(&r->seed, object, "seed") && get_int(&r->epochs, object, "epochs") &&
+                       get_state(&r->state, object) && get_texts(r, object, identity_texts) &&
+                       get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, final_keys) &&
+                       get_real(&r->linear, object, "linear") &&
+                       (!json_object_get(object, "skipped") || get_int(&r->skipped, object, "skipped"));
+    json_decref(object);
+    return right;
+}
+
+/* Reads the lines of metrics.jsonl, whose epochs rise, into r->curve up to the first that is not right.  True if
+ * all are. */
+static bool curve_parse(struct run_record *r, char *text, size_t bytes)
+{
+    size_t lines = 1;
+    for (size_t i = 0; i < bytes; i++) lines += text[i] == '\n';
+    r->curve = host_alloc(lines, sizeof *r->curve);
+    for (char *line = text, *end; line < text + bytes; line = end + 1) {
+        end = memchr(line, '\n', (size_t)(text + bytes - line));
+        if (!end) end = text + bytes;          /* file_read has put a NUL there */
+        *end = '\0';
+        struct epoch_record *e = &r->curve[r->n_curve];
+        if (strlen(line) != (size_t)(end - line) || !epoch_parse(e, line)) return false;
+        if (r->n_curve && e->epoch <= e[-1].epoch) return false;
+        r->n_curve++;
+    }
+    return true;
+}
+
+/* The file's content, or NULL, warned of unless it is just not there. */
+static char *read_text(const char *path, size_t *bytes)
+{
+    char *text = file_read(path, bytes);
+    if (!text && errno != ENOENT && errno != ENOTDIR) warn("cannot read %s: %s", path, strerror(errno));
+    return text;
+}
+
+static bool run_parse(struct run_record *r, const char *summary_path, const char *metrics_path)
+{
+    size_t summary_bytes = 0, metrics_bytes = 0;
+    char *summary = read_text(summary_path, &summary_bytes), *metrics = read_text(metrics_path, &metrics_bytes);
+    const bool finished = summary != NULL;
+    const bool whole_summary = finished && summary_parse(r, summary, summary_bytes);
+    const bool whole_curve = metrics && curve_parse(r, metrics, metrics_bytes);
+    free(summary);
+    free(metrics);
+
+    const struct epoch_record *end = r->n_curve ? &r->curve[r->n_curve - 1] : NULL;
+    if (!finished) {
+        r->state = end ? RUN_PARTIAL : RUN_NONE;
+        if (end) r->last = *end;
+        return false;
+    }
+    if (!whole_summary) {
+        warn("%s is broken: the run counts as not run (run it again)", summary_path);
+    } else if (!whole_curve || !end || end->epoch != r->last.epoch) {
+        warn("%s is broken: the run counts as not run (run it again)", metrics_path);
+    } else {
+        /* What the summary does not hold. */
+        r->last.grad_norm = end->grad_norm;
+        r->last.lr = end->lr;
+        r->last.lr_predictor = end->lr_predictor;
+        r->last.monitored = end->monitored;
+        return true;
+    }
+    r->state = RUN_NONE;
+    return false;
+}
+
+bool run_read(struct run_record *r, const char *folder)
+{
+    *r = (struct run_record){ .state = RUN_NONE, .linear = NAN };
+    char *summary = text_format("%s/summary.json", folder), *metrics = text_format("%s/metrics.jsonl", folder);
+    const bool done = run_parse(r, summary, metrics);
+    free(summary);
+    free(metrics);
+    return done;
+}
+
+void run_free(struct run_record *r)
+{
+    free(r->curve);
+    r->curve = NULL;
+    r->n_curve = 0;
+}
+
+char *run_folder(const char *root, const char *hash, int seed)
+{
+    assert(strlen(hash) >= 16);
+    return text_format("%s/%.16s/seed-%d", root, hash, seed);
+}
+
+/* ---- verdict ------------------------------------------------------------------------------------------ */
+
+struct collapse epoch_collapse(const struct epoch_record *e)
+{
+    return (struct collapse){ .std_sqrtd = e->std_sqrtd, .mean_norm = e->mean_norm, .view_share = e->view_share };
+}
+
+void run_judge(struct run_record *r, bool diverged)
+{
+    const struct collapse c = epoch_collapse(&r->last);
+    const size_t room = sizeof r->evidence;
+    if (diverged || !isfinite(c.std_sqrtd)) {
+        r->state = RUN_DIVERGED;
+        const bool probe = isfinite(c.std_sqrtd) && isfinite(r->last.loss);
+        snprintf(r->evidence, room, probe ? "the linear probe diverged after epoch %d" :
+                 "a number stopped being finite in epoch %d", r->last.epoch);
+        return;
+    }
+    r->state = collapsed(&c) ? RUN_COLLAPSED : RUN_HEALTHY;
+    const bool near = collapse_near(&c);
+    const int digits = near ? 4 : 2;           /* so that the printed comparison is seen to be true */
+    const double std = c.std_sqrtd, share = c.view_share;
+    int used;
+    if (std <= COLLAPSE_DEAD) {
+        used = snprintf(r->evidence, room, "std %.*f <= %.2f", digits, std, COLLAPSE_DEAD);
+    } else if (!(std <= COLLAPSE_STD)) {
+        used = snprintf(r->evidence, room, "std %.*f > %.2f", digits, std, COLLAPSE_STD);
+    } else if (isnan(share)) {
+        used = snprintf(r->evidence, room, "std %.*f > %.2f, view share undefined", digits, std, COLLAPSE_DEAD);
+    } else {
+        const bool yes = share >= COLLAPSE_SHARE;
+        used = snprintf(r->evidence, room, "std %.*f <= %.2f %s view share %.*f %s %.2f", digits, std, COLLAPSE_STD,
+                        yes ? "and" : "but", digits, share, yes ? ">=" : "<", COLLAPSE_SHARE);
+    }
+    if (near) snprintf(r->evidence + used, room - (size_t)used, "; near the threshold");
+}

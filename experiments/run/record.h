@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * record.h -- a run's papers: where they lie, what they hold, how to read them back.
+ *
+ * runs/<first 16 digits of the hash>/seed-N/
+ *   config.yaml      the resolved config
+ *   provenance.json  code hash, commit, compiler, BLAS, CPU, threads, data hash, versions, start time
+ *   metrics.jsonl    one line an epoch; epoch 0 is the untrained network (monitors only)
+ *   timing.jsonl     clock readings, outside every byte comparison
+ *   checkpoint.bin   (and .prev) everything needed to go on
+ *   summary.json     written last, atomically: its presence means the run is finished
+ *
+ * metrics.jsonl, keys of a line: epoch, loss, oscillation (root mean square of the loss's change from step to
+ * step, over sqrt(2): the noise of a step), std_train (mean of the views), grad_norm, lr, lr_predictor and, in
+ * monitored epochs, std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z (monitor.h).  A value that
+ * does not exist is null.
+ *
+ * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
+ * frozen_hash, final (epoch, loss, oscillation, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z,
+ * cos_h, cos_z), linear, and skipped: how many images were bad (settings: skip_bad), if any.  No clock readings:
+ * it is part of every byte comparison.
+ */
+#pragma once
+#include <stdbool.h>
+#include "../../engine/base.h"
+#include "../../engine/collapse.h"
+
+struct epoch_record {
+    int epoch;
+    double loss, oscillation, std_train, grad_norm, lr, lr_predictor;    /* NaN in epoch 0 */
+    bool monitored;
+    double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;     /* NaN where undefined or not */
+    int left_out;                  /* steps whose gradient overflowed fp16: told, not written down */
+};
+
+/* What the rule of collapse.h looks at. */
+struct collapse epoch_collapse(const struct epoch_record *e);
+
+/* Seeds of a row at most. */
+enum { SEEDS_MAX = 64 };
+
+enum run_state { RUN_NONE, RUN_PARTIAL, RUN_HEALTHY, RUN_COLLAPSED, RUN_DIVERGED };
+extern const char *const run_state_names[];      /* "not run", "partial", "healthy", ... */
+
+struct run_record {
+    enum run_state state;
+    char row[48];
+    int seed, epochs;
+    char evidence[160];            /* why the state is what it is, one sentence; from run_judge() */
+    char hash[HASH_TEXT], code_hash[HASH_TEXT], data_hash[HASH_TEXT], machine[8];
+    char frozen_hash[HASH_TEXT];   /* of weights and statistics: the same before and after the probe */
+    struct epoch_record last;      /* the last epoch: the numbers that count */
+    double linear;                 /* linear top-1, percent */
+    int skipped;                   /* bad images whose places others took */
+    struct epoch_record *curve;    /* every line of metrics.jsonl */
+    int n_curve;
+};
+
+/* "ROOT/<hash16>/seed-N"; the caller frees. */
+char *run_folder(const char *root, const char *hash, int seed);
+/* Reads a run: summary.json and metrics.jsonl in `folder`.  True if it is finished and whole.  Else false, and
+ * state is RUN_PARTIAL (no summary yet; the curve holds the whole lines there are, `last` the last of them) or
+ * RUN_NONE (no line either, or a finished run with a broken file, named in a warning).  run_free() either way. */
+bool run_read(struct run_record *r, const char *folder);
+void run_free(struct run_record *r);
+
+/* One line of metrics.jsonl, '\n' included, in fresh memory; and back (false if the line is torn or wrong). */
+char *epoch_print(const struct epoch_record *e);
+bool epoch_parse(struct epoch_record *e, const char *line);
+/* Fills state and evidence by the rule of collapse.h from r->last, or as diverged. */
+void run_judge(struct run_record *r, bool diverged);
+/* Writes summary.json from r (curve not included); r->last is the last line of metrics.jsonl.  False with errno
+ * set. */
+bool summary_write(const struct run_record *r, const char *folder);

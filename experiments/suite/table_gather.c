@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * table_gather.c -- the finished runs of an experiment, its claims decided.
+ */
+#include "table_gather.h"
+#include "../run/runner.h"
+#include <stdlib.h>
+#include <string.h>
+
+char *committed_folder(const struct places *p, const struct experiment *e, const char *row, int seed)
+{
+    return text_format("%s/%s/runs/%s/%s-seed-%d", p->results, e->scale, e->name, row, seed);
+}
+
+static bool file_is(const char *folder, const char *name, const char *text)
+{
+    char *path = text_format("%s/%s", folder, name);
+    size_t bytes;
+    char *content = file_read(path, &bytes);
+    const bool same = content && !strcmp(content, text);
+    free(content);
+    free(path);
+    return same;
+}
+
+/* A run of runs/ must be of the very hash that its folder is named by. */
+static bool run_find(struct run_record *r, const struct places *p, const struct settings *s, int seed)
+{
+    char hash[HASH_TEXT];
+    settings_hash(hash, s);
+    char *folder = run_folder(p->runs, hash, seed);
+    bool found = run_read(r, folder);
+    if (found && (strcmp(r->hash, hash) || r->seed != seed)) {
+        warn("%s holds a run of another hash or seed and is not counted (delete it and run again)", folder);
+        r->state = RUN_NONE;
+        found = false;
+    }
+    free(folder);
+    return found;
+}
+
+/* A committed run may be of other code than this program's, which the caption names, but not of other settings. */
+static bool run_find_committed(struct run_record *r, const struct places *p, const struct table *t,
+                               const struct row *row, int seed)
+{
+    char *folder = committed_folder(p, &t->e, row->name, seed), *config = settings_print(&row->settings);
+    bool found = run_read(r, folder);
+    if (found && (r->seed != seed || !file_is(folder, "config.yaml", config))) {
+        warn("%s is of other settings or another seed and is not counted", folder);
+        r->state = RUN_NONE;
+        found = false;
+    }
+    free(folder);
+    free(config);
+    return found;
+}
+
+/* Why a run is missing, for who waits for it. */
+static void missing_tell(const struct run_record *r, const struct places *p, const struct row *row, int seed)
+{
+    char *stale = NULL;
+    if (!p->from_results) run_finished(p->runs, &row->settings, seed, &stale);
+    if (stale)
+        fprintf(stderr, "%s seed %d: not run (%s is of other code or another machine)\n", row->name, seed, stale);
+    else if (r->state == RUN_PARTIAL)
+        fprintf(stderr, "%s seed %d: not finished (epoch %d)\n", row->name, seed, r->last.epoch);
+    else
+        fprintf(stderr, "%s seed %d: not run\n", row->name, seed);
+    free(stale);
+}
+
+const char *code_of_most(const struct table *t)
+{
+    const char *best = NULL;
+    int most = 0;
+    for (int k = 0; k < t->e.n_rows * SEEDS_MAX; k++) {
+        if (k % SEEDS_MAX >= t->row[k / SEEDS_MAX].n) continue;
+        const char *code = t->row[k / SEEDS_MAX].run[k % SEEDS_MAX].code_hash;
+        int n = 0;
+        for (int i = 0; i < t->e.n_rows; i++)
+            for (int r = 0; r < t->row[i].n; r++) n += !strcmp(t->row[i].run[r].code_hash, code);
+        if (n <= most) continue;
+        most = n;
+        best = code;
+    }
+    return best;
+}
+
+/* Runs of different code are never mixed in one mean: only those of `code` stay. */
+static void other_code_drop(struct row_result *result, const char *name, const char *code)
+{
+    int kept = 0;
+    for (int r = 0; r < result->n; r++) {
+        struct run_record *run = &result->run[r];
+        if (!strcmp(run->code_hash, code)) {
+            result->run[kept++] = *run;
+            continue;
+        }
+        fprintf(stderr, "%s seed %d: of other code (%.8s) than the table (%.8s); not counted\n", name, run->seed,
+                run->code_hash, code);
+        run_free(run);
+    }
+    result->n = kept;
+}
+
+/* Returns how many finished runs there are. */
+static int runs_gather(struct table *t, const struct places *p, const int *seeds, int n_seeds)
+{
+    int total = 0;
+    for (int i = 0; i < t->e.n_rows; i++) {
+        const struct row *row = &t->e.row[i];
+        struct row_result *result = &t->row[i];
+        if (*row->not_run) continue;                            /* its settings are void, and nobody waits for it */
+        for (int s = 0; s < n_seeds; s++) {
+            struct run_record *r = &result->run[result->n];
+            if (p->from_results ? run_find_committed(r, p, t, row, seeds[s])
+                                : run_find(r, p, &row->settings, seeds[s])) {
+                result->n++;
+                continue;
+            }
+            missing_tell(r, p, row, seeds[s]);
+            run_free(r);
+        }
+    }
+    char code[HASH_TEXT] = "";
+    const char *most = code_of_most(t);
+    if (most) memcpy(code, most, sizeof code);                  /* a copy: the runs are about to move */
+    for (int i = 0; i < t->e.n_rows; i++) {
+        other_code_drop(&t->row[i], t->e.row[i].name, code);
+        total += t->row[i].n;
+    }
+    rows_summarise(t);
+    return total;
+}
+
+/* Returns how many claims fail. */
+static int claims_decide(struct table *t)
+{
+    struct row_runs rows[ROWS_MAX];
+    int failed = 0;
+    for (int i = 0; i < t->e.n_rows; i++) rows[i] = (struct row_runs){ t->row[i].run, t->row[i].n };
+    for (int i = 0; i < t->e.n_claims; i++) {
+        claim_decide(&t->claim[i], &t->e.claim[i], &t->e, rows);
+        failed += t->claim[i].whole.verdict == VERDICT_FAILS;
+    }
+    return failed;
+}
+
+int table_open(struct table *t, const char *path, const char *scale, const int *seeds, int n_seeds,
+               const struct places *p)
+{
+    memset(t, 0, sizeof *t);
+    experiment_load(&t->e, path, scale);
+    t->committed = p->from_results;
+    t->finished = runs_gather(t, p, seeds, n_seeds);
+    t->failed = claims_decide(t);
+    return t->finished;
+}
+
+void table_close(struct table *t)
+{
+    for (int i = 0; i < t->e.n_rows; i++)
+        for (int k = 0; k < t->row[i].n; k++) run_free(&t->row[i].run[k]);
+}

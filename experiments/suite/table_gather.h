@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * table_gather.h -- a table from its file and its runs.
+ */
+#pragma once
+#include "table.h"
+
+struct places { const char *runs, *results; bool from_results; };
+
+/* Reads the experiment `path` at `scale`, gathers the finished runs of the seeds (from runs/, or from the committed
+ * ones), tells stderr of each that is missing, and decides the claims.  Returns how many runs there are. */
+int table_open(struct table *t, const char *path, const char *scale, const int *seeds, int n_seeds,
+               const struct places *p);
+void table_close(struct table *t);
+
+/* RESULTS/<scale>/runs/<table>/<row>-seed-N; the caller frees. */
+char *committed_folder(const struct places *p, const struct experiment *e, const char *row, int seed);
+/* The code hash that most runs are of; of equally many, the first; NULL without runs. */
+const char *code_of_most(const struct table *t);
