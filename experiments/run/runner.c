@@ -9,6 +9,7 @@
 #include "monitor.h"
 #include "phase.h"
 #include "progress.h"
+#include "state.h"
 #include "provenance.h"
 #include "../../engine/collapse.h"
 
@@ -240,7 +241,7 @@ static int train_epoch(struct runner *r)
                     t->epoch + 1, diverged, r->now.loss, r->now.grad_norm);
             return EXIT_DIVERGED;
         }
-        const double views = (double)(t->step - first) * t->s->batch * t->model.n_views;
+        const double views = (double)(t->step - first) * t->s->batch * t->plan.views;
         progress_step(&r->progress, t->epoch + 1, t->s->epochs, t->step, t->steps, r->now.loss, r->now.std_train,
                       r->last.knn, views / (clock_seconds() - r->epoch_start));
         if (clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) {
@@ -255,7 +256,7 @@ static int train_epoch(struct runner *r)
     r->now.lr = schedule_lr(&t->schedule[GROUP_ENCODER], t->epoch, t->steps - 1);
     r->now.lr_predictor = t->s->predictor_lr == PREDICTOR_ZERO ? 0 :
                           schedule_lr(&t->schedule[GROUP_PREDICTOR], t->epoch, t->steps - 1);
-    timing_append(r, "train", r->epoch_start, (double)(t->steps - first) * t->s->batch * t->model.n_views);
+    timing_append(r, "train", r->epoch_start, (double)(t->steps - first) * t->s->batch * t->plan.views);
     return 0;
 }
 
@@ -290,9 +291,10 @@ static int probe(struct runner *r, double *linear)
     struct trainer *const t = &r->t;
     const double start = clock_seconds();
     if (!*t->frozen) trainer_hash(t, t->frozen);
+    const struct probe_plan plan = monitor_probe_plan(t);
     int status = monitor_probe_open(t, &r->features);
     while (!status && t->probe.epoch < t->s->probe_epochs) {
-        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &r->features);
+        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &plan, &r->features);
         if (!status && clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) save(r);
     }
     if (!status) *linear = probe_accuracy(&t->probe, &r->features.test);
