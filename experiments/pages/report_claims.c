@@ -78,7 +78,7 @@ static void decided_write(FILE *out, const struct table *t, int c)
 
 static struct place place_of(const struct report *r, const char *id)
 {
-    return statement_place((const struct table *const *)r->table, REPORT_TABLES, id);
+    return statement_place((const struct table *const *)r->table, r->n, id);
 }
 
 static void statement_write(FILE *out, const struct report *r, const struct named_statement *v)
