@@ -90,7 +90,7 @@ static void figure_2_is_read_as_it_stands(void **state)
     assert_int_equal(e->n_claims, 5);
     const struct predicate *loss = &e->claim[0].part[0];
     assert_int_equal(loss->kind, CLAIM_WITHIN_VALUE);
-    assert_string_equal(claim_metrics[loss->metric], "loss");
+    assert_string_equal(loss->metric->name, "loss");
     assert_int_equal(loss->row, without);
     assert_true(loss->within == 0.05 && loss->value == -1);
     assert_int_equal(e->claim[1].part[0].kind, CLAIM_COLLAPSE);

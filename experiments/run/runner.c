@@ -6,6 +6,7 @@
  * lies behind that count after a restart is cut off and made again.  summary.json is last.
  */
 #include "runner.h"
+#include "measures.h"
 #include "monitor.h"
 #include "phase.h"
 #include "progress.h"
@@ -184,20 +185,11 @@ static void papers_write(const struct runner *r, int seed)
 
 /* ---- training ------------------------------------------------------------------------------------------ */
 
-static void record_start(struct runner *r, int epoch)
-{
-    const double none = nan("");
-    r->now = (struct epoch_record){ .epoch = epoch, .loss = none, .oscillation = none, .std_train = none,
-                                    .grad_norm = none, .lr = none, .lr_predictor = none, .std_sqrtd = none,
-                                    .mean_norm = none, .view_share = none, .rank = none, .knn = none,
-                                    .knn_z = none, .cos_h = none, .cos_z = none };
-}
-
 /* The untrained network is worth a line: on small images its kNN is far above chance. */
 static int monitor_untrained(struct runner *r)
 {
     if (r->t.untrained_monitored) return 0;
-    record_start(r, 0);
+    r->now = epoch_empty(0);
     const double start = clock_seconds();
     const int status = monitor_run(&r->t, &r->now, NULL);
     if (status == EXIT_AGAIN) return status;
@@ -228,7 +220,7 @@ static int train_epoch(struct runner *r)
 {
     struct trainer *const t = &r->t;
     phase("train");
-    record_start(r, t->epoch + 1);
+    r->now = epoch_empty(t->epoch + 1);
     r->epoch_start = r->looked_at = clock_seconds();
     const int first = t->step;
     while (t->step < t->steps) {
