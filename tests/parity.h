@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * parity.h -- what the tests against PyTorch's golden files share: nets, the formula that their weights
- * and images come from, and the comparison.
+ * parity.h -- what the tests against PyTorch's golden files share: nets, the formula that their
+ * weights and images come from, and the comparison.
  *
- * The files hold PyTorch's answers in double, reduced per tensor to its norm, two projections on random
- * signs and some entries; golden/make_parity.py says what a line means.  It has the same formula, so no
- * weights are stored.
+ * The files hold PyTorch's answers in double, reduced per tensor to its norm, two projections on
+ * random signs and some entries; golden/make_parity.py says what a line means.  It has the same
+ * formula, so no weights are stored.
  */
 #pragma once
 #include <stdarg.h>
@@ -24,12 +24,13 @@
 
 enum { BATCH = 8, VIEWS = 2, STEPS = 3, PROJECTIONS = 2 };
 static const float LR = 0.002f, MOMENTUM = 0.9f, DECAY = 0.5f;
-/* fp32 against double, relative to a tensor's scale.  PyTorch's own fp32 stays below it: the makers of
- * the files see to it. */
+/* fp32 against double, relative to a tensor's scale.  PyTorch's own fp32 stays below it: the makers
+ * of the files see to it. */
 static const double TOLERANCE = 1e-4;
 static const double UNIT = 1e-7;   /* of the scale: what one count in a golden file is worth */
 
-#define SMALL .widths = { 3, { 32, 64, 128 } }, .blocks = { 1, { 1 } }, .size = 16, .dim = 64, .images = 4
+#define SMALL .widths = { 3, { 32, 64, 128 } }, .blocks = { 1, { 1 } }, .size = 16, .dim = 64, \
+              .images = 4
 #define PAPER .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } }, \
               .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } }
 
@@ -43,7 +44,7 @@ struct parity_case {
     bool stop_grad;
 };
 
-/* ---- the formula that both languages share --------------------------------------------------------- */
+/* ---- the formula that both languages share ------------------------------------------------ */
 
 struct stream { uint32_t base; };
 
@@ -65,7 +66,7 @@ static float uniform(struct stream s, size_t i)
     return (float)(x >> 8) / 8388608.0f - 1.0f;
 }
 
-/* How far from zero betas are, on one side and the other (make_parity.py): ReLUs' inputs keep off it. */
+/* How far from zero betas are, on either side (make_parity.py): ReLUs' inputs keep off it. */
 static float beta_of(const char *name, const struct parity_case *c)
 {
     const bool head = *name == 'p';                            /* projector, predictor */
@@ -113,8 +114,8 @@ static size_t images_count(int size)
     return (size_t)VIEWS * BATCH * (size_t)size * (size_t)size * 3;
 }
 
-/* [VIEWS * BATCH, S, S, 3]: four blocks, the same in the views of an image, under noise of each view's
- * own. */
+/* [VIEWS * BATCH, S, S, 3]: four blocks, the same in the views of an image, under noise of each
+ * view's own. */
 static void images_fill(dev_act *to, int size, int seed)
 {
     const size_t n = images_count(size), s = (size_t)size, b = s / 2;
@@ -140,7 +141,7 @@ static float *download(const dev_float *x, size_t n)
     return host;
 }
 
-/* ---- comparison --------------------------------------------------------------------------------- */
+/* ---- comparison --------------------------------------------------------------------------- */
 
 /* One line of a golden file. */
 struct golden { char kind[8], name[48]; size_t count; double scale; };
@@ -213,7 +214,8 @@ static void compare(const struct comparison *c)
         struct golden g;
         int at;
         size_t count = 0;
-        const int read = sscanf(line, "%7s %47s %zu %lf%n", g.kind, g.name, &g.count, &g.scale, &at);
+        const int read =
+            sscanf(line, "%7s %47s %zu %lf%n", g.kind, g.name, &g.count, &g.scale, &at);
         assert_int_equal(read, 4);
         const float *const x = c->find(c->of, &g, &count);
         if (count != g.count)

@@ -8,8 +8,8 @@
 
 #include "../engine/optim.h"
 
-/* Of ImageNet's nets, where of millions of inputs of ReLUs and max-pools some lie within rounding of zero
- * or of each other, and their gradients go another way in another arithmetic. */
+/* Of ImageNet's nets, where of millions of inputs of ReLUs and max-pools some lie within rounding of
+ * zero or of each other, and their gradients go another way in another arithmetic. */
 static const double TOLERANCE_IMAGENET = 1e-3;
 
 #define RESNET18 .widths = { 4, { 64, 128, 256, 512 } }, .blocks = { 1, { 2 } }, .size = 16, \
@@ -17,7 +17,8 @@ static const double TOLERANCE_IMAGENET = 1e-3;
 #define IMAGENET .widths = { 4, { 64, 128, 256, 512 } }, .stem = STEM_IMAGENET, .size = 224, \
                  .dim = 2048, .imagenet = true, .stop_grad = true
 #define RESNET18_224 IMAGENET, .blocks = { 1, { 2 } }, .images = 4
-#define RESNET50_224 IMAGENET, .blocks = { 4, { 3, 4, 6, 3 } }, .block = BLOCK_BOTTLENECK, .images = 13
+#define RESNET50_224 IMAGENET, .blocks = { 4, { 3, 4, 6, 3 } }, .block = BLOCK_BOTTLENECK, \
+                     .images = 13
 #define THREE .projector = { 8, { "fc d", "bn", "relu", "fc d", "bn", "relu", "fc d", "bn" } }, \
               .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } }
 #define RELEASED .projector = { 5, { "fc d", "bn", "relu", "fc d frozen-bias", "bn no-affine" } }, \
@@ -189,6 +190,7 @@ int main(int argc, char **argv)
         PARITY("resnet18_at_224_with_the_papers_head", 10),
         PARITY("resnet50_at_224_with_the_papers_head", 11),
     };
-    if (argc > 1 && !strcmp(argv[1], "224")) return cmocka_run_group_tests(large, machine_start, NULL);
+    if (argc > 1 && !strcmp(argv[1], "224"))
+        return cmocka_run_group_tests(large, machine_start, NULL);
     return cmocka_run_group_tests(tests, machine_start, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_parity_byol.c -- a training step of BYOL and three of them against PyTorch, tensor by tensor, by the
- * trainer that makes all runs.
+ * test_parity_byol.c -- a training step of BYOL and three of them against PyTorch, tensor by tensor,
+ * by the trainer that makes all runs.
  *
  * golden/byol_*.txt hold PyTorch's answers; golden/make_byol.py made them and says what a line means.
  */
@@ -21,8 +21,8 @@ struct byol_case { struct parity_case net; enum loss_scale scale; };
 
 /* A net after a step: weights less those of the start, and running statistics. */
 struct net { float *moved, *stats; };
-/* What a case leaves on the host, of the first step [0] and of the last [1]; and how many lines of the file
- * were about each. */
+/* What a case leaves on the host, of the first step [0] and of the last [1]; and how many lines of the
+ * file were about each. */
 struct result {
     const struct params *ps;
     float loss[STEPS], *grad[2];
@@ -52,7 +52,9 @@ static struct settings settings_of(const struct byol_case *c)
     s.base_lr = (double)LR * 256 / BATCH;
     s.momentum = (double)MOMENTUM;
     s.weight_decay = (double)DECAY;
-    *byol_own(&s) = (struct byol_settings){ .momentum = TAU, .schedule = TARGET_COSINE, .scale = c->scale };
+    *byol_own(&s) = (struct byol_settings){
+        .momentum = TAU, .schedule = TARGET_COSINE, .scale = c->scale,
+    };
     return s;
 }
 
@@ -144,8 +146,9 @@ static void parity(void **state)
     static struct trainer t;
     trainer_start(&t, &s, c);
     struct result r = train(&t, c);
-    compare(&(struct comparison){ .file = c->net.file, .entries = ENTRIES, .tolerance = TOLERANCE,
-                                  .find = values_find, .of = &r });
+    compare(&(struct comparison){
+        .file = c->net.file, .entries = ENTRIES, .tolerance = TOLERANCE, .find = values_find, .of = &r,
+    });
     /* Nothing of ours may have gone unlooked at; the target has no predictor. */
     int weights = 0, target = 0;
     for (int i = 0; i < r.ps->n; i++) {
