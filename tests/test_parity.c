@@ -8,8 +8,8 @@
 
 #include "../engine/optim.h"
 
-/* Of ImageNet's nets, where of millions of inputs of ReLUs and max-pools some lie within rounding of
- * zero or of each other, and their gradients go another way in another arithmetic. */
+/* Of ImageNet's nets, where of millions of inputs of ReLUs and max-pools some lie within rounding
+ * of zero or of each other, and their gradients go another way in another arithmetic. */
 static const double TOLERANCE_IMAGENET = 1e-3;
 
 #define RESNET18 .widths = { 4, { 64, 128, 256, 512 } }, .blocks = { 1, { 2 } }, .size = 16, \

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_parity_byol.c -- a training step of BYOL and three of them against PyTorch, tensor by tensor,
- * by the trainer that makes all runs.
+ * test_parity_byol.c -- a training step of BYOL and three of them against PyTorch, tensor by
+ * tensor, by the trainer that makes all runs.
  *
- * golden/byol_*.txt hold PyTorch's answers; golden/make_byol.py made them and says what a line means.
+ * golden/byol_*.txt hold PyTorch's answers; golden/make_byol.py made them and says what a line
+ * means.
  */
 #include "parity.h"
 
 #include "../experiments/methods/byol.h"
 #include "../experiments/run/train.h"
 
-/* As in make_byol.py.  Three steps in epochs of two: the target's momentum goes on over their end. */
+/* As in make_byol.py.  Three steps in epochs of two: the cosine of tau goes on over their end. */
 enum { ENTRIES = 8, EPOCHS = 2, EPOCH_STEPS = 2 };
 static const double TAU = 0.6;
 
@@ -21,8 +22,8 @@ struct byol_case { struct parity_case net; enum loss_scale scale; };
 
 /* A net after a step: weights less those of the start, and running statistics. */
 struct net { float *moved, *stats; };
-/* What a case leaves on the host, of the first step [0] and of the last [1]; and how many lines of the
- * file were about each. */
+/* What a case leaves on the host, of the first step [0] and of the last [1]; and how many lines of
+ * the file were about each. */
 struct result {
     const struct params *ps;
     float loss[STEPS], *grad[2];
@@ -109,7 +110,8 @@ static void result_free(struct result *r)
     }
 }
 
-static const float *tensor_find(struct result *r, const char *kind, bool last, const struct param *p)
+static const float *tensor_find(struct result *r, const char *kind, bool last,
+                                const struct param *p)
 {
     if (!strncmp(kind, "grad", 4)) {
         r->gradients_seen++;
@@ -147,7 +149,8 @@ static void parity(void **state)
     trainer_start(&t, &s, c);
     struct result r = train(&t, c);
     compare(&(struct comparison){
-        .file = c->net.file, .entries = ENTRIES, .tolerance = TOLERANCE, .find = values_find, .of = &r,
+        .file = c->net.file, .entries = ENTRIES, .tolerance = TOLERANCE,
+        .find = values_find, .of = &r,
     });
     /* Nothing of ours may have gone unlooked at; the target has no predictor. */
     int weights = 0, target = 0;
