@@ -69,7 +69,7 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
     set_target_properties(${machine} PROPERTIES LINKER_LANGUAGE C)
   endforeach()
   target_compile_options(machine_watched PRIVATE
-    "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${CMAKE_SOURCE_DIR}/tests/cuda/watched_launch.h>")
+    "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include \"${CMAKE_SOURCE_DIR}/tests/cuda/watched_launch.h\">")
   step_bench_program(rehearsal_step_bench machine_watched tests/cuda/watch_host.c)
   target_include_directories(rehearsal_step_bench PRIVATE tests/cuda/rehearsal)
   add_test(NAME step_bench COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/test_step_bench.sh
