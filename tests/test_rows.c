@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../experiments/pages/report.h"
+#include "../experiments/suite/heading.h"
 #include "../experiments/run/train.h"
 
 enum { EPOCH = 256, BATCH = 16 };      /* steps of the tiny epoch */
@@ -85,8 +85,10 @@ static void every_row_leaves_its_baseline(void **state)
     (void)state;
     static struct experiment e;
     int compared = 0;
-    for (int i = 0; i < REPORT_TABLES; i++) {
-        char *const path = text_format(CONFIG_DIR "/%s.yaml", report_names[i]);
+    struct headings list;
+    headings_open(&list, CONFIG_DIR, HEADINGS_BY_ORDER);
+    for (int i = 0; i < list.n; i++) {
+        char *const path = text_format(CONFIG_DIR "/%s.yaml", list.v[i].name);
         experiment_load(&e, path, "cifar10-small");            /* hosts every row */
         free(path);
         const struct row *const base = &e.row[e.baseline < 0 ? 0 : e.baseline];
@@ -98,6 +100,7 @@ static void every_row_leaves_its_baseline(void **state)
             compared++;
         }
     }
+    free(list.v);
     assert_int_equal(compared, 31);
 }
 

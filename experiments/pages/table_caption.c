@@ -2,7 +2,7 @@
  *
  * table_caption.c -- what a table's caption says: the sizes, the rules of its states, where its numbers come from.
  */
-#include "table_write.h"
+#include "table_page.h"
 #include "../../engine/collapse.h"
 #include <math.h>
 #include <stdlib.h>

@@ -5,11 +5,12 @@
 #include "experiment.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "heading.h"
 
 struct loading {
     struct experiment *e;
@@ -20,7 +21,9 @@ struct loading {
     bool told[RULES_MAX];                      /* a rule broken above the rows is reported once, not per row */
 };
 
-static const char *const top_others[] = { "title", "baseline", "rows", "claims", NULL };
+static const char *const top_others[] = {
+    "title", "target", "order", "turn", "cost", "baseline", "rows", "claims", NULL
+};
 static const char *const row_others[] = { "name", "paper", NULL };
 static const char *const scale_others[] = { "note", "runs_on", "not_run", NULL };
 
@@ -41,8 +44,7 @@ static const struct key name_key = { .name = "name", .type = KEY_TEXT, .count = 
 static const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
 static const struct key paper_key = { .name = "paper", .type = KEY_FLOAT, .high = 100, .unit = "percent" };
 
-/* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name, "fig2_stopgrad". */
-static char *path_split(const char *path, char name[NAME_LENGTH])
+char *experiment_place(const char *path, char name[NAME_LENGTH])
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
     const size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
@@ -50,12 +52,6 @@ static char *path_split(const char *path, char name[NAME_LENGTH])
     memcpy(name, base, n);
     name[n] = 0;
     return slash ? text_format("%.*s", (int)(slash - path), path) : text_format(".");
-}
-
-static int is_yaml(const struct dirent *entry)
-{
-    const size_t n = strlen(entry->d_name);
-    return n > strlen(".yaml") && !strcmp(entry->d_name + n - strlen(".yaml"), ".yaml");
 }
 
 /* Exits 2: "no scale quik; did you mean quick? There are cifar10, quick" */
@@ -69,31 +65,10 @@ static _Noreturn void unknown_die(const char *what, const char *name, const char
     die_user("no %s %s; there are %s", what, name, all);
 }
 
-/* The names of a folder's YAML files without ".yaml", sorted, NULL at the end; exits 2 without the folder. */
-static char **names_list(const char *folder, const char *what)
-{
-    struct dirent **entry;
-    const int n = scandir(folder, &entry, is_yaml, alphasort);
-    if (n < 0) die_user("cannot list %s: %s (%s)", folder, strerror(errno), what);
-    char **names = host_alloc((size_t)n + 1, sizeof *names);
-    for (int i = 0; i < n; i++) {
-        names[i] = text_format("%.*s", (int)(strlen(entry[i]->d_name) - strlen(".yaml")), entry[i]->d_name);
-        free(entry[i]);
-    }
-    free(entry);
-    return names;
-}
-
 static bool name_listed(char **names, const char *name)
 {
     while (*names && strcmp(*names, name)) names++;
     return *names != NULL;
-}
-
-static void names_free(char **names)
-{
-    for (char **name = names; *name; name++) free(*name);
-    free(names);
 }
 
 /* Exits 2 unless `scale` is one of the files in the folder. */
@@ -274,7 +249,7 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
 {
     memset(e, 0, sizeof *e);
     e->baseline = -1;
-    char *folder = path_split(path, e->name);
+    char *folder = experiment_place(path, e->name);
     char *scales = text_format("%s/scale", folder), *scale_path = text_format("%s/%s.yaml", scales, scale);
     char *paper_path = text_format("%s/paper.yaml", folder);
     struct loading l = { .e = e };
@@ -291,6 +266,8 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
 
     memcpy(e->title, e->name, sizeof e->name);
     text_get(&l.file, l.top, &title_key, e->title);
+    struct heading unused;
+    if (l.top) heading_read(&unused, &l.file, l.top);           /* what is wrong there is wrong here, too */
     text_get(&l.scale, l.scale_top, &note_key, e->caption);
     text_get(&l.scale, l.scale_top, &runs_on_key, e->runs_on);
     rows_read(&l);

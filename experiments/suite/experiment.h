@@ -53,6 +53,8 @@ struct experiment {
     int n_claims;
 };
 
+/* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name, "fig2_stopgrad". */
+char *experiment_place(const char *path, char name[NAME_LENGTH]);
 /* Reads an experiment's file at a scale (scale files lie in scale/ beside it, statements in paper.yaml beside
  * it).  All mistakes of all three files are reported, then exit 2. */
 void experiment_load(struct experiment *e, const char *path, const char *scale);

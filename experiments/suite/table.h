@@ -24,3 +24,15 @@ struct table {
 
 /* Fills state, near_threshold and number of every row from its runs and the baseline's. */
 void rows_summarise(struct table *t);
+
+/* ---- claim_list.c: claims with the parts of conjunctions behind them: claim c alone, all ------------------ */
+
+enum { LISTED_MAX = CLAIMS_MAX * (1 + PARTS_MAX) };
+struct listed {
+    char id[NAME_LENGTH + 4], predicate[TEXT_MAX];
+    const struct predicate *part;  /* NULL: a conjunction as a whole */
+    const struct decision *decision;
+};
+/* Return how many. */
+int claim_list(struct listed list[1 + PARTS_MAX], const struct table *t, int c);
+int claims_list(struct listed list[LISTED_MAX], const struct table *t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_claims_write.c -- the page of all statements: none is missing, none is in a wrong place, and what it says.
+ * test_claims_page.c -- the page of all statements: none is missing, none is in a wrong place, and what it says.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "../experiments/pages/claims_write.h"
+#include "../experiments/pages/claims_page.h"
 #include "../experiments/suite/table_gather.h"
 
 enum { TABLES_MAX = 32 };
@@ -66,7 +66,7 @@ static char *page(int n)
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);
     assert_non_null(out);
-    claims_write(out, (const struct table *const *)tables, n, &known, "quick");
+    claims_page(&(struct page){ out, &look_md }, (const struct table *const *)tables, n, &known, "quick");
     assert_int_equal(fclose(out), 0);
     return text;
 }
