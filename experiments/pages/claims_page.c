@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* The table that claims `id`, and which of its claims it is; NULL: none of the n tables does. */
-static const struct table *table_claiming(const struct table *const tables[], int n, const char *id, int *claim)
+static const struct table *table_claiming(const struct table *const tables[], int n, const char *id,
+                                          int *claim)
 {
     for (int i = 0; i < n; i++)
         for (*claim = 0; *claim < tables[i]->e.n_claims; ++*claim)
@@ -20,7 +21,7 @@ static void answer_make(struct answer *a, const struct table *const tables[], in
 {
     int claim;
     *a = (struct answer){ .id = v->id, .statement = &v->statement, .verdict = VERDICT_NOT_RUN };
-    if (v->statement.exact) {                                   /* no table may claim it (claim_parse.c) */
+    if (v->statement.exact) {      /* no table may claim it (claim_parse.c) */
         if (*v->statement.test) a->verdict = VERDICT_HOLDS;
         return;
     }
@@ -30,8 +31,8 @@ static void answer_make(struct answer *a, const struct table *const tables[], in
     a->verdict = a->part[0].decision->verdict;
 }
 
-void claims_page(const struct page *p, const struct table *const tables[], int n, const struct statements *s,
-                 const char *scale)
+void claims_page(const struct page *p, const struct table *const tables[], int n,
+                 const struct statements *s, const char *scale)
 {
     struct answer a;
     struct tally tally = { .scale = scale, .note = n ? tables[0]->e.caption : NULL };

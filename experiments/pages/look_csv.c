@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * look_csv.c -- a grid for other programs: every digit that counts, a field empty where there is no number.
+ * look_csv.c -- a grid for other programs: every digit that counts, a field empty where there is
+ * no number.
  */
 #include "page.h"
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- texts -------------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static void letter(FILE *out, char c)
 {
@@ -64,12 +64,12 @@ static void verdict_put(FILE *out, enum verdict verdict)
          looks[verdict].class, looks[verdict].sign, verdict_names[verdict]);
 }
 
-/* ---- grids -------------------------------------------------------------------------------------------------- */
+/* ---- grids ----------------------------------------------------------------------------------- */
 
 void html_box(FILE *out, const char *label, const char *name)
 {
-    html(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s of %s\"><table>\n", label,
-         name);
+    html(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s of %s\">"
+              "<table>\n", label, name);
 }
 
 static bool is_right(enum cell_kind kind)
@@ -86,7 +86,7 @@ static void cell(FILE *out, const struct grid *g, int line, int column)
     if (kind == CELL_NAME) {
         html(out, "<th scope=\"row\">%s</th>", text);
     } else if (kind == CELL_CLAIM) {
-        char *claim = text_format("%.*s", (int)strcspn(text, "."), text);  /* a part leads to its claim */
+        char *claim = text_format("%.*s", (int)strcspn(text, "."), text);      /* a part: its claim */
         html(out, "<th scope=\"row\"><a href=\"#claim-%s\">%s</a></th>", claim, text);
         free(claim);
     } else if (kind == CELL_CODE) {
@@ -96,13 +96,15 @@ static void cell(FILE *out, const struct grid *g, int line, int column)
         verdict_put(out, g->line[line].cell[column].decision->verdict);
         fputs("</td>", out);
     } else {
-        fputs(is_right(kind) ? "<td class=\"n\">" : kind == CELL_NOTE ? "<td class=\"text\">" : "<td>", out);
+        fputs(is_right(kind) ? "<td class=\"n\">"
+              : kind == CELL_NOTE ? "<td class=\"text\">" : "<td>", out);
         html_number(out, text);
         fputs("</td>", out);
     }
 }
 
-/* A line without numbers says why in place of its last ones; where there are none to take, it is left out. */
+/* A line without numbers says why in place of its last ones; where there are none to take, it is
+ * left out. */
 static void grid(FILE *out, const struct grid *g)
 {
     static const char *const labels[] = { [GRID_NUMBERS] = "numbers", [GRID_EVIDENCE] = "evidence",
@@ -141,7 +143,7 @@ static void caption(FILE *out, const char *table, const char *const *lines)
     fputs("</ul>", out);
 }
 
-/* ---- statements --------------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void answers_open(FILE *out, const struct tally *tally)
 {
@@ -151,10 +153,10 @@ static void answers_open(FILE *out, const struct tally *tally)
         verdict_put(out, (enum verdict)k);
         fputs("</li>\n", out);
     }
-    fputs("</ul>\n<p class=\"soft\">A claim <em>holds</em> or <em>fails</em> where a 95&nbsp;% interval over "
-          "paired seeds decides it; it is <em>inconclusive</em> where the interval does not, and <em>not run</em> "
-          "where there are no runs that may be compared.  An exact statement is decided by a unit test.</p>\n"
-          "<ol class=\"claims\">\n", out);
+    fputs("</ul>\n<p class=\"soft\">A claim <em>holds</em> or <em>fails</em> where a 95&nbsp;% interval "
+          "over paired seeds decides it; it is <em>inconclusive</em> where the interval does not, and "
+          "<em>not run</em> where there are no runs that may be compared.  An exact statement is decided "
+          "by a unit test.</p>\n<ol class=\"claims\">\n", out);
 }
 
 /* "linear with 42.8 ± 1.6, without 29.2 ± 0.3", "state without collapsed". */
@@ -189,7 +191,7 @@ static void decided(FILE *out, const struct answer *a)
 {
     const char *between = "<dt>here</dt><dd>";
     for (int i = 0; a->table->finished && i < a->n; i++) {
-        if (!a->part[i].part) continue;                         /* of a conjunction as a whole: its parts */
+        if (!a->part[i].part) continue;        /* of a conjunction as a whole: its parts */
         fputs(between, out);
         ours(out, a->table, a->part[i].part);
         between = "<br>";
@@ -237,15 +239,18 @@ static void answers_close(FILE *out)
     fputs("</ol></section>\n", out);
 }
 
-const struct look look_html = { .name = LOOK_HTML, .grid = grid, .caption = caption,
-                                .answers_open = answers_open, .answer = answer, .answers_close = answers_close };
+const struct look look_html = {
+    .name = LOOK_HTML, .grid = grid, .caption = caption, .answers_open = answers_open, .answer = answer,
+    .answers_close = answers_close
+};
 
-/* ---- drawings ------------------------------------------------------------------------------------------------ */
+/* ---- drawings -------------------------------------------------------------------------------- */
 
 bool html_svg(FILE *out, const char *svg, const char *prefix)
 {
     static const struct { const char *from, *to; } left_out[] = {
-        { "<title>", "</title>" }, { "<desc>", "</desc>" }, { "xmlns=\"", "\"" }, { "xmlns:xlink=\"", "\"" },
+        { "<title>", "</title>" }, { "<desc>", "</desc>" },
+        { "xmlns=\"", "\"" }, { "xmlns:xlink=\"", "\"" },
     };
     enum { LEFT_OUT = sizeof left_out / sizeof *left_out };
     static const char *const named[] = { " id='", " id=\"", "href='#", "href=\"#", "url(#" };

@@ -12,8 +12,8 @@
 static void put(FILE *out, const char *text)
 {
     for (; *text; text++) {
-        if (*text == '<' && (isalpha((unsigned char)text[1]) || (text[1] && strchr("/!?", text[1]))))
-            fputc('\\', out);
+        const unsigned char next = (unsigned char)text[1];
+        if (*text == '<' && next && (isalpha(next) || strchr("/!?", next))) fputc('\\', out);
         fputc(*text, out);
     }
 }
@@ -64,14 +64,17 @@ static void caption(FILE *out, const char *table, const char *const *lines)
     }
 }
 
-/* ---- statements: a line each -------------------------------------------------------------------------------- */
+/* ---- statements: a line each ----------------------------------------------------------------- */
 
 static void answers_open(FILE *out, const struct tally *tally)
 {
-    static const char *const titles[] = { "id", "where", "the paper says", "reported", "predicate", "ours", "n",
-                                          "estimate", "verdict", "note", "scale" };
+    static const char *const titles[] = {
+        "id", "where", "the paper says", "reported", "predicate", "ours", "n", "estimate", "verdict", "note",
+        "scale"
+    };
     enum { TITLES = sizeof titles / sizeof *titles };
-    fprintf(out, "# Every statement of the paper, at scale %s\n\n%d statements:", tally->scale, tally->all);
+    fprintf(out, "# Every statement of the paper, at scale %s\n\n", tally->scale);
+    fprintf(out, "%d statements:", tally->all);
     for (int v = 0; v <= VERDICT_NOT_RUN; v++)
         fprintf(out, "%s %d %s", v ? "," : "", tally->count[v], verdict_names[v]);
     fputs(".\n", out);
@@ -86,8 +89,8 @@ static void answers_open(FILE *out, const struct tally *tally)
     rule(out, TITLES);
 }
 
-/* "with 45.1 ± 0.3, without 30.2 ± 0.6" of numbers, "with healthy" of states, "cos_h 0.905, cos_z 0.8" of two
- * metrics; nothing of a conjunction, whose parts follow. */
+/* "with 45.1 ± 0.3, without 30.2 ± 0.6" of numbers, "with healthy" of states, "cos_h 0.905, cos_z
+ * 0.8" of two metrics; nothing of a conjunction, whose parts follow. */
 static void ours(FILE *out, const struct table *t, const struct predicate *p)
 {
     struct ours list[OURS_MAX];
@@ -143,7 +146,7 @@ static void undecided(FILE *out, const struct answer *a)
 static void answer(FILE *out, const struct answer *a)
 {
     const struct statement *s = a->statement;
-    char *reported = *s->metric ? text_format("%s (%s)", s->reported, s->metric) : text_format("%s", s->reported);
+    char *reported = text_format(*s->metric ? "%s (%s)" : "%s", s->reported, s->metric);
     cell(out, a->id);
     cell(out, s->section);
     cell(out, s->says);
@@ -157,5 +160,6 @@ static void answer(FILE *out, const struct answer *a)
     }
 }
 
-const struct look look_md = { .name = LOOK_MD, .grid = grid, .caption = caption, .answers_open = answers_open,
-                              .answer = answer };
+const struct look look_md = {
+    .name = LOOK_MD, .grid = grid, .caption = caption, .answers_open = answers_open, .answer = answer
+};

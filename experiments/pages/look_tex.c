@@ -41,8 +41,8 @@ static void grid(FILE *out, const struct grid *g)
 {
     static const char *const align[] = {
         [CELL_NAME] = "l", [CELL_CLAIM] = "l", [CELL_TEXT] = "l", [CELL_CODE] = "p{0.35\\linewidth}",
-        [CELL_NOTE] = "l", [CELL_COUNT] = "r", [CELL_VALUE] = "c", [CELL_NUMBER] = "c", [CELL_VERDICT] = "l",
-        [CELL_ESTIMATE] = "l",
+        [CELL_NOTE] = "l", [CELL_COUNT] = "r", [CELL_VALUE] = "c", [CELL_NUMBER] = "c",
+        [CELL_VERDICT] = "l", [CELL_ESTIMATE] = "l",
     };
     char room[CELL];
     int order[COLUMNS_MAX];

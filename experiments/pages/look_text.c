@@ -66,7 +66,8 @@ static void claims_print(FILE *out, const struct grid *g)
         const struct decision *d = cell_of(g, i, CELL_VERDICT)->decision;
         char estimate[CELL];
         estimate_format(estimate, d);
-        fprintf(out, "  %-*s  %-12s  ", width, cell_of(g, i, CELL_CLAIM)->text, verdict_names[d->verdict]);
+        const char *id = cell_of(g, i, CELL_CLAIM)->text;
+        fprintf(out, "  %-*s  %-12s  ", width, id, verdict_names[d->verdict]);
         put(out, cell_of(g, i, CELL_CODE)->text);
         fputc('\n', out);
         if (!estimate[0] && !d->reason[0]) continue;

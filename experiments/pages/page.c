@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- grids ------------------------------------------------------------------------------------------------- */
+/* ---- grids ----------------------------------------------------------------------------------- */
 
 int columns_of(int order[COLUMNS_MAX], const struct grid *g, enum look_name look)
 {
@@ -55,7 +55,7 @@ const char *grid_text(char room[CELL], const struct grid *g, int line, int colum
     }
 }
 
-/* ---- statements --------------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 int ours_of(struct ours list[OURS_MAX], const struct table *t, const struct predicate *p)
 {
@@ -65,13 +65,14 @@ int ours_of(struct ours list[OURS_MAX], const struct table *t, const struct pred
         return 2;
     }
     const uint32_t rows = predicate_rows(p);
+    const struct measure *metric = p->kind >= CLAIM_COLLAPSE ? NULL : p->metric;
     int n = 0;
     for (int i = 0; i < t->e.n_rows; i++)
-        if (rows >> i & 1) list[n++] = (struct ours){ p->kind >= CLAIM_COLLAPSE ? NULL : p->metric, i };
+        if (rows >> i & 1) list[n++] = (struct ours){ metric, i };
     return n;
 }
 
-/* ---- texts -------------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 bool is_minus(const char *start, const char *text)
 {

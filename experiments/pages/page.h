@@ -2,8 +2,9 @@
  *
  * page.h -- what a page is made of, and its five looks.
  *
- * A page's content is walked once (table_page.c, claims_page.c) and handed to a look as values: numbers, decisions,
- * texts as they are.  A look alone formats, and escapes every text that it is given.
+ * A page's content is walked once (table_page.c, claims_page.c) and handed to a look as values:
+ * numbers, decisions, texts as they are.  A look alone formats, and escapes every text that it is
+ * given.
  */
 #pragma once
 #include <stdio.h>
@@ -12,10 +13,10 @@
 
 enum look_name { LOOK_TEXT, LOOK_MD, LOOK_TEX, LOOK_CSV, LOOK_HTML, LOOKS };
 
-/* ---- grids: lines of cells under titles ------------------------------------------------------------------- */
+/* ---- grids: lines of cells under titles ------------------------------------------------------ */
 
 enum cell_kind {
-    CELL_NAME, CELL_CLAIM,         /* what its line is about; so, and the id of a claim or of a part, id.1 */
+    CELL_NAME, CELL_CLAIM,         /* what its line is about; such an id of a claim or part (id.1) */
     CELL_TEXT, CELL_CODE, CELL_NOTE,           /* a word or two, a predicate, a sentence */
     CELL_COUNT, CELL_VALUE, CELL_NUMBER,       /* 3, 67.7, 45.1 ± 0.3 */
     CELL_VERDICT, CELL_ESTIMATE                /* of a decision */
@@ -30,7 +31,8 @@ struct column {
     const char *title, *name;      /* name: in CSV, if it is not the title */
     enum cell_kind kind;
     int decimals;
-    int at[LOOKS];                 /* its place in each look, from 1; 0: left out; equal ones keep their order */
+    int at[LOOKS];                 /* its place in each look, from 1; equal ones keep their order;
+                                      0: left out */
 };
 enum { COLUMNS_MAX = MEASURES_MAX + 6, CELL = 96 };
 enum grid_kind { GRID_NUMBERS, GRID_EVIDENCE, GRID_CLAIMS };
@@ -41,7 +43,7 @@ struct grid {
     struct column column[COLUMNS_MAX];
     struct line {
         struct cell cell[COLUMNS_MAX];
-        const char *why;           /* NULL: it has its numbers; else why not, "" where nobody knows */
+        const char *why;           /* NULL: it has its numbers; else why not, "" if not told */
     } *line;                       /* [n_lines] */
 };
 
@@ -54,10 +56,10 @@ void cell_format(char cell[CELL], const struct spread *s, int decimals);
 /* "0.0231 [0.0102, 0.036]"; "" where there is no number, or words beside it say it. */
 void estimate_format(char text[CELL], const struct decision *d);
 
-/* ---- statements of the paper, answered ---------------------------------------------------------------------- */
+/* ---- statements of the paper, answered ------------------------------------------------------- */
 
 struct tally {
-    const char *scale, *note;      /* the scale's name and what it differs in; note NULL: no table is there */
+    const char *scale, *note;      /* the scale's name; what it differs in, NULL without a table */
     int all, count[VERDICT_NOT_RUN + 1];       /* statements, by verdict */
 };
 struct answer {
@@ -74,7 +76,7 @@ struct ours { const struct measure *metric; int row; };
 enum { OURS_MAX = ROWS_MAX + 2 };
 int ours_of(struct ours list[OURS_MAX], const struct table *t, const struct predicate *p);
 
-/* ---- looks --------------------------------------------------------------------------------------------------- */
+/* ---- looks ----------------------------------------------------------------------------------- */
 
 /* What a look has no way to show is NULL. */
 struct look {
@@ -90,14 +92,15 @@ struct look {
 extern const struct look look_text, look_md, look_tex, look_csv, look_html;
 struct page { FILE *out; const struct look *look; };
 
-/* A hyphen that is a sign, not that of a word or of an empty cell; `text` is within what begins at `start`. */
+/* A hyphen that is a sign, not that of a word or of an empty cell; `text` is within what begins at
+ * `start`. */
 bool is_minus(const char *start, const char *text);
 
 /* A field of CSV; a number, with its comma in front. */
 void csv_text(FILE *out, const char *text);
 void csv_number(FILE *out, double x);
 
-/* ---- texts ---------------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 /* A stream into fresh memory, text[bytes] once it is ended; dies if there is none. */
 FILE *text_stream(char **text, size_t *bytes);

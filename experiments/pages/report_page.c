@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * report_page.c -- the report's content: the statements, how to read the tables, and a section for each table.
+ * report_page.c -- the report's content: the statements, how to read the tables, and a section for
+ * each table.
  */
 #include "report_page.h"
 
@@ -14,7 +15,7 @@
 #include "look_html.h"
 #include "table_page.h"
 
-/* ---- captions ------------------------------------------------------------------------------------------------ */
+/* ---- captions -------------------------------------------------------------------------------- */
 
 /* The captions of all tables, as lines; the first is the title. */
 struct captions {
@@ -25,7 +26,8 @@ struct captions {
 
 static void captions_open(struct captions *c, const struct report *r)
 {
-    *c = (struct captions){ r, host_alloc((size_t)r->n, sizeof *c->text), host_alloc((size_t)r->n, sizeof *c->lines) };
+    const size_t n = (size_t)r->n;
+    *c = (struct captions){ r, host_alloc(n, sizeof *c->text), host_alloc(n, sizeof *c->lines) };
     for (int k = 0; k < r->n; k++) {
         c->text[k] = caption_text(r->table[k]);
         c->lines[k] = lines_of(c->text[k]);
@@ -83,7 +85,7 @@ static void caption_write(FILE *out, const struct captions *c, int k, bool share
     free(some);
 }
 
-/* ---- figure and settings ---------------------------------------------------------------------------------------- */
+/* ---- figure and settings --------------------------------------------------------------------- */
 
 static void figure_write(FILE *out, const struct report *r, int k)
 {
@@ -91,11 +93,14 @@ static void figure_write(FILE *out, const struct report *r, int k)
     char *path = text_format("%s/%s/%s.svg", r->places[k].results, t->e.scale, t->e.name);
     char *svg = file_read(path, NULL);
     if (svg && strstr(svg, "<svg")) {
-        html(out, "<figure><div class=\"card\" tabindex=\"0\" role=\"img\" aria-label=\"%s\">", t->e.title);
+        html(out, "<figure><div class=\"card\" tabindex=\"0\" role=\"img\" aria-label=\"%s\">",
+             t->e.title);
         html_svg(out, svg, t->e.name);
-        html(out, "</div><figcaption>%s: the rows over training.</figcaption></figure>\n", t->e.title);
+        html(out, "</div><figcaption>%s: the rows over training.</figcaption></figure>\n",
+             t->e.title);
     } else {
-        fputs("<p class=\"soft\">No figure is drawn yet (make -f Makefile.repro figures).</p>\n", out);
+        fputs("<p class=\"soft\">No figure is drawn yet (make -f Makefile.repro figures).</p>\n",
+              out);
     }
     free(svg);
     free(path);
@@ -127,8 +132,8 @@ static void settings_write(FILE *out, const struct table *t)
     const char **reference = lines_of(text);
     fputs("<details><summary>Settings</summary>\n", out);
     html_box(out, "settings", t->e.name);
-    html(out, "<thead><tr><th scope=\"col\">row</th><th scope=\"col\">differs from <em>%s</em> in</th></tr></thead>\n"
-              "<tbody>", name);
+    html(out, "<thead><tr><th scope=\"col\">row</th><th scope=\"col\">differs from <em>%s</em> in</th>"
+              "</tr></thead>\n<tbody>", name);
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row *row = &t->e.row[i];
         if (i == first) continue;
@@ -143,7 +148,7 @@ static void settings_write(FILE *out, const struct table *t)
     free(whole);
     free(text);
 }
-/* ---- provenance -------------------------------------------------------------------------------------------- */
+/* ---- provenance ------------------------------------------------------------------------------ */
 
 /* The provenance.json of run k of row i, or NULL where it cannot be read. */
 static json_t *provenance_read(const struct report *r, int table, int i, int k)
@@ -172,7 +177,8 @@ static void distinct_add(json_t *list, const json_t *value)
     free(text);
 }
 
-/* Each different value that the runs have of each key, in the order of a run's file; the caller frees. */
+/* Each different value that the runs have of each key, in the order of a run's file; the caller
+ * frees. */
 static json_t *provenance_collect(const struct report *r, int table)
 {
     const struct table *t = r->table[table];
@@ -203,7 +209,8 @@ static void provenance_write(FILE *out, const struct report *r, int table)
     for (int i = 0; i < t->e.n_rows; i++) {
         if (!t->row[i].n) continue;
         html(out, "<dt>seeds of %s</dt><dd>", t->e.row[i].name);
-        for (int k = 0; k < t->row[i].n; k++) fprintf(out, "%s%d", k ? ", " : "", t->row[i].run[k].seed);
+        for (int k = 0; k < t->row[i].n; k++)
+            html(out, "%s%d", k ? ", " : "", t->row[i].run[k].seed);
         fputs("</dd>\n", out);
     }
     const char *key;
@@ -220,7 +227,7 @@ static void provenance_write(FILE *out, const struct report *r, int table)
     json_decref(all);
 }
 
-/* ---- the page -------------------------------------------------------------------------------------------------- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 static void table_section(FILE *out, const struct captions *c, int k)
 {
@@ -228,11 +235,12 @@ static void table_section(FILE *out, const struct captions *c, int k)
     const struct page p = { out, &look_html };
     html(out, "<section id=\"%s\"><h2>%s</h2>\n", t->e.name, t->e.title);
     if (!t->finished) {
-        html(out, "<p class=\"mark\">Not run at this scale (<code>simsiam run configs/%s.yaml --scale %s</code>)."
-                  "</p>\n", t->e.name, t->e.scale);
+        html(out, "<p class=\"mark\">Not run at this scale (<code>simsiam run configs/%s.yaml "
+                  "--scale %s</code>).</p>\n", t->e.name, t->e.scale);
     } else if (t->committed) {
         char *code = text_format("%.16s", code_of_most(t));
-        html(out, "<p class=\"mark\">From committed runs of code <code>%s</code>, not run again here.</p>\n", code);
+        html(out, "<p class=\"mark\">From committed runs of code <code>%s</code>, not run again here."
+                  "</p>\n", code);
         free(code);
     }
     table_numbers(&p, t);
@@ -254,14 +262,16 @@ static void table_section(FILE *out, const struct captions *c, int k)
 
 static void head_write(FILE *out, const struct report *r, const char *scale)
 {
-    html(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-              "content=\"width=device-width, initial-scale=1\">\n<title>SimSiam's ablations at scale %s</title>\n"
-              "<style>\n", scale);
+    html(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+              "<title>SimSiam's ablations at scale %s</title>\n<style>\n", scale);
     fputs(report_css, out);
-    html(out, "</style>\n</head>\n<body>\n<header><h1>SimSiam's ablations at scale <em>%s</em></h1>\n"
-              "<p>Each statement of <cite>Exploring Simple Siamese Representation Learning</cite> (Chen and He, CVPR "
-              "2021) with what runs at this scale say of it; then the tables beside the paper's numbers, their "
-              "figures, settings and provenance.</p>\n<p class=\"soft\">Scale %s: %s</p>\n"
+    html(out, "</style>\n</head>\n<body>\n"
+              "<header><h1>SimSiam's ablations at scale <em>%s</em></h1>\n"
+              "<p>Each statement of <cite>Exploring Simple Siamese Representation Learning</cite> "
+              "(Chen and He, CVPR 2021) with what runs at this scale say of it; then the tables beside "
+              "the paper's numbers, their figures, settings and provenance.</p>\n"
+              "<p class=\"soft\">Scale %s: %s</p>\n"
               "<nav aria-label=\"sections\"><ul><li><a href=\"#claims\">Statements</a></li>\n",
          scale, scale, r->table[0]->e.caption);
     for (int k = 0; k < r->n; k++) {
@@ -277,7 +287,8 @@ void report_page(FILE *out, const struct report *r, const char *scale)
     captions_open(&c, r);
     head_write(out, r, scale);
     fputs("<main>\n", out);
-    claims_page(&(struct page){ out, &look_html }, (const struct table *const *)r->table, r->n, &r->paper, scale);
+    claims_page(&(struct page){ out, &look_html }, (const struct table *const *)r->table, r->n,
+                &r->paper, scale);
     fputs("<section id=\"reading\"><h2>How to read the tables</h2>\n", out);
     caption_write(out, &c, first_run(r), true);
     fputs("</section>\n", out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * report_page.h -- the report: one page of HTML that needs nothing beside it, no script, no network.
+ * report_page.h -- the report: one page of HTML that needs nothing beside it, no script, no
+ * network.
  */
 #pragma once
 #include "../suite/table_gather.h"

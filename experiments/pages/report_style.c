@@ -4,8 +4,8 @@
  */
 #include "look_html.h"
 
-/* Colours are said once for light and once for dark; verdicts keep 4.5 : 1 on both.  Drawings have a white ground
- * and keep it.  What is wider than the page scrolls in its own box. */
+/* Colours are said once for light and once for dark; verdicts keep 4.5 : 1 on both.  Drawings have
+ * a white ground and keep it.  What is wider than the page scrolls in its own box. */
 const char report_css[] =
     ":root{color-scheme:light dark;--ink:#1b1e22;--soft:#59606a;--ground:#fff;--panel:#f4f5f7;--rule:#d8dce1;"
     "--link:#0b57a4;--holds:#00664a;--holds-bg:#ddf3ea;--fails:#a3310a;--fails-bg:#fce7df;--open:#665000;"

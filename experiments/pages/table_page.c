@@ -11,7 +11,7 @@
 
 #include "table_csv.h"
 
-/* ---- columns ------------------------------------------------------------------------------------------------ */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static int column_add(struct grid *g, const struct column *c)
 {
@@ -45,9 +45,10 @@ static void grid_end(struct grid *g, const struct page *p)
     free(g);
 }
 
-/* ---- parts --------------------------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
-/* On a screen, the first measure stands next to the paper's, so that a narrow one shows the two together. */
+/* On a screen, the first measure stands next to the paper's, so that a narrow one shows the two
+ * together. */
 void table_numbers(const struct page *p, const struct table *t)
 {
     static const struct column row = { "row", NULL, CELL_NAME, 0, { 1, 1, 1, 1, 1 } },
@@ -56,8 +57,8 @@ void table_numbers(const struct page *p, const struct table *t)
                                state = { "state", NULL, CELL_TEXT, 0, { 6, 6, 6, 6, 5 } };
     static const int first[LOOKS] = { 4, 4, 4, 4, 3 }, other[LOOKS] = { 5, 5, 5, 5, 6 };
     struct grid *g = grid_new(GRID_NUMBERS, t, t->e.n_rows);
-    const int at_row = column_add(g, &row), at_n = column_add(g, &n), at_paper = column_add(g, &paper);
-    const int at_state = column_add(g, &state), from = g->n_columns;
+    const int at_row = column_add(g, &row), at_n = column_add(g, &n);
+    const int at_paper = column_add(g, &paper), at_state = column_add(g, &state), from = g->n_columns;
     const struct measure *m[MEASURES_MAX];
     const int count = measures_of(m, MEASURE_COLUMN);
     for (int k = 0; k < count; k++) measure_add(g, m[k], k ? other : first);
@@ -67,9 +68,11 @@ void table_numbers(const struct page *p, const struct table *t)
         struct line *line = &g->line[i];
         line->cell[at_row].text = what->name;
         line->cell[at_n].count = result->n;
-        line->cell[at_paper].number = (struct spread){ 1, what->has_paper ? what->paper : NAN, NAN };
+        line->cell[at_paper].number.mean = what->has_paper ? what->paper : NAN;
+        line->cell[at_paper].number.std = NAN;
         line->cell[at_state].text = result->state;
-        for (int k = 0; k < count; k++) line->cell[from + k].number = result->number[m[k] - measures];
+        for (int k = 0; k < count; k++)
+            line->cell[from + k].number = result->number[m[k] - measures];
         if (!result->n) line->why = what->not_run;
     }
     grid_end(g, p);
@@ -91,8 +94,8 @@ void table_evidence(const struct page *p, const struct table *t)
                                state = { "state", NULL, CELL_TEXT, 0, { 0, 0, 0, 0, 3 } };
     static const int at[LOOKS] = { 2, 2, 0, 0, 2 };
     struct grid *g = grid_new(GRID_EVIDENCE, t, t->e.n_rows);
-    const int at_name = column_add(g, &name), at_row = column_add(g, &row), at_near = column_add(g, &near);
-    const int at_state = column_add(g, &state), from = g->n_columns;
+    const int at_name = column_add(g, &name), at_row = column_add(g, &row);
+    const int at_near = column_add(g, &near), at_state = column_add(g, &state), from = g->n_columns;
     const struct measure *m[MEASURES_MAX];
     const int count = measures_of(m, MEASURE_EVIDENCE);
     for (int k = 0; k < count; k++)
@@ -156,7 +159,7 @@ void table_page(const struct page *p, const struct table *t)
     free(text);
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void csv_rows(FILE *out, const struct table *t)
 {
@@ -180,7 +183,10 @@ static void latex(FILE *out, const struct table *t)
 
 void table_write(const struct table *t, const char *folder)
 {
-    static const struct { const char *suffix; void (*write)(FILE *, const struct table *); } files[] = {
+    static const struct {
+        const char *suffix;
+        void (*write)(FILE *, const struct table *);
+    } files[] = {
         { ".csv", csv_rows },          { ".md", markdown },         { ".tex", latex },
         { "_curves.csv", csv_curves }, { "_bands.csv", csv_bands }, { "_claims.csv", csv_claims },
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * claim_list.c -- a table's claims as pages list them: each with the parts of a conjunction behind it.
+ * claim_list.c -- a table's claims as pages list them: each with the parts of a conjunction behind
+ * it.
  */
 #include "table.h"
 #include <string.h>
@@ -8,7 +9,8 @@
 int claim_list(struct listed list[1 + PARTS_MAX], const struct table *t, int c)
 {
     const struct claim *claim = &t->e.claim[c];
-    list[0] = (struct listed){ .part = claim->n == 1 ? &claim->part[0] : NULL, .decision = &t->claim[c].whole };
+    list[0] = (struct listed){ .decision = &t->claim[c].whole };
+    if (claim->n == 1) list[0].part = &claim->part[0];
     snprintf(list[0].id, sizeof list[0].id, "%s", claim->id);
     snprintf(list[0].predicate, sizeof list[0].predicate, "%s", claim->text);
     if (claim->n == 1) return 1;
