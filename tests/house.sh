@@ -89,10 +89,10 @@ grep -nHE '\.\./sha''red|/ho''me/[a-z]|/ro''ot/' "${sources[@]}" "${prose[@]}" |
     complain "a path of somebody's machine"
 
 # A comma is a decimal point in half of the world's locales, and no order of letters is everybody's.
-for file in .ci/* docs/*.sh engine/*/*.sh experiments/*/*.sh experiments/*/*/*.sh plots/*.sh tests/*.sh tests/*/*.sh
-do
-    ! grep -qE '\b(awk|sort|comm)\b|printf.*%[0-9.]*[efg]' "$file" || grep -q '^export LC_ALL=C' "$file" ||
-        echo "$file"
+for file in .ci/* docs/*.sh engine/*/*.sh experiments/*/*.sh experiments/*/*/*.sh plots/*.sh \
+            tests/*.sh tests/*/*.sh; do
+    ! grep -qE '\b(awk|sort|comm)\b|printf.*%[0-9.]*[efg]' "$file" ||
+        grep -q '^export LC_ALL=C' "$file" || echo "$file"
 done | complain 'awk, sort or decimals without LC_ALL=C'
 
 # ---- nothing lies about unnamed ------------------------------------------------------------------------
