@@ -8,7 +8,7 @@
 #include "../run/phase.h"
 #include "../run/runner.h"
 #include "../pages/figure.h"
-#include "../pages/table_write.h"
+#include "../pages/table_page.h"
 #include "../suite/table_gather.h"
 #include <dirent.h>
 #include <errno.h>
@@ -154,7 +154,7 @@ int command_table(int argc, char **argv)
     }
     phase("table");
     table_open(t, argv[1], scale, seeds, n_seeds, &p);
-    table_print(stdout, t);
+    table_page(&(struct page){ stdout, &look_text }, t);
     if (!t->finished)
         printf("\nNo run is finished, so nothing was written.  To train:\n"
                "  simsiam run %s --scale %s --seeds \"%s\"\n", argv[1], scale, seed_text);
