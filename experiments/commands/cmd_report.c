@@ -9,7 +9,7 @@
 #include "commands.h"
 #include "options.h"
 #include "../run/phase.h"
-#include "../run/runner.h"
+#include "../run/found.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,16 +38,20 @@ static bool table_is_run(const char *path, const char *scale, const int *seeds, 
     struct experiment *e = host_alloc(1, sizeof *e);
     experiment_load(e, path, scale);
     int here = 0, committed = 0;
+    struct found runs;
+    found_open(&runs, p->runs);
     for (int k = 0; k < e->n_rows * n_seeds; k++) {
         const struct row *row = &e->row[k / n_seeds];
         const int seed = seeds[k % n_seeds];
         if (*row->not_run) continue;
-        char *stale, *folder = committed_folder(p, e, row->name, seed);
+        char *folder = committed_folder(p, e, row->name, seed);
         char *summary = text_format("%s/summary.json", folder);
-        here += run_finished(p->runs, &row->settings, seed, &stale) != RUN_NONE;
+        here += found_state(&runs, &row->settings, seed) != RUN_NONE;
         committed += !access(summary, R_OK);
-        free(stale), free(folder), free(summary);
+        free(folder);
+        free(summary);
     }
+    found_close(&runs);
     free(e);
     return here && here >= committed;
 }

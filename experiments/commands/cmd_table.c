@@ -6,7 +6,7 @@
 #include "../suite/experiment.h"
 #include "options.h"
 #include "../run/phase.h"
-#include "../run/runner.h"
+#include "../methods/code.h"
 #include "../pages/table_write.h"
 #include "../suite/table_gather.h"
 #include <dirent.h>
@@ -70,7 +70,7 @@ static void other_code_remove(const struct table *t, const struct places *p, con
         char *path = text_format("%s/%s", folder, entry[i]->d_name);
         struct run_record r;
         if (entry[i]->d_name[0] != '.') {
-            if (run_read(&r, path) && strcmp(r.code_hash, code)) committed_remove(path);
+            if (run_read(&r, path) && !code_same(r.code_hash, code)) committed_remove(path);
             run_free(&r);
         }
         free(path);
