@@ -105,9 +105,9 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
 {
     char *const what = text_format("%s/%s seed %d", e->name, row->name, seed);
     struct found_run run;
-    machine_open(threads);
     if (from) maker_read(&run, from, &row->settings, seed);
     else run = own_find(&row->settings, seed, root, what);
+    machine_open(threads);
     char *const path = text_format("%s/checkpoint.bin", run.folder);
     name_choose(&run, path);
     struct trainer *const t = host_alloc(1, sizeof *t);

@@ -9,7 +9,6 @@
 #include "commands.h"
 #include "options.h"
 #include "../run/phase.h"
-#include "../run/found.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,20 +37,17 @@ static bool table_is_run(const char *path, const char *scale, const int *seeds, 
     struct experiment *e = host_alloc(1, sizeof *e);
     experiment_load(e, path, scale);
     int here = 0, committed = 0;
-    struct found runs;
-    found_open(&runs, p->runs);
     for (int k = 0; k < e->n_rows * n_seeds; k++) {
         const struct row *row = &e->row[k / n_seeds];
         const int seed = seeds[k % n_seeds];
         if (*row->not_run) continue;
         char *folder = committed_folder(p, e, row->name, seed);
         char *summary = text_format("%s/summary.json", folder);
-        here += found_state(&runs, &row->settings, seed) != RUN_NONE;
+        here += found_state(p->found, &row->settings, seed) != RUN_NONE;
         committed += !access(summary, R_OK);
         free(folder);
         free(summary);
     }
-    found_close(&runs);
     free(e);
     return here && here >= committed;
 }
@@ -184,9 +180,13 @@ int command_report(int argc, char **argv)
     const int n_seeds = seeds_parse(seeds, seed_text);
     phase("report");
     struct report *r = host_alloc(1, sizeof *r);
+    struct found found;
+    found_open(&found, p.runs);
+    p.found = &found;
     report_open(r, configs, scale, seeds, n_seeds, &p);
     report_write(r, scale, p.results);
     report_close(r);
+    found_close(&found);
     free(r);
     return 0;
 }

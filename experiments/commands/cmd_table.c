@@ -131,6 +131,9 @@ int command_table(int argc, char **argv)
     const int n_seeds = seeds_parse(seeds, seed_text);
     struct table *t = host_alloc(1, sizeof *t);
     phase("table");
+    struct found found;
+    found_open(&found, p.runs);
+    p.found = &found;
     table_open(t, argv[1], scale, seeds, n_seeds, &p);
     table_print(stdout, t);
     if (!t->finished)
@@ -140,6 +143,7 @@ int command_table(int argc, char **argv)
         results_write(t, &p);
     const int failed = t->failed;
     table_close(t);
+    found_close(&found);
     free(t);
     return require && failed ? EXIT_CLAIM : 0;
 }

@@ -92,15 +92,17 @@ static void summary_note(struct found_run *r, const struct run_record *record)
 /* Does the folder's name fit what lies in it, and the summary, if there is one? */
 static bool is_named(struct found_run *r, const struct run_record *record)
 {
-    char *const above = path_folder(r->folder);
-    char name[HASH_TEXT];
-    const char *const slash = strrchr(above, '/');
-    snprintf(name, sizeof name, "%s", slash ? slash + 1 : above);
-    free(above);
     run_hash(r->hash, r->config, r->machine, r->code, r->data);
-    if (strncmp(name, r->hash, 16)) run_hash_before(r->hash, r->config, r->machine, r->code);
-    return !strncmp(name, r->hash, 16) && strlen(name) == 16 &&
-           (!r->finished || (!strcmp(record->hash, r->hash) && record->seed == r->seed));
+    char *own = run_folder(r->root, r->hash, r->seed);
+    bool named = !strcmp(own, r->folder);
+    free(own);
+    if (!named) {
+        run_hash_before(r->hash, r->config, r->machine, r->code);
+        own = run_folder(r->root, r->hash, r->seed);
+        named = !strcmp(own, r->folder);
+        free(own);
+    }
+    return named && (!r->finished || (!strcmp(record->hash, r->hash) && record->seed == r->seed));
 }
 
 /* Reads what is to be known of a run beside its config. */
@@ -121,7 +123,7 @@ static void run_know(struct found_run *r)
 static bool run_take(struct found_run *r, const char *root, const char *name, const char *seed_name)
 {
     char end;
-    *r = (struct found_run){ .seed = 0 };
+    *r = (struct found_run){ .root = root };
     if (sscanf(seed_name, "seed-%d%c", &r->seed, &end) != 1) return false;
     r->folder = text_format("%s/%s/%s", root, name, seed_name);
     char *const config = text_format("%s/config.yaml", r->folder);
@@ -163,7 +165,7 @@ void found_open(struct found *f, const char *root)
     *f = (struct found){ .root = root };
     struct dirent **entry;
     const int n = scandir(root, &entry, is_seen, by_name);
-    if (n < 0 && errno != ENOENT) die("cannot list %s: %s (is the folder readable?)", root, strerror(errno));
+    if (n < 0 && errno != ENOENT && errno != ENOTDIR) die("cannot list %s: %s (is the folder readable?)", root, strerror(errno));
     for (int i = 0; i < n; i++) {
         seeds_take(f, entry[i]->d_name);
         free(entry[i]);

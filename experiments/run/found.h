@@ -12,6 +12,7 @@
 #include "../methods/settings.h"
 
 struct found_run {
+    const char *root;
     char *folder;                  /* ROOT/<hash16>/seed-N */
     int seed;
     char *config;                  /* resolved */

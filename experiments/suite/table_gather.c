@@ -4,7 +4,6 @@
  */
 #include "table_gather.h"
 #include "../methods/code.h"
-#include "../run/found.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,8 +131,7 @@ static void other_drop(struct row_result *result, const char *name, const char *
 static int runs_gather(struct table *t, const struct places *p, const int *seeds, int n_seeds)
 {
     int total = 0;
-    struct found found, *const runs = p->from_results ? NULL : &found;
-    if (runs) found_open(runs, p->runs);
+    struct found *const runs = p->from_results ? NULL : p->found;
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row *row = &t->e.row[i];
         struct row_result *result = &t->row[i];
@@ -149,7 +147,6 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
             run_free(r);
         }
     }
-    if (runs) found_close(runs);
     char code[HASH_TEXT] = "";
     const char *most = code_of_most(t);
     if (most) memcpy(code, most, sizeof code);                  /* a copy: the runs are about to move */
