@@ -141,7 +141,7 @@ static double time_sgd(struct trainer *t, int repeats)
     for (int i = 0; i < repeats; i++) {
         const double start = clock_settled(t->log);
         for (int g = 0; g < GROUPS; g++)
-            optim_sgd(&t->model.params, (enum param_group)g, float_at(t->lr, (size_t)g), 0.9f, 0);
+            optim_sgd(&t->model.params, g, float_at(t->lr, (size_t)g), 0.9f, 0);
         seconds[i] = clock_settled(t->log) - start;
     }
     return median(seconds, repeats);

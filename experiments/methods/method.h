@@ -11,6 +11,9 @@ typedef void distance_fn(struct tape *, dev_float *loss, float weight, struct va
 struct distance { const char *name; distance_fn *add; };
 extern const struct distance distances[];        /* NULL-named row at the end */
 
+/* Groups of parameters (nn.h): the encoder's come first; the predictor's rate may have a schedule of its own. */
+enum param_group { GROUP_ENCODER, GROUP_PREDICTOR, GROUPS };
+
 struct model {
     struct params params;
     struct resnet backbone;

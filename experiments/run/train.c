@@ -14,31 +14,10 @@
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static struct image_set image_set_open(const struct settings *s, enum data_split split, int first, int count)
+static void set_open(struct image_set *set, const struct settings *s, enum data_split split, int first, int count)
 {
-    struct image_set set = { 0 };
-    const struct data_source *const source = &data_sources[s->dataset];
-    if (data_is_folder(source)) {
-        folder_load(&set.host, s->folder, split, first, count, s->skip_bad);
-        set.labels = mem_alloc(sizeof(int32_t) * (size_t)set.host.n);
-        mem_upload(set.labels, set.host.labels, sizeof(int32_t) * (size_t)set.host.n);
-        return set;
-    }
-    data_load(&set.host, source->name, split, first, count);
-    const size_t bytes = (size_t)3 * set.host.h * set.host.w * (size_t)set.host.n;
-    set.images = mem_alloc(bytes);
-    mem_upload(set.images, set.host.images, bytes);
-    set.labels = mem_alloc(sizeof(int32_t) * (size_t)set.host.n);
-    mem_upload(set.labels, set.host.labels, sizeof(int32_t) * (size_t)set.host.n);
-    free(set.host.images);                     /* the labels and the hash are still of use */
-    set.host.images = NULL;
-    return set;
-}
-
-static void image_set_close(struct image_set *set)
-{
-    mem_free(set->images), mem_free(set->labels);
-    data_free(&set->host);
+    const struct image_part part = { &data_sources[s->dataset], s->folder, split, first, count, s->skip_bad };
+    images_open(set, &part);
 }
 
 void trainer_open(struct trainer *t, const struct settings *s, int seed)
@@ -52,8 +31,8 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     machine_set_precision((enum precision)s->precision);
     t->s = s;
     t->seed = (uint64_t)seed;
-    t->train = image_set_open(s, DATA_TRAIN, s->train_first, s->train_count);
-    t->monitor = image_set_open(s, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
+    set_open(&t->train, s, DATA_TRAIN, s->train_first, s->train_count);
+    set_open(&t->monitor, s, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
     t->recipe = recipe_train(s);
     t->test_recipe = recipe_test(s);
     t->probe_recipe = recipe_probe(s);
@@ -66,16 +45,12 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
     t->log_now = mem_alloc(sizeof(float) * LOG_WIDTH);
     t->lr = mem_alloc(sizeof(float) * GROUPS);
-    const size_t indices = (size_t)(s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK);
-    t->index = mem_alloc(sizeof(int32_t) * indices);
-    t->order = host_alloc(indices, sizeof(int32_t));
-    t->view_epoch = mem_alloc(sizeof(int32_t));
-    const struct dataset *const host = &t->train.host;
-    const struct loader_source views = { t->train.images, host->folder, host->n, host->h, host->w, s->batch,
-                                         t->model.n_views, s->image_size, &t->recipe, t->seed };
+    image_batch_open(&t->batch, s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK);
+    const struct loader_source views = { &t->train, t->train.host.n, s->batch, t->model.n_views, s->image_size,
+                                         &t->recipe, t->seed };
     loader_open(&t->loader, &views);
     eta_open(&t->eta, s, t->model.projector.out, t->steps);
-    probe_open(&t->probe, t->model.backbone.features, host->classes);
+    probe_open(&t->probe, t->model.backbone.features, t->train.host.classes);
 }
 
 void trainer_close(struct trainer *t)
@@ -84,11 +59,14 @@ void trainer_close(struct trainer *t)
     loader_close(&t->loader);
     eta_close(&t->eta);
     probe_close(&t->probe);
-    mem_free(t->log), mem_free(t->log_now), mem_free(t->lr), mem_free(t->index), free(t->order);
-    mem_free(t->view_epoch);
+    mem_free(t->log);
+    mem_free(t->log_now);
+    mem_free(t->lr);
+    image_batch_close(&t->batch);
     tape_free(&t->tape);
     model_free(&t->model);
-    image_set_close(&t->train), image_set_close(&t->monitor);
+    images_close(&t->train);
+    images_close(&t->monitor);
     memset(t, 0, sizeof *t);
 }
 
@@ -127,9 +105,10 @@ static void eta_position(struct trainer *t)
 {
     if (t->eta.cache) t->eta.slot = t->step % t->eta.steps;
     if (!t->eta.memory) return;
-    loader_order(&t->loader.source, t->order, t->epoch, t->step);
-    mem_upload(t->index, t->order, sizeof *t->order * (size_t)t->s->batch);
-    t->eta.index = t->index;
+    t->batch.n = t->s->batch;
+    loader_order(&t->loader.source, t->batch.order, t->epoch, t->step);
+    image_batch_send(&t->batch, (uint32_t)t->epoch);
+    t->eta.index = t->batch.index;
 }
 
 struct var trainer_views(struct trainer *t)
@@ -153,7 +132,7 @@ static void step_issue(struct trainer *t, struct var views)
     tape_backward(&t->tape);
     op_sumsq(float_at(t->log_now, LOG_GRAD), ps->grad, ps->count);
     for (int g = 0; g < GROUPS; g++)
-        optim_sgd(ps, (enum param_group)g, float_at(t->lr, (size_t)g), (float)t->s->momentum,
+        optim_sgd(ps, g, float_at(t->lr, (size_t)g), (float)t->s->momentum,
                   (float)t->s->weight_decay);
 }
 
@@ -167,7 +146,7 @@ static void step(struct trainer *t, struct var views, bool make)
     eta_position(t);
     /* Cached targets lie at another address in every step of an alternation; and a step that makes its views is
      * another one than a step on views in the same place. */
-    const void *const key = t->eta.cache ? NULL : make ? (const void *)t->loader.index : views.data;
+    const void *const key = t->eta.cache ? NULL : make ? (const void *)t->loader.batch.index : views.data;
     if (machine_record(key)) {
         if (make) loader_issue(&t->loader, 0, t->model.n_views);
         step_issue(t, views);
@@ -234,33 +213,21 @@ int trainer_summary(const struct trainer *t, struct epoch_record *r)
 
 /* ---- evaluation ---------------------------------------------------------------------------------------- */
 
-/* x[n,S,S,3]: one view each of the images that t->order, and on the machine t->index, name. */
-static void views_make(struct trainer *t, dev_act *x, const struct image_set *set, int n,
-                       const struct augment *recipe, uint32_t epoch, uint32_t view)
-{
-    const int size = t->s->image_size;
-    const struct view_order o = { recipe, t->seed, epoch, view, 1, size };
-    if (set->host.folder) {
-        folder_batch(set->host.folder, x, t->order, n, &o);
-        return;
-    }
-    mem_upload(t->view_epoch, &epoch, sizeof epoch);
-    op_augment(x, set->images, t->index, n, set->host.h, set->host.w, size, recipe, t->seed, t->view_epoch, view);
-}
-
 bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
                     uint32_t view, dev_float *features, dev_float *z, dev_float *p)
 {
     struct model *const frozen = model_frozen(&t->model);
     const int size = t->s->image_size;
+    const struct view_order o = { recipe, t->seed, epoch, view, 1, size };
     int first = 0;
     for (; first < set->host.n && !stop_requested(); first += EVAL_CHUNK) {
         const int n = set->host.n - first < EVAL_CHUNK ? set->host.n - first : EVAL_CHUNK;
-        for (int i = 0; i < n; i++) t->order[i] = first + i;
-        mem_upload(t->index, t->order, sizeof *t->order * (size_t)n);
+        t->batch.n = n;
+        for (int i = 0; i < n; i++) t->batch.order[i] = first + i;
+        image_batch_send(&t->batch, epoch);
         tape_reset(&t->tape);
-        struct var x = var_room(&t->tape, n, size, size, 3);
-        views_make(t, x.data, set, n, recipe, epoch, view);
+        const struct var x = var_room(&t->tape, n, size, size, 3);
+        images_views(set, x.data, &t->batch, &o);
         const struct var f = model_features(&t->tape, frozen, x, 0, false);
         if (features) op_act_to_float(float_at(features, (size_t)first * f.c), f.data, (size_t)n * f.c);
         if (!z && !p) continue;
@@ -276,16 +243,8 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
 
 int trainer_skipped(const struct trainer *t)
 {
-    if (!t->s->skip_bad) return 0;
-    int bad = 0;
-    const struct image_set *const set[2] = { &t->train, &t->monitor };
-    for (int i = 0; i < 2; i++) {
-        const int more = folder_bad(set[i]->host.folder, NULL);
-        if (more < 0) return -1;
-        folder_check(set[i]->host.folder);
-        bad += more;
-    }
-    return bad;
+    const int train = images_skipped(&t->train), monitor = train < 0 ? -1 : images_skipped(&t->monitor);
+    return monitor < 0 ? -1 : train + monitor;
 }
 
 /* ---- checkpoints --------------------------------------------------------------------------------------- */
@@ -346,18 +305,17 @@ void trainer_hash(const struct trainer *t, char hex[HASH_TEXT])
 /* The position as numbers, in this order. */
 enum { AT_EPOCH, AT_STEP, AT_UNTRAINED, AT_METRICS, AT_PROBE, POSITIONS };
 
-/* A folder's files may change between two starts; the other sets are known by their SHA-256.  The hashes of both
- * splits; 0 without a folder. */
+/* The hashes of both splits; 0 of images that cannot change. */
 static size_t images_hash(const struct trainer *t, char hashes[2 * HASH_TEXT])
 {
-    if (!t->train.host.folder) return 0;
+    if (!images_may_change(&t->train)) return 0;
     memcpy(hashes, t->train.host.hash, HASH_TEXT);
     memcpy(hashes + HASH_TEXT, t->monitor.host.hash, HASH_TEXT);
     return (size_t)2 * HASH_TEXT;
 }
 
 /* Going on with other images would be neither run. */
-static void images_check(const struct trainer *t, const struct checkpoint *c, const char *path)
+static void same_images_check(const struct trainer *t, const struct checkpoint *c, const char *path)
 {
     char now[2 * HASH_TEXT];
     const size_t bytes = images_hash(t, now);
@@ -418,7 +376,7 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
         ours = found[i] && found[i]->bytes == sizeof(float) * list[i].floats;
     }
     uint64_t position[POSITIONS];
-    if (ours) images_check(t, &c, path);
+    if (ours) same_images_check(t, &c, path);
     if (ours) memcpy(position, where->data, sizeof position);
     ours = ours && position[AT_EPOCH] <= (uint64_t)t->s->epochs && position[AT_STEP] <= (uint64_t)t->steps &&
            position[AT_PROBE] <= (uint64_t)t->s->probe_epochs;
