@@ -56,16 +56,19 @@ static void csv_text(FILE *out, const char *text)
 
 void csv_rows(FILE *out, const struct table *t)
 {
-    fputs("row,n,paper,linear_mean,linear_std,knn_mean,knn_std,loss_mean,loss_std,std_sqrtd_mean,std_sqrtd_std,"
-          "view_share_mean,view_share_std,state\n", out);
+    const struct measure *m[MEASURES_MAX];
+    const int columns = measures_of(m, MEASURE_COLUMN);
+    fputs("row,n,paper", out);
+    for (int k = 0; k < columns; k++) fprintf(out, ",%s_mean,%s_std", m[k]->name, m[k]->name);
+    fputs(",state\n", out);
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row_result *row = &t->row[i];
         csv_text(out, t->e.row[i].name);
         fprintf(out, ",%d", row->n);
         csv_number(out, t->e.row[i].has_paper ? t->e.row[i].paper : NAN);
-        for (int m = 0; m < MEASURE_COLUMNS; m++) {
-            csv_number(out, row->number[m].mean);
-            csv_number(out, row->number[m].std);
+        for (int k = 0; k < columns; k++) {
+            csv_number(out, row->number[m[k] - measures].mean);
+            csv_number(out, row->number[m[k] - measures].std);
         }
         fprintf(out, ",%s\n", row->state);
     }
@@ -90,34 +93,12 @@ void csv_claims(FILE *out, const struct table *t)
     free(list);
 }
 
-/* The numbers of an epoch; those that the figure draws have a band. */
-static const struct { const char *name; size_t offset; bool band; } epoch_numbers[] = {
-    { "loss",         offsetof(struct epoch_record, loss),         true },
-    { "oscillation",  offsetof(struct epoch_record, oscillation),  true },
-    { "std_train",    offsetof(struct epoch_record, std_train),    true },
-    { "grad_norm",    offsetof(struct epoch_record, grad_norm),    false },
-    { "lr",           offsetof(struct epoch_record, lr),           false },
-    { "lr_predictor", offsetof(struct epoch_record, lr_predictor), false },
-    { "std_sqrtd",    offsetof(struct epoch_record, std_sqrtd),    true },
-    { "mean_norm",    offsetof(struct epoch_record, mean_norm),    false },
-    { "view_share",   offsetof(struct epoch_record, view_share),   true },
-    { "rank",         offsetof(struct epoch_record, rank),         true },
-    { "knn",          offsetof(struct epoch_record, knn),          true },
-    { "knn_z",        offsetof(struct epoch_record, knn_z),        false },
-    { "cos_h",        offsetof(struct epoch_record, cos_h),        true },
-    { "cos_z",        offsetof(struct epoch_record, cos_z),        true },
-};
-enum { EPOCH_NUMBERS = sizeof epoch_numbers / sizeof *epoch_numbers };
-
-static double epoch_number(const struct epoch_record *e, int i)
-{
-    return *(const double *)((const char *)e + epoch_numbers[i].offset);
-}
-
 void csv_curves(FILE *out, const struct table *t)
 {
+    const struct measure *m[MEASURES_MAX];
+    const int numbers = measures_of(m, MEASURE_TRAINED | MEASURE_MONITORED);
     fputs("row,seed,epoch", out);
-    for (int k = 0; k < EPOCH_NUMBERS; k++) fprintf(out, ",%s", epoch_numbers[k].name);
+    for (int k = 0; k < numbers; k++) fprintf(out, ",%s", m[k]->name);
     fputc('\n', out);
     for (int i = 0; i < t->e.n_rows; i++) {
         for (int r = 0; r < t->row[i].n; r++) {
@@ -125,7 +106,7 @@ void csv_curves(FILE *out, const struct table *t)
             for (int c = 0; c < run->n_curve; c++) {
                 csv_text(out, t->e.row[i].name);
                 fprintf(out, ",%d,%d", run->seed, run->curve[c].epoch);
-                for (int k = 0; k < EPOCH_NUMBERS; k++) csv_number(out, epoch_number(&run->curve[c], k));
+                for (int k = 0; k < numbers; k++) csv_number(out, epoch_number(&run->curve[c], m[k]));
                 fputc('\n', out);
             }
         }
@@ -143,10 +124,10 @@ static void band_write(FILE *out, const struct row_result *row, const char *name
     if (!n) return;
     csv_text(out, name);
     fprintf(out, ",%d,%d", epoch, n);
-    for (int k = 0; k < EPOCH_NUMBERS; k++) {
-        if (!epoch_numbers[k].band) continue;
+    for (const struct measure *m = measures; m->name; m++) {
+        if (!(m->is & MEASURE_BANDED)) continue;
         double x[SEEDS_MAX];
-        for (int r = 0; r < n; r++) x[r] = epoch_number(at[r], k);
+        for (int r = 0; r < n; r++) x[r] = epoch_number(at[r], m);
         const struct spread s = spread_of(x, n);
         csv_number(out, s.mean);
         csv_number(out, s.std);
@@ -157,8 +138,8 @@ static void band_write(FILE *out, const struct row_result *row, const char *name
 void csv_bands(FILE *out, const struct table *t)
 {
     fputs("row,epoch,n", out);
-    for (int k = 0; k < EPOCH_NUMBERS; k++)
-        if (epoch_numbers[k].band) fprintf(out, ",%s_mean,%s_std", epoch_numbers[k].name, epoch_numbers[k].name);
+    for (const struct measure *m = measures; m->name; m++)
+        if (m->is & MEASURE_BANDED) fprintf(out, ",%s_mean,%s_std", m->name, m->name);
     fputc('\n', out);
     for (int i = 0; i < t->e.n_rows; i++) {
         int last = -1;
