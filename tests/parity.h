@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * parity.h -- what the tests against PyTorch share: the formula of weights and images (golden/make_parity.py has it
- * too), and how a line of a golden file is held against a tensor.
+ * parity.h -- what the tests against PyTorch share: the formula of weights and images
+ * (golden/make_parity.py has it too), and how a line of a golden file is held against a tensor.
  */
 #pragma once
 #include <stdarg.h>
@@ -21,10 +21,11 @@
 
 enum { BATCH = 8, VIEWS = 2, STEPS = 3, PROJECTIONS = 2 };
 static const float LR = 0.002f, MOMENTUM = 0.9f, DECAY = 0.5f;
-/* fp32 against double, relative to a tensor's norm.  PyTorch's own fp32 stays below it (make_parity.py). */
+/* fp32 against double, relative to a tensor's norm.  PyTorch's own fp32 stays below it
+ * (make_parity.py). */
 static const double TOLERANCE = 1e-4;
-/* Of ImageNet's nets, where of millions of inputs of ReLUs and max-pools some lie within rounding of zero or of
- * each other, and their gradients go another way in another arithmetic. */
+/* Of ImageNet's nets, where of millions of inputs of ReLUs and max-pools some lie within
+ * rounding of zero or of each other, and their gradients go another way in another arithmetic. */
 static const double TOLERANCE_IMAGENET = 1e-3;
 static const double UNIT = 1e-7;   /* of the scale: what one count in a golden file is worth */
 
@@ -42,7 +43,7 @@ struct parity_case {
     bool stop_grad;
 };
 
-/* ---- the formula that both languages share ------------------------------------------------------------- */
+/* ---- the formula that both languages share --------------------------------------------------- */
 
 struct stream { uint32_t base; };
 
@@ -64,7 +65,8 @@ static float uniform(struct stream s, size_t i)
     return (float)(x >> 8) / 8388608.0f - 1.0f;
 }
 
-/* How far from zero betas are, on one side and the other (make_parity.py): ReLUs' inputs keep off it. */
+/* How far from zero betas are, on one side and the other (make_parity.py): ReLUs' inputs keep
+ * off it. */
 static float beta_of(const char *name, const struct parity_case *c)
 {
     const bool head = *name == 'p';                            /* projector, predictor */
@@ -123,7 +125,7 @@ static struct var images_make(struct tape *t, int size, int seed)
     return v;
 }
 
-/* ---- comparison ---------------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
 /* One line of a golden file. */
 struct golden { char kind[8], name[48]; size_t count; double scale; const char *numbers; };

@@ -2,9 +2,10 @@
  *
  * test_parity.c -- a training step and three of them against PyTorch, tensor by tensor.
  *
- * golden/parity_*.txt hold PyTorch's answers in double, reduced per tensor to its norm, two projections on random
- * signs and some entries; golden/make_parity.py made them and says what a line means.  Weights and images come
- * from a formula that the script and this file share, so no weights are stored.
+ * golden/parity_*.txt hold PyTorch's answers in double, reduced per tensor to its norm, two
+ * projections on random signs and some entries; golden/make_parity.py made them and says what a
+ * line means.  Weights and images come from a formula that the script and this file share, so no
+ * weights are stored.
  */
 #include "parity.h"
 
@@ -21,7 +22,7 @@
 #define BIAS .projector = { 5, { "fc d bias", "bn", "relu", "fc d bias", "bn" } }, \
              .predictor = { 4, { "fc d/4 bias", "bn", "relu", "fc d" } }
 
-/* ---- training ------------------------------------------------------------------------------------------ */
+/* ---- training -------------------------------------------------------------------------------- */
 
 /* What a case leaves on the host. */
 struct result { float loss, *z, *p, *grad, *data, *stats; size_t outputs; };
@@ -40,8 +41,8 @@ static struct result train(struct model *m, const struct settings *s, const stru
         tape_reset(&tape);
         mem_zero(loss, 4);
         mem_zero(ps->grad, 4 * ps->count);
-        const struct step here = { .tape = &tape, .f = m, .x = images_make(&tape, c->size, c->images), .s = s,
-                                   .plan = &plan, .distance = neg_cosine, .own = own, .loss = loss,
+        const struct step here = { .tape = &tape, .f = m, .s = s,
+                                   .x = images_make(&tape, c->size, c->images), .plan = &plan, .distance = neg_cosine, .own = own, .loss = loss,
                                    .step = step, .steps = STEPS };
         const struct var z = method->loss(&here);
         if (step == 0) {
@@ -72,7 +73,7 @@ static void result_free(struct result *r)
     free(r->stats);
 }
 
-/* ---- comparison ---------------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
 /* Where our own values of it lie; count is set to 0 if there is no such tensor. */
 static const float *values_find(const struct result *r, const struct params *ps, const struct golden *g,
@@ -109,8 +110,8 @@ static void compare(const struct parity_case *c, const struct result *r, const s
         assert_int_equal(sscanf(line, "%7s %47s %zu %lf%n", g.kind, g.name, &g.count, &g.scale, &at), 4);
         const float *const x = values_find(r, ps, &g, &count);
         if (count != g.count) fail_msg("%s %s: %zu elements, golden %zu", g.kind, g.name, count, g.count);
-        const double ratio = tensor_ratio(x, &g, c->imagenet ? 16 : 64, c->imagenet ? TOLERANCE_IMAGENET : TOLERANCE,
-                                          line + at);
+        const double ratio = tensor_ratio(x, &g, c->imagenet ? 16 : 64,
+                                          c->imagenet ? TOLERANCE_IMAGENET : TOLERANCE, line + at);
         if (ratio > worst) {
             worst = ratio;
             snprintf(worst_name, sizeof worst_name, "%s %s", g.kind, g.name);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_parity_byol.c -- one step of BYOL and three of them against PyTorch, tensor by tensor of both networks.
+ * test_parity_byol.c -- one step of BYOL and three of them against PyTorch, tensor by tensor of
+ * both networks.
  *
- * golden/byol_*.txt hold PyTorch's answers in double; golden/make_byol.py made them and says what a line means.
+ * golden/byol_*.txt hold PyTorch's answers in double; golden/make_byol.py made them and says what a
+ * line means.
  */
 #include "parity.h"
 #include "../experiments/methods/byol.h"
@@ -43,7 +45,8 @@ static struct result train(struct model *m, const struct settings *s, const stru
         tape_reset(&tape);
         mem_zero(loss, 4);
         mem_zero(ps->grad, 4 * ps->count);
-        const struct step here = { .tape = &tape, .f = m, .s = s, .plan = &plan, .distance = neg_cosine,
+        const struct step here = { .tape = &tape, .f = m, .s = s, .plan = &plan,
+                                   .distance = neg_cosine,
                                    .x = images_make(&tape, c->net.size, c->net.images), .own = own,
                                    .loss = loss, .step = k, .steps = K };
         method->aim(&here);
@@ -82,11 +85,11 @@ static void result_free(struct result *r)
     }
 }
 
-/* ---- comparison ---------------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
 /* Where our own values of a line lie; count is set to 0 if there is no such tensor. */
-static const float *values_find(const struct result *r, const struct params *ps, const struct golden *g,
-                                size_t *count)
+static const float *values_find(const struct result *r, const struct params *ps,
+                                const struct golden *g, size_t *count)
 {
     *count = 1;
     if (!strncmp(g->name, "loss", 4)) return &r->loss[g->name[4] - '1'];
@@ -106,7 +109,8 @@ static const float *values_find(const struct result *r, const struct params *ps,
 }
 
 /* Every line of the file; counts them in seen[grad; online and out; target]. */
-static void compare(const struct byol_case *c, const struct result *r, const struct params *ps, int seen[3])
+static void compare(const struct byol_case *c, const struct result *r, const struct params *ps,
+                    int seen[3])
 {
     char path[1024], line[2048], worst_name[64] = "";
     double worst = 0;
@@ -118,9 +122,11 @@ static void compare(const struct byol_case *c, const struct result *r, const str
         struct golden g;
         int at;
         size_t count;
-        assert_int_equal(sscanf(line, "%7s %47s %zu %lf%n", g.kind, g.name, &g.count, &g.scale, &at), 4);
+        assert_int_equal(sscanf(line, "%7s %47s %zu %lf%n", g.kind, g.name, &g.count, &g.scale, &at),
+                         4);
         const float *const x = values_find(r, ps, &g, &count);
-        if (count != g.count) fail_msg("%s %s: %zu elements, golden %zu", g.kind, g.name, count, g.count);
+        if (count != g.count)
+            fail_msg("%s %s: %zu elements, golden %zu", g.kind, g.name, count, g.count);
         const double ratio = tensor_ratio(x, &g, ENTRIES, TOLERANCE, line + at);
         if (ratio > worst) {
             worst = ratio;
@@ -147,7 +153,7 @@ static void parity(void **state)
     s.projector = c->net.projector;
     s.predictor = c->net.predictor;
     s.epochs = 1;
-    *byol_own(&s) = (struct byol_settings){ .momentum = TAU, .schedule = TARGET_COSINE, .scale = c->scale };
+    *byol_own(&s) = (struct byol_settings){ TAU, TARGET_COSINE, c->scale };
     static struct model m;
     model_build(&m, &s, 1);
     weights_fill(&m.params, &c->net);
