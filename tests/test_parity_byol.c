@@ -1,196 +1,183 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_parity_byol.c -- one step of BYOL and three of them against PyTorch, tensor by tensor of
- * both networks.
+ * test_parity_byol.c -- a training step of BYOL and three of them against PyTorch, tensor by
+ * tensor, by the trainer that makes all runs.
  *
- * golden/byol_*.txt hold PyTorch's answers in double; golden/make_byol.py made them and says what a
- * line means.
+ * golden/byol_*.txt hold PyTorch's answers; golden/make_byol.py made them and says what a line
+ * means.
  */
 #include "parity.h"
-#include "../experiments/methods/byol.h"
 
-enum { K = 4, LOOKS = 2, ENTRIES = 8 };        /* steps of the whole run, of which STEPS are made */
+#include "../experiments/methods/byol.h"
+#include "../experiments/run/train.h"
+
+/* As in make_byol.py.  Three steps in epochs of two: the cosine of tau goes on over their end. */
+enum { ENTRIES = 8, EPOCHS = 2, EPOCH_STEPS = 2 };
 static const double TAU = 0.6;
 
-#define WIDE .projector = { 4, { "fc 128 bias", "bn", "relu", "fc d no-bias" } }, \
-             .predictor = { 4, { "fc 128 bias", "bn", "relu", "fc d no-bias" } }
+#define WIDE { 4, { "fc 128 bias", "bn", "relu", "fc d no-bias" } }
+#define BYOLS .projector = WIDE, .predictor = WIDE
 
-struct byol_case { struct parity_case net; int scale; };
+struct byol_case { struct parity_case net; enum loss_scale scale; };
 
-/* A network when a step is over: weights less those of the start, and running statistics. */
+/* A net after a step: weights less those of the start, and running statistics. */
 struct net { float *moved, *stats; };
-/* What a case leaves on the host: after steps 1 and STEPS. */
-struct look { float *grad; struct net online, target; };
-struct result { float loss[STEPS], *z, *p; size_t outputs; struct look look[LOOKS]; };
+/* What a case leaves on the host, of the first step [0] and of the last [1]; and how many lines of
+ * the file were about each. */
+struct result {
+    const struct params *ps;
+    float loss[STEPS], *grad[2];
+    struct net online[2], target[2];
+    int losses_seen, gradients_seen, online_seen, target_seen;
+};
 
-static struct net net_look(const struct params *ps, const float *start)
+static struct settings settings_of(const struct byol_case *c)
 {
-    const struct net n = { download(ps->data, ps->count), download(ps->stats, ps->n_stats) };
+    int method = 0, dataset = 0;
+    while (strcmp(methods[method].name, "byol")) method++;
+    while (strcmp(data_sources[dataset].name, "synthetic")) dataset++;
+    struct settings s = settings_default(method);
+    s.dataset = dataset;
+    s.train_count = EPOCH_STEPS * BATCH;
+    s.monitor_count = BATCH;
+    s.image_size = c->net.size;
+    s.widths = c->net.widths;
+    s.blocks = c->net.blocks;
+    s.dim = c->net.dim;
+    s.projector = c->net.projector;
+    s.predictor = c->net.predictor;
+    s.zero_init_residual = false;
+    s.precision = PRECISION_FP32;
+    s.epochs = EPOCHS;
+    s.batch = BATCH;
+    s.base_lr = (double)LR * 256 / BATCH;
+    s.momentum = (double)MOMENTUM;
+    s.weight_decay = (double)DECAY;
+    *byol_own(&s) = (struct byol_settings){
+        .momentum = TAU, .schedule = TARGET_COSINE, .scale = c->scale,
+    };
+    return s;
+}
+
+/* A trainer at the start, its net of the formula's weights and the target a copy of it. */
+static void trainer_start(struct trainer *t, const struct settings *s, const struct byol_case *c)
+{
+    trainer_open(t, s, 1);
+    weights_fill(&t->model.params, &c->net);
+    t->method->close(t->own);
+    t->own = t->method->open(&t->model, s);
+    for (int g = 0; g < GROUPS; g++) t->schedule[g].constant = true;
+}
+
+static struct net net_download(const struct params *ps, const float *start)
+{
+    struct net n = { download(ps->data, ps->count), download(ps->stats, ps->n_stats) };
     for (size_t i = 0; i < ps->count; i++) n.moved[i] -= start[i];
     return n;
 }
 
-static struct result train(struct model *m, const struct settings *s, const struct byol_case *c)
+static struct result train(struct trainer *t, const struct byol_case *c)
 {
-    static struct tape tape;                                   /* large; zeroed is ready */
-    struct result r = { .z = NULL };
-    const struct method *const method = methods[s->method].method;
-    const struct view_plan plan = model_views(s);
-    struct byol *const own = method->open(m, s);
-    struct params *const ps = &m->params;
+    const struct byol *const own = t->own;
+    struct params *const ps = &t->model.params;
+    struct result r = { .ps = ps };
     float *const start = download(ps->data, ps->count);
-    dev_float *const lr = mem_alloc(4), *const loss = mem_alloc(4);
-    mem_upload(lr, &LR, 4);
-    for (int k = 0; k < STEPS; k++) {
-        tape_reset(&tape);
-        mem_zero(loss, 4);
-        mem_zero(ps->grad, 4 * ps->count);
-        const struct step here = { .tape = &tape, .f = m, .s = s, .plan = &plan,
-                                   .distance = neg_cosine,
-                                   .x = images_make(&tape, c->net.size, c->net.images), .own = own,
-                                   .loss = loss, .step = k, .steps = K };
-        method->aim(&here);
-        const struct var z = method->loss(&here);
-        mem_download(&r.loss[k], loss, 4);
-        if (k == 0) {
-            r.z = download_views(z);
-            r.p = download_predictions(&tape, m, z);
-            r.outputs = (size_t)z.n * (size_t)z.c;
-        }
-        tape_backward(&tape);
-        for (int g = 0; g < GROUPS; g++) optim_sgd(ps, (enum param_group)g, lr, MOMENTUM, DECAY);
-        method->moved(&here);
-        if (k == 0 || k == STEPS - 1)
-            r.look[k > 0] = (struct look){ download(ps->grad, ps->count), net_look(ps, start),
-                                           net_look(&own->target->params, start) };
+    dev_act *const images = mem_alloc(images_count(c->net.size) * mem_act_bytes());
+    images_fill(images, c->net.size, c->net.images);
+    const struct var views = var_input(images, VIEWS * BATCH, c->net.size, c->net.size, 3);
+    for (int step = 0; step < STEPS; step++) {
+        trainer_seek(t, step / EPOCH_STEPS, step % EPOCH_STEPS);
+        trainer_step_on(t, views);
+        mem_download(&r.loss[step], float_at(t->log_now, LOG_LOSS), sizeof(float));
+        if (step != 0 && step != STEPS - 1) continue;
+        r.grad[step != 0] = download(ps->grad, ps->count);
+        r.online[step != 0] = net_download(ps, start);
+        r.target[step != 0] = net_download(&own->target->params, start);
     }
+    mem_free(images);
     free(start);
-    mem_free(lr);
-    mem_free(loss);
-    method->close(own);
-    tape_free(&tape);
     return r;
 }
 
 static void result_free(struct result *r)
 {
-    free(r->z);
-    free(r->p);
-    for (int i = 0; i < LOOKS; i++) {
-        free(r->look[i].grad);
-        free(r->look[i].online.moved);
-        free(r->look[i].online.stats);
-        free(r->look[i].target.moved);
-        free(r->look[i].target.stats);
+    for (int i = 0; i < 2; i++) {
+        free(r->grad[i]);
+        free(r->online[i].moved);
+        free(r->online[i].stats);
+        free(r->target[i].moved);
+        free(r->target[i].stats);
     }
 }
 
-/* ---- comparison ------------------------------------------------------------------------------ */
-
-/* Where our own values of a line lie; count is set to 0 if there is no such tensor. */
-static const float *values_find(const struct result *r, const struct params *ps,
-                                const struct golden *g, size_t *count)
+static const float *tensor_find(struct result *r, const char *kind, bool last,
+                                const struct param *p)
 {
-    *count = 1;
-    if (!strncmp(g->name, "loss", 4)) return &r->loss[g->name[4] - '1'];
-    *count = r->outputs;
-    if (!strcmp(g->name, "z")) return r->z;
-    if (!strcmp(g->name, "p")) return r->p;
-    const struct look *const look = &r->look[g->kind[strlen(g->kind) - 1] != '1'];
-    const struct net *const net = *g->kind == 't' ? &look->target : &look->online;
-    for (int i = 0; i < ps->n; i++) {
-        const struct param *const p = &ps->p[i];
+    if (!strncmp(kind, "grad", 4)) {
+        r->gradients_seen++;
+        return r->grad[last] + p->offset;
+    }
+    const bool online = !strncmp(kind, "online", 6);
+    assert_true(online || !strncmp(kind, "target", 6));
+    const struct net *const n = online ? &r->online[last] : &r->target[last];
+    *(online ? &r->online_seen : &r->target_seen) += 1;
+    return (p->statistic ? n->stats : n->moved) + p->offset;
+}
+
+static const float *values_find(void *of, const struct golden *g, size_t *count)
+{
+    struct result *const r = of;
+    if (!strcmp(g->kind, "out")) {
+        r->losses_seen++;
+        *count = 1;
+        return &r->loss[g->name[strlen("loss")] - '1'];
+    }
+    for (int i = 0; i < r->ps->n; i++) {
+        const struct param *const p = &r->ps->p[i];
         if (strcmp(p->name, g->name)) continue;
         *count = p->count;
-        return (*g->kind == 'g' ? look->grad : p->statistic ? net->stats : net->moved) + p->offset;
+        return tensor_find(r, g->kind, g->kind[strlen(g->kind) - 1] != '1', p);
     }
-    *count = 0;
     return NULL;
-}
-
-/* Every line of the file; counts them in seen[grad; online and out; target]. */
-static void compare(const struct byol_case *c, const struct result *r, const struct params *ps,
-                    int seen[3])
-{
-    char path[1024], line[2048], worst_name[64] = "";
-    double worst = 0;
-    snprintf(path, sizeof path, "%s/%s.txt", GOLDEN_DIR, c->net.file);
-    FILE *const f = fopen(path, "r");
-    if (!f) fail_msg("cannot open %s", path);
-    while (fgets(line, sizeof line, f)) {
-        if (*line == '#') continue;
-        struct golden g;
-        int at;
-        size_t count;
-        assert_int_equal(sscanf(line, "%7s %47s %zu %lf%n", g.kind, g.name, &g.count, &g.scale, &at),
-                         4);
-        const float *const x = values_find(r, ps, &g, &count);
-        if (count != g.count)
-            fail_msg("%s %s: %zu elements, golden %zu", g.kind, g.name, count, g.count);
-        const double ratio = tensor_ratio(x, &g, ENTRIES, TOLERANCE, line + at);
-        if (ratio > worst) {
-            worst = ratio;
-            snprintf(worst_name, sizeof worst_name, "%s %s", g.kind, g.name);
-        }
-        if (!(ratio <= 1)) print_message("%s %s: %g of the tolerance\n", g.kind, g.name, ratio);
-        seen[strcspn("got", (char[]){ *g.kind, 0 })]++;
-    }
-    assert_int_equal(fclose(f), 0);
-    print_message("%s: worst %.3f of the tolerance (%s)\n", c->net.file, worst, worst_name);
-    assert_true(worst <= 1);
 }
 
 static void parity(void **state)
 {
-    const struct byol_case *const c = *state;
-    int method = 0;
-    while (strcmp(methods[method].name, "byol")) method++;
-    struct settings s = settings_default(method);
-    s.widths = c->net.widths;
-    s.blocks = c->net.blocks;
-    s.zero_init_residual = false;
-    s.dim = c->net.dim;
-    s.projector = c->net.projector;
-    s.predictor = c->net.predictor;
-    s.epochs = 1;
-    *byol_own(&s) = (struct byol_settings){ TAU, TARGET_COSINE, c->scale };
-    static struct model m;
-    model_build(&m, &s, 1);
-    weights_fill(&m.params, &c->net);
-    struct result r = train(&m, &s, c);
-    int seen[3] = { 0 }, trained = 0, target = 0;
-    compare(c, &r, &m.params, seen);
+    const struct byol_case *c = *state;
+    const struct settings s = settings_of(c);
+    static struct trainer t;
+    trainer_start(&t, &s, c);
+    struct result r = train(&t, c);
+    compare(&(struct comparison){
+        .file = c->net.file, .entries = ENTRIES, .tolerance = TOLERANCE,
+        .find = values_find, .of = &r,
+    });
     /* Nothing of ours may have gone unlooked at; the target has no predictor. */
-    for (int i = 0; i < m.params.n; i++) {
-        trained += params_weight(&m.params, i).grad && !m.params.p[i].statistic;
-        target += !!strncmp(m.params.p[i].name, "predictor", strlen("predictor"));
+    int weights = 0, target = 0;
+    for (int i = 0; i < r.ps->n; i++) {
+        weights += !r.ps->p[i].statistic;
+        target += r.ps->p[i].group == GROUP_ENCODER;
     }
-    assert_int_equal(seen[0], LOOKS * trained);
-    assert_int_equal(seen[1], LOOKS * m.params.n + STEPS + 2);     /* `online` and `out` */
-    assert_int_equal(seen[2], LOOKS * target);
+    assert_int_equal(r.losses_seen, STEPS);
+    assert_int_equal(r.gradients_seen, 2 * weights);
+    assert_int_equal(r.online_seen, 2 * r.ps->n);
+    assert_int_equal(r.target_seen, 2 * target);
     result_free(&r);
-    model_free(&m);
-}
-
-static int machine_start(void **state)
-{
-    (void)state;
-    machine_open(0);
-    return 0;
+    trainer_close(&t);
 }
 
 int main(void)
 {
     static struct byol_case cases[] = {
-        { { "byol_small_paper_squared", SMALL, PAPER }, SCALE_SQUARED },
-        { { "byol_small_paper_cosine", SMALL, PAPER }, SCALE_COSINE },
-        { { "byol_small_byol_squared", SMALL, WIDE }, SCALE_SQUARED },
+        { { .file = "byol_small_paper_squared", SMALL, PAPER }, SCALE_SQUARED },
+        { { .file = "byol_small_paper_cosine", SMALL, PAPER }, SCALE_COSINE },
+        { { .file = "byol_small_byol_squared", SMALL, BYOLS }, SCALE_SQUARED },
     };
 #define PARITY(sentence, i) { sentence, parity, NULL, NULL, &cases[i] }
     const struct CMUnitTest tests[] = {
-        PARITY("small_net_with_simsiams_heads_and_the_loss_of_equation_2", 0),
-        PARITY("small_net_with_simsiams_heads_and_scale", 1),
-        PARITY("small_net_with_byols_heads_and_the_loss_of_equation_2", 2),
+        PARITY("simsiams_heads_and_byols_scale_of_the_loss", 0),
+        PARITY("simsiams_heads_and_its_scale_of_the_loss", 1),
+        PARITY("byols_heads_and_its_scale_of_the_loss", 2),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);
 }

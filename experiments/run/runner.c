@@ -7,8 +7,8 @@
  * is last.
  */
 #include "runner.h"
+#include "found.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -24,6 +24,7 @@
 #include "progress.h"
 #include "provenance.h"
 #include "state.h"
+#include "../methods/code.h"
 #include "../../engine/collapse.h"
 
 /* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only
@@ -37,7 +38,7 @@ struct runner {
     const struct run_options *o;
     const struct settings *s;
     const char *label;
-    char hash[HASH_TEXT];
+    char hash[HASH_TEXT], data[HASH_TEXT];
     char *folder, *checkpoint;
     FILE *metrics, *timing;
     int lock;
@@ -271,12 +272,10 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     run_judge(&sum, status == EXIT_DIVERGED);
     snprintf(sum.row, sizeof sum.row, "%s", row);
     snprintf(sum.hash, sizeof sum.hash, "%s", r->hash);
-    snprintf(sum.code_hash, sizeof sum.code_hash, "%s", code_hash);
+    snprintf(sum.code_hash, sizeof sum.code_hash, "%s", code_hash_of(r->s->method));
     snprintf(sum.machine, sizeof sum.machine, "%s", m.machine);
     snprintf(sum.frozen_hash, sizeof sum.frozen_hash, "%s", r->t.frozen);
-    char *const both = text_format("%s%s", r->t.train.host.hash, r->t.monitor.host.hash);
-    hash_bytes(sum.data_hash, both, strlen(both));
-    free(both);
+    snprintf(sum.data_hash, sizeof sum.data_hash, "%s", r->data);
     phase("summary");
     metrics_sync(r);
     if (!summary_write(&sum, r->folder))
@@ -284,15 +283,27 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     return sum.state;
 }
 
-static void runner_open(struct runner *r, int seed)
+/* The run's hash and folder, which the loaded data name too.  A half-done run of another code,
+ * even one shown equal, is left alone: the program that began it ends it. */
+static void runner_name(struct runner *r, int seed)
 {
-    settings_hash(r->hash, r->s);
+    struct machine_info m;
+    machine_describe(&m);
+    char *const config = settings_print(r->s);
+    run_data_hash(r->data, r->t.train.host.hash, r->t.monitor.host.hash);
+    run_hash(r->hash, config, m.machine, code_hash_of(r->s->method), r->data);
     r->folder = run_folder(r->o->root, r->hash, seed);
     r->checkpoint = text_format("%s/checkpoint.bin", r->folder);
+    free(config);
+}
+
+static void runner_open(struct runner *r, int seed)
+{
     /* Data that are missing or wrong, and a model that memory does not hold, leave no folder
      * behind. */
     machine_open(r->o->threads);
     trainer_open(&r->t, r->s, seed);
+    runner_name(r, seed);
     if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
     folder_lock(r);
     const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
@@ -340,35 +351,4 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     free(r);
     free(label);
     return status;
-}
-
-/* A finished run of the same config and seed under another hash: other code, or another machine. */
-static char *run_stale(const char *root, const struct settings *s, int seed, const char *own)
-{
-    DIR *const runs = opendir(root);
-    char *const config = settings_print(s), *found = NULL;
-    for (struct dirent *d; runs && !found && (d = readdir(runs)); ) {
-        char *const folder = text_format("%s/%s/seed-%d", root, d->d_name, seed);
-        char *const paper = text_format("%s/config.yaml", folder), *const text = file_read(paper, NULL);
-        char *const summary = text_format("%s/summary.json", folder);
-        if (text && !strcmp(text, config) && strcmp(folder, own) && !access(summary, R_OK))
-            found = text_format("%s", folder);
-        free(folder), free(paper), free(text), free(summary);
-    }
-    if (runs) closedir(runs);
-    free(config);
-    return found;
-}
-
-enum run_state run_finished(const char *root, const struct settings *s, int seed, char **stale)
-{
-    char hash[HASH_TEXT];
-    settings_hash(hash, s);
-    char *const folder = run_folder(root, hash, seed);
-    struct run_record record;
-    const bool done = run_read(&record, folder);
-    *stale = done ? NULL : run_stale(root, s, seed, folder);
-    run_free(&record);
-    free(folder);
-    return done ? record.state : RUN_NONE;
 }
