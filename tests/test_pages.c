@@ -134,9 +134,11 @@ static void texts_are_escaped_by_the_look(void **state)
         free(text);
     }
     strcpy(t->e.row[0].name, "a\033[31mb, \"c\"");
+    strcpy(t->e.row[1].name, "say \"d\"");
     char *text = walked(&look_text, t), *csv = walked(&look_csv, t);
     assert_has(text, "a?[31mb");
     assert_has(csv, "\"a\033[31mb, \"\"c\"\"\",3,67.7,");
+    assert_has(csv, "\n\"say \"\"d\"\"\",3,,");
     free(text);
     free(csv);
     free(t);
