@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../experiments/methods/eta.h"
 #include "../experiments/suite/heading.h"
 #include "../experiments/run/train.h"
 
@@ -44,11 +45,14 @@ static bool same_settings(const struct settings *a, const struct settings *b)
 static int differs_by(const struct settings *a, const struct settings *b)
 {
     struct settings rate = *a, every = *a, stop = *a;
-    rate.predictor_lr = b->predictor_lr, every.eta_every = b->eta_every, stop.stop_grad = b->stop_grad;
+    rate.predictor_lr = b->predictor_lr;
+    eta_own(&every)->every = eta_settings(b)->every;
+    stop.stop_grad = b->stop_grad;
     if (same_settings(&stop, b)) return 2;                     /* it changes the gradient, not the loss */
     if (same_settings(&rate, b))       /* never trained: once the other is; not decayed: once the other has been */
         return a->predictor_lr == PREDICTOR_ZERO || b->predictor_lr == PREDICTOR_ZERO ? 2 : EPOCH + 2;
-    const int k = a->eta_every ? a->eta_every : EPOCH, other = b->eta_every ? b->eta_every : EPOCH;
+    const int k = eta_settings(a)->every ? eta_settings(a)->every : EPOCH;
+    const int other = eta_settings(b)->every ? eta_settings(b)->every : EPOCH;
     if (same_settings(&every, b)) return (k < other ? k : other) + 1;
     return 1;
 }
@@ -60,7 +64,7 @@ static void losses(double *loss, const struct settings *s, int steps)
     trainer_open(&t, s, 5);
     for (int i = 0; i < steps; i++) {
         float log[LOG_WIDTH];
-        if (t.step == t.steps) t.epoch++, t.step = 0;
+        if (t.step == t.steps) trainer_seek(&t, t.epoch + 1, 0);
         assert_true(trainer_step(&t));
         mem_download(log, float_at(t.log, (size_t)(t.step - 1) * LOG_WIDTH), sizeof log);
         loss[i] = (double)log[LOG_LOSS];

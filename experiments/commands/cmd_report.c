@@ -9,7 +9,6 @@
 #include "commands.h"
 #include "options.h"
 #include "../run/phase.h"
-#include "../run/runner.h"
 #include "../suite/heading.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -27,11 +26,10 @@ static bool table_is_run(const char *path, const char *scale, const int *seeds, 
         const struct row *row = &e->row[k / n_seeds];
         const int seed = seeds[k % n_seeds];
         if (*row->not_run) continue;
-        char *stale, *folder = committed_folder(p, e, row->name, seed);
+        char *folder = committed_folder(p, e, row->name, seed);
         char *summary = text_format("%s/summary.json", folder);
-        here += run_finished(p->runs, &row->settings, seed, &stale) != RUN_NONE;
+        here += found_state(p->found, &row->settings, seed) != RUN_NONE;
         committed += !access(summary, R_OK);
-        free(stale);
         free(folder);
         free(summary);
     }
@@ -125,9 +123,13 @@ int command_report(int argc, char **argv)
     const int n_seeds = seeds_parse(seeds, seed_text);
     phase("report");
     struct report *r = host_alloc(1, sizeof *r);
+    struct found found;
+    found_open(&found, p.runs);
+    p.found = &found;
     report_open(r, configs, scale, seeds, n_seeds, &p);
     report_write(r, scale, p.results);
     report_close(r);
+    found_close(&found);
     free(r);
     return 0;
 }

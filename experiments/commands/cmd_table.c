@@ -6,7 +6,7 @@
 #include "../suite/experiment.h"
 #include "options.h"
 #include "../run/phase.h"
-#include "../run/runner.h"
+#include "../methods/code.h"
 #include "../pages/figure.h"
 #include "../pages/table_page.h"
 #include "../suite/table_gather.h"
@@ -71,7 +71,7 @@ static void other_code_remove(const struct table *t, const struct places *p, con
         char *path = text_format("%s/%s", folder, entry[i]->d_name);
         struct run_record r;
         if (entry[i]->d_name[0] != '.') {
-            if (run_read(&r, path) && strcmp(r.code_hash, code)) committed_remove(path);
+            if (run_read(&r, path) && !code_same(r.code_hash, code)) committed_remove(path);
             run_free(&r);
         }
         free(path);
@@ -153,6 +153,9 @@ int command_table(int argc, char **argv)
         return 0;
     }
     phase("table");
+    struct found found;
+    found_open(&found, p.runs);
+    p.found = &found;
     table_open(t, argv[1], scale, seeds, n_seeds, &p);
     table_page(&(struct page){ stdout, &look_text }, t);
     if (!t->finished)
@@ -162,6 +165,7 @@ int command_table(int argc, char **argv)
         results_write(t, &p);
     const int failed = t->failed;
     table_close(t);
+    found_close(&found);
     free(t);
     return require && failed ? EXIT_CLAIM : 0;
 }

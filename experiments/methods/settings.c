@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * settings.c -- the one table of keys, its defaults, and the hash that names a run.
+ * settings.c -- the one table of keys, its defaults, and what a row comes to as text.
  */
 #include "settings.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "method.h"
 #include "../../engine/data.h"
 #include "../../engine/eval.h"
 #include "../../engine/nn.h"
 #include "../../engine/ops.h"
 #include "../../engine/resnet.h"
-#include "code_hash.h"             /* CODE_HASH, made by the build: the sources and flags that compute a run */
-
-const char *const method_names[] = { "simsiam", NULL };
-const char *const distance_names[] = { "cosine", "cross_entropy", NULL };
 
 static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
 static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
@@ -25,12 +23,6 @@ static const char *const stem_names[] = { [STEM_CIFAR] = "cifar", [STEM_IMAGENET
 static const char *const block_names[] = { [BLOCK_BASIC] = "basic", [BLOCK_BOTTLENECK] = "bottleneck", NULL };
 static const char *const probe_optimizer_names[] = { [PROBE_SGD] = "sgd", [PROBE_LARS] = "lars", NULL };
 
-static const char *const eta_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache", [ETA_AVERAGE] = "average",
-                                         NULL };
-static const char *const eta_views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew", [ETA_ONE] = "one",
-                                               NULL };
-static const char *const eta_bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
-static const char *const eta_init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
 const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
                                         [PRECISION_FP16] = "fp16", NULL };
 
@@ -43,9 +35,9 @@ const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF
     { AT(field), .type = KEY_FLOATS, .count = n, .low = min, .high = max, .unit = u, .sentence = text }
 #define BOOL(field, text) { AT(field), .type = KEY_BOOL, .unit = "", .sentence = text }
 #define CHOICE(field, names, text) { AT(field), .type = KEY_CHOICE, .choices = names, .unit = "", .sentence = text }
-/* A choice that came later: silent while it is the first. */
-#define LATER(field, names, text) \
-    { AT(field), .type = KEY_CHOICE, .choices = names, .silent = true, .unit = "", .sentence = text }
+/* A choice that came later, where `was` was done before. */
+#define LATER(field, names, was, text) \
+    { AT(field), .type = KEY_CHOICE, .choices = names, .before = was, .unit = "", .sentence = text }
 #define HEAD(field, text) \
     { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
 
@@ -61,9 +53,9 @@ const struct key settings_keys[] = {
     /* data */
     { AT(dataset), .type = KEY_CHOICE, .choices = &data_sources[0].name, .stride = sizeof data_sources[0],
       .unit = "", .sentence = "the images" },
-    { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .silent = true, .unit = "",
+    { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .before = "", .unit = "",
       .sentence = "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
-    { AT(skip_bad), .type = KEY_INT, .high = 10000000, .silent = true, .unit = "images",
+    { AT(skip_bad), .type = KEY_INT, .high = 10000000, .before = "0", .unit = "images",
       .sentence = "with dataset: folder, of each split that may be bad; their places go to others of their class" },
     INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
     INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
@@ -72,8 +64,8 @@ const struct key settings_keys[] = {
     INT(monitor_first, 0, 10000000, "", "first monitor image of its split"),
     INT(monitor_count, 2, 10000000, "images", "images for kNN, std and view share, and the probe's test"),
     /* model */
-    LATER(stem, stem_names, "3x3, or ImageNet's: 7x7 with stride 2 and a max-pool"),
-    LATER(block, block_names, "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
+    LATER(stem, stem_names, "cifar", "3x3, or ImageNet's: 7x7 with stride 2 and a max-pool"),
+    LATER(block, block_names, "basic", "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
     { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels",
       .sentence = "channels of each stage of the backbone; ResNet-18 and ResNet-50 are [64, 128, 256, 512]" },
     { AT(blocks), .type = KEY_INTS, .low = 1, .high = STAGE_BLOCKS_MAX, .scalar = true, .unit = "blocks",
@@ -83,18 +75,13 @@ const struct key settings_keys[] = {
     HEAD(projector, "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias|constant], bn [no-affine], relu"),
     HEAD(predictor, "h, the prediction MLP, in the same words; [] is the identity (Table 1a)"),
     /* method */
-    CHOICE(method, method_names, "which loss is made of the views' outputs"),
+    { AT(method), .type = KEY_CHOICE, .choices = &methods[0].name, .stride = sizeof methods[0],
+      .unit = "", .sentence = "which loss is made of the views' outputs" },
     BOOL(stop_grad, "treat the target as a constant (Sec. 3, Figure 2)"),
-    CHOICE(distance, distance_names, "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)"),
+    { AT(distance), .type = KEY_CHOICE, .choices = &distances[0].name, .stride = sizeof distances[0],
+      .unit = "", .sentence = "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)" },
     { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = VIEWS_MAX - 1, .unit = "",
       .sentence = "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
-    CHOICE(eta, eta_names, "the target: this step's z, one computed before, or a moving average (Sec. 5.2)"),
-    INT(eta_every, 0, 10000000, "steps", "cache: of an alternation, starting anew each epoch; 0: the whole epoch"),
-    CHOICE(eta_views, eta_views_names, "cache: of the batch's own target views, of others, or of one for all"),
-    CHOICE(eta_bn, eta_bn_names, "cache: batch norm by the batch's statistics, or by the running ones"),
-    FLOAT(eta_momentum, 0, 0.9999, "", "average: m of eta = m eta + (1 - m) z"),
-    CHOICE(eta_init, eta_init_names, "average: starts as the image's first z, or as zero"),
-    BOOL(eta_normalise, "average: of z/|z| (footnote 5)"),
     /* optimisation */
     INT(epochs, 1, 100000, "passes", "passes over the training images"),
     INT(batch, 2, 65536, "images", "images of one step; an incomplete last batch is dropped (Table 2)"),
@@ -119,7 +106,8 @@ const struct key settings_keys[] = {
     FLOAT(knn_temperature, 0.02, 100, "", "T of the votes exp(similarity / T)"),
     INT(expectation_views, 0, 1000, "views", "of a monitor image, to set h(z) beside E[z] (Sec. 5.2); 0: not done"),
     /* linear probe */
-    LATER(probe_optimizer, probe_optimizer_names, "SGD, or LARS with a trust coefficient of 0.001 (App. A)"),
+    LATER(probe_optimizer, probe_optimizer_names, "sgd",
+          "SGD, or LARS with a trust coefficient of 0.001 (App. A)"),
     FLOAT(probe_lr, 0, 10000, "", "learning rate of the linear probe, not scaled by its batch"),
     INT(probe_epochs, 1, 100000, "passes", "passes of the linear probe"),
     INT(probe_batch, 1, 65536, "images", "images of one step of the linear probe"),
@@ -128,7 +116,7 @@ const struct key settings_keys[] = {
 };
 
 /* Appendix D where it speaks; where it does not, Sec. 3 and App. A, whose SGD the probe takes. */
-const struct settings settings_defaults = {
+static const struct settings defaults = {
     .dataset = 0,                  /* cifar10 */
     .image_size = 32,
     .train_first = 0, .train_count = 50000,
@@ -139,8 +127,6 @@ const struct settings settings_defaults = {
     .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
     .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } },
     .method = 0, .stop_grad = true, .distance = 0, .pairs = { 2, { { 0, 1 }, { 1, 0 } } },
-    .eta = ETA_FRESH, .eta_every = 1, .eta_views = ETA_BATCH, .eta_bn = ETA_BN_BATCH,
-    .eta_momentum = 0.8, .eta_init = ETA_FIRST, .eta_normalise = true,
     .epochs = 800, .batch = 512,
     .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup = 0,
     .predictor_lr = PREDICTOR_CONSTANT,
@@ -152,25 +138,49 @@ const struct settings settings_defaults = {
     .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
 };
 
-const char code_hash[HASH_TEXT] = CODE_HASH;
+struct settings settings_default(int method)
+{
+    const struct method *const m = methods[method].method;
+    struct settings s = defaults;
+    s.method = method;
+    assert(m->own_bytes <= sizeof s.own);
+    if (m->own_bytes) memcpy(s.own, m->defaults, m->own_bytes);
+    return s;
+}
+
+const struct key *settings_own_keys(int method)
+{
+    return methods[method].method->keys;
+}
+
+const struct rule *settings_own_rules(int method)
+{
+    return methods[method].method->rules;
+}
+
+int settings_keys_of(struct key list[KEYS_MAX], int method)
+{
+    int n = 0;
+    for (const struct key *k = settings_keys; k->name; k++) {
+        list[n++] = *k;
+        if (k->offset != offsetof(struct settings, pairs)) continue;
+        for (const struct key *own = settings_own_keys(method); own && own->name; own++) list[n++] = *own;
+    }
+    assert(n < KEYS_MAX);
+    list[n] = (struct key){ .name = NULL };
+    return n;
+}
 
 char *settings_print(const struct settings *s)
 {
-    return config_print(settings_keys, s);
-}
-
-void settings_hash_by(char hex[HASH_TEXT], const struct settings *s, const char *machine, const char *code)
-{
-    char *config = settings_print(s);
-    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine, code);
-    hash_bytes(hex, text, strlen(text));
-    free(text);
-    free(config);
+    struct key keys[KEYS_MAX];
+    settings_keys_of(keys, s->method);
+    return config_print(keys, s);
 }
 
 void settings_hash(char hex[HASH_TEXT], const struct settings *s)
 {
-    struct machine_info own;
-    machine_describe(&own);
-    settings_hash_by(hex, s, own.machine, code_hash);
+    char *config = settings_print(s);
+    hash_bytes(hex, config, strlen(config));
+    free(config);
 }

@@ -4,8 +4,10 @@
  */
 #pragma once
 #include "table.h"
+#include "../run/found.h"
 
-struct places { const char *runs, *results; bool from_results; };
+/* `found` are the runs of `runs`, listed once for all tables of a command; not looked at with from_results. */
+struct places { const char *runs, *results; bool from_results; struct found *found; };
 
 /* Reads the experiment `path` at `scale`, gathers the finished runs of the seeds (from runs/, or from the committed
  * ones), tells stderr of each that is missing, and decides the claims.  Returns how many runs there are. */
