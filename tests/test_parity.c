@@ -85,7 +85,7 @@ static struct result train(struct model *m, const struct settings *s, const stru
         }
         tape_backward(&tape);
         if (step == 0) r.grad = download(ps->grad, ps->count);
-        for (int g = 0; g < GROUPS; g++) optim_sgd(ps, (enum param_group)g, lr, MOMENTUM, DECAY);
+        for (int g = 0; g < GROUPS; g++) optim_sgd(ps, g, lr, MOMENTUM, DECAY);
     }
     r.data = download(ps->data, ps->count);
     r.stats = download(ps->stats, ps->n_stats);

@@ -15,12 +15,12 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
     int first = 0;
     for (; first < set->host.n && !stop_requested(); first += EVAL_CHUNK) {
         const int n = set->host.n - first < EVAL_CHUNK ? set->host.n - first : EVAL_CHUNK;
-        t->batch.n = n;
-        for (int i = 0; i < n; i++) t->batch.order[i] = first + i;
-        image_batch_send(&t->batch, epoch);
+        t->encoded.n = n;
+        for (int i = 0; i < n; i++) t->encoded.order[i] = first + i;
+        image_batch_send(&t->encoded, epoch);
         tape_reset(&t->tape);
         const struct var x = var_room(&t->tape, n, size, size, 3);
-        images_views(set, x.data, &t->batch, &o);
+        images_views(set, x.data, &t->encoded, &o);
         const struct var f = model_features(&t->tape, frozen, x, 0, false);
         if (features) op_act_to_float(float_at(features, (size_t)first * f.c), f.data, (size_t)n * f.c);
         if (!z && !p) continue;

@@ -26,6 +26,7 @@ endfunction()
 # views_test(TARGET MACHINE FILE...): the CPU's own code stands beside the machine, under its plain variant's names.
 add_library(cpu_views OBJECT engine/cpu/augment.c)
 target_compile_definitions(cpu_views PRIVATE VARIANT=plain)
+target_include_directories(cpu_views PRIVATE ${GENERATED}/cpu)
 target_link_libraries(cpu_views PRIVATE lib::OPENBLAS)
 function(views_test target machine)
   add_executable(${target} tests/cuda/test_views.c $<TARGET_OBJECTS:cpu_views> engine/base.c ${ARGN})
