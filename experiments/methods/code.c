@@ -20,7 +20,7 @@ const char *code_hash_of(int method)
 {
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
         if (!strcmp(hashes[i].method, method_names[method])) return hashes[i].hash;
-    die("no hash of the code of method %s (CMakeLists.txt: METHODS lacks it)", method_names[method]);
+    die("no hash of the code of method %s (METHODS in CMakeLists.txt lacks it)", method_names[method]);
 }
 
 static int group_of(const char *hash)

@@ -64,7 +64,8 @@ extern const struct settings settings_defaults;            /* the paper's CIFAR-
 /* The names of the methods and of the distances, in the order of method.h's tables; NULL at the end. */
 extern const char *const method_names[], *const distance_names[], *const precision_names[];
 
-/* A row's resolved config as text (config_print of settings_keys), and its SHA-256: rows of one hash are one run. */
+/* A row's resolved config as text (config_print of settings_keys), and its SHA-256: rows of one hash
+ * are one run. */
 char *settings_print(const struct settings *s);
 void settings_hash(char hex[HASH_TEXT], const struct settings *s);
 
