@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *const report_names[REPORT_TABLES + 1] = {
     "fig2_stopgrad", "collapse", "table1_predictor", "table2_batch", "table3_bn", "similarity", "symmetry",
@@ -38,16 +37,18 @@ static bool table_is_run(const char *path, const char *scale, const int *seeds, 
     struct experiment *e = host_alloc(1, sizeof *e);
     experiment_load(e, path, scale);
     int here = 0, committed = 0;
+    struct committed c;
+    committed_open(&c, p->results, e->scale, e->name);
     for (int k = 0; k < e->n_rows * n_seeds; k++) {
         const struct row *row = &e->row[k / n_seeds];
         const int seed = seeds[k % n_seeds];
         if (*row->not_run) continue;
-        char *stale, *folder = committed_folder(p, e, row->name, seed);
-        char *summary = text_format("%s/summary.json", folder);
+        char *stale;
         here += run_finished(p->runs, &row->settings, seed, &stale) != RUN_NONE;
-        committed += !access(summary, R_OK);
-        free(stale), free(folder), free(summary);
+        committed += committed_find(&c, row->name, seed) != NULL;
+        free(stale);
     }
+    committed_close(&c);
     free(e);
     return here && here >= committed;
 }

@@ -231,13 +231,16 @@ static void settings_write(FILE *out, const struct table *t)
 
 /* ---- provenance -------------------------------------------------------------------------------------------- */
 
-/* The provenance.json of run k of row i, or NULL where it cannot be read. */
+/* What run k of row i was made of and on, or NULL where it cannot be read. */
 static json_t *provenance_read(const struct report *r, int table, int i, int k)
 {
     const struct table *t = r->table[table];
     const struct run_record *run = &t->row[i].run[k];
-    char *folder = t->committed ? committed_folder(&r->places[table], &t->e, t->e.row[i].name, run->seed)
-                                : run_folder(r->places[table].runs, run->hash, run->seed);
+    if (t->committed) {
+        const struct committed_run *at = committed_find(&t->source, t->e.row[i].name, run->seed);
+        return json_incref(json_object_get(t->source.makings, at->making));
+    }
+    char *folder = run_folder(r->places[table].runs, run->hash, run->seed);
     char *path = text_format("%s/provenance.json", folder);
     json_t *object = json_load_file(path, 0, NULL);
     free(path);
@@ -261,7 +264,7 @@ static void distinct_add(json_t *list, const json_t *value)
 /* Each different value that the runs have of each key, in the order of a run's file. */
 static void provenance_write(FILE *out, const struct report *r, int table)
 {
-    static const char *const skipped[] = { "started", "seed", NULL };
+    static const char *const skipped[] = { "started", "seed", "data_hash", NULL };
     const struct table *t = r->table[table];
     json_t *all = json_object();
     for (int i = 0; i < t->e.n_rows; i++) {

@@ -114,24 +114,6 @@ static double epoch_number(const struct epoch_record *e, int i)
     return *(const double *)((const char *)e + epoch_numbers[i].offset);
 }
 
-void csv_curves(FILE *out, const struct table *t)
-{
-    fputs("row,seed,epoch", out);
-    for (int k = 0; k < EPOCH_NUMBERS; k++) fprintf(out, ",%s", epoch_numbers[k].name);
-    fputc('\n', out);
-    for (int i = 0; i < t->e.n_rows; i++) {
-        for (int r = 0; r < t->row[i].n; r++) {
-            const struct run_record *run = &t->row[i].run[r];
-            for (int c = 0; c < run->n_curve; c++) {
-                csv_text(out, t->e.row[i].name);
-                fprintf(out, ",%d,%d", run->seed, run->curve[c].epoch);
-                for (int k = 0; k < EPOCH_NUMBERS; k++) csv_number(out, epoch_number(&run->curve[c], k));
-                fputc('\n', out);
-            }
-        }
-    }
-}
-
 /* One line of the bands: the epoch in every seed that has it (a diverged run ends early). */
 static void band_write(FILE *out, const struct row_result *row, const char *name, int epoch)
 {

@@ -297,7 +297,7 @@ void table_write(const struct table *t, const char *folder)
 {
     static const struct { const char *suffix; void (*write)(FILE *, const struct table *); } files[] = {
         { ".csv", csv_rows },          { ".md", markdown_write },     { ".tex", latex_write },
-        { "_curves.csv", csv_curves }, { "_bands.csv", csv_bands }, { "_claims.csv", csv_claims },
+        { "_bands.csv", csv_bands }, { "_claims.csv", csv_claims },
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *text, *path = text_format("%s/%s%s", folder, t->e.name, files[i].suffix);

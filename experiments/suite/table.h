@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "claims.h"
+#include "committed.h"
 #include "../../engine/stats.h"
 
 /* What is measured of a run, in the order of the columns; those from MEASURE_COLUMNS on are evidence, beside the
@@ -29,6 +30,7 @@ struct table {
     struct claim_result claim[CLAIMS_MAX];
     int finished, failed;          /* runs; claims that fail */
     bool committed;                /* read from results/, not from runs/ */
+    struct committed source;       /* then: what is committed of it */
 };
 
 /* What a claim's metric (an index into claim_metrics) is among them. */

@@ -5,7 +5,10 @@
 #pragma once
 #include "table.h"
 
-struct places { const char *runs, *results; bool from_results; };
+struct places {
+    const char *runs, *results;
+    bool from_results;             /* the committed runs, not those of runs/ */
+};
 
 /* Reads the experiment `path` at `scale`, gathers the finished runs of the seeds (from runs/, or from the committed
  * ones), tells stderr of each that is missing, and decides the claims.  Returns how many runs there are. */
@@ -13,7 +16,7 @@ int table_open(struct table *t, const char *path, const char *scale, const int *
                const struct places *p);
 void table_close(struct table *t);
 
-/* RESULTS/<scale>/runs/<table>/<row>-seed-N; the caller frees. */
-char *committed_folder(const struct places *p, const struct experiment *e, const char *row, int seed);
+/* May runs of these two codes stand in one mean? */
+bool code_mixes(const char *a, const char *b);
 /* The code hash that most runs are of; of equally many, the first; NULL without runs. */
 const char *code_of_most(const struct table *t);
