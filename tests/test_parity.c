@@ -150,16 +150,28 @@ static float *download(const dev_float *x, size_t n)
 }
 
 /* Of both views, one after the other. */
-static float *download_views(const struct var x[2])
+static float *download_views(struct var x)
 {
-    const size_t n = (size_t)x[0].n * x[0].c;
-    float *const host = host_alloc(2 * n, sizeof *host);
-    for (int v = 0; v < 2; v++) mem_act_download(host + v * n, x[v].data, n);
+    const size_t n = (size_t)x.n * (size_t)x.c;
+    float *const host = host_alloc(n, sizeof *host);
+    mem_act_download(host, x.data, n);
     return host;
 }
 
-static struct result train(struct model *m, const struct parity_case *c)
+/* h(z) of both views by the statistics of each, which do not move. */
+static float *download_predictions(struct tape *t, const struct model *m, struct var z)
 {
+    struct model *const frozen = model_frozen(m);
+    float *const p = download_views(model_predict(t, frozen, z, VIEWS, false));
+    free(frozen);
+    return p;
+}
+
+static struct result train(struct model *m, const struct settings *s, const struct parity_case *c)
+{
+    const struct method *const method = methods[s->method].method;
+    const struct view_plan plan = model_views(s);
+    void *const own = method->open(m, s);
     static struct tape tape;                                   /* large; zeroed is ready */
     struct result r = { 0 };
     struct params *const ps = &m->params;
@@ -169,11 +181,15 @@ static struct result train(struct model *m, const struct parity_case *c)
         tape_reset(&tape);
         mem_zero(loss, 4);
         mem_zero(ps->grad, 4 * ps->count);
-        const struct outputs o = simsiam.loss(&tape, m, images_make(&tape, c->size, c->images), NULL, loss);
+        const struct step here = { .tape = &tape, .f = m, .x = images_make(&tape, c->size, c->images), .s = s,
+                                   .plan = &plan, .distance = neg_cosine, .own = own, .loss = loss,
+                                   .step = step, .steps = STEPS };
+        const struct var z = method->loss(&here);
         if (step == 0) {
             mem_download(&r.loss, loss, 4);
-            r.z = download_views(o.z), r.p = download_views(o.p);
-            r.outputs = 2 * (size_t)o.z[0].n * o.z[0].c;
+            r.z = download_views(z);
+            r.p = download_predictions(&tape, m, z);
+            r.outputs = (size_t)z.n * (size_t)z.c;
         }
         tape_backward(&tape);
         if (step == 0) r.grad = download(ps->grad, ps->count);
@@ -181,7 +197,9 @@ static struct result train(struct model *m, const struct parity_case *c)
     }
     r.data = download(ps->data, ps->count);
     r.stats = download(ps->stats, ps->n_stats);
-    mem_free(lr), mem_free(loss);
+    mem_free(lr);
+    mem_free(loss);
+    method->close(own);
     tape_free(&tape);
     return r;
 }
@@ -297,7 +315,7 @@ static void parity(void **state)
     static struct model m;
     model_build(&m, &s, 1);
     weights_fill(&m.params, c);
-    struct result r = train(&m, c);
+    struct result r = train(&m, &s, c);
     int seen[3] = { 0 }, trained = 0;
     compare(c, &r, &m.params, seen);
     /* Nothing of ours may have gone unlooked at. */

@@ -214,6 +214,11 @@ void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr
     chosen->variant->lars(w, v, g, lr, momentum, wd, trust, n);
 }
 
+void op_ema(dev_float *y, const dev_float *x, const dev_float *momentum, size_t n)
+{
+    chosen->variant->ema(y, x, momentum, n);
+}
+
 void op_sumsq(dev_float *out, const dev_float *x, size_t n)
 {
     chosen->variant->sumsq(out, x, n);

@@ -36,6 +36,7 @@
 #define op_normalize_rows VARIANT_NAME(op_normalize_rows)
 #define op_sgd VARIANT_NAME(op_sgd)
 #define op_lars VARIANT_NAME(op_lars)
+#define op_ema VARIANT_NAME(op_ema)
 #define op_sumsq VARIANT_NAME(op_sumsq)
 #define op_knn VARIANT_NAME(op_knn)
 #define op_classifier_grad VARIANT_NAME(op_classifier_grad)

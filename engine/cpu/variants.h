@@ -31,6 +31,7 @@ struct variant {
     __typeof__(op_normalize_rows) *normalize_rows;
     __typeof__(op_sgd) *sgd;
     __typeof__(op_lars) *lars;
+    __typeof__(op_ema) *ema;
     __typeof__(op_sumsq) *sumsq;
     __typeof__(op_knn) *knn;
     __typeof__(op_classifier_grad) *classifier_grad;

@@ -98,11 +98,11 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
         double start = clock_settled(t->log);
         trainer_step_on(t, views);
         a[i] = clock_settled(t->log) - start;
-        t->step--;                             /* trainer_step() finds the batch that was made ahead for it */
+        trainer_seek(t, t->epoch, t->step - 1);        /* trainer_step() finds the batch that was made ahead for it */
         start = clock_settled(t->log);
         if (made) trainer_step(t);
         b[i] = clock_settled(t->log) - start;
-        if (t->step == t->steps) t->step = 0;
+        if (t->step == t->steps) trainer_seek(t, t->epoch, 0);
     }
     *ready = timing_of(a, repeats);
     if (made) *made = timing_of(b, repeats);
@@ -227,9 +227,8 @@ static void time_layers(struct trainer *t, struct var views, struct layer *layer
 {
     double (*const seconds)[2][REPEATS_MAX] = host_alloc(TAPE_NODES, sizeof *seconds);
     for (int r = 0; r < repeats; r++) {
-        tape_reset(&t->tape);
         mem_zero(t->model.params.grad, sizeof(float) * t->model.params.count);
-        methods[t->s->method]->loss(&t->tape, &t->model, views, NULL, float_at(t->log, LOG_LOSS));
+        trainer_forward(t, views);
         for (int i = 0; i < t->tape.n_nodes; i++) {
             const double start = clock_settled(t->log);
             t->tape.node[i].op->fwd(&t->tape.node[i]);
@@ -355,7 +354,7 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
            t->s->image_size, t->s->image_size, precision_names[t->s->precision], m.threads, m.kernels, b->repeats);
     print_layers(&t->tape, layer, step, &b->peak);
     const struct pass sum = print_kinds(&t->tape, layer, step, &b->peak);
-    const double views_made = (double)t->s->batch * t->model.n_views, augment = time_augment(t, b->repeats);
+    const double views_made = (double)t->s->batch * t->plan.views, augment = time_augment(t, b->repeats);
     const double update_bytes = 20.0 * (double)t->model.params.count;      /* w, v, g in; w, v out */
     const struct pass update = pass_of(time_sgd(t, b->repeats), 0, update_bytes, &b->peak);
     print_pass("sgd", "", &update, step, &b->peak);
@@ -382,7 +381,7 @@ static void bench_row(const struct bench *b, const struct settings *s)
     struct timing ready, made;
     const double before = memory_start();
     trainer_step_on(t, views);
-    if (t->step == t->steps) t->step = 0;      /* an epoch of one step */
+    if (t->step == t->steps) trainer_seek(t, t->epoch, 0);     /* an epoch of one step */
     time_steps(t, views, b->repeats, &ready, b->brief ? NULL : &made);
     const double mib = status_mib("VmHWM") - before;
     if (b->brief)

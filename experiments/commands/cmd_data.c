@@ -290,7 +290,8 @@ static int views(int argc, char **argv)
 {
     const char *out = NULL;
     int size = 32, images = 8, per_image = 8, seed = 1;
-    double blur = settings_defaults.blur_p;
+    struct settings as_trained = settings_default(0);
+    double blur = as_trained.blur_p;
     const struct option_row rows[] = {
         { "out", OPTION_TEXT, &out, "FILE", "the picture to write, a PNG" },
         { "size", OPTION_INT, &size, "S", "side of a view in pixels" },
@@ -318,7 +319,6 @@ static int views(int argc, char **argv)
         folder_load(&set, folder, DATA_TRAIN, 0, images, 0);
     else
         data_load(&set, source->name, DATA_TRAIN, 0, images);
-    struct settings as_trained = settings_defaults;
     as_trained.dataset = (int)(source - data_sources);
     as_trained.blur_p = blur;
     const struct augment recipe = recipe_train(&as_trained);

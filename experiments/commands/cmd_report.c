@@ -10,20 +10,16 @@
 #include "options.h"
 #include "../run/phase.h"
 #include "../run/runner.h"
+#include "../suite/heading.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const report_names[REPORT_TABLES + 1] = {
-    "fig2_stopgrad", "collapse", "table1_predictor", "table2_batch", "table3_bn", "similarity", "symmetry",
-    "alternation", "expectation", "output_dim", NULL
-};
-
 bool report_line_shared(const struct report *r, const char *line, size_t length)
 {
     bool any = false;
-    for (int k = 0; k < REPORT_TABLES; k++) any = any || r->table[k]->finished;
-    for (int k = 0; k < REPORT_TABLES; k++) {
+    for (int k = 0; k < r->n; k++) any = any || r->table[k]->finished;
+    for (int k = 0; k < r->n; k++) {
         if (any && !r->table[k]->finished) continue;
         if (!line_in(r->caption[k], line, length)) return false;
     }
@@ -60,8 +56,15 @@ static void report_open(struct report *r, const char *configs, const char *scale
     char *paper = text_format("%s/paper.yaml", configs);
     statements_open(&r->paper, paper);
     if (r->paper.file.errors) die_user("%s is wrong (see above); nothing was done", paper);
-    for (int k = 0; k < REPORT_TABLES; k++) {
-        char *path = text_format("%s/%s.yaml", configs, report_names[k]);
+    struct headings list;
+    headings_open(&list, configs, HEADINGS_BY_ORDER);
+    if (!list.n) die_user("%s has no table of the paper (an experiment with `target:`); see simsiam list", configs);
+    r->n = list.n;
+    r->table = host_alloc((size_t)r->n, sizeof(struct table *));
+    r->caption = host_alloc((size_t)r->n, sizeof(char *));
+    r->places = host_alloc((size_t)r->n, sizeof *r->places);
+    for (int k = 0; k < r->n; k++) {
+        char *path = text_format("%s/%s.yaml", configs, list.v[k].name);
         r->places[k] = *p;
         r->places[k].from_results = p->from_results || !table_is_run(path, scale, seeds, n_seeds, p);
         r->table[k] = host_alloc(1, sizeof *r->table[k]);
@@ -69,16 +72,20 @@ static void report_open(struct report *r, const char *configs, const char *scale
         r->caption[k] = caption_text(r->table[k]);
         free(path);
     }
+    free(list.v);
     free(paper);
 }
 
 static void report_close(struct report *r)
 {
-    for (int k = 0; k < REPORT_TABLES; k++) {
+    for (int k = 0; k < r->n; k++) {
         table_close(r->table[k]);
         free(r->table[k]);
         free(r->caption[k]);
     }
+    free(r->table);
+    free(r->caption);
+    free(r->places);
     statements_close(&r->paper);
 }
 
@@ -87,7 +94,7 @@ static void reading_write(FILE *out, const struct report *r)
 {
     fputs("<section id=\"reading\"><h2>How to read the tables</h2>\n<ul class=\"caption\">", out);
     const char *line = r->caption[0];
-    for (int k = 0; k < REPORT_TABLES; k++)
+    for (int k = 0; k < r->n; k++)
         if (r->table[k]->finished) {
             line = r->caption[k];
             break;
@@ -120,7 +127,7 @@ static void page_write(FILE *out, const struct report *r, const char *scale)
     fputs(": ", out);
     html_text(out, r->table[0]->e.caption);
     fputs("</p>\n<nav aria-label=\"sections\"><ul><li><a href=\"#claims\">Statements</a></li>\n", out);
-    for (int k = 0; k < REPORT_TABLES; k++) {
+    for (int k = 0; k < r->n; k++) {
         fprintf(out, "<li><a href=\"#%s\">", r->table[k]->e.name);
         html_text(out, r->table[k]->e.title);
         fprintf(out, "</a>%s</li>\n", r->table[k]->finished ? "" : " <span class=\"soft\">not run</span>");
@@ -128,13 +135,13 @@ static void page_write(FILE *out, const struct report *r, const char *scale)
     fputs("</ul></nav></header>\n<main>\n", out);
     report_claims(out, r);
     reading_write(out, r);
-    for (int k = 0; k < REPORT_TABLES; k++) report_table_section(out, r, k);
+    for (int k = 0; k < r->n; k++) report_table_section(out, r, k);
     fputs("</main>\n</body>\n</html>\n", out);
 }
 
 static void claims_page_write(FILE *out, const struct report *r, const char *scale)
 {
-    claims_write(out, (const struct table *const *)r->table, REPORT_TABLES, &r->paper, scale);
+    claims_write(out, (const struct table *const *)r->table, r->n, &r->paper, scale);
 }
 
 static void report_write(const struct report *r, const char *scale, const char *results)

@@ -7,6 +7,7 @@
 #include "options.h"
 #include "../run/phase.h"
 #include "../run/runner.h"
+#include "../pages/figure.h"
 #include "../pages/table_write.h"
 #include "../suite/table_gather.h"
 #include <errno.h>
@@ -91,11 +92,27 @@ static void results_write(const struct table *t, const struct places *p)
     free(folder);
 }
 
+/* The data of a figure, from the table as it lies under results/, to a file of its own. */
+static void figure_save(const char *path, const char *experiment, const char *scale, const char *results)
+{
+    char name[NAME_LENGTH], *text, *folder = text_format("%s/%s", results, scale);
+    free(experiment_place(experiment, name));
+    size_t bytes;
+    FILE *out = text_stream(&text, &bytes);
+    figure_write(out, folder, name);
+    text_stream_end(out);
+    if (!file_write_atomic(path, text, bytes))
+        die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
+    free(text);
+    free(folder);
+}
+
 int command_table(int argc, char **argv)
 {
     struct places p = { .runs = "runs", .results = "results" };
-    const char *scale = "quick", *seed_text = "1 2 3";
-    bool require = false, rewrite = false;
+    const char *scale = "quick", *seed_text = "1 2 3", *figure = NULL;
+    bool require = false;
+    bool rewrite = false;
     const struct option_row rows[] = {
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
@@ -103,6 +120,8 @@ int command_table(int argc, char **argv)
         { "results", OPTION_TEXT, &p.results, "DIR", "where tables are written" },
         { "from-results", OPTION_FLAG, &p.from_results, NULL, "print the committed runs; write nothing" },
         { "rewrite", OPTION_FLAG, &rewrite, NULL, "write the committed runs' table and files again" },
+        { "figure", OPTION_TEXT, &figure, "PATH",
+          "write what plots/ draws, from the table under results/; nothing else is done" },
         { "require", OPTION_FLAG, &require, NULL, "exit 3 if a claim fails" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
@@ -112,6 +131,10 @@ int command_table(int argc, char **argv)
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     struct table *t = host_alloc(1, sizeof *t);
+    if (figure) {
+        figure_save(figure, argv[1], scale, p.results);
+        return 0;
+    }
     phase("table");
     const bool shown_only = p.from_results && !rewrite;
     p.from_results = p.from_results || rewrite;

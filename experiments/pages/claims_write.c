@@ -24,11 +24,10 @@ enum verdict statement_verdict(const struct statement *s, const struct place *p)
 
 /* ---- what our rows measured -------------------------------------------------------------------------------- */
 
-static void mean_write(FILE *out, const char *name, const struct table *t, int row, int metric)
+static void mean_write(FILE *out, const char *name, const struct table *t, int row, const struct measure *m)
 {
     char cell[CELL];
-    const enum measure m = metric_measure(metric);
-    cell_format(cell, &t->row[row].number[m], measures[m].decimals);
+    cell_format(cell, &t->row[row].number[m - measures], m->decimals);
     fprintf(out, "%s %s", name, cell);
 }
 
@@ -36,9 +35,9 @@ static void mean_write(FILE *out, const char *name, const struct table *t, int r
 static void ours_write(FILE *out, const struct table *t, const struct predicate *p)
 {
     if (p->kind == CLAIM_GREATER && p->metric != p->other_metric) {
-        mean_write(out, claim_metrics[p->metric], t, p->row, p->metric);
+        mean_write(out, p->metric->name, t, p->row, p->metric);
         fputs(", ", out);
-        mean_write(out, claim_metrics[p->other_metric], t, p->other, p->other_metric);
+        mean_write(out, p->other_metric->name, t, p->other, p->other_metric);
         return;
     }
     const uint32_t set = predicate_rows(p);

@@ -5,15 +5,12 @@
 #pragma once
 #include "../suite/table_gather.h"
 
-/* The experiments that a report shows, in the paper's order; NULL at the end. */
-extern const char *const report_names[];
-enum { REPORT_TABLES = 10 };
-
 struct report {
     struct statements paper;
-    struct table *table[REPORT_TABLES];
-    char *caption[REPORT_TABLES];              /* caption_text() */
-    struct places places[REPORT_TABLES];       /* where the table's runs are from */
+    int n;
+    struct table **table;                      /* [n], in the paper's order */
+    char **caption;                            /* [n], caption_text() */
+    struct places *places;                     /* [n], where the table's runs are from */
 };
 /* ---- report_claims.c, report_table.c: the sections -------------------------------------------------------- */
 

@@ -19,13 +19,12 @@ static void ours_write(FILE *out, const struct table *t, const struct predicate 
     const uint32_t rows = predicate_rows(p);
     const bool two = p->kind == CLAIM_GREATER && p->metric != p->other_metric;
     for (int pass = 0; pass <= two; pass++) {
-        const int metric = pass ? p->other_metric : p->metric;
-        fprintf(out, "%s%s", pass ? "; " : "", is_of_state(p) ? "state" : claim_metrics[metric]);
+        const struct measure *const m = pass ? p->other_metric : p->metric;
+        fprintf(out, "%s%s", pass ? "; " : "", is_of_state(p) ? "state" : m->name);
         const char *between = " ";
         for (int i = 0; i < t->e.n_rows; i++) {
             if (!(rows >> i & 1)) continue;
             char cell[CELL];
-            const struct measured *m = &measures[metric_measure(metric)];
             if (!t->row[i].n || is_of_state(p))
                 snprintf(cell, sizeof cell, "%s", t->row[i].state);
             else
@@ -79,7 +78,7 @@ static void decided_write(FILE *out, const struct table *t, int c)
 
 static struct place place_of(const struct report *r, const char *id)
 {
-    return statement_place((const struct table *const *)r->table, REPORT_TABLES, id);
+    return statement_place((const struct table *const *)r->table, r->n, id);
 }
 
 static void statement_write(FILE *out, const struct report *r, const struct named_statement *v)

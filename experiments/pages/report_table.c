@@ -37,6 +37,8 @@ static void measure_write(FILE *out, const struct table *t, int i, int m)
 
 static void row_write(FILE *out, const struct table *t, int i)
 {
+    const struct measure *list[MEASURES_MAX];
+    const int n_columns = measures_of(list, MEASURE_COLUMN);
     const struct row *row = &t->e.row[i];
     const struct row_result *result = &t->row[i];
     fputs("<tr><th scope=\"row\">", out);
@@ -46,25 +48,27 @@ static void row_write(FILE *out, const struct table *t, int i)
     else fputs("<td class=\"n\">–</td>", out);
     if (!result->n) {
         fprintf(out, "<td>–</td><td class=\"n\">0</td><td>not run</td><td colspan=\"%d\" class=\"soft\">",
-                MEASURE_COLUMNS - 1);
+                n_columns - 1);
         html_text(out, row->not_run);
         fputs("</td></tr>\n", out);
         return;
     }
-    measure_write(out, t, i, MEASURE_LINEAR);
+    measure_write(out, t, i, (int)(list[0] - measures));
     fprintf(out, "<td class=\"n\">%d</td><td>%s</td>", result->n, result->state);
-    for (int m = MEASURE_LINEAR + 1; m < MEASURE_COLUMNS; m++) measure_write(out, t, i, m);
+    for (int k = 1; k < n_columns; k++) measure_write(out, t, i, (int)(list[k] - measures));
     fputs("</tr>\n", out);
 }
 
 /* Linear top-1 stands next to the paper's, so that a narrow screen shows the two together. */
 static void numbers_write(FILE *out, const struct table *t)
 {
+    const struct measure *list[MEASURES_MAX];
+    const int n_columns = measures_of(list, MEASURE_COLUMN);
     box_open(out, "numbers", t->e.name);
     fputs("<thead><tr><th scope=\"col\">row</th><th scope=\"col\" class=\"n\">paper</th>", out);
-    title_write(out, measures[MEASURE_LINEAR].title);
+    title_write(out, list[0]->title);
     fputs("<th scope=\"col\" class=\"n\">n</th><th scope=\"col\">state</th>", out);
-    for (int m = MEASURE_LINEAR + 1; m < MEASURE_COLUMNS; m++) title_write(out, measures[m].title);
+    for (int k = 1; k < n_columns; k++) title_write(out, list[k]->title);
     fputs("</tr></thead>\n<tbody>", out);
     for (int i = 0; i < t->e.n_rows; i++) row_write(out, t, i);
     fputs("</tbody></table></div>\n", out);
@@ -73,22 +77,25 @@ static void numbers_write(FILE *out, const struct table *t)
 /* A column where some row has the number: most tables have no expectation, and some no baseline. */
 static void evidence_write(FILE *out, const struct table *t)
 {
-    bool shown[MEASURES] = { false };
-    for (int m = MEASURE_COLUMNS; m < MEASURES; m++)
-        for (int i = 0; i < t->e.n_rows; i++) shown[m] = shown[m] || isfinite(t->row[i].number[m].mean);
+    const struct measure *list[MEASURES_MAX];
+    const int n = measures_of(list, MEASURE_EVIDENCE);
+    bool shown[MEASURES_MAX] = { false };
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < t->e.n_rows; i++)
+            shown[k] = shown[k] || isfinite(t->row[i].number[list[k] - measures].mean);
     fputs("<details><summary>Evidence</summary>\n", out);
     box_open(out, "evidence", t->e.name);
     fputs("<thead><tr><th scope=\"col\">row</th>", out);
-    for (int m = MEASURE_COLUMNS; m < MEASURES; m++)
-        if (shown[m]) title_write(out, measures[m].title);
+    for (int k = 0; k < n; k++)
+        if (shown[k]) title_write(out, list[k]->title);
     fputs("<th scope=\"col\">state</th></tr></thead>\n<tbody>", out);
     for (int i = 0; i < t->e.n_rows; i++) {
         if (!t->row[i].n) continue;
         fputs("<tr><th scope=\"row\">", out);
         html_text(out, t->e.row[i].name);
         fputs("</th>", out);
-        for (int m = MEASURE_COLUMNS; m < MEASURES; m++)
-            if (shown[m]) measure_write(out, t, i, m);
+        for (int k = 0; k < n; k++)
+            if (shown[k]) measure_write(out, t, i, (int)(list[k] - measures));
         fprintf(out, "<td>%s%s</td></tr>\n", t->row[i].state,
                 t->row[i].near_threshold ? ", near the threshold" : "");
     }

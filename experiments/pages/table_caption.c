@@ -50,16 +50,28 @@ static void stability_print(FILE *out, const struct table *t)
             t->e.row[t->e.baseline].name);
 }
 
+/* "loss: ...; kNN: ..." of the measures of a kind: those of a whole run, or of an epoch. */
+static void sentences_print(FILE *out, unsigned kind, bool end, const char *stop)
+{
+    const struct measure *list[MEASURES_MAX];
+    const int n = measures_of(list, kind);
+    const char *between = "";
+    for (int i = 0; i < n; i++) {
+        if (!list[i]->sentence || !(list[i]->is & MEASURE_END) == end) continue;
+        fprintf(out, "%s%s", between, list[i]->sentence);
+        between = "; ";
+    }
+    fputs(stop, out);
+}
+
 static void caption_print(FILE *out, const struct table *t)
 {
     const size_t title = strlen(t->e.title);
     fprintf(out, "%s%s\n", t->e.title, title && strchr(".?!", t->e.title[title - 1]) ? "" : ".");
     fprintf(out, "Scale %s: %s\n", t->e.scale, t->e.caption);
-    fprintf(out, "linear: top-1 (%%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
-                 "seeds; paper: ImageNet, ResNet-50, linear top-1 (%%).\n");
-    fprintf(out, "loss: last epoch's mean in training; kNN (%%): on backbone features; std·√d and view share: "
-                 "of z/|z|, in evaluation mode on the monitor images.  |E z'|: length of the mean of z/|z|; rank: "
-                 "effective rank of z over the largest it could be; cos: to the mean of z/|z| over 32 views.\n");
+    sentences_print(out, MEASURE_COLUMN, true, ".\n");
+    sentences_print(out, MEASURE_COLUMN, false, ".  ");
+    sentences_print(out, MEASURE_EVIDENCE, false, ".\n");
     const struct spread knn = untrained_knn(t);
     if (isfinite(knn.mean)) {
         char cell[CELL];

@@ -3,7 +3,6 @@
  * table_csv.h -- the CSV files of a table, and the list of its claims that every look shares.
  *
  *   <name>.csv   row,n,paper, mean and std of linear, knn, loss, std_sqrtd and view_share, state
- *   _bands       row,epoch,n and mean and std over seeds of what the figure draws
  *   _claims      id,predicate,n,estimate,low,high,verdict; the parts of a conjunction follow it as id.1, id.2
  *
  * A number that does not exist is an empty field.
@@ -12,7 +11,6 @@
 #include "table_write.h"
 
 void csv_rows(FILE *out, const struct table *t);
-void csv_bands(FILE *out, const struct table *t);
 void csv_claims(FILE *out, const struct table *t);
 
 /* Claims with the parts of conjunctions after them: claim c alone, all.  Return how many.  `part`: NULL for a

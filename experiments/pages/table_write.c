@@ -21,14 +21,16 @@ void cell_format(char cell[CELL], const struct spread *s, int decimals)
 }
 
 /* The cells of every look: row, n, paper, the measures, state. */
-enum { LEADING = 3, COLUMNS = LEADING + MEASURE_COLUMNS + 1, EVIDENCE_MAX = MEASURES - MEASURE_COLUMNS + 2 };
-struct cells { char text[COLUMNS > EVIDENCE_MAX ? COLUMNS : EVIDENCE_MAX][CELL]; };
+enum { LEADING = 3, COLUMNS = LEADING + 5 + 1, CELLS_MAX = LEADING + MEASURES_MAX };
+struct cells { char text[CELLS_MAX][CELL]; };
 
 static void cells_title(struct cells *c)
 {
     static const char *const leading[LEADING] = { "row", "n", "paper" };
     for (int i = 0; i < LEADING; i++) snprintf(c->text[i], CELL, "%s", leading[i]);
-    for (int m = 0; m < MEASURE_COLUMNS; m++) snprintf(c->text[LEADING + m], CELL, "%s", measures[m].title);
+    const struct measure *m[MEASURES_MAX];
+    const int n = measures_of(m, MEASURE_COLUMN);
+    for (int k = 0; k < n; k++) snprintf(c->text[LEADING + k], CELL, "%s", m[k]->title);
     snprintf(c->text[COLUMNS - 1], CELL, "state");
 }
 
@@ -42,8 +44,9 @@ static void cells_row(struct cells *c, const struct table *t, int i)
         snprintf(c->text[2], CELL, "%.1f", row->paper);
     else
         snprintf(c->text[2], CELL, "-");
-    for (int m = 0; m < MEASURE_COLUMNS; m++)
-        cell_format(c->text[LEADING + m], &result->number[m], measures[m].decimals);
+    const struct measure *m[MEASURES_MAX];
+    const int n = measures_of(m, MEASURE_COLUMN);
+    for (int k = 0; k < n; k++) cell_format(c->text[LEADING + k], &result->number[m[k] - measures], m[k]->decimals);
     snprintf(c->text[COLUMNS - 1], CELL, "%s", result->state);
 }
 
@@ -53,7 +56,10 @@ static int cells_evidence(struct cells *c, const struct table *t, int i)
 {
     int n = 1;
     snprintf(c->text[0], CELL, "%s", i < 0 ? "evidence" : t->e.row[i].name);
-    for (int m = MEASURE_COLUMNS; m < MEASURES; m++) {
+    const struct measure *list[MEASURES_MAX];
+    const int evidence = measures_of(list, MEASURE_EVIDENCE);
+    for (int k = 0; k < evidence; k++) {
+        const int m = (int)(list[k] - measures);
         bool any = false;
         for (int row = 0; row < t->e.n_rows; row++) any = any || isfinite(t->row[row].number[m].mean);
         if (!any) continue;
@@ -76,7 +82,7 @@ static int places(const char *text)
 
 static void columns_print(FILE *out, const struct cells *line, int n_lines, int n_columns)
 {
-    int width[COLUMNS] = { 0 };
+    int width[CELLS_MAX] = { 0 };
     for (int i = 0; i < n_lines; i++)
         for (int c = 0; c < n_columns; c++)
             if (places(line[i].text[c]) > width[c]) width[c] = places(line[i].text[c]);
@@ -297,7 +303,7 @@ void table_write(const struct table *t, const char *folder)
 {
     static const struct { const char *suffix; void (*write)(FILE *, const struct table *); } files[] = {
         { ".csv", csv_rows },          { ".md", markdown_write },     { ".tex", latex_write },
-        { "_bands.csv", csv_bands }, { "_claims.csv", csv_claims },
+        { "_claims.csv", csv_claims },
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *text, *path = text_format("%s/%s%s", folder, t->e.name, files[i].suffix);

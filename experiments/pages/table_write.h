@@ -27,5 +27,5 @@ void markdown_rule(FILE *out, int columns);
 /* Table, evidence, claims and caption for a person. */
 void table_print(FILE *out, const struct table *t);
 
-/* FOLDER/<name>.{csv,md,tex}, _bands.csv and _claims.csv (table_csv.h), each replaced atomically. */
+/* FOLDER/<name>.{csv,md,tex} and _claims.csv (table_csv.h), each replaced atomically. */
 void table_write(const struct table *t, const char *folder);

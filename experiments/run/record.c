@@ -18,26 +18,13 @@
 #include <jansson.h>
 
 #include "../../engine/collapse.h"
+#include "measures.h"
 
 enum { DIGITS = 9 };               /* 9 significant digits tell any two floats apart */
 
 const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged", NULL };
 
-/* ---- tables: which key is which number ---------------------------------------------------------------- */
-
-struct real_key { const char *name; size_t offset; };
-#define REAL(member) { #member, offsetof(struct epoch_record, member) }
-static const struct real_key trained_keys[] = {
-    REAL(loss), REAL(oscillation), REAL(std_train), REAL(grad_norm), REAL(lr), REAL(lr_predictor), { NULL, 0 }
-};
-static const struct real_key monitor_keys[] = {
-    REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank), REAL(knn), REAL(knn_z), REAL(cos_h),
-    REAL(cos_z), { NULL, 0 }
-};
-static const struct real_key final_keys[] = {
-    REAL(loss), REAL(oscillation), REAL(std_train), REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank),
-    REAL(knn), REAL(knn_z), REAL(cos_h), REAL(cos_z), { NULL, 0 }
-};
+/* ---- tables: which key is which text (of numbers: measures.h) -------------------------------------------- */
 
 struct text_key { const char *name; size_t offset, size; };
 #define TEXT(member) { #member, offsetof(struct run_record, member), sizeof ((struct run_record *)0)->member }
@@ -65,10 +52,10 @@ static json_t *real_new(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
-static void put_reals(json_t *object, const struct real_key *keys, const struct epoch_record *e)
+static void put_reals(json_t *object, unsigned kinds, const struct epoch_record *e)
 {
-    for (; keys->name; keys++)
-        put(object, keys->name, real_new(*(const double *)((const char *)e + keys->offset)));
+    for (const struct measure *m = measures; m->name; m++)
+        if (m->is & kinds) put(object, m->name, real_new(epoch_number(e, m)));
 }
 static void put_texts(json_t *object, const struct text_key *keys, const struct run_record *r)
 {
@@ -89,22 +76,29 @@ char *epoch_print(const struct epoch_record *e)
 {
     json_t *object = object_new();
     put(object, "epoch", json_integer(e->epoch));
-    put_reals(object, trained_keys, e);
-    if (e->monitored) put_reals(object, monitor_keys, e);
+    put_reals(object, MEASURE_TRAINED, e);
+    if (e->monitored) put_reals(object, MEASURE_MONITORED, e);
     return object_text(object, JSON_COMPACT);
 }
+
+/* As in metrics.jsonl: first the numbers of every epoch, then those of a monitored one. */
+static const unsigned field_kinds[] = { MEASURE_TRAINED, MEASURE_MONITORED };
 
 void epoch_fields_head(FILE *out)
 {
     fputs("epoch,monitored", out);
-    for (const struct real_key *key = trained_keys; key->name; key++) fprintf(out, ",%s", key->name);
-    for (const struct real_key *key = monitor_keys; key->name; key++) fprintf(out, ",%s", key->name);
+    const struct measure *m[MEASURES_MAX];
+    for (int i = 0; i < 2; i++) {
+        const int n = measures_of(m, field_kinds[i]);
+        for (int k = 0; k < n; k++) fprintf(out, ",%s", m[k]->name);
+    }
 }
 
-static void fields_put(FILE *out, const struct real_key *keys, const struct epoch_record *e, bool given)
+static void fields_put(FILE *out, unsigned kind, const struct epoch_record *e, bool given)
 {
-    for (; keys->name; keys++) {
-        const double x = *(const double *)((const char *)e + keys->offset);
+    for (const struct measure *m = measures; m->name; m++) {
+        if (!(m->is & kind)) continue;
+        const double x = epoch_number(e, m);
         fputc(',', out);
         if (given && isfinite(x)) fprintf(out, "%.*g", DIGITS, x);
     }
@@ -113,8 +107,7 @@ static void fields_put(FILE *out, const struct real_key *keys, const struct epoc
 void epoch_fields(FILE *out, const struct epoch_record *e)
 {
     fprintf(out, "%d,%d", e->epoch, e->monitored);
-    fields_put(out, trained_keys, e, true);
-    fields_put(out, monitor_keys, e, e->monitored);
+    for (int i = 0; i < 2; i++) fields_put(out, field_kinds[i], e, i == 0 || e->monitored);
 }
 
 json_t *summary_object(const struct run_record *r)
@@ -128,9 +121,10 @@ json_t *summary_object(const struct run_record *r)
     put(object, "state", json_string(run_state_names[r->state]));
     put_texts(object, identity_texts, r);
     put(final, "epoch", json_integer(r->last.epoch));
-    put_reals(final, final_keys, &r->last);
+    put_reals(final, MEASURE_FINAL, &r->last);
     put(object, "final", final);
-    put(object, "linear", real_new(r->linear));
+    for (const struct measure *m = measures; m->name; m++)
+        if (m->is & MEASURE_END) put(object, m->name, real_new(run_number(r, m)));
     if (r->skipped) put(object, "skipped", json_integer(r->skipped));
     return object;
 }
@@ -166,10 +160,11 @@ static bool get_real(double *out, const json_t *object, const char *name)
     *out = json_is_null(value) ? NAN : json_number_value(value);
     return true;
 }
-static bool get_reals(struct epoch_record *e, const json_t *object, const struct real_key *keys)
+/* The measures of these kinds, into the struct that their offsets are of. */
+static bool get_reals(void *record, const json_t *object, unsigned kinds)
 {
-    for (; keys->name; keys++)
-        if (!get_real((double *)((char *)e + keys->offset), object, keys->name)) return false;
+    for (const struct measure *m = measures; m->name; m++)
+        if (m->is & kinds && !get_real((double *)((char *)record + m->offset), object, m->name)) return false;
     return true;
 }
 static bool get_texts(struct run_record *r, const json_t *object, const struct text_key *keys)
@@ -184,12 +179,13 @@ static bool get_texts(struct run_record *r, const json_t *object, const struct t
 
 bool epoch_parse(struct epoch_record *e, const char *line)
 {
-    *e = (struct epoch_record){ .std_sqrtd = NAN, .mean_norm = NAN, .view_share = NAN, .rank = NAN, .knn = NAN,
-                                .knn_z = NAN, .cos_h = NAN, .cos_z = NAN };
+    const struct measure *monitored[MEASURES_MAX];
+    measures_of(monitored, MEASURE_MONITORED);
+    *e = epoch_empty(0);
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-    e->monitored = json_object_get(object, monitor_keys[0].name) != NULL;
-    const bool right = get_int(&e->epoch, object, "epoch") && get_reals(e, object, trained_keys) &&
-                       (!e->monitored || get_reals(e, object, monitor_keys));
+    e->monitored = json_object_get(object, monitored[0]->name) != NULL;
+    const bool right = get_int(&e->epoch, object, "epoch") && get_reals(e, object, MEASURE_TRAINED) &&
+                       (!e->monitored || get_reals(e, object, MEASURE_MONITORED));
     json_decref(object);
     return right;
 }
@@ -205,10 +201,11 @@ static char *field_next(char **text)
     return field;
 }
 
-static bool fields_get(struct epoch_record *e, char **text, const struct real_key *keys, bool given)
+static bool fields_get(struct epoch_record *e, char **text, unsigned kind, bool given)
 {
-    for (; keys->name; keys++) {
-        double *x = (double *)((char *)e + keys->offset);
+    for (const struct measure *m = measures; m->name; m++) {
+        if (!(m->is & kind)) continue;
+        double *x = (double *)((char *)e + m->offset);
         char *field = field_next(text), *end;
         *x = NAN;
         if (!field) return false;
@@ -222,13 +219,13 @@ static bool fields_get(struct epoch_record *e, char **text, const struct real_ke
 
 bool epoch_fields_take(struct epoch_record *e, char *text)
 {
-    *e = (struct epoch_record){ .epoch = 0 };
+    *e = epoch_empty(0);
     const char *epoch = field_next(&text), *monitored = field_next(&text);
     if (!epoch || !*epoch || strlen(epoch) > 9 || epoch[strspn(epoch, "0123456789")]) return false;
     if (!monitored || (strcmp(monitored, "0") && strcmp(monitored, "1"))) return false;
     e->epoch = atoi(epoch);
     e->monitored = *monitored == '1';
-    return fields_get(e, &text, trained_keys, true) && fields_get(e, &text, monitor_keys, e->monitored) && !text;
+    return fields_get(e, &text, field_kinds[0], true) && fields_get(e, &text, field_kinds[1], e->monitored) && !text;
 }
 
 /* The state a finished run may have. */
@@ -251,8 +248,8 @@ bool summary_take(struct run_record *r, const json_t *object)
     return get_int(&schema, object, "schema") && schema == RUN_SCHEMA && get_texts(r, object, row_text) &&
            get_int(&r->seed, object, "seed") && get_int(&r->epochs, object, "epochs") &&
            get_state(&r->state, object) && get_texts(r, object, identity_texts) &&
-           get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, final_keys) &&
-           get_real(&r->linear, object, "linear") &&
+           get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, MEASURE_FINAL) &&
+           get_reals(r, object, MEASURE_END) &&
            (!json_object_get(object, "skipped") || get_int(&r->skipped, object, "skipped"));
 }
 
@@ -286,9 +283,10 @@ static bool percent(double x)
 /* Nine digits tell floats apart, and both sides were printed with nine. */
 static bool ends_with(const struct epoch_record *end, const struct epoch_record *last)
 {
-    for (const struct real_key *key = final_keys; key->name; key++) {
-        const double a = *(const double *)((const char *)end + key->offset);
-        const double b = *(const double *)((const char *)last + key->offset);
+    for (const struct measure *m = measures; m->name; m++) {
+        if (!(m->is & MEASURE_FINAL)) continue;
+        const double a = epoch_number(end, m);
+        const double b = epoch_number(last, m);
         if (a != b && !(isnan(a) && isnan(b))) return false;
     }
     return end->epoch == last->epoch;

@@ -6,9 +6,11 @@
  * lies behind that count after a restart is cut off and made again.  summary.json is last.
  */
 #include "runner.h"
+#include "measures.h"
 #include "monitor.h"
 #include "phase.h"
 #include "progress.h"
+#include "state.h"
 #include "provenance.h"
 #include "../../engine/collapse.h"
 
@@ -183,20 +185,11 @@ static void papers_write(const struct runner *r, int seed)
 
 /* ---- training ------------------------------------------------------------------------------------------ */
 
-static void record_start(struct runner *r, int epoch)
-{
-    const double none = nan("");
-    r->now = (struct epoch_record){ .epoch = epoch, .loss = none, .oscillation = none, .std_train = none,
-                                    .grad_norm = none, .lr = none, .lr_predictor = none, .std_sqrtd = none,
-                                    .mean_norm = none, .view_share = none, .rank = none, .knn = none,
-                                    .knn_z = none, .cos_h = none, .cos_z = none };
-}
-
 /* The untrained network is worth a line: on small images its kNN is far above chance. */
 static int monitor_untrained(struct runner *r)
 {
     if (r->t.untrained_monitored) return 0;
-    record_start(r, 0);
+    r->now = epoch_empty(0);
     const double start = clock_seconds();
     const int status = monitor_run(&r->t, &r->now, NULL);
     if (status == EXIT_AGAIN) return status;
@@ -227,7 +220,7 @@ static int train_epoch(struct runner *r)
 {
     struct trainer *const t = &r->t;
     phase("train");
-    record_start(r, t->epoch + 1);
+    r->now = epoch_empty(t->epoch + 1);
     r->epoch_start = r->looked_at = clock_seconds();
     const int first = t->step;
     while (t->step < t->steps) {
@@ -240,7 +233,7 @@ static int train_epoch(struct runner *r)
                     t->epoch + 1, diverged, r->now.loss, r->now.grad_norm);
             return EXIT_DIVERGED;
         }
-        const double views = (double)(t->step - first) * t->s->batch * t->model.n_views;
+        const double views = (double)(t->step - first) * t->s->batch * t->plan.views;
         progress_step(&r->progress, t->epoch + 1, t->s->epochs, t->step, t->steps, r->now.loss, r->now.std_train,
                       r->last.knn, views / (clock_seconds() - r->epoch_start));
         if (clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) {
@@ -255,7 +248,7 @@ static int train_epoch(struct runner *r)
     r->now.lr = schedule_lr(&t->schedule[GROUP_ENCODER], t->epoch, t->steps - 1);
     r->now.lr_predictor = t->s->predictor_lr == PREDICTOR_ZERO ? 0 :
                           schedule_lr(&t->schedule[GROUP_PREDICTOR], t->epoch, t->steps - 1);
-    timing_append(r, "train", r->epoch_start, (double)(t->steps - first) * t->s->batch * t->model.n_views);
+    timing_append(r, "train", r->epoch_start, (double)(t->steps - first) * t->s->batch * t->plan.views);
     return 0;
 }
 
@@ -290,9 +283,10 @@ static int probe(struct runner *r, double *linear)
     struct trainer *const t = &r->t;
     const double start = clock_seconds();
     if (!*t->frozen) trainer_hash(t, t->frozen);
+    const struct probe_plan plan = monitor_probe_plan(t);
     int status = monitor_probe_open(t, &r->features);
     while (!status && t->probe.epoch < t->s->probe_epochs) {
-        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &r->features);
+        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &plan, &r->features);
         if (!status && clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) save(r);
     }
     if (!status) *linear = probe_accuracy(&t->probe, &r->features.test);
