@@ -378,7 +378,7 @@ static void clone_shows_what_it_cannot_rerun(void **state)
     char *err = content("err");
     assert_has(there, "with     0  67.7");
     assert_has(there, "without  3");
-    assert_has(err, "the runs of row with are of other settings");
+    assert_has(err, "with seed 2 is of other settings");
     free(there);
     free(err);
 }

@@ -38,8 +38,8 @@ static bool run_find_committed(struct run_record *r, const struct committed *c, 
     const bool same = !strcmp(config, committed_config(c, row->name));
     free(config);
     if (!same) {
-        warn("%s/%s_runs.jsonl: the runs of row %s are of other settings and are not counted", c->folder, c->table,
-             row->name);
+        warn("%s/%s_runs.jsonl: %s seed %d is of other settings and is not counted", c->folder, c->table, row->name,
+             seed);
         return false;
     }
     *r = run->record;
