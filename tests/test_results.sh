@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_results.sh -- what is committed under results/: few files, each of a known kind, and each made again to the
-# byte from the committed runs, which are of the settings that their rows have.
+# test_results.sh -- what is committed under results/: few files, each of a known kind, and each made
+# again to the byte from the committed runs, which are of the settings that their rows have.
 #
 # usage: test_results.sh SIMSIAM CONFIG_DIR
 set -u
@@ -24,9 +24,10 @@ cd "$work" || exit 1
 
 # of_table: the table a file of a scale is of, nothing if it is of none.
 of_table() {
-    local name=$1 suffix
+    local suffix table
     for suffix in _claims.csv _curves.csv _runs.jsonl .csv .md .tex .svg; do
-        [ "$name" != "${name%"$suffix"}" ] && [ -f "$configs/${name%"$suffix"}.yaml" ] && echo "${name%"$suffix"}" && return
+        table=${1%"$suffix"}
+        [ "$table" != "$1" ] && [ -f "$configs/$table.yaml" ] && echo "$table" && return
     done
 }
 while read -r file; do
@@ -58,12 +59,15 @@ cp -r results again
 while read -r folder table; do
     runs=$folder/${table}_runs.jsonl
     seeds=$(sed -n 's/^{"row": "[^"]*", "seed": \([0-9]*\),.*/\1/p' "$runs" | sort -nu | tr '\n' ' ')
-    head -n 1 "$runs" | grep -q '"schema": 1,' && continue       # of before epochs had an oscillation: kept as it is
-    said=$("$simsiam" table "$configs/$table.yaml" --scale "$(basename "$folder")" --seeds "$seeds" --rewrite \
-        --results "again/$(dirname "${folder#results/}")" 2>&1 >out) || fail "$folder $table: exit $?: $said"
+    # Of before epochs had an oscillation: kept as it is.
+    head -n 1 "$runs" | grep -q '"schema": 1,' && continue
+    said=$("$simsiam" table "$configs/$table.yaml" --scale "$(basename "$folder")" --rewrite \
+        --seeds "$seeds" --results "again/$(dirname "${folder#results/}")" 2>&1 >out) ||
+        fail "$folder $table: exit $?: $said"
     grep -vE '^wrote |^[^ ]+ seed [0-9]+: not run$' <<<"$said" >&2 && fail "$folder $table: $said"
     for file in "$table"{.csv,_claims.csv,_runs.jsonl,_curves.csv} provenance.json; do
-        cmp "$folder/$file" "again/${folder#results/}/$file" || fail "$folder/$file is not what its runs make"
+        cmp "$folder/$file" "again/${folder#results/}/$file" ||
+            fail "$folder/$file is not what its runs make"
     done
 done < <(sort -u "$work/of")
 

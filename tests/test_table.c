@@ -343,7 +343,8 @@ static void committed_files_hold_no_clock_and_what_is_the_same_once(void **state
     (void)state;
     runs_make();
     assert_int_equal(table(NULL), 0);
-    char *provenance = content("results/tiny/provenance.json"), *runs = content("results/tiny/made_up_runs.jsonl");
+    char *provenance = content("results/tiny/provenance.json");
+    char *runs = content("results/tiny/made_up_runs.jsonl");
     assert_has(provenance, "\n \"compiler\": \"cc\",\n");
     assert_null(strstr(provenance, "started"));
     assert_has(runs, "\n{\"setting\": \"epochs: 3\"}\n");
@@ -429,7 +430,8 @@ static void committed_runs_of_other_code_are_removed(void **state)
     seeds = "--seeds=1 2 3";
     assert_int_equal(table(NULL), 0);          /* the same code: it may be of other seeds */
     static const char run[] = "{\"row\": \"with\", \"seed\": 9,", curve[] = "\nwith,9,3,";
-    char *runs = content("results/tiny/made_up_runs.jsonl"), *curves = content("results/tiny/made_up_curves.csv");
+    char *runs = content("results/tiny/made_up_runs.jsonl");
+    char *curves = content("results/tiny/made_up_curves.csv");
     assert_has(runs, run);
     assert_has(curves, curve);
     free(runs);
@@ -471,17 +473,21 @@ static void assert_broken_by(const char *name, const char *from, const char *to,
 static void an_edited_committed_run_is_not_believed(void **state)
 {
     (void)state;
-    static const char runs[] = "results/tiny/made_up_runs.jsonl", curves[] = "results/tiny/made_up_curves.csv";
+    static const char runs[] = "results/tiny/made_up_runs.jsonl";
+    static const char curves[] = "results/tiny/made_up_curves.csv";
     runs_make();
     assert_int_equal(table(NULL), 0);
-    assert_broken_by(runs, "\"linear\": 45.5", "\"linear\": 455", "with seed 2 is broken, an accuracy");
+    assert_broken_by(runs, "\"linear\": 45.5", "\"linear\": 455", "seed 2 is broken, an accuracy");
     assert_broken_by(runs, "\"with\", \"seed\": 2, \"epochs\": 3, \"state\": \"healthy\"",
-                     "\"with\", \"seed\": 2, \"epochs\": 3, \"state\": \"collapsed\"", "its numbers do not make it");
-    assert_broken_by(runs, "\"with\", \"seed\": 2", "\"with\", \"seed\": 1", "made_up_runs.jsonl:");       /* twice */
-    assert_broken_by(runs, "{\"row\": \"with\", \"seed\": 2", "[\"row\": \"with\", \"seed\": 2", "is broken");
-    assert_broken_by(curves, "\nwith,2,2,1,", "\nwith,7,2,1,", "with seed 2 is broken, an epoch is missing");
+                     "\"with\", \"seed\": 2, \"epochs\": 3, \"state\": \"collapsed\"",
+                     "seed 2 is broken, its numbers do not make it");
+    /* The same seed twice; no object. */
+    assert_broken_by(runs, "\"with\", \"seed\": 2", "\"with\", \"seed\": 1", "_runs.jsonl:");
+    assert_broken_by(runs, "{\"row\": \"with\", \"seed\": 2", "[\"row\": \"with\", \"seed\": 2",
+                     "is broken");
+    assert_broken_by(curves, "\nwith,2,2,1,", "\nwith,7,2,1,", "seed 2 is broken, an epoch");
     assert_broken_by(curves, "\nwith,2,3,1,-0.69", "\nwith,2,3,1,-0.68", "the last epoch's numbers");
-    assert_broken_by(curves, "\nwith,2,1,1,", "\nwith,2,1,1,,", "with seed 2 is broken, an epoch is missing");
+    assert_broken_by(curves, "\nwith,2,1,1,", "\nwith,2,1,1,,", "seed 2 is broken, an epoch");
 }
 
 /* A making is named by what it says: an edited one is none, and no run of it counts. */
@@ -499,7 +505,8 @@ static void an_edited_making_is_not_believed(void **state)
     free(err);
 }
 
-static void put_quickly(const char *name, const char *text, size_t bytes)      /* no fsync: hundreds of times */
+/* Without fsync: hundreds of times. */
+static void put_quickly(const char *name, const char *text, size_t bytes)
 {
     FILE *file = fopen(under(name), "w");
     assert_true(file && fwrite(text, 1, bytes, file) == bytes && fclose(file) == 0);
@@ -508,7 +515,8 @@ static void put_quickly(const char *name, const char *text, size_t bytes)      /
 static void garbage_among_the_committed_does_not_crash(void **state)
 {
     (void)state;
-    static const char *const names[] = { "results/tiny/made_up_runs.jsonl", "results/tiny/made_up_curves.csv",
+    static const char *const names[] = { "results/tiny/made_up_runs.jsonl",
+                                         "results/tiny/made_up_curves.csv",
                                          "results/tiny/provenance.json" };
     runs_make();
     assert_int_equal(table(NULL), 0);

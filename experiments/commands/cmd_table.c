@@ -15,10 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Is a committed run still one of this table's: of a row it has, with that row's settings, and of code that may stand
- * beside the runs it shows?  A seed that was not run again stays. */
-static bool is_kept(const struct table *t, const struct committed *c, const struct committed_run *run,
-                    const char *code)
+/* Is a committed run still one of this table's: of a row it has, with that row's settings, and of
+ * code that may stand beside the runs it shows?  A seed that was not run again stays. */
+static bool is_kept(const struct table *t, const struct committed *c,
+                    const struct committed_run *run, const char *code)
 {
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row *row = &t->e.row[i];
@@ -35,8 +35,10 @@ static bool is_kept(const struct table *t, const struct committed *c, const stru
 static json_t *facts_find(const struct table *t, const struct places *p, const struct row *row,
                           const struct run_record *r)
 {
-    if (p->from_results)
-        return json_incref(json_object_get(t->source.makings, committed_find(&t->source, row->name, r->seed)->making));
+    if (p->from_results) {
+        const struct committed_run *run = committed_find(&t->source, row->name, r->seed);
+        return json_incref(json_object_get(t->source.makings, run->making));
+    }
     char *folder = run_folder(p->runs, r->hash, r->seed);
     json_t *facts = making_read(folder, r);
     free(folder);
@@ -83,12 +85,14 @@ static void runs_commit(const struct table *t, const struct places *p)
 static void results_write(const struct table *t, const struct places *p)
 {
     char *folder = text_format("%s/%s", p->results, t->e.scale);
-    if (!folder_make(folder)) die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
+    if (!folder_make(folder))
+        die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
     const int lock = committed_lock(folder);
     runs_commit(t, p);
     table_write(t, folder);
     close(lock);
-    fprintf(stderr, "wrote %s/%s.{csv,md,tex}, its claims, runs and their curves\n", folder, t->e.name);
+    fprintf(stderr, "wrote %s/%s.{csv,md,tex}, its claims, runs and their curves\n", folder,
+            t->e.name);
     free(folder);
 }
 
@@ -119,7 +123,8 @@ int command_table(int argc, char **argv)
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
         { "results", OPTION_TEXT, &p.results, "DIR", "where tables are written" },
         { "from-results", OPTION_FLAG, &p.from_results, NULL, "print the committed runs; write nothing" },
-        { "rewrite", OPTION_FLAG, &rewrite, NULL, "write the committed runs' table and files again" },
+        { "rewrite", OPTION_FLAG, &rewrite, NULL,
+          "write the committed runs' table and files again" },
         { "figure", OPTION_TEXT, &figure, "PATH",
           "write what plots/ draws, from the table under results/; nothing else is done" },
         { "require", OPTION_FLAG, &require, NULL, "exit 3 if a claim fails" },

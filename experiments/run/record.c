@@ -225,7 +225,8 @@ bool epoch_fields_take(struct epoch_record *e, char *text)
     if (!monitored || (strcmp(monitored, "0") && strcmp(monitored, "1"))) return false;
     e->epoch = atoi(epoch);
     e->monitored = *monitored == '1';
-    return fields_get(e, &text, field_kinds[0], true) && fields_get(e, &text, field_kinds[1], e->monitored) && !text;
+    return fields_get(e, &text, field_kinds[0], true) &&
+           fields_get(e, &text, field_kinds[1], e->monitored) && !text;
 }
 
 /* The state a finished run may have. */
@@ -245,8 +246,8 @@ bool summary_take(struct run_record *r, const json_t *object)
 {
     const json_t *final = json_object_get(object, "final");
     int schema = 0;
-    return get_int(&schema, object, "schema") && schema == RUN_SCHEMA && get_texts(r, object, row_text) &&
-           get_int(&r->seed, object, "seed") && get_int(&r->epochs, object, "epochs") &&
+    return get_int(&schema, object, "schema") && schema == RUN_SCHEMA &&
+           get_texts(r, object, row_text) && get_int(&r->seed, object, "seed") && get_int(&r->epochs, object, "epochs") &&
            get_state(&r->state, object) && get_texts(r, object, identity_texts) &&
            get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, MEASURE_FINAL) &&
            get_reals(r, object, MEASURE_END) &&
@@ -296,7 +297,8 @@ static const char *curve_fault(const struct run_record *r)
 {
     for (int i = 0; i < r->n_curve; i++) {
         if (r->curve[i].epoch != i) return "an epoch is missing";
-        if (!percent(r->curve[i].knn) || !percent(r->curve[i].knn_z)) return "an accuracy is not in 0..100";
+        if (!percent(r->curve[i].knn) || !percent(r->curve[i].knn_z))
+            return "an accuracy is not in 0..100";
     }
     if (!r->n_curve || !ends_with(&r->curve[r->n_curve - 1], &r->last))
         return "the last epoch's numbers are not the summary's";
@@ -320,8 +322,8 @@ const char *run_fault(struct run_record *r)
     return r->state == said ? NULL : "its numbers do not make it what its state says";
 }
 
-/* Reads the lines of metrics.jsonl, whose epochs are 0, 1, 2 ..., into r->curve up to the first that is not right.  True if
- * all are. */
+/* Reads the lines of metrics.jsonl, whose epochs are 0, 1, 2 ..., into r->curve up to the first that
+ * is not right.  True if all are. */
 static bool curve_parse(struct run_record *r, char *text, size_t bytes)
 {
     size_t lines = 1;
@@ -369,7 +371,8 @@ static bool run_parse(struct run_record *r, const char *summary_path, const char
     else if (!whole_curve || !end)
         warn("%s is broken: the run counts as not run (run it again)", metrics_path);
     else if ((fault = run_fault(r)))
-        warn("%s and %s are broken, %s: the run counts as not run (run it again)", summary_path, metrics_path, fault);
+        warn("%s and %s are broken, %s: the run counts as not run (run it again)", summary_path,
+             metrics_path, fault);
     else
         return true;
     r->state = RUN_NONE;

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * committed.c -- what is committed of a table's runs: read, found, written (committed.h has the format).
+ * committed.c -- what is committed of a table's runs: read and found (committed.h has the format).
  *
- * A kill between two files leaves a state that is read: curves come first, then makings, then runs, so that a run is
- * there once the rest is; a curve without a run is passed over, a run whose numbers are not its curve's is broken.
+ * What is read may be torn, edited by hand, or of two states of which a kill left one half each: a
+ * curve without a run is passed over, a run whose numbers are not its curve's is broken.
  */
 #include "committed.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-/* ---- in memory ---------------------------------------------------------------------------------------- */
+/* ---- in memory ------------------------------------------------------------------------------- */
 
 static void *grown(void *old, int n, int *room, size_t size)
 {
@@ -75,7 +72,8 @@ static struct committed_run *run_new(struct committed *c, const char *row)
     return run;
 }
 
-void committed_put(struct committed *c, const char *row, const struct run_record *r, const json_t *facts)
+void committed_put(struct committed *c, const char *row, const struct run_record *r,
+                   const json_t *facts)
 {
     struct committed_run *run = run_at(c, row, r->seed);
     if (!run) run = run_new(c, row);
@@ -84,7 +82,8 @@ void committed_put(struct committed *c, const char *row, const struct run_record
     run->record.curve = host_alloc((size_t)r->n_curve, sizeof *r->curve);
     memcpy(run->record.curve, r->curve, (size_t)r->n_curve * sizeof *r->curve);
     making_name(run->making, facts);
-    if (json_object_set(c->makings, run->making, (json_t *)facts)) die("no memory for the provenance");
+    if (json_object_set(c->makings, run->making, (json_t *)facts))
+        die("no memory for the provenance");
 }
 
 void committed_drop(struct committed *c, int i)
@@ -148,7 +147,7 @@ void committed_close(struct committed *c)
     *c = (struct committed){ .n = 0 };
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static char *part_path(const struct committed *c, const char *suffix)
 {
@@ -159,7 +158,8 @@ static char *part_path(const struct committed *c, const char *suffix)
 static char *part_read(const struct committed *c, const char *suffix)
 {
     char *path = part_path(c, suffix), *text = file_read(path, NULL);
-    if (!text && errno != ENOENT && errno != ENOTDIR) warn("cannot read %s: %s", path, strerror(errno));
+    if (!text && errno != ENOENT && errno != ENOTDIR)
+        warn("cannot read %s: %s", path, strerror(errno));
     free(path);
     return text;
 }
@@ -174,13 +174,13 @@ static char *line_next(char **text)
     return line;
 }
 
-static bool is_texts(const json_t *list)
+static bool is_setting(const json_t *line)
 {
+    const json_t *rows = json_object_get(line, "rows"), *item;
     size_t i;
-    const json_t *item;
-    json_array_foreach(list, i, item)
+    json_array_foreach(rows, i, item)
         if (!json_is_string(item)) return false;
-    return json_is_array(list);
+    return json_is_string(json_object_get(line, "setting")) && (!rows || json_is_array(rows));
 }
 
 static bool has_row(const json_t *setting, const char *row)
@@ -201,7 +201,8 @@ static void config_join(struct committed *c, const json_t *settings, const char 
     size_t i;
     json_array_foreach(settings, i, setting) {
         if (!has_row(setting, row)) continue;
-        char *longer = text_format("%s%s\n", text, json_string_value(json_object_get(setting, "setting")));
+        const char *line = json_string_value(json_object_get(setting, "setting"));
+        char *longer = text_format("%s%s\n", text, line);
         free(text);
         text = longer;
     }
@@ -225,11 +226,13 @@ static bool run_take(struct committed *c, json_t *line, json_t *schema)
     struct run_record record = { .state = RUN_NONE };
     bool right = row && strlen(row) < sizeof record.row && facts && strlen(making) < MAKING_NAME;
     struct committed_run *run = right ? run_new(c, row) : NULL;
-    for (int i = 0; right && of_making[i]; i++)
-        right = text_set(line, of_making[i], json_string_value(json_object_get(facts, of_making[i])));
-    right = right && text_set(line, "row", made_as ? made_as : row) && text_set(line, "evidence", "") &&
-            !json_object_set(line, "schema", schema) && summary_take(&record, line) &&
-            !run_at(c, run->row, record.seed);
+    for (int i = 0; right && of_making[i]; i++) {
+        const char *fact = json_string_value(json_object_get(facts, of_making[i]));
+        right = text_set(line, of_making[i], fact);
+    }
+    right = right && text_set(line, "row", made_as ? made_as : row) &&
+            text_set(line, "evidence", "") && !json_object_set(line, "schema", schema) &&
+            summary_take(&record, line) && !run_at(c, run->row, record.seed);
     if (right) {
         run->record = record;
         snprintf(run->making, sizeof run->making, "%s", making);
@@ -239,7 +242,8 @@ static bool run_take(struct committed *c, json_t *line, json_t *schema)
     return right;
 }
 
-/* The first line: which version of summary.json the runs are of.  NULL, with a warning, unless it is this one. */
+/* The first line: which version of summary.json the runs are of.  NULL, with a warning, unless it
+ * is this one. */
 static json_t *schema_read(const char *path, char **text)
 {
     const char *line = line_next(text);
@@ -248,8 +252,8 @@ static json_t *schema_read(const char *path, char **text)
     json_decref(head);
     if (json_is_integer(schema) && json_integer_value(schema) == RUN_SCHEMA) return schema;
     if (json_is_integer(schema))
-        warn("%s holds runs of version %" JSON_INTEGER_FORMAT ", which this program (%d) does not read", path,
-             json_integer_value(schema), RUN_SCHEMA);
+        warn("%s holds runs of version %" JSON_INTEGER_FORMAT ", which this program (%d) does not read",
+             path, json_integer_value(schema), RUN_SCHEMA);
     else
         warn("%s:1 is broken: no run of it counts", path);
     json_decref(schema);
@@ -263,10 +267,10 @@ static void runs_read(struct committed *c, char *text)
     if (!settings) die("no memory for the settings");
     for (int number = 2; schema && (line = line_next(&text)); number++) {
         json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        const json_t *rows = json_object_get(object, "rows");
-        const bool right = json_is_string(json_object_get(object, "setting")) && (!rows || is_texts(rows))
-                         ? !json_array_append(settings, object) : run_take(c, object, schema);
-        if (!right) warn("%s:%d is broken: a run that it should tell of does not count", path, number);
+        const bool right = is_setting(object) ? !json_array_append(settings, object)
+                                              : run_take(c, object, schema);
+        if (!right)
+            warn("%s:%d is broken: a run that it should tell of does not count", path, number);
         json_decref(object);
     }
     for (int i = 0; i < c->n; i++)
@@ -276,20 +280,21 @@ static void runs_read(struct committed *c, char *text)
     free(path);
 }
 
-/* An epoch of a run: its fields after row and seed.  A wrong one leaves a gap, by which the run is found broken. */
+/* An epoch of a run: its fields after row and seed.  A wrong one leaves a gap, by which the run is
+ * found broken. */
 static void epoch_take(struct committed_run *run, char *fields)
 {
     struct epoch_record e;
     struct run_record *r = &run->record;
     if (!epoch_fields_take(&e, fields)) return;
-    if ((r->n_curve & (r->n_curve - 1)) == 0) {                 /* room for twice as many, at 0, 1, 2, 4 ... */
-        int room = r->n_curve;
+    if ((r->n_curve & (r->n_curve - 1)) == 0) {
+        int room = r->n_curve;                 /* of 0, 1, 2, 4 ...: over twice as much now */
         r->curve = grown(r->curve, r->n_curve, &room, sizeof *r->curve);
     }
     r->curve[r->n_curve++] = e;
 }
 
-static void head_write(FILE *out)
+void curves_head(FILE *out)
 {
     fputs("row,seed,", out);
     epoch_fields_head(out);
@@ -301,7 +306,7 @@ static bool head_is(const char *line)
     size_t bytes;
     FILE *out = open_memstream(&head, &bytes);
     if (!out) die("no memory for the curves' columns");
-    head_write(out);
+    curves_head(out);
     if (fclose(out)) die("no memory for the curves' columns");
     const bool same = line && !strcmp(line, head);
     free(head);
@@ -326,7 +331,8 @@ static void curves_read(struct committed *c, char *text)
 
 void committed_open(struct committed *c, const char *results, const char *scale, const char *table)
 {
-    *c = (struct committed){ .folder = text_format("%s/%s", results, scale), .scale = scale, .table = table };
+    *c = (struct committed){ .scale = scale, .table = table };
+    c->folder = text_format("%s/%s", results, scale);
     c->makings = makings_read(c->folder);
     char *runs = part_read(c, "_runs.jsonl"), *curves = runs ? part_read(c, "_curves.csv") : NULL;
     if (runs) runs_read(c, runs);
@@ -334,160 +340,10 @@ void committed_open(struct committed *c, const char *results, const char *scale,
     for (int i = c->n - 1; i >= 0; i--) {
         const char *fault = run_fault(&c->run[i].record);
         if (!fault) continue;
-        warn("%s/%s_runs.jsonl and _curves.csv: %s seed %d is broken, %s: it does not count", c->folder, table,
-             c->run[i].row, c->run[i].record.seed, fault);
+        warn("%s/%s_runs.jsonl and _curves.csv: %s seed %d is broken, %s: it does not count",
+             c->folder, table, c->run[i].row, c->run[i].record.seed, fault);
         committed_drop(c, i);
     }
     free(runs);
     free(curves);
-}
-
-/* ---- writing ------------------------------------------------------------------------------------------ */
-
-/* A line of a resolved config, and which rows have it (by number in c->config). */
-struct setting { char *line; bool *has; };
-struct settings_list { struct setting *v; int n, room; };
-
-static bool same_key(const char *a, const char *b)
-{
-    const size_t n = strcspn(a, ":");
-    return !strncmp(a, b, n + 1);
-}
-
-/* Lays row k's line into the list, behind `at`: at the same line if there is one, else beside others of its key.
- * Returns the place behind it: each row's lines stay in their order. */
-static int setting_lay(struct settings_list *list, int at, const char *line, int k, int rows)
-{
-    for (int i = at; i < list->n; i++) {
-        if (strcmp(list->v[i].line, line)) continue;
-        list->v[i].has[k] = true;
-        return i + 1;
-    }
-    while (at < list->n && same_key(list->v[at].line, line)) at++;
-    list->v = grown(list->v, list->n, &list->room, sizeof *list->v);
-    memmove(&list->v[at + 1], &list->v[at], (size_t)(list->n++ - at) * sizeof *list->v);
-    list->v[at] = (struct setting){ text_format("%s", line), host_alloc((size_t)rows, sizeof(bool)) };
-    list->v[at].has[k] = true;
-    return at + 1;
-}
-
-static json_t *checked(json_t *value)
-{
-    if (!value) die("out of memory: cannot make JSON (close other programs)");
-    return value;
-}
-
-static void put(json_t *object, const char *name, json_t *value)
-{
-    if (json_object_set_new(object, name, value)) die("cannot write \"%s\" as JSON (not UTF-8, or no memory)", name);
-}
-
-/* The object as a line; it is gone. */
-static void line_write(FILE *out, json_t *object)
-{
-    char *text = json_dumps(object, JSON_REAL_PRECISION(9));
-    if (!text) die("out of memory: cannot print JSON (close other programs)");
-    fprintf(out, "%s\n", text);
-    free(text);
-    json_decref(object);
-}
-
-static void setting_write(FILE *out, const struct committed *c, const struct setting *setting)
-{
-    json_t *object = checked(json_object()), *rows = checked(json_array());
-    put(object, "setting", json_string(setting->line));
-    for (int k = 0; k < c->n_configs; k++)
-        if (setting->has[k] && json_array_append_new(rows, json_string(c->config[k].row)))
-            die("no memory for the settings");
-    if ((int)json_array_size(rows) < c->n_configs) put(object, "rows", json_incref(rows));
-    json_decref(rows);
-    line_write(out, object);
-}
-
-static void configs_write(FILE *out, const struct committed *c)
-{
-    struct settings_list list = { .n = 0 };
-    for (int k = 0; k < c->n_configs; k++) {
-        char *copy = text_format("%s", c->config[k].text), *text = copy, *line;
-        for (int at = 0; (line = line_next(&text)); ) at = setting_lay(&list, at, line, k, c->n_configs);
-        free(copy);
-    }
-    for (int i = 0; i < list.n; i++) {
-        setting_write(out, c, &list.v[i]);
-        free(list.v[i].line);
-        free(list.v[i].has);
-    }
-    free(list.v);
-}
-
-static void run_write(FILE *out, const struct committed_run *run)
-{
-    static const char *const elsewhere[] = { "schema", "row", "evidence", "code_hash", "data_hash", "machine", NULL };
-    json_t *summary = summary_object(&run->record), *line = checked(json_object());
-    put(line, "row", json_string(run->row));
-    for (int i = 0; elsewhere[i]; i++) json_object_del(summary, elsewhere[i]);
-    if (json_object_update(line, summary)) die("no memory for a run's line");
-    if (strcmp(run->row, run->record.row)) put(line, "made_as", json_string(run->record.row));
-    put(line, "making", json_string(run->making));
-    json_decref(summary);
-    line_write(out, line);
-}
-
-static void runs_write(FILE *out, const struct committed *c)
-{
-    json_t *head = checked(json_object());
-    put(head, "table", json_string(c->table));
-    put(head, "scale", json_string(c->scale));
-    put(head, "schema", json_integer(RUN_SCHEMA));
-    put(head, "made_by", json_string("simsiam table"));
-    line_write(out, head);
-    configs_write(out, c);
-    for (int i = 0; i < c->n; i++) run_write(out, &c->run[i]);
-}
-
-static void curves_write(FILE *out, const struct committed *c)
-{
-    head_write(out);
-    fputc('\n', out);
-    for (int i = 0; i < c->n; i++) {
-        const struct run_record *r = &c->run[i].record;
-        for (int k = 0; k < r->n_curve; k++) {
-            fprintf(out, "%s,%d,", c->run[i].row, r->seed);
-            epoch_fields(out, &r->curve[k]);
-            fputc('\n', out);
-        }
-    }
-}
-
-static void part_write(const struct committed *c, const char *suffix, void (*write)(FILE *, const struct committed *))
-{
-    char *text, *path = part_path(c, suffix);
-    size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out) die("no memory for %s", path);
-    write(out, c);
-    if (fclose(out)) die("no memory for %s", path);
-    if (!file_write_atomic(path, text, bytes))
-        die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
-    free(text);
-    free(path);
-}
-
-void committed_write(const struct committed *c)
-{
-    part_write(c, "_curves.csv", curves_write);
-    if (!makings_write(c->folder, c->makings))
-        die("cannot write %s/provenance.json: %s (is the folder writable?)", c->folder, strerror(errno));
-    part_write(c, "_runs.jsonl", runs_write);
-    makings_prune(c->folder);
-}
-
-int committed_lock(const char *scale_folder)
-{
-    const int fd = open(scale_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) die("cannot open %s: %s (is the folder readable?)", scale_folder, strerror(errno));
-    /* A file system without locks has one user at a time, or none who can be told apart. */
-    while (flock(fd, LOCK_EX) && errno == EINTR)
-        ;
-    return fd;
 }

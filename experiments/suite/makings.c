@@ -27,10 +27,12 @@ json_t *making_read(const char *folder, const struct run_record *r)
     char *path = text_format("%s/provenance.json", folder);
     json_error_t error;
     json_t *facts = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(facts)) die("%s: %s (delete the folder and run it again)", path, error.text);
+    if (!json_is_object(facts))
+        die("%s: %s (delete the folder and run it again)", path, error.text);
     const char *code = json_string_value(json_object_get(facts, "code_hash"));
     if (!code || strcmp(code, r->code_hash))
-        die("%s is of other code than summary.json beside it (delete the folder and run it again)", path);
+        die("%s is of other code than summary.json beside it (delete the folder and run it again)",
+            path);
     /* When a run was started is no result: a diff of results/ shows what computed, not when. */
     json_object_del(facts, "started");
     json_object_del(facts, "seed");
@@ -50,7 +52,7 @@ void making_name(char name[MAKING_NAME], const json_t *facts)
     free(text);
 }
 
-/* ---- the file ----------------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 /* The facts of making `name`: a value that is an object is given by name. */
 static json_t *facts_of(json_t *file, const char *name)
@@ -68,7 +70,8 @@ json_t *makings_read(const char *scale_folder)
 {
     char *path = text_format("%s/provenance.json", scale_folder), *text = file_read(path, NULL);
     json_t *makings = object_of(json_object());
-    if (!text && errno != ENOENT && errno != ENOTDIR) warn("cannot read %s: %s", path, strerror(errno));
+    if (!text && errno != ENOENT && errno != ENOTDIR)
+        warn("cannot read %s: %s", path, strerror(errno));
     json_t *file = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL, *code;
     if (text && !json_is_object(json_object_get(file, "code_hash"))) warn("%s is broken", path);
     const char *name;
@@ -86,7 +89,7 @@ json_t *makings_read(const char *scale_folder)
     return makings;
 }
 
-/* The value of a fact if all makings have the same and it says so without a name, else each one's by name. */
+/* The value of a fact if all makings have the same, else each one's by name. */
 static json_t *fact_of(const json_t *makings, const char *fact)
 {
     json_t *each = object_of(json_object()), *facts, *first = NULL;
@@ -117,7 +120,8 @@ static json_t *makings_sorted(const json_t *makings)
     size_t n = 0;
     json_object_foreach((json_t *)makings, name, facts) names[n++] = name;
     qsort(names, n, sizeof *names, by_name);
-    for (size_t i = 0; i < n; i++) put(sorted, names[i], json_incref(json_object_get(makings, names[i])));
+    for (size_t i = 0; i < n; i++)
+        put(sorted, names[i], json_incref(json_object_get(makings, names[i])));
     free(names);
     return sorted;
 }
@@ -143,7 +147,7 @@ bool makings_write(const char *scale_folder, const json_t *makings)
     return written;
 }
 
-/* ---- pruning ------------------------------------------------------------------------------------------ */
+/* ---- pruning --------------------------------------------------------------------------------- */
 
 static int is_runs(const struct dirent *entry)
 {
@@ -159,7 +163,8 @@ static char *runs_text(const char *scale_folder)
     const int n = scandir(scale_folder, &entry, is_runs, alphasort);
     char *all = n < 0 ? NULL : text_format("%s", "");
     for (int i = 0; i < n; i++) {
-        char *path = text_format("%s/%s", scale_folder, entry[i]->d_name), *text = file_read(path, NULL);
+        char *path = text_format("%s/%s", scale_folder, entry[i]->d_name);
+        char *text = file_read(path, NULL);
         char *longer = all && text ? text_format("%s%s", all, text) : NULL;
         free(all);
         free(text);
@@ -187,7 +192,8 @@ void makings_prune(const char *scale_folder)
         pruned = true;
     }
     if (pruned && !makings_write(scale_folder, makings))
-        die("cannot write %s/provenance.json: %s (is the folder writable?)", scale_folder, strerror(errno));
+        die("cannot write %s/provenance.json: %s (is the folder writable?)", scale_folder,
+            strerror(errno));
     free(runs);
     json_decref(makings);
 }

@@ -28,8 +28,10 @@ static bool run_find(struct run_record *r, const struct places *p, const struct 
     return found;
 }
 
-/* A committed run may be of other code than this program's, which the caption names, but not of other settings. */
-static bool run_find_committed(struct run_record *r, const struct committed *c, const struct row *row, int seed)
+/* A committed run may be of other code than this program's, which the caption names, but not of
+ * other settings. */
+static bool run_find_committed(struct run_record *r, const struct committed *c,
+                               const struct row *row, int seed)
 {
     *r = (struct run_record){ .state = RUN_NONE };
     const struct committed_run *run = committed_find(c, row->name, seed);
@@ -38,8 +40,8 @@ static bool run_find_committed(struct run_record *r, const struct committed *c, 
     const bool same = !strcmp(config, committed_config(c, row->name));
     free(config);
     if (!same) {
-        warn("%s/%s_runs.jsonl: %s seed %d is of other settings and is not counted", c->folder, c->table, row->name,
-             seed);
+        warn("%s/%s_runs.jsonl: %s seed %d is of other settings and is not counted", c->folder,
+             c->table, row->name, seed);
         return false;
     }
     *r = run->record;
