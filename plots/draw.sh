@@ -24,7 +24,8 @@ temporary=$folder/.draw-$table
 rm -rf -- "$temporary"
 mkdir -- "$temporary"
 trap 'rm -rf -- "$temporary"' EXIT
-"$simsiam" table "$table.yaml" --scale "$2" --results "$3" --figure "$temporary/data" || fail "no data for $table"
+"$simsiam" table "$table.yaml" --scale "$2" --results "$3" --figure "$temporary/data" ||
+    exit                           # it said why
 # The thresholds' line begins with a number, too.
 [ "$(grep -c '^[0-9]' "$temporary/data")" -gt 1 ] || fail "$folder/$table.csv and its curves hold no epoch: nothing to draw"
 

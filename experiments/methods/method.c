@@ -4,9 +4,10 @@
  */
 #include "method.h"
 
-extern const struct method simsiam;
+extern const struct method simsiam, byol;
 
 const struct named_method methods[] = {
     { "simsiam", &simsiam },
+    { "byol", &byol },
     { NULL, NULL }
 };

@@ -26,7 +26,7 @@ struct step {
     const struct view_plan *plan;
     distance_fn *distance;         /* D */
     void *own;                     /* what open() returned */
-    dev_float *loss;               /* [1], to be added to */
+    dev_float *loss;               /* [1], 0 before the loss is added to it */
     int epoch, step, steps;        /* where the step is; steps of an epoch */
     int ahead;                     /* steps that ahead() may work for at a time; 0: as many as the method likes */
     struct loader *loader;         /* views of this and of other steps, for ahead() */
