@@ -44,8 +44,9 @@ struct key {
     int count;                     /* KEY_FLOATS, KEY_TEXT */
     bool scalar;                   /* KEY_INTS: 2 is [2], and is printed so */
     const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would be right */
-    bool silent;                   /* KEY_INT, KEY_TEXT, KEY_CHOICE: not printed while 0, empty or the first one, so
-                                    * that a config which does not speak of it is what it was before the key */
+    const char *before;            /* the value, as config_print() writes it, that means what was done before the key
+                                    * existed: then it is not printed, and a config that does not speak of it is
+                                    * what it was; NULL: always printed */
 };
 
 /* One parsed file. */
@@ -81,7 +82,7 @@ bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key 
                   const char *const *others, bool *wrong);
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */
 const char *config_nearest(const char *word, const char *const *names);
-/* Writes "name: value" lines for every key that is not silent, in the table's order: the resolved form whose hash
+/* Writes "name: value" lines for every key that is not at `before`, in the table's order: the resolved form whose hash
  * names a run.  Numbers as the shortest text that reads back equal.  Fresh memory. */
 char *config_print(const struct key *keys, const void *source);
 /* The help text of a table: name, type, range, unit, sentence. */

@@ -345,26 +345,34 @@ static void value_print(FILE *out, const struct key *key, const void *value)
     }
 }
 
-static bool is_off(const struct key *key, const void *value)
+/* A stream's text, whole, or the program ends. */
+static void text_end(FILE *out)
 {
-    return key->type == KEY_TEXT ? !*(const char *)value : !*(const int *)value;
+    if (ferror(out) | fclose(out)) die("out of memory: cannot print a configuration (close other programs)");
+}
+
+static FILE *text_begin(char **text, size_t *size)
+{
+    FILE *out = open_memstream(text, size);
+    if (!out) die("out of memory: cannot print a configuration (close other programs)");
+    return out;
 }
 
 char *config_print(const struct key *keys, const void *source)
 {
-    char *text = NULL;
+    char *all = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) die("out of memory: cannot print a configuration (close other programs)");
+    FILE *out = text_begin(&all, &size);
     for (const struct key *k = keys; k->name; k++) {
-        const void *const value = (const char *)source + k->offset;
-        if (k->silent && is_off(k, value)) continue;
-        fprintf(out, "%s: ", k->name);
-        value_print(out, k, value);
-        fputc('\n', out);
+        char *value = NULL;
+        FILE *one = text_begin(&value, &size);
+        value_print(one, k, (const char *)source + k->offset);
+        text_end(one);
+        if (!k->before || strcmp(value, k->before)) fprintf(out, "%s: %s\n", k->name, value);
+        free(value);
     }
-    if (ferror(out) | fclose(out)) die("out of memory: cannot print a configuration (close other programs)");
-    return text;
+    text_end(out);
+    return all;
 }
 
 void config_help(FILE *out, const struct key *keys)

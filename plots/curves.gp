@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: MIT
 #
-# curves.gp -- the rows of any table over training, and where they end: loss, std, view share, kNN, one number more,
-# and linear top-1 beside the paper's.  A table whose rows are points of one axis has a script that sets, and loads
-# this:
+# curves.gp -- the rows of any table over training, and where they end: loss, std, view share, kNN,
+# one number more, and linear top-1 beside the paper's.  A table whose rows are points of one axis
+# has a script that sets, and loads this:
 #
 #   heading    what the names in the key are
 #   axis       what the axis is: linear top-1 is drawn against it
 #   baseline   the row at which our axis and the paper's meet
 #
-# A row whose loss is another quantity has its axis on the right.  The fifth panel is h(z) and z beside the mean view
-# where a row has those, else the rank.
+# A row whose loss is another quantity has its axis on the right.  The fifth panel is h(z) and z
+# beside the mean view where a row has those, else the rank.
 if (!exists("heading")) heading = ""
 if (!exists("axis")) axis = ""
 if (!exists("baseline")) baseline = ""
 load "style.gp"
 load "read.gp"
 
-# ---- ends and steps ----------------------------------------------------------------------------------------
+# ---- ends and steps ------------------------------------------------------------------------------
 
 # The ends of listed curves, a std either way; NaN without one.
 end = NaN
@@ -26,12 +26,13 @@ largest(curves) = (end = NaN, sum [k = 1:words(curves)] (c = int(word(curves, k)
     end = !(end >= highest[c]) ? highest[c] : end, 0), end)
 # The step of an axis between two ends, for so many tics or a few more.
 nice(x) = x * 10 ** -floor(log10(x)) > 5 ? 10 ** ceil(log10(x)) \
-    : (x * 10 ** -floor(log10(x)) > 2 ? 5 : x * 10 ** -floor(log10(x)) > 1 ? 2 : 1) * 10 ** floor(log10(x))
+    : (x * 10 ** -floor(log10(x)) > 2 ? 5 : x * 10 ** -floor(log10(x)) > 1 ? 2 : 1) \
+    * 10 ** floor(log10(x))
 step(from, to, tics) = to > from ? nice((to - from) / tics) : 1
 # A range around one value, where all are the same; gnuplot's own choice else.
 around(from, to) = from == to ? sprintf("[%g:%g]", from - 0.5, to + 0.5) : "[*:*]"
 
-# ---- where it goes -----------------------------------------------------------------------------------------
+# ---- where it goes -------------------------------------------------------------------------------
 
 # In dots of the SVG: the key, two lines of three panels, a note.
 longest = 0
@@ -46,22 +47,27 @@ right_edge(k, behind) = (207 + 230 * ((k - 1) % 3) - behind) / 680.0
 top_edge(k) = 1 - (key_height + 26 + 184.0 * (k > 3)) / height
 bottom_edge(k) = 1 - (key_height + 150 + 184.0 * (k > 3)) / height
 
-# ---- what is in the first five panels ------------------------------------------------------------------------
+# ---- what is in the first five panels ------------------------------------------------------------
 
 fifth = words(having("cos_h")) ? "cos_h cos_z" : "rank"
 array shown[5] = ["loss", "std_sqrtd", "view_share", "knn", fifth]
-array title[5] = ["training loss", "std·√d of z/‖z‖", "view share", "kNN accuracy (%)", "effective rank / d"]
-array range[5] = ["[-1.04:-0.45 < *]", "[-0.04:1.1]", "[0:1]", around(least(having("knn")), largest(having("knn"))), \
-    "[0:*]"]
+array title[5] = ["training loss", "std·√d of z/‖z‖", "view share", "kNN accuracy (%)", \
+    "effective rank / d"]
+array range[5] = ["[-1.04:-0.45 < *]", "[-0.04:1.1]", "[0:1]", \
+    around(least(having("knn")), largest(having("knn"))), "[0:*]"]
 array tics[5] = ["('-1' -1, '-0.5' -0.5, '0' 0)", "('0' 0, '0.5' 0.5, '1' 1)", \
     sprintf("('0' 0, '%g' %g, '1' 1)", threshold_share, threshold_share), \
     sprintf("%g", step(least(having("knn")), largest(having("knn")), 4.0)), \
     sprintf("%g", step(0, largest(having("rank")), 4.0))]
 # Dotted: the loss's minimum; outputs that spread evenly, and the thresholds of collapse.
 array dotted[5] = ["-1", sprintf("1 %g", threshold_std), sprintf("%g", threshold_share), "", ""]
-if (fifth ne "rank") { title[5] = "cos to the mean view"; range[5] = "[*:1.02]"; tics[5] = "autofreq" }
-note = sprintf("Bands and bars: std over seeds.  Dotted: the loss's minimum, an even spread (1), the thresholds of " \
-    . "collapse (%g and %g).", threshold_std, threshold_share)
+if (fifth ne "rank") {
+    title[5] = "cos to the mean view"
+    range[5] = "[*:1.02]"
+    tics[5] = "autofreq"
+}
+note = sprintf("Bands and bars: std over seeds.  Dotted: the loss's minimum, an even spread (1), " \
+    . "the thresholds of collapse (%g and %g).", threshold_std, threshold_share)
 
 # The losses that have the axis on the right, and whose they are.
 apart = ""
@@ -76,11 +82,12 @@ if (words(apart)) { title[1] = title[1] . " (" . aside . ": right axis)" }
 
 # A mark on about eight of a curve's points; what the key says of a curve beside its row.
 every(c) = 1 + int(at[int(c)]) / 9
-style(c) = sprintf("linespoints dashtype %d pointtype %d pointsize 0.55 linewidth 1.4 pointinterval %d", \
+style(c) = sprintf( \
+    "linespoints dashtype %d pointtype %d pointsize 0.55 linewidth 1.4 pointinterval %d", \
     measure(c) eq "cos_z" ? 3 : dash(place(c)), mark(place(c)), every(c))
 said(c) = (measure(c) eq "cos_h" ? " title 'h(z)'" : measure(c) eq "cos_z" ? " title 'z'" : "")
 
-# ---- drawing ---------------------------------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------
 
 clean = "reset; load 'style.gp'; set xrange [0:epochs]; set xlabel 'epochs'; " \
     . (epochs <= 5 ? "set xtics 1" : "set xtics autofreq")

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# draw.sh TABLE SCALE RESULTS [--png] -- draws RESULTS/SCALE/TABLE.svg (with --png: TABLE.png, and no SVG) from the
-# table's CSV files.  Started anywhere; SIMSIAM names the program if it is not build/simsiam.
+# draw.sh TABLE SCALE RESULTS [--png] -- draws RESULTS/SCALE/TABLE.svg (with --png: TABLE.png, and
+# no SVG) from the table's CSV files.  Started anywhere; SIMSIAM names the program if it is not
+# build/simsiam.
 set -eu
 export LC_ALL=C                    # a comma is no decimal point to gnuplot
 fail() { echo "draw.sh: $*" >&2; exit 1; }
@@ -27,12 +28,15 @@ trap 'rm -rf -- "$temporary"' EXIT
 "$simsiam" table "$table.yaml" --scale "$2" --results "$3" --figure "$temporary/data" ||
     exit                           # it said why
 # The thresholds' line begins with a number, too.
-[ "$(grep -c '^[0-9]' "$temporary/data")" -gt 1 ] || fail "$folder/$table.csv and its curves hold no epoch: nothing to draw"
+[ "$(grep -c '^[0-9]' "$temporary/data")" -gt 1 ] ||
+    fail "$folder/$table.csv and its curves hold no epoch: nothing to draw"
 
-# A table may have a script of its own.  No path is a part of what gnuplot reads: it runs where the data lie.
+# A table may have a script of its own.  No path is a part of what gnuplot reads: it runs where the
+# data lie.
 script=$plots/$table.gp
 [ -f "$script" ] || script=$plots/curves.gp
-(cd -- "$temporary" && GNUPLOT_LIB=$plots gnuplot -e "kind = '$kind'; data = 'data'; out = 'figure'" "$script") ||
+(cd -- "$temporary" &&
+    GNUPLOT_LIB=$plots gnuplot -e "kind = '$kind'; data = 'data'; out = 'figure'" "$script") ||
     fail "gnuplot could not draw $table"
 [ -s "$temporary/figure" ] || fail "gnuplot left no $kind (its $kind terminal may be missing)"
 mv -- "$temporary/figure" "$folder/$table.$kind"

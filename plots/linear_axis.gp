@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# linear_axis.gp -- the last panel of curves.gp where rows are points of an axis: ours on the left, the paper's on
-# the right.  A point is a point on both, and the two meet at the baseline, or where that was not run at the first
-# row that was.
+# linear_axis.gp -- the last panel of curves.gp where rows are points of an axis: ours on the left,
+# the paper's on the right.  A point is a point on both, and the two meet at the baseline, or where
+# that was not run at the first row that was.
 meet = words(probed) ? int(word(probed, 1)) : 0
 do for [i in probed] { if (name[int(i)] eq baseline) { meet = int(i) } }
 above = meet && paper[meet] == paper[meet] ? linear[meet] - paper[meet] : 0
@@ -36,7 +36,8 @@ set ytics step(from, to, 4.0)
 set y2range [bottom - above:top - above]
 set y2tics step(from, to, 4.0) textcolor rgb grey
 set key at graph 0.5, 0.99 top center horizontal samplen 1.5 noautotitle
-plot data index 1 using "place":"paper" axes x1y2 with linespoints linecolor rgb grey dashtype 3 pointtype 12 \
-        pointsize 0.8 title "paper (right)", \
-    for [i in probed] data index 1 using "place":(column("place") == i ? column("linear_mean") : NaN):"linear_std" \
+plot data index 1 using "place":"paper" axes x1y2 with linespoints linecolor rgb grey dashtype 3 \
+        pointtype 12 pointsize 0.8 title "paper (right)", \
+    for [i in probed] data index 1 \
+        using "place":(column("place") == i ? column("linear_mean") : NaN):"linear_std" \
         with yerrorbars linecolor rgb tone(int(i)) pointtype mark(int(i)) pointsize 0.8 linewidth 1.4

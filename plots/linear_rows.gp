@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# linear_rows.gp -- the last panel of curves.gp where rows are names: linear top-1 of each, the paper's as a number.
-# Their distances in the paper, with 0.1 % for a collapse, are of another size than any on small images.
+# linear_rows.gp -- the last panel of curves.gp where rows are names: linear top-1 of each, the
+# paper's as a number.  Their distances in the paper, with 0.1 % for a collapse, are of another size
+# than any on small images.
 brief(text) = strlen(text) > 16 ? text[1:15] . "…" : text
 wide = 0
 from = NaN
@@ -30,5 +31,6 @@ do for [i = 1:n] {
     }
 }
 if (!words(probed)) { set xrange [0:1] }
-plot NaN, for [i in probed] data index 1 using "linear_mean":(column("place") == i ? column("place") : NaN):"linear_std" \
+plot NaN, for [i in probed] data index 1 \
+    using "linear_mean":(column("place") == i ? column("place") : NaN):"linear_std" \
     with xerrorbars linecolor rgb tone(int(i)) pointtype mark(int(i)) pointsize 0.8 linewidth 1.4

@@ -2,11 +2,13 @@
 #
 # read.gp -- the rows and thresholds of `data`, and which of its curves there are; read once, after style.gp.
 #
-#   n, name[i], state[i], paper[i], linear[i], linear_std[i]    the rows, in the table's order; NaN is no number
+#   n, name[i], state[i], paper[i], linear[i], linear_std[i]
+#                    the rows, in the table's order; NaN is no number
 #   right[i]         the row's loss is another quantity, with the axis on the right
-#   epochs           where the x axis ends: the last epoch of any row, or 1 so that the axis is not a point
-#   curve(name, i)   the number of a curve, where it has points: at[] is how many, lowest[] and highest[] its ends
-#   run, probed      the rows that were run; those that have a linear top-1, which a diverged one has not
+#   epochs           where the x axis ends: the last epoch of any row, or 1 so that it is no point
+#   curve(name, i)   the number of a curve: at[] is how many points it has, lowest[] and highest[]
+#                    its ends, if any
+#   run, probed      the rows that were run; those that have a linear top-1: a diverged one has none
 measures = "loss std_train std_sqrtd view_share knn rank cos_h cos_z"
 most = 32                                       # rows of a table (ROWS_MAX)
 array name[most]
@@ -21,7 +23,8 @@ array highest[most * words(measures)]
 
 stats data index 0 using (threshold_std = column("std"), threshold_share = column("share")) nooutput
 n = 0
-stats data index 1 using (n = n + 1, name[n] = stringcolumn("row"), state[n] = stringcolumn("state"), \
+stats data index 1 using (n = n + 1, \
+    name[n] = stringcolumn("row"), state[n] = stringcolumn("state"), \
     paper[n] = column("paper"), linear[n] = column("linear_mean"), \
     linear_std[n] = column("linear_std"), right[n] = column("right")) nooutput
 
@@ -58,15 +61,19 @@ do for [i = 1:n] {
 # The curves of a measure that there are, as a list.
 found = ""
 having(m) = (found = "", \
-    sum [i = 1:n] (at[curve(m, i)] > 0 ? (found = found . sprintf(" %d", curve(m, i)), 1) : 0), found)
+    sum [i = 1:n] (at[curve(m, i)] > 0 ? (found = found . sprintf(" %d", curve(m, i)), 1) : 0), \
+    found)
 
-# Pieces of a plot command, and the command of them: a dotted line at each y; a curve's band, and its line, on axes
-# x1y1 or x1y2.  Strings, since `plot for` over an empty list looks for its first curve all the same.
+# Pieces of a plot command, and the command of them: a dotted line at each y; a curve's band, and
+# its line, on axes x1y1 or x1y2.  Strings, since `plot for` over an empty list looks for its first
+# curve all the same.
 pieces = ""
 dots(ys) = (pieces = "", sum [k = 1:words(ys)] \
-    (pieces = pieces . sprintf(", %s with lines linecolor rgb grey dashtype 3", word(ys, k)), 0), pieces)
+    (pieces = pieces . sprintf(", %s with lines linecolor rgb grey dashtype 3", word(ys, k)), 0), \
+    pieces)
 band(c, axes) = sprintf(", data index %d using 'epoch':(low('%s')):(high('%s')) axes %s with filledcurves " \
     . "linecolor rgb '%s'", place(c) + 1, measure(c), measure(c), axes, tone(place(c)))
-line(c, axes, how) = sprintf(", data index %d using 'epoch':(mean('%s')) axes %s with %s linecolor rgb '%s'", \
+line(c, axes, how) = sprintf( \
+    ", data index %d using 'epoch':(mean('%s')) axes %s with %s linecolor rgb '%s'", \
     place(c) + 1, measure(c), axes, how, tone(place(c)))
 command(pieces) = "plot " . (pieces eq "" ? "NaN" : pieces[3:*])

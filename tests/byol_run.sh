@@ -106,7 +106,7 @@ for ((stops = 0, status = 75; status == 75 && stops < 100; stops++)); do
     env --default-signal=INT,TERM "$simsiam" run both.yaml --row byol --scale test --seeds 1 --quiet --runs stopped \
         --threads 2 --checkpoint-seconds 0 2>>err.txt &
     sleep 0.$((RANDOM % 5 + 1))
-    ((stops < 6)) && kill $! 2>/dev/null
+    ((stops < 3)) && kill $! 2>/dev/null
     wait $!
     status=$?
 done

@@ -48,7 +48,7 @@ static void every_statement_is_claimed_once_by_its_table_or_has_none(void **stat
         if (s->statement.exact) {
             exact++;
         } else if (!table_load(s->statement.table)) {
-            without++;                         /* shown as `not run` (test_claims_write.c) */
+            without++;                         /* shown as `not run` (test_claims_page.c) */
         } else {
             int found = 0;
             for (int i = 0; i < experiment.n_claims; i++)

@@ -132,11 +132,25 @@ diff -r first results >/dev/null || fail "the second $what wrote other bytes"
 # The same config under another hash is a run of other code: named, not counted, made again.
 own=$(dirname "$(dirname "$(find runs -path '*/seed-1/summary.json' | sort | head -n 1)")")
 cp -r runs kept
-mv "$own" runs/0123456789abcdef
+# They are what they say: another code's, in the folder that it names.
+old=$(printf 0%.0s {1..64})
+for file in "$own"/seed-*/summary.json; do
+    data=$(sed -n 's/.*"data_hash": "\(.*\)".*/\1/p' "$file")
+    named=$({ cat "${file%/*}/config.yaml"; printf 'machine: cpu\ncode: %s\ndata: %s\n' "$old" "$data"; } | sha256sum)
+    sed -i "s/\"code_hash\": \".*\"/\"code_hash\": \"$old\"/; s/\"hash\": \".*\"/\"hash\": \"${named%% *}\"/" "$file"
+done
+stale=runs/${named:0:16}
+mv "$own" "$stale"
 given "${run[@]}"
 [ $status = 0 ] || fail "$what beside stale runs: exit $status: $err"
-grep -q 'runs/0123456789abcdef/seed-1 is of other code' <<<"$err" || fail "$what does not name the stale run: $err"
+grep -q "$stale/seed-1 is of other code" <<<"$err" || fail "$what does not name the stale run: $err"
 cmp -s "$own/seed-1/metrics.jsonl" "kept/${own#runs/}/seed-1/metrics.jsonl" || fail "run again, it is another run"
+# The same by a name that is not theirs.
+rm -r "$own"
+mv "$stale" runs/0123456789abcdef
+given "${run[@]}"
+[ $status = 0 ] || fail "$what beside misnamed runs: exit $status: $err"
+grep -q 'runs/0123456789abcdef/seed-1 is of another hash' <<<"$err" || fail "$what does not name the misnamed run: $err"
 rm -r runs/0123456789abcdef
 
 echo garbage >"$own/seed-1/summary.json"

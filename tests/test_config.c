@@ -446,18 +446,43 @@ static void a_lone_number_is_a_list_of_one_where_the_key_says_so(void **state)
     assert_true(t.widths.v[0] == 7);
 }
 
-/* So a later key leaves the hashes of older configs alone. */
-static void a_silent_choice_is_printed_unless_it_is_the_first(void **state)
+/* So a later key, of any type, leaves the hashes of older configs alone. */
+static void a_key_is_printed_unless_its_value_is_what_was_before_it(void **state)
 {
     (void)state;
-    const struct key silent[] = {
-        { AT(kind), .type = KEY_CHOICE, .choices = kinds, .silent = true, .unit = "" }, { .name = NULL }
+    static const struct { const char *before, *line, *other; } cases[] = {    /* beside keys[] */
+        { "3", "epochs: 3", "epochs: 4\n" },
+        { "cosine", "kind: cosine", "kind: constant\n" },
+        { "0.1", "lr: 1e-1", "lr: 0.2\n" },
+        { "[0, 0.5]", "scale: [0, .50]", "scale: [0, 1]\n" },
+        { "true", "on: true", "on: false\n" },
+        { "short", "name: short", "name: other\n" },
+        { "[1, 2]", "widths: [1, 2]", "widths: [1]\n" },
+        { "[]", "words: []", "words: [good]\n" },
+        { "[[0, 1], [1, 0]]", "pairs: [[0, 1], [1, 0]]", "pairs: [[0, 1]]\n" },
     };
-    struct target t = { 0 };
-    char *first = line_again(silent, "kind: cosine", &t), *second = line_again(silent, "kind: constant", &t);
-    assert_string_equal(first, "");
-    assert_string_equal(second, "kind: constant\n");
-    free(first), free(second);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct key later[] = { keys[i], { .name = NULL } };
+        later->before = cases[i].before;
+        struct target t = { 0 };
+        char *as_before = line_again(later, cases[i].line, &t), *else_ = line_again(later, cases[i].other, &t);
+        assert_string_equal(as_before, "");
+        assert_string_equal(else_, cases[i].other);
+        free(as_before);
+        free(else_);
+    }
+    assert_int_equal(sizeof cases / sizeof *cases + 1, sizeof keys / sizeof *keys);      /* each type */
+}
+
+/* A text that is not there is empty. */
+static void an_empty_text_is_not_printed_where_there_was_none_before(void **state)
+{
+    (void)state;
+    const struct key later[] = { { AT(name), .type = KEY_TEXT, .count = 8, .before = "" }, { .name = NULL } };
+    const struct target none = { 0 };
+    char *text = config_print(later, &none);
+    assert_string_equal(text, "");
+    free(text);
 }
 
 static void help_names_every_key_with_its_range(void **state)
@@ -496,7 +521,8 @@ int main(void)
         cmocka_unit_test(numbers_print_as_short_as_can_be),
         cmocka_unit_test(a_choice_may_stand_in_a_table_of_structs),
         cmocka_unit_test(a_lone_number_is_a_list_of_one_where_the_key_says_so),
-        cmocka_unit_test(a_silent_choice_is_printed_unless_it_is_the_first),
+        cmocka_unit_test(a_key_is_printed_unless_its_value_is_what_was_before_it),
+        cmocka_unit_test(an_empty_text_is_not_printed_where_there_was_none_before),
         cmocka_unit_test(help_names_every_key_with_its_range),
     };
     return cmocka_run_group_tests_name("config", tests, setup, teardown);

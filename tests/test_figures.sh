@@ -41,7 +41,8 @@ fake() {
                 for (e = 0; e <= (bad ? 1 : 3) && !out; e++) {
                     loss = e ? -0.2 * e : ""
                     for (s = 1; s <= seeds; s++)
-                        print row[i] "," s "," e "," loss ",0.9,0.9,0.4,0." s e "," 30 + e ",0.9,0.8" >(stem "_curves.csv")
+                        print row[i] "," s "," e "," loss ",0.9,0.9,0.4,0." s e "," 30 + e ",0.9,0.8" \
+                            >(stem "_curves.csv")
                 }
             }
         }'

@@ -104,9 +104,12 @@ cp kept.png "$bad"
 cp kept.png "$DATA/images/train/left/03.png"
 sed -i 's/^skip_bad: .*/skip_bad: 0/' configs/scale/small.yaml
 rm stop/*/seed-1/summary.json
+cp -r skip1 old
 run --runs stop
-check "a run does not go on with other images" status_is 2
-check "but says so" says "the run began with other images"
+check "a run does not go on with other images" [ "$(ls -d stop/*/seed-1 | wc -l)" = 2 ]
+check "but begins anew" status_is 0
+run --runs old
+check "nor is a finished run of other images taken for one of these" [ "$(ls old/*/seed-1/summary.json | wc -l)" = 2 ]
 mv "$DATA/images/val" "$DATA/images/other"
 run --runs gone
 check "a folder that is not there ends with 2" status_is 2

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_list.sh -- which tables there are is said once, in configs/: the program, make and README say the same.
+# test_list.sh -- which tables there are is said once, in configs/: the program, make and README say
+# the same.
 #
 # usage: test_list.sh SIMSIAM
 set -u
@@ -18,7 +19,8 @@ fail() { echo "FAILED: $*"; failed=1; }
 same() { [ "$2" = "$3" ] || fail "$1:"$'\n'"$(diff <(echo "$2") <(echo "$3"))"; }
 
 targets=$("$simsiam" list --only targets)
-same 'targets are those of the files' "$(sort <<<"$targets")" "$(sed -n 's/^target: //p' configs/*.yaml | sort)"
+same 'targets are those of the files' "$(sort <<<"$targets")" \
+    "$(sed -n 's/^target: //p' configs/*.yaml | sort)"
 same 'tables run in the order of turn' "$targets" \
     "$(grep -H '^turn: ' configs/*.yaml | sed 's/^\(.*\):turn: \(.*\)/\2 \1/' | sort -n |
         while read -r _ file; do sed -n 's/^target: //p' "$file"; done)"
@@ -35,11 +37,13 @@ done
 # make lists them before there is a program, with the same words.
 said=$(make -f Makefile.repro help | sed -n 's/^  table-\([^ ]*\) *\(.*\)/\1 \2/p')
 same 'make help' "$said" "$("$simsiam" list | sed 's/^\([^ ]*\) .*\.yaml  *[0-9]* */\1 /')"
-made=$(make -n -f Makefile.repro tables SCALE=test 2>&1 | sed -n 's/.*list \([^ ]*\) --only names.*/\1/p')
+made=$(make -n -f Makefile.repro tables SCALE=test 2>&1 |
+    sed -n 's/.*list \([^ ]*\) --only names.*/\1/p')
 same 'make tables' "$made" "$targets"
 
 # README names each, and none that there is not.
-same README "$(grep -oE '\btable-[a-z0-9-]+' README.md | sed 's/^table-//' | sort -u)" "$(sort <<<"$targets")"
+same README "$(grep -oE '\btable-[a-z0-9-]+' README.md | sed 's/^table-//' | sort -u)" \
+    "$(sort <<<"$targets")"
 
 # ---- mistakes ------------------------------------------------------------------------------------------
 
@@ -63,7 +67,8 @@ wrong() {
     [ -z "$1" ] || refused "$1" --configs "$work/configs"
 }
 wrong ''
-[ "$("$simsiam" list --configs "$work/configs" --only targets)" = a ] || fail 'an experiment without a target is listed'
+[ "$("$simsiam" list --configs "$work/configs" --only targets)" = a ] ||
+    fail 'an experiment without a target is listed'
 wrong 'b.yaml:1:9: target: a.yaml has the same' 'target: a' 'order: 2' 'turn: 2' 'cost: none'
 wrong 'b.yaml:2:8: order: a.yaml has the same' 'target: b' 'order: 1' 'turn: 2' 'cost: none'
 wrong 'b.yaml:3:7: turn: a.yaml has the same' 'target: b' 'order: 2' 'turn: 1' 'cost: none'

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_places.sh -- a locale with a decimal comma, a folder with a space in its name, another current folder, odd
-# paths: the same numbers, the same figures, the same targets.
+# test_places.sh -- a locale with a decimal comma, a folder with a space in its name, another current
+# folder, odd paths: the same numbers, the same figures, the same targets.
 #
 # usage: test_places.sh SIMSIAM
 set -u
@@ -15,9 +15,10 @@ unset MAKEFLAGS MAKELEVEL MFLAGS
 failed=0
 fail() { echo "FAILED: $*"; failed=1; }
 
-# The sources in a folder whose name has a space, a quote and what make and the shell would expand.
+# The sources in a folder whose name has a space.
 mkdir "$work/sp ace"
-(cd "$root" && tar c --exclude='build*' --exclude=runs --exclude=results --exclude=.git .) | tar x -C "$work/sp ace"
+(cd "$root" && tar c --exclude='./build*' --exclude=./runs --exclude=./results --exclude=./.git .) |
+    tar x -C "$work/sp ace"
 there=$work/sp\ ace
 
 # A locale that writes 0,5: with its own, whatever this machine has installed.
@@ -33,23 +34,26 @@ fi
 # ---- the same numbers ------------------------------------------------------------------------------------
 
 cd / || exit 1
+export SIMSIAM=$simsiam
 made() {             # made FOLDER VARIABLE...: a run, its table and its figure
-    local out=$work/$1
-    env "${@:2}" "$simsiam" run "$there/configs/fig2_stopgrad.yaml" --scale test --seeds '1 2' --threads 1 --quiet \
-        --runs "$out/runs" || fail "$1: run: exit $?"
-    env "${@:2}" "$simsiam" table "$there/configs/fig2_stopgrad.yaml" --scale test --seeds '1 2' --runs "$out/runs" \
-        --results "$out/results" >"$out/said" 2>/dev/null || fail "$1: table: exit $?"
+    local out=$work/$1 table=("$there/configs/fig2_stopgrad.yaml" --scale test --seeds '1 2')
+    env "${@:2}" "$simsiam" run "${table[@]}" --threads 1 --quiet --runs "$out/runs" ||
+        fail "$1: run: exit $?"
+    env "${@:2}" "$simsiam" table "${table[@]}" --runs "$out/runs" --results "$out/results" \
+        >"$out/said" 2>/dev/null || fail "$1: table: exit $?"
     ! command -v gnuplot >/dev/null ||
-        env "${@:2}" SIMSIAM="$simsiam" bash "$there/plots/draw.sh" fig2_stopgrad test "$out/results" >/dev/null ||
+        env "${@:2}" bash "$there/plots/draw.sh" fig2_stopgrad test "$out/results" >/dev/null ||
         fail "$1: draw.sh: exit $?"
 }
 mkdir "$work/plain" "$work/with comma"
 made plain LC_ALL=C
 made 'with comma' "${comma[@]}"
-same=$(cd "$work/plain" && find . -name metrics.jsonl -o -path './results/*' -type f ! -name 'provenance*' -o -name said)
+same=$(cd "$work/plain" &&
+    find . -name metrics.jsonl -o -name said -o -path './results/*' -type f ! -name 'provenance*')
 [ "$(grep -c . <<<"$same")" -ge 8 ] || fail "there is little to compare: $same"
 while read -r file; do
-    cmp -s "$work/plain/$file" "$work/with comma/$file" || fail "$file is another where numbers have commas"
+    cmp -s "$work/plain/$file" "$work/with comma/$file" ||
+        fail "$file is another where numbers have commas"
 done <<<"$same"
 # All tables' figures: other panels, other numbers.
 if command -v gnuplot >/dev/null && [ -d "$root/results/quick" ]; then
@@ -57,7 +61,7 @@ if command -v gnuplot >/dev/null && [ -d "$root/results/quick" ]; then
     for table in table3_bn output_dim similarity; do
         for set in LC_ALL=C "${comma[*]}"; do
             read -ra variables <<<"$set"
-            env "${variables[@]}" SIMSIAM="$simsiam" bash "$there/plots/draw.sh" $table quick "$work/plain/results" \
+            env "${variables[@]}" bash "$there/plots/draw.sh" $table quick "$work/plain/results" \
                 >"$work/said" 2>&1 || fail "$table: $(<"$work/said")"
             cp "$work/plain/results/quick/$table.svg" "$work/${set%%=*}.svg"
         done
@@ -69,16 +73,16 @@ fi
 printf '%s\n' net,side,precision,mode,threads,pair,median_ms,least_ms,most_ms,memory_mib \
     small,simsiam,bf16,full,2,1,1.5,1,2,10 small,pytorch,bf16,contiguous,2,1,3.75,3,4,20 \
     small,pytorch,fp32,contiguous,2,1,4.5,4,5,20 >"$work/cpu.csv"
-grep -q '^export LC_ALL=C' "$there/tests/bench/compare.sh" || fail 'compare.sh takes the user'"'"'s locale'
-awk -F, -v pairs=1 -v threads=2 -f "$there/tests/bench/compare.awk" "$work/cpu.csv" | grep -q '2.50 \[2.50, 2.50\]' ||
-    fail 'compare.awk does not find 3.75 / 1.5'
-! grep -rn 'setlocale' "$there/engine" "$there/experiments" || fail 'the program takes the locale of its user'
+awk -F, -v pairs=1 -v threads=2 -f "$there/tests/bench/compare.awk" "$work/cpu.csv" |
+    grep -q '2.50 \[2.50, 2.50\]' || fail 'compare.awk does not find 3.75 / 1.5'
+! grep -rn 'setlocale' "$there/engine" "$there/experiments" || fail 'a program takes a locale'
 
 # ---- a folder with a space -------------------------------------------------------------------------------
 
-cmake -S "$there" -B "$there/build" >"$work/said" 2>&1 || fail "cmake in a folder with a space: $(tail -n 5 "$work/said")"
+cmake -S "$there" -B "$there/build" >"$work/said" 2>&1 ||
+    fail "cmake in a folder with a space: $(tail -n 5 "$work/said")"
 if grep -q 'CMAKE_CXX_COMPILER:' "$there/build/CMakeCache.txt"; then
-    cmake --build "$there/build" --parallel "$(nproc)" --target machine_watched >"$work/said" 2>&1 ||
+    cmake --build "$there/build" --parallel 2 --target machine_watched >"$work/said" 2>&1 ||
         fail "build in a folder with a space: $(tail -n 5 "$work/said")"
 fi
 
@@ -92,7 +96,8 @@ for from in "$there" /; do
     repro -n plan || fail "plan from $from: $said"
     repro data-synthetic DATA="$odd" || fail "an odd DATA from $from: $said"
     [[ $said == *"Data folder: $odd"* ]] || fail "an odd DATA from $from is another: $said"
-    for wrong in "SEEDS=1'; touch $work/x; '" SEEDS= SEEDS='0 1' SCALE=% "SCALE=test '" JOBS=0 "JOBS=1'"; do
+    for wrong in "SEEDS=1'; touch $work/x; '" SEEDS= SEEDS='0 1' SCALE=% "SCALE=test '" JOBS=0 \
+        "JOBS=1'"; do
         repro -n plan "$wrong" && fail "$wrong from $from is taken"
         [[ $said == *" is not "* ]] || fail "$wrong from $from: $said"
     done
@@ -112,11 +117,13 @@ chmod +x "$work/bin/bash"
 
 # ---- TERM to make alone ----------------------------------------------------------------------------------
 
-cat >"$work/stopped.mk" <<END
-all:
-	@exec bash "$there/experiments/commands/hand_on.sh" bash -c \
-	    'trap "touch $work/told; exit 75" TERM; touch $work/runs; for i in \$\$(seq 100); do sleep 0.1; done'
+cat >"$work/long.sh" <<'END'
+trap 'touch told; exit 75' TERM
+touch runs
+for ((i = 0; i < 100; i++)); do sleep 0.1; done
 END
+printf 'all:\n\t@cd "%s" && exec bash "%s/experiments/commands/hand_on.sh" bash long.sh\n' "$work" \
+    "$there" >"$work/stopped.mk"
 make -f "$work/stopped.mk" >"$work/said" 2>&1 &
 make=$!
 for ((i = 0; i < 100; i++)); do

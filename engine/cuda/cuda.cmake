@@ -71,20 +71,15 @@ if(CUDA)
 
   # The same objects but for one: the hash of what computes a run names this machine's sources, not the CPU's.
   set(HASHED_CUDA ${COMPUTING} ${MACHINE_CUDA} ${MACHINE_CUDA_KERNELS} ${MACHINE_CUDA_HEADERS})
-  list(SORT HASHED_CUDA)
+  list(REMOVE_ITEM HASHED_CUDA engine/cuda/peak.cu)
   string(JOIN " " FLAGS_CUDA "${USER_FLAGS}" ${NUMBER_FLAGS} nvcc: ${CUDA_RUNTIME_FLAGS})
-  file(MAKE_DIRECTORY ${GENERATED}/cuda)
-  add_custom_command(OUTPUT ${GENERATED}/cuda/code_hash.h
-    COMMAND ${CMAKE_COMMAND} "-DFILES=${HASHED_CUDA}" "-DFLAGS=${FLAGS_CUDA}"
-            -DOUTPUT=${GENERATED}/cuda/code_hash.h -P engine/code_hash.cmake
-    DEPENDS ${HASHED_CUDA} engine/code_hash.cmake
-    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} COMMENT "" VERBATIM)
-  add_library(settings_cuda OBJECT experiments/methods/settings.c ${GENERATED}/cuda/code_hash.h)
-  target_include_directories(settings_cuda PRIVATE ${GENERATED}/cuda)
+  code_hashes(${GENERATED}/cuda/code_hash.h "${FLAGS_CUDA}" ${HASHED_CUDA})
+  add_library(code_cuda OBJECT experiments/methods/code.c ${GENERATED}/cuda/code_hash.h)
+  target_include_directories(code_cuda PRIVATE ${GENERATED}/cuda)
 
   get_target_property(libraries model LINK_LIBRARIES)
-  set(model_cuda $<FILTER:$<TARGET_OBJECTS:model>,EXCLUDE,/experiments/methods/settings.c\\.o$>
-    $<TARGET_OBJECTS:settings_cuda>)
+  set(model_cuda $<FILTER:$<TARGET_OBJECTS:model>,EXCLUDE,/experiments/methods/code.c\\.o$>
+    $<TARGET_OBJECTS:code_cuda>)
   add_executable(simsiam-cuda experiments/commands/main.c ${model_cuda})
   add_dependencies(simsiam-cuda model build_info)
   target_include_directories(simsiam-cuda PRIVATE ${GENERATED})

@@ -10,7 +10,7 @@
 #include "commands.h"
 #include "../suite/experiment.h"
 #include "options.h"
-#include "../run/record.h"
+#include "../run/found.h"
 #include "cmd_run.h"
 #include "../../engine/collapse.h"
 
@@ -29,8 +29,6 @@ struct finding {
                                       (nothing to judge yet), EXIT_WORLD (unreadable), EXIT_USER (no run) */
     char *text;                    /* one line; ours to free */
     bool finished;
-    char hash[HASH_TEXT];          /* of a finished run, and its seed */
-    int seed;
     double turn;                   /* see verdict_turn() */
 };
 
@@ -165,8 +163,6 @@ static struct finding look(const char *folder)
         f.text = text_format("line %d of metrics.jsonl is damaged (delete the folder and run again)",
                              r.n_curve + 1);
     } else {
-        memcpy(f.hash, r.hash, sizeof f.hash);
-        f.seed = r.seed;
         judge(&f, &r);
     }
     run_free(&r);
@@ -209,30 +205,44 @@ struct tally {
 };
 
 /* Why a finding says nothing about the rule, or NULL.  Half a run may still collapse, or has not yet. */
-static const char *unusable(const struct finding *f, const char *hash, int seed)
+static const char *unusable(const struct finding *f)
 {
     if (f->status == EXIT_USER) return "not run";
     if (f->status == EXIT_WORLD || f->status == EXIT_DIVERGED) return f->text;
-    if (!f->finished) return "not finished";
-    return strcmp(f->hash, hash) || f->seed != seed ? "the folder holds a run of another hash or seed" : NULL;
+    return f->finished ? NULL : "not finished";
 }
 
-static void point_print(struct tally *t, const struct row *row, int seed, const char *root)
+/* The point's TAP; `why` there is no verdict, or NULL. */
+static void point_print(struct tally *t, const struct row *row, int seed, const struct finding *f, const char *why,
+                        const char *folder)
 {
-    char hash[HASH_TEXT];
-    settings_hash(hash, &row->settings);
-    char *const folder = run_folder(root, hash, seed);
-    const struct finding f = look(folder);
-    const char *const why = unusable(&f, hash, seed);
     const int kind = planted(row);
-    const bool ok = !why && f.status == (kind ? EXIT_COLLAPSED : 0);
-    printf("%s %d - %s seed %d: %s\n", ok ? "ok" : "not ok", ++t->point, row->name, seed, why ? why : f.text);
+    const bool ok = !why && f->status == (kind ? EXIT_COLLAPSED : 0);
+    printf("%s %d - %s seed %d: %s\n", ok ? "ok" : "not ok", ++t->point, row->name, seed, why ? why : f->text);
     if (!ok) printf("#   %s; expected: %s\n", folder, kind ? "collapsed" : "healthy");
-    if (ok && (!t->nearest[kind].row || fabs(f.turn) < fabs(t->nearest[kind].turn)))
-        t->nearest[kind].turn = f.turn, t->nearest[kind].row = row->name, t->nearest[kind].seed = seed;
     t->right[kind] += ok;
     t->wrong += !ok;
-    free(f.text), free(folder);
+    if (!ok || (t->nearest[kind].row && fabs(f->turn) >= fabs(t->nearest[kind].turn))) return;
+    t->nearest[kind].turn = f->turn;
+    t->nearest[kind].row = row->name;
+    t->nearest[kind].seed = seed;
+}
+
+static void point_check(struct tally *t, const struct row *row, int seed, struct found *runs)
+{
+    const char *why = NULL;
+    const struct found_run *const run = found_run(runs, &row->settings, seed);
+    if (run) {
+        const struct finding f = look(run->folder);
+        point_print(t, row, seed, &f, unusable(&f), run->folder);
+        free(f.text);
+        return;
+    }
+    const struct found_run *const other = found_other(runs, &row->settings, seed, &why);
+    const struct finding none = { .status = EXIT_USER };
+    char *const text = other ? text_format("not run (what is there is %s)", why) : NULL;
+    point_print(t, row, seed, &none, text ? text : "not run", other ? other->folder : runs->root);
+    free(text);
 }
 
 static void tally_print(const struct tally *t)
@@ -263,10 +273,13 @@ static int check_experiment(const char *path, const char *scale, const char *see
     printf("1..%d\n", t.n[0] + t.n[1]);
     printf("# %s, scale %s; collapsed: std*sqrt(d) <= %.2f and view share >= %.2f, or std*sqrt(d) <= %.2f\n",
            e.name, scale, COLLAPSE_STD, COLLAPSE_SHARE, COLLAPSE_DEAD);
+    struct found runs;
+    found_open(&runs, root);
     for (int r = 0; r < e.n_rows; r++) {
         if (*e.row[r].not_run) printf("# %s: not run at this scale: %s\n", e.row[r].name, e.row[r].not_run);
-        for (int i = 0; i < n_seeds && !*e.row[r].not_run; i++) point_print(&t, &e.row[r], seeds[i], root);
+        for (int i = 0; i < n_seeds && !*e.row[r].not_run; i++) point_check(&t, &e.row[r], seeds[i], &runs);
     }
+    found_close(&runs);
     tally_print(&t);
     return t.wrong ? EXIT_CLAIM : 0;
 }

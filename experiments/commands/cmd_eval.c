@@ -3,14 +3,15 @@
  * cmd_eval.c -- `simsiam eval`: the monitors and the probe's accuracy of a run's checkpoint, as it stands.
  */
 #include "commands.h"
+#include "../../engine/checkpoint.h"
 #include "../run/monitor.h"
 #include "../suite/experiment.h"
 #include "options.h"
+#include "../run/found.h"
 #include "../run/runner.h"
 #include "../run/state.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,45 +52,65 @@ static int probe_rates(struct trainer *t, struct probe_data *data, const struct 
     return status == EXIT_AGAIN ? status : 0;  /* a rate that diverged has said so, and is an answer */
 }
 
-/* The hash by which a checkpoint of these settings knows its run, made by the code and on the machine that the
- * run's provenance.json names, whichever they are: the tensors are the same for all of them. */
-static void hash_of_maker(char hash[HASH_TEXT], const char *folder, const struct settings *s, int seed)
+/* What a run's papers say of who made it: code, machine and data, whichever they are. */
+static void maker_read(struct found_run *r, const char *folder, const struct settings *s, int seed)
 {
     char *const config = settings_print(s), *const config_path = text_format("%s/config.yaml", folder);
-    char *const path = text_format("%s/provenance.json", folder);
-    size_t bytes;
-    char *const made = file_read(config_path, &bytes);
+    *r = (struct found_run){ .folder = text_format("%s", folder), .seed = seed, .config = config };
+    char *const made = file_read(config_path, NULL);
     if (!made) die_user("%s: cannot be read: %s (--from wants the folder of a run)", config_path, strerror(errno));
     if (strcmp(made, config))
         die_user("%s: a run of other settings than the row's (simsiam config FILE prints those)", config_path);
-    json_error_t error;
-    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (!papers) die_user("%s:%d:%d: %s", path, error.line, error.column, error.text);
-    const char *machine = NULL, *code = NULL;
-    int its_seed;
-    if (json_unpack_ex(papers, &error, 0, "{s:s, s:s, s:i}", "machine", &machine, "code_hash", &code, "seed",
-                       &its_seed))
-        die_user("%s: %s (a run's provenance names machine, code_hash and seed)", path, error.text);
-    if (its_seed != seed) die_user("%s: a run of seed %d, not of --seed %d", path, its_seed, seed);
-    settings_hash_by(hash, s, machine, code);
-    printf("from %s, by machine %s, code %.8s\n", folder, machine, code);
-    json_decref(papers);
-    free(config), free(config_path), free(path), free(made);
+    if (!found_papers(r))
+        die_user("%s/provenance.json: it must name machine, code_hash, seed, train_hash and monitor_hash", folder);
+    if (r->seed != seed) die_user("%s/provenance.json: a run of seed %d, not of --seed %d", folder, r->seed, seed);
+    printf("from %s, by machine %s, code %.8s\n", folder, r->machine, r->code);
+    free(config_path);
+    free(made);
+}
+
+/* The run that counts for the row. */
+static struct found_run own_find(const struct settings *s, int seed, const char *root, const char *what)
+{
+    struct found runs;
+    const char *why;
+    found_open(&runs, root);
+    const struct found_run *const r = found_run(&runs, s, seed);
+    const struct found_run *const other = r ? NULL : found_other(&runs, s, seed, &why);
+    if (other) die_user("no run of %s; %s is %s (--from evaluates that)", what, other->folder, why);
+    if (!r) die_user("%s: no run of %s (simsiam run makes it)", root, what);
+    struct found_run own = *r;
+    own.folder = text_format("%s", r->folder);
+    own.config = text_format("%s", r->config);
+    found_close(&runs);
+    return own;
+}
+
+/* By which of its two names, with its data or as before, a checkpoint knows its run. */
+static void name_choose(struct found_run *r, const char *path)
+{
+    struct checkpoint c;
+    const bool there = checkpoint_load(&c, path);
+    const struct blob *const name = there ? checkpoint_find(&c, "identity") : NULL;
+    run_hash(r->hash, r->config, r->machine, r->code, r->data);
+    if (name && (name->bytes != strlen(r->hash) || memcmp(name->data, r->hash, name->bytes)))
+        run_hash_before(r->hash, r->config, r->machine, r->code);
+    if (there) checkpoint_free(&c);
 }
 
 static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, const char *from,
                     int threads, const struct rates *rates)
 {
-    char hash[HASH_TEXT];
-    if (from) hash_of_maker(hash, from, &row->settings, seed);
-    else settings_hash(hash, &row->settings);
-    char *const folder = from ? text_format("%s", from) : run_folder(root, hash, seed);
-    char *const path = text_format("%s/checkpoint.bin", folder);
+    char *const what = text_format("%s/%s seed %d", e->name, row->name, seed);
+    struct found_run run;
+    if (from) maker_read(&run, from, &row->settings, seed);
+    else run = own_find(&row->settings, seed, root, what);
     machine_open(threads);
+    char *const path = text_format("%s/checkpoint.bin", run.folder);
+    name_choose(&run, path);
     struct trainer *const t = host_alloc(1, sizeof *t);
     trainer_open(t, &row->settings, seed);
-    if (!trainer_load(t, path, hash))
-        die_user("%s: no checkpoint of %s/%s seed %d (simsiam run makes it)", path, e->name, row->name, seed);
+    if (!trainer_load(t, path, run.hash)) die_user("%s: no checkpoint of %s (simsiam run makes it)", path, what);
 
     struct run_record r = { .last = { .epoch = t->epoch, .knn = NAN, .knn_z = NAN } };    /* none of a divergence */
     struct probe_data data = { .train.x = NULL };
@@ -103,7 +124,7 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
     monitor_probe_close(&data);
     if (status != EXIT_AGAIN) {
         run_judge(&r, status == EXIT_DIVERGED);
-        printf("%s/%s seed %d, %s, epoch %d of %d\n", e->name, row->name, seed, folder, t->epoch,
+        printf("%s, %s, epoch %d of %d\n", what, run.folder, t->epoch,
                row->settings.epochs);
         printf("kNN %.2f on f, %.2f on z\n", r.last.knn, r.last.knn_z);
         if (probed) printf("linear %.2f after %d epochs of the probe\n", r.linear, probed);
@@ -112,7 +133,11 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
         printf("%s: %s\n", run_state_names[r.state], r.evidence);
     }
     trainer_close(t);
-    free(t), free(folder), free(path);
+    free(t);
+    free(path);
+    free(what);
+    free(run.folder);
+    free(run.config);
     return status;
 }
 

@@ -4,6 +4,8 @@
  */
 #include "commands.h"
 #include "options.h"
+#include "../methods/code.h"
+#include "../methods/method.h"
 #include "../run/provenance.h"
 #include "../../engine/ops.h"
 
@@ -19,7 +21,7 @@ int command_info(int argc, char **argv)
     options_parse(argc, argv, "info [options]", "The machine, the libraries and the build.", rows, 0, 0);
     threads_check(threads);
     machine_open(threads);
-    printf("%-10s %s\n", "code", code_hash);
+    for (int m = 0; methods[m].name; m++) printf("%-10s %s of %s\n", "code", code_hash_of(m), methods[m].name);
     provenance_print(stdout);
     return 0;
 }

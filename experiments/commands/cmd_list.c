@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_list.c -- `simsiam list`: the tables of the paper that there are, from the experiments' own files.
+ * cmd_list.c -- `simsiam list`: the tables of the paper that there are, from their own files.
  */
 #include "commands.h"
 
@@ -25,7 +25,8 @@ static void heading_print(const struct heading *h, const char *configs, enum col
 }
 
 /* The table of a target; exits 2, naming the nearest, without one. */
-static const struct heading *heading_of(const struct headings *list, const char *target, const char *configs)
+static const struct heading *heading_of(const struct headings *list, const char *target,
+                                        const char *configs)
 {
     const char **const names = host_alloc((size_t)list->n + 1, sizeof *names);
     for (int i = 0; i < list->n; i++) {
@@ -55,13 +56,15 @@ int command_list(int argc, char **argv)
     bool paper = false;
     const struct option_row rows[] = {
         { "configs", OPTION_TEXT, &configs, "DIR", "where the experiments are" },
-        { "paper", OPTION_FLAG, &paper, NULL, "in the paper's order, not in that of `make tables`" },
+        { "paper", OPTION_FLAG, &paper, NULL,
+          "in the paper's order, not in that of `make tables`" },
         { "only", OPTION_TEXT, &only, "WHAT", "one word a line: targets, files, or names" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     const int n = options_parse(argc, argv, "list [TARGET] [options]",
-                                "The tables of the paper, a line each: what make calls it (table-TARGET), its file, "
-                                "its place in the paper, its title and what it costs.", rows, 0, 1);
+                                "The tables of the paper, a line each: what make calls it "
+                                "(table-TARGET), its file, its place in the paper, its title and "
+                                "what it costs.", rows, 0, 1);
     const enum column column = only ? column_of(only) : COLUMNS;
     struct headings list;
     headings_open(&list, configs, paper ? HEADINGS_BY_ORDER : HEADINGS_BY_TURN);

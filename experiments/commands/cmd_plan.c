@@ -10,7 +10,7 @@
 #include "../suite/experiment.h"
 #include "options.h"
 #include "cmd_run.h"
-#include "../run/runner.h"
+#include "../run/found.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,16 +45,14 @@ static struct need *need_find(const struct plan *p, const struct row *row)
     return NULL;
 }
 
-static void need_add(struct plan *p, const struct experiment *e, const struct row *row, const char *root)
+static void need_add(struct plan *p, const struct experiment *e, const struct row *row, struct found *runs)
 {
     struct need *const need = &p->need[p->n_needs++];
     *need = (struct need){ .e = e, .row = row };
     settings_hash(need->hash, &row->settings);
     for (int i = 0; i < p->n_seeds; i++) {
-        char *stale;
-        need->left[i] = run_finished(root, &row->settings, p->seeds[i], &stale) == RUN_NONE;
+        need->left[i] = found_state(runs, &row->settings, p->seeds[i]) == RUN_NONE;
         need->n_left += need->left[i];
-        free(stale);
     }
 }
 
@@ -63,13 +61,16 @@ static void plan_open(struct plan *p, char **path, int n, const char *scale, con
     p->e = host_alloc((size_t)n, sizeof *p->e);
     p->need = host_alloc((size_t)n * ROWS_MAX, sizeof *p->need);
     p->n = n;
+    struct found runs;
+    found_open(&runs, root);
     for (int i = 0; i < n; i++) {
         experiment_load(&p->e[i], path[i], scale);
         for (int r = 0; r < p->e[i].n_rows; r++) {
             const struct row *const row = &p->e[i].row[r];
-            if (!*row->not_run && !need_find(p, row)) need_add(p, &p->e[i], row, root);
+            if (!*row->not_run && !need_find(p, row)) need_add(p, &p->e[i], row, &runs);
         }
     }
+    found_close(&runs);
 }
 
 static void plan_measure(struct plan *p, int jobs, int threads, int steps)

@@ -6,6 +6,7 @@
 #include "../suite/experiment.h"
 #include "options.h"
 #include "cmd_run.h"
+#include "../run/found.h"
 #include "../run/runner.h"
 
 #include <errno.h>
@@ -50,17 +51,28 @@ static bool is_listed(const struct task *task, int n, const struct task *one)
     return i < n;
 }
 
+/* Why a finished run is made again. */
+static void stale_tell(struct found *runs, const struct experiment *e, const struct row *row, int seed)
+{
+    const char *why;
+    const struct found_run *const stale = found_other(runs, &row->settings, seed, &why);
+    if (stale)
+        fprintf(stderr, "%s/%s seed %d: %s is %s and does not count; running again\n", e->name, row->name, seed,
+                stale->folder, why);
+}
+
 /* The runs that are still to be made.  *status is what the finished ones say. */
 static int tasks_gather(struct task *task, int *status, const struct experiment *e, int only, const int *seeds,
                         int n_seeds, const struct run_options *o)
 {
     int n = 0;
+    struct found runs;
+    found_open(&runs, o->root);
     for (int i = 0; i < n_seeds; i++)          /* seed by seed, so that early results already compare rows */
         for (int r = 0; r < e->n_rows; r++) {
             const struct row *row = &e->row[r];
-            char *stale;
             if ((only >= 0 && r != only) || *row->not_run) continue;
-            const enum run_state state = run_finished(o->root, &row->settings, seeds[i], &stale);
+            const enum run_state state = found_state(&runs, &row->settings, seeds[i]);
             task[n] = (struct task){ .row = row, .seed = seeds[i] };
             settings_hash(task[n].hash, &row->settings);
             if (state == RUN_NONE && !is_listed(task, n, &task[n])) n++;
@@ -69,11 +81,9 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
             if (!o->quiet && state != RUN_NONE)
                 fprintf(stderr, "%s/%s seed %d: finished, %s\n", e->name, row->name, seeds[i],
                         run_state_names[state]);
-            if (!o->quiet && stale)
-                fprintf(stderr, "%s/%s seed %d: %s is of other code and does not count; running again\n", e->name,
-                        row->name, seeds[i], stale);
-            free(stale);
+            if (!o->quiet && state == RUN_NONE) stale_tell(&runs, e, row, seeds[i]);
         }
+    found_close(&runs);
     return n;
 }
 

@@ -6,9 +6,9 @@
 #include "../suite/experiment.h"
 #include "options.h"
 #include "../run/phase.h"
-#include "../run/runner.h"
+#include "../methods/code.h"
 #include "../pages/figure.h"
-#include "../pages/table_write.h"
+#include "../pages/table_page.h"
 #include "../suite/table_gather.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* Is a committed run still one of this table's: of a row it has, with that row's settings, and of
- * code that may stand beside the runs it shows?  A seed that was not run again stays. */
+ * code and data that may stand beside the runs it shows?  A seed that was not run again stays. */
 static bool is_kept(const struct table *t, const struct committed *c,
                     const struct committed_run *run, const char *code)
 {
@@ -26,7 +26,8 @@ static bool is_kept(const struct table *t, const struct committed *c,
         char *config = settings_print(&row->settings);
         const bool same = !strcmp(config, committed_config(c, row->name));
         free(config);
-        return same && code_mixes(run->record.code_hash, code);
+        const bool other = t->row[i].n && strcmp(run->record.data_hash, t->row[i].run[0].data_hash);
+        return same && !other && code_same(run->record.code_hash, code);
     }
     return false;
 }
@@ -143,9 +144,12 @@ int command_table(int argc, char **argv)
     phase("table");
     const bool shown_only = p.from_results && !rewrite;
     p.from_results = p.from_results || rewrite;
+    struct found found;
+    found_open(&found, p.runs);
+    p.found = &found;
     table_open(t, argv[1], scale, seeds, n_seeds, &p);
     t->committed = shown_only;                 /* the files written again say what they said */
-    table_print(stdout, t);
+    table_page(&(struct page){ stdout, &look_text }, t);
     if (!t->finished)
         printf("\nNo run is finished, so nothing was written.  To train:\n"
                "  simsiam run %s --scale %s --seeds \"%s\"\n", argv[1], scale, seed_text);
@@ -153,6 +157,7 @@ int command_table(int argc, char **argv)
         results_write(t, &p);
     const int failed = t->failed;
     table_close(t);
+    found_close(&found);
     free(t);
     return require && failed ? EXIT_CLAIM : 0;
 }

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# hand_on.sh COMMAND... -- `simsiam run` for make: TERM or HUP to this shell, which is what make sends when it is told
-# to end, is handed on, and the command's end waited for; Ctrl-C, which the command gets itself, is waited for too.
+# hand_on.sh COMMAND... -- `simsiam run` for make: TERM or HUP to this shell, which is what make
+# sends when it is told to end, is handed on, and the command's end waited for; so is it after
+# Ctrl-C, which the command gets itself.
 #
 # Ends as the command does; a run that diverged (5) is a row of the table, so that is 0.
 set -u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * settings.c -- the one table of keys, its defaults, and the hash that names a run.
+ * settings.c -- the one table of keys, its defaults, and what a row comes to as text.
  */
 #include "settings.h"
 
@@ -14,7 +14,6 @@
 #include "../../engine/nn.h"
 #include "../../engine/ops.h"
 #include "../../engine/resnet.h"
-#include "code_hash.h"             /* CODE_HASH, made by the build: the sources and flags that compute a run */
 
 static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
 static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
@@ -36,9 +35,9 @@ const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF
     { AT(field), .type = KEY_FLOATS, .count = n, .low = min, .high = max, .unit = u, .sentence = text }
 #define BOOL(field, text) { AT(field), .type = KEY_BOOL, .unit = "", .sentence = text }
 #define CHOICE(field, names, text) { AT(field), .type = KEY_CHOICE, .choices = names, .unit = "", .sentence = text }
-/* A choice that came later: silent while it is the first. */
-#define LATER(field, names, text) \
-    { AT(field), .type = KEY_CHOICE, .choices = names, .silent = true, .unit = "", .sentence = text }
+/* A choice that came later, where `was` was done before. */
+#define LATER(field, names, was, text) \
+    { AT(field), .type = KEY_CHOICE, .choices = names, .before = was, .unit = "", .sentence = text }
 #define HEAD(field, text) \
     { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
 
@@ -54,9 +53,9 @@ const struct key settings_keys[] = {
     /* data */
     { AT(dataset), .type = KEY_CHOICE, .choices = &data_sources[0].name, .stride = sizeof data_sources[0],
       .unit = "", .sentence = "the images" },
-    { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .silent = true, .unit = "",
+    { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .before = "", .unit = "",
       .sentence = "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
-    { AT(skip_bad), .type = KEY_INT, .high = 10000000, .silent = true, .unit = "images",
+    { AT(skip_bad), .type = KEY_INT, .high = 10000000, .before = "0", .unit = "images",
       .sentence = "with dataset: folder, of each split that may be bad; their places go to others of their class" },
     INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
     INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
@@ -65,8 +64,8 @@ const struct key settings_keys[] = {
     INT(monitor_first, 0, 10000000, "", "first monitor image of its split"),
     INT(monitor_count, 2, 10000000, "images", "images for kNN, std and view share, and the probe's test"),
     /* model */
-    LATER(stem, stem_names, "3x3, or ImageNet's: 7x7 with stride 2 and a max-pool"),
-    LATER(block, block_names, "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
+    LATER(stem, stem_names, "cifar", "3x3, or ImageNet's: 7x7 with stride 2 and a max-pool"),
+    LATER(block, block_names, "basic", "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
     { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels",
       .sentence = "channels of each stage of the backbone; ResNet-18 and ResNet-50 are [64, 128, 256, 512]" },
     { AT(blocks), .type = KEY_INTS, .low = 1, .high = STAGE_BLOCKS_MAX, .scalar = true, .unit = "blocks",
@@ -107,7 +106,8 @@ const struct key settings_keys[] = {
     FLOAT(knn_temperature, 0.02, 100, "", "T of the votes exp(similarity / T)"),
     INT(expectation_views, 0, 1000, "views", "of a monitor image, to set h(z) beside E[z] (Sec. 5.2); 0: not done"),
     /* linear probe */
-    LATER(probe_optimizer, probe_optimizer_names, "SGD, or LARS with a trust coefficient of 0.001 (App. A)"),
+    LATER(probe_optimizer, probe_optimizer_names, "sgd",
+          "SGD, or LARS with a trust coefficient of 0.001 (App. A)"),
     FLOAT(probe_lr, 0, 10000, "", "learning rate of the linear probe, not scaled by its batch"),
     INT(probe_epochs, 1, 100000, "passes", "passes of the linear probe"),
     INT(probe_batch, 1, 65536, "images", "images of one step of the linear probe"),
@@ -137,8 +137,6 @@ static const struct settings defaults = {
     .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1, .expectation_views = 0,
     .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
 };
-
-const char code_hash[HASH_TEXT] = CODE_HASH;
 
 struct settings settings_default(int method)
 {
@@ -180,18 +178,9 @@ char *settings_print(const struct settings *s)
     return config_print(keys, s);
 }
 
-void settings_hash_by(char hex[HASH_TEXT], const struct settings *s, const char *machine, const char *code)
-{
-    char *config = settings_print(s);
-    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine, code);
-    hash_bytes(hex, text, strlen(text));
-    free(text);
-    free(config);
-}
-
 void settings_hash(char hex[HASH_TEXT], const struct settings *s)
 {
-    struct machine_info own;
-    machine_describe(&own);
-    settings_hash_by(hex, s, own.machine, code_hash);
+    char *config = settings_print(s);
+    hash_bytes(hex, config, strlen(config));
+    free(config);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * settings.h -- the one table of keys, what a run is made of, and the hash that names it.
+ * settings.h -- the one table of keys, and what a run is made of.
  */
 #pragma once
 #include "../../engine/config.h"
@@ -66,14 +66,9 @@ const struct rule *settings_own_rules(int method);
 /* All keys of a method, its own right behind `pairs`, with a NULL-named row at the end; returns how many. */
 int settings_keys_of(struct key list[KEYS_MAX], int method);
 
-/* A row's resolved config as text (its method's keys alone) and the hash that names its run:
- * SHA-256 of the resolved config, the machine's name and CODE_HASH. */
+/* A row's resolved config as text (its method's keys alone), and its SHA-256: rows of one hash are one run. */
 char *settings_print(const struct settings *s);
 void settings_hash(char hex[HASH_TEXT], const struct settings *s);
-/* The same by other code, or on another machine. */
-void settings_hash_by(char hex[HASH_TEXT], const struct settings *s, const char *machine, const char *code);
-/* SHA-256 of the sources and flags that compute a run's numbers. */
-extern const char code_hash[HASH_TEXT];
 
 /* ---- rules.c: what no range of one key can say ----------------------------------------------------------- */
 

@@ -16,6 +16,7 @@
 #include "../../engine/stats.h"
 
 enum { COLUMNS_MAX = 64 };
+static const char again[] = "make the table again";
 
 /* A CSV file whose fields hold neither comma nor quote: names of rows, states and numbers. */
 struct csv {
@@ -25,15 +26,17 @@ struct csv {
     const char *(*line)[COLUMNS_MAX];          /* [n_lines], without the titles */
 };
 
-/* ---- reading ------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 /* Cuts a line at its commas; returns the number of fields. */
 static int fields_cut(const char *field[COLUMNS_MAX], char *line, const char *path, int number)
 {
-    if (strchr(line, '"')) die_user("%s:%d: a quote, which no name or number has (make the table again)", path, number);
+    if (strchr(line, '"'))
+        die_user("%s:%d: a quote, which no name or number has (%s)", path, number, again);
     int n = 0;
     for (char *next = line; next; n++) {
-        if (n == COLUMNS_MAX) die_user("%s:%d: over %d columns (make the table again)", path, number, COLUMNS_MAX);
+        if (n == COLUMNS_MAX)
+            die_user("%s:%d: over %d columns (%s)", path, number, COLUMNS_MAX, again);
         field[n] = strsep(&next, ",");
     }
     return n;
@@ -43,7 +46,8 @@ static void csv_open(struct csv *c, const char *folder, const char *name)
 {
     *c = (struct csv){ .path = text_format("%s/%s.csv", folder, name) };
     c->text = file_read(c->path, NULL);
-    if (!c->text) die("cannot read %s: %s (make the table first: simsiam table)", c->path, strerror(errno));
+    if (!c->text)
+        die("cannot read %s: %s (make the table first: simsiam table)", c->path, strerror(errno));
     size_t lines = 1;
     for (const char *at = c->text; *at; at++) lines += *at == '\n';
     c->line = host_alloc(lines, sizeof *c->line);
@@ -51,10 +55,11 @@ static void csv_open(struct csv *c, const char *folder, const char *name)
     c->n_columns = fields_cut(c->title, line, c->path, 1);
     while (next && *next) {
         line = strsep(&next, "\n");
-        const int number = c->n_lines + 2, n = fields_cut(c->line[c->n_lines], line, c->path, number);
+        const int number = c->n_lines + 2;
+        const int n = fields_cut(c->line[c->n_lines], line, c->path, number);
         if (n != c->n_columns)
-            die_user("%s:%d: %d fields where the first line has %d (make the table again)", c->path, number, n,
-                     c->n_columns);
+            die_user("%s:%d: %d fields where the first line has %d (%s)", c->path, number, n,
+                     c->n_columns, again);
         c->n_lines++;
     }
 }
@@ -70,7 +75,7 @@ static int column_of(const struct csv *c, const char *title)
 {
     for (int k = 0; k < c->n_columns; k++)
         if (!strcmp(c->title[k], title)) return k;
-    die_user("%s:1: there is no column %s (make the table again)", c->path, title);
+    die_user("%s:1: there is no column %s (%s)", c->path, title, again);
 }
 
 /* The number in a field, NaN if it is empty. */
@@ -79,17 +84,18 @@ static double number_at(const struct csv *c, int line, int column)
     const char *const text = c->line[line][column];
     double x = NAN;
     if (*text && !config_number(text, &x))
-        die_user("%s:%d: %s is no number: %s (make the table again)", c->path, line + 2, c->title[column], text);
+        die_user("%s:%d: %s is no number: %s (%s)", c->path, line + 2, c->title[column], text,
+                 again);
     return x;
 }
 
-/* ---- over the seeds ------------------------------------------------------------------------------------------ */
+/* ---- over the seeds ---------------------------------------------------------------------- */
 
 /* One line of the curves: a row's epoch with one seed. */
 struct point { int row, epoch, line; };
 struct curves {
     struct csv csv;
-    int first;                     /* column of the first measure; those behind it are measures too */
+    int first;                     /* column of the first measure; all behind it are measures */
     struct point *point;           /* [csv.n_lines], by row, then epoch */
 };
 
@@ -98,15 +104,17 @@ static int point_compare(const void *a, const void *b)
     const struct point *const p = a, *const q = b;
     if (p->row != q->row) return p->row < q->row ? -1 : 1;
     if (p->epoch != q->epoch) return p->epoch < q->epoch ? -1 : 1;
-    return p->line < q->line ? -1 : p->line > q->line;          /* seeds in their order: the same sum each time */
+    return p->line < q->line ? -1 : p->line > q->line;         /* the seeds' order: the same sum */
 }
 
-static void curves_open(struct curves *c, const char *folder, const char *name, const struct csv *rows)
+static void curves_open(struct curves *c, const char *folder, const char *name,
+                        const struct csv *rows)
 {
     char *file = text_format("%s_curves", name);
     csv_open(&c->csv, folder, file);
     free(file);
-    const int row = column_of(&c->csv, "row"), epoch = column_of(&c->csv, "epoch"), name_at = column_of(rows, "row");
+    const int row = column_of(&c->csv, "row"), epoch = column_of(&c->csv, "epoch");
+    const int name_at = column_of(rows, "row");
     c->first = epoch + 1;
     c->point = host_alloc((size_t)c->csv.n_lines + 1, sizeof *c->point);
     for (int i = 0; i < c->csv.n_lines; i++) {
@@ -114,10 +122,10 @@ static void curves_open(struct curves *c, const char *folder, const char *name, 
         while (r < rows->n_lines && strcmp(rows->line[r][name_at], c->csv.line[i][row])) r++;
         const double e = number_at(&c->csv, i, epoch);
         if (r == rows->n_lines)
-            die_user("%s:%d: row %s is not in %s (make the table again)", c->csv.path, i + 2, c->csv.line[i][row],
-                     rows->path);
+            die_user("%s:%d: row %s is not in %s (%s)", c->csv.path, i + 2, c->csv.line[i][row],
+                     rows->path, again);
         if (!(e >= 0 && e <= 1e6))
-            die_user("%s:%d: no epoch: %s (make the table again)", c->csv.path, i + 2, c->csv.line[i][epoch]);
+            die_user("%s:%d: no epoch: %s (%s)", c->csv.path, i + 2, c->csv.line[i][epoch], again);
         c->point[i] = (struct point){ r, (int)e, i };
     }
     qsort(c->point, (size_t)c->csv.n_lines, sizeof *c->point, point_compare);
@@ -132,8 +140,9 @@ static void curves_close(struct curves *c)
 /* The end of the points that are of the same row, and epoch, as point i. */
 static int epoch_end(const struct curves *c, int i)
 {
+    const struct point *const p = &c->point[i];
     int end = i;
-    while (end < c->csv.n_lines && c->point[end].row == c->point[i].row && c->point[end].epoch == c->point[i].epoch)
+    while (end < c->csv.n_lines && c->point[end].row == p->row && c->point[end].epoch == p->epoch)
         end++;
     return end;
 }
@@ -143,13 +152,14 @@ static struct spread spread_at(const struct curves *c, int i, int end, int colum
 {
     double x[SEEDS_MAX];
     if (end - i > SEEDS_MAX)
-        die_user("%s:%d: over %d seeds at one epoch (make the table again)", c->csv.path, c->point[i].line + 2,
-                 SEEDS_MAX);
-    for (int k = i; k < end; k++) x[k - i] = number_at(&c->csv, c->point[k].line, column);
+        die_user("%s:%d: over %d seeds at one epoch (%s)", c->csv.path, c->point[i].line + 2,
+                 SEEDS_MAX, again);
+    for (int k = i; k < end; k++)
+        x[k - i] = number_at(&c->csv, c->point[k].line, column);
     return spread_of(x, end - i);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static void number_write(FILE *out, double x)
 {
@@ -180,11 +190,13 @@ static int epochs_with(const struct curves *c, int row, int column, double *most
 
 static void rows_write(FILE *out, const struct csv *rows, const struct curves *c)
 {
-    const int name = column_of(rows, "row"), n = column_of(rows, "n"), paper = column_of(rows, "paper");
+    const int name = column_of(rows, "row"), n = column_of(rows, "n");
+    const int paper = column_of(rows, "paper");
     const int mean = column_of(rows, "linear_mean"), std = column_of(rows, "linear_std");
     const int state = column_of(rows, "state"), loss = column_of(&c->csv, "loss");
     fputs("# rows\nrow place n paper linear_mean linear_std state right", out);
-    for (int m = c->first; m < c->csv.n_columns; m++) fprintf(out, " %s_points", c->csv.title[m]);
+    for (int m = c->first; m < c->csv.n_columns; m++)
+        fprintf(out, " %s_points", c->csv.title[m]);
     for (int r = 0; r < rows->n_lines; r++) {
         double most;
         fprintf(out, "\n\"%s\" %d", rows->line[r][name], r + 1);
@@ -193,7 +205,8 @@ static void rows_write(FILE *out, const struct csv *rows, const struct curves *c
         spread_write(out, number_at(rows, r, mean), number_at(rows, r, std));
         epochs_with(c, r, loss, &most);
         fprintf(out, " \"%s\" %d", rows->line[r][state], most > 1);
-        for (int m = c->first; m < c->csv.n_columns; m++) fprintf(out, " %d", epochs_with(c, r, m, &most));
+        for (int m = c->first; m < c->csv.n_columns; m++)
+            fprintf(out, " %d", epochs_with(c, r, m, &most));
     }
     fputs("\n\n\n", out);
 }

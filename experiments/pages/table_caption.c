@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * table_caption.c -- what a table's caption says: the sizes, the rules of its states, where its numbers come from.
+ * table_caption.c -- what a table's caption says: the sizes, the rules of its states, where its
+ * numbers come from.
  */
-#include "table_write.h"
+#include "table_page.h"
 #include "../../engine/collapse.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* kNN before training, of the first row that has it: a backbone that was never trained is not at chance. */
+/* kNN before training, of the first row that has it: a backbone that was never trained is not at
+ * chance. */
 static struct spread untrained_knn(const struct table *t)
 {
     for (int i = 0; i < t->e.n_rows; i++) {
@@ -44,10 +46,9 @@ static void hashes_print(FILE *out, const struct table *t, const char *title, si
 static void stability_print(FILE *out, const struct table *t)
 {
     if (t->e.baseline < 0) return;
-    fprintf(out, "Unstable: the loss's noise from step to step, averaged over the epochs, is over %d times that of "
-                 "the same seed in row %s, where batch and distance are the same; the ratio is the column "
-                 "oscillation.\n", UNSTABLE_RATIO,
-            t->e.row[t->e.baseline].name);
+    fprintf(out, "Unstable: the loss's noise from step to step, averaged over the epochs, is over %d times "
+                 "that of the same seed in row %s, where batch and distance are the same; the ratio is the "
+                 "column oscillation.\n", UNSTABLE_RATIO, t->e.row[t->e.baseline].name);
 }
 
 /* "loss: ...; kNN: ..." of the measures of a kind: those of a whole run, or of an epoch. */
@@ -83,9 +84,10 @@ static void caption_print(FILE *out, const struct table *t)
     stability_print(out, t);
     for (int i = 0; i < t->e.n_rows; i++)
         if (*t->e.row[i].not_run)
-            fprintf(out, "Row %s is not run at this scale: %s.\n", t->e.row[i].name, t->e.row[i].not_run);
-    fprintf(out, "A claim's estimate is the difference to the row or value it names; of rises, the slope per "
-                 "epoch, leaving out epoch 0 (the untrained network).\n");
+            fprintf(out, "Row %s is not run at this scale: %s.\n", t->e.row[i].name,
+                    t->e.row[i].not_run);
+    fprintf(out, "A claim's estimate is the difference to the row or value it names; of rises, the slope "
+                 "per epoch, leaving out epoch 0 (the untrained network).\n");
     fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
     int runs = 0;
     for (int i = 0; i < t->e.n_rows; i++) runs += t->row[i].n;

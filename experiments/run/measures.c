@@ -9,35 +9,40 @@
 
 #define EPOCH(member) .name = #member, .offset = offsetof(struct epoch_record, member)
 #define RUN(member) .name = #member, .offset = offsetof(struct run_record, member)
-#define IS(kind) MEASURE_##kind
+enum {
+    TRAINED = MEASURE_TRAINED, MONITORED = MEASURE_MONITORED, END = MEASURE_END, FINAL = MEASURE_FINAL,
+    COLUMN = MEASURE_COLUMN, EVIDENCE = MEASURE_EVIDENCE, CLAIMED = MEASURE_CLAIMED,
+    RATIO = MEASURE_RATIO
+};
 
-/* metrics.jsonl and summary.json have them in this order.  Several in one sentence, where they share what is said. */
+/* metrics.jsonl and summary.json have them in this order.  Several in one sentence, where they
+ * share what is said. */
 const struct measure measures[] = {
-    { EPOCH(loss), IS(TRAINED) | IS(FINAL) | IS(COLUMN) | IS(CLAIMED), 3, "loss", 3,
+    { EPOCH(loss), TRAINED | FINAL | COLUMN | CLAIMED, 3, "loss", 3,
       "loss: last epoch's mean in training; kNN (%): on backbone features" },
-    { EPOCH(oscillation), IS(TRAINED) | IS(FINAL) | IS(EVIDENCE) | IS(RATIO), 11, "oscillation", 2,
+    { EPOCH(oscillation), TRAINED | FINAL | EVIDENCE | RATIO, 11, "oscillation", 2,
       NULL },
-    { EPOCH(std_train), IS(TRAINED) | IS(FINAL) },
-    { EPOCH(grad_norm), IS(TRAINED) },
-    { EPOCH(lr), IS(TRAINED) },
-    { EPOCH(lr_predictor), IS(TRAINED) },
-    { EPOCH(std_sqrtd), IS(MONITORED) | IS(FINAL) | IS(COLUMN) | IS(CLAIMED), 4, "std·√d", 2,
+    { EPOCH(std_train), TRAINED | FINAL },
+    { EPOCH(grad_norm), TRAINED },
+    { EPOCH(lr), TRAINED },
+    { EPOCH(lr_predictor), TRAINED },
+    { EPOCH(std_sqrtd), MONITORED | FINAL | COLUMN | CLAIMED, 4, "std·√d", 2,
       "std·√d and view share: of z/|z|, in evaluation mode on the monitor images" },
-    { EPOCH(mean_norm), IS(MONITORED) | IS(FINAL) | IS(EVIDENCE), 6, "|E z'|", 2,
+    { EPOCH(mean_norm), MONITORED | FINAL | EVIDENCE, 6, "|E z'|", 2,
       "|E z'|: length of the mean of z/|z|" },
-    { EPOCH(view_share), IS(MONITORED) | IS(FINAL) | IS(COLUMN) | IS(CLAIMED), 5, "view share", 2,
+    { EPOCH(view_share), MONITORED | FINAL | COLUMN | CLAIMED, 5, "view share", 2,
       NULL },
-    { EPOCH(rank), IS(MONITORED) | IS(FINAL) | IS(EVIDENCE), 7, "rank", 2,
+    { EPOCH(rank), MONITORED | FINAL | EVIDENCE, 7, "rank", 2,
       "rank: effective rank of z over the largest it could be" },
-    { EPOCH(knn), IS(MONITORED) | IS(FINAL) | IS(COLUMN) | IS(CLAIMED), 2, "kNN", 1, NULL },
-    { EPOCH(knn_z), IS(MONITORED) | IS(FINAL) | IS(EVIDENCE), 8, "kNN of z", 1, NULL },
-    { EPOCH(cos_h), IS(MONITORED) | IS(FINAL) | IS(EVIDENCE) | IS(CLAIMED), 9, "cos(h, E z)", 3,
+    { EPOCH(knn), MONITORED | FINAL | COLUMN | CLAIMED, 2, "kNN", 1, NULL },
+    { EPOCH(knn_z), MONITORED | FINAL | EVIDENCE, 8, "kNN of z", 1, NULL },
+    { EPOCH(cos_h), MONITORED | FINAL | EVIDENCE | CLAIMED, 9, "cos(h, E z)", 3,
       "cos: to the mean of z/|z| over 32 views" },
-    { EPOCH(cos_z), IS(MONITORED) | IS(FINAL) | IS(EVIDENCE) | IS(CLAIMED), 10, "cos(z, E z)", 3,
+    { EPOCH(cos_z), MONITORED | FINAL | EVIDENCE | CLAIMED, 10, "cos(z, E z)", 3,
       NULL },
-    { RUN(linear), IS(END) | IS(COLUMN) | IS(CLAIMED), 1, "linear", 1,
-      "linear: top-1 (%) of a linear probe on frozen backbone features, last epoch, mean ± std over n seeds; "
-      "paper: ImageNet, ResNet-50, linear top-1 (%)" },
+    { RUN(linear), END | COLUMN | CLAIMED, 1, "linear", 1,
+      "linear: top-1 (%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
+      "seeds; paper: ImageNet, ResNet-50, linear top-1 (%)" },
     { .name = NULL }
 };
 _Static_assert(sizeof measures / sizeof *measures <= MEASURES_MAX, "MEASURES_MAX is too small");

@@ -2,8 +2,8 @@
  *
  * measures.h -- the one table of the numbers that a run reports.
  *
- * A new one is a field of struct epoch_record (record.h), a line in measures.c, and whoever computes it: files,
- * claims, tables and captions read the line.
+ * A new one is a field of struct epoch_record (record.h), a line in measures.c, and whoever
+ * computes it: files, claims, tables and captions read the line.
  */
 #pragma once
 #include "record.h"
@@ -21,17 +21,18 @@ enum {
 
 struct measure {
     const char *name;              /* in files and claims */
-    size_t offset;                 /* in struct run_record if MEASURE_END, else in struct epoch_record */
+    size_t offset;                 /* in struct run_record if MEASURE_END, else in epoch_record */
     unsigned is;
     int place;                     /* on pages and in lists of claims, from the left */
     const char *title;             /* on pages, with so many decimals */
     int decimals;
-    const char *sentence;          /* what captions say; NULL: another's sentence, or a rule, speaks for it */
+    const char *sentence;          /* what captions say; NULL: another's, or a rule, speaks for it */
 };
-extern const struct measure measures[];          /* in the order of the files; NULL-named at the end */
-enum { MEASURES_MAX = 24 };                      /* the end counted */
+extern const struct measure measures[];    /* in the order of the files; NULL-named at the end */
+enum { MEASURES_MAX = 24 };                /* the end counted */
 
-/* Those of any of these kinds; returns how many.  In the order of pages if asked for columns, evidence or claims. */
+/* Those of any of these kinds; returns how many.  In the order of pages if asked for columns,
+ * evidence or claims. */
 int measures_of(const struct measure *list[MEASURES_MAX], unsigned kinds);
 /* The one of that name that is of any of these kinds, or NULL. */
 const struct measure *measure_find(const char *name, unsigned kinds);

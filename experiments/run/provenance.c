@@ -3,6 +3,7 @@
  * provenance.c -- build, libraries, machine, data: as JSON for a run, as text for `simsiam info`.
  */
 #include "provenance.h"
+#include "../methods/code.h"
 #include "../../engine/ops.h"
 #include "build_info.h"
 
@@ -58,7 +59,7 @@ void provenance_write(const char *folder, const struct settings *s, int seed, co
     strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
 
     json_t *const o = json_object();
-    int bad = json_object_set_new(o, "code_hash", json_string(code_hash));
+    int bad = json_object_set_new(o, "code_hash", json_string(code_hash_of(s->method)));
     for (int i = 0; i < FACTS; i++) bad |= json_object_set_new(o, fact[i].name, json_string(fact[i].value));
     bad |= json_object_set_new(o, "threads", json_integer(m.threads));
     bad |= json_object_set_new(o, "seed", json_integer(seed));

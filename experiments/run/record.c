@@ -24,7 +24,7 @@ enum { DIGITS = 9 };               /* 9 significant digits tell any two floats a
 
 const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged", NULL };
 
-/* ---- tables: which key is which text (of numbers: measures.h) -------------------------------------------- */
+/* ---- tables: which key is which text (of numbers: measures.h) -------------------------------- */
 
 struct text_key { const char *name; size_t offset, size; };
 #define TEXT(member) { #member, offsetof(struct run_record, member), sizeof ((struct run_record *)0)->member }
@@ -33,7 +33,7 @@ static const struct text_key identity_texts[] = {
 };
 static const struct text_key row_text[] = { TEXT(row), { NULL, 0, 0 } };
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* A value that jansson has not made (out of memory, a text that is not UTF-8) ends the program here: half a record
  * would be worse. */
@@ -141,7 +141,7 @@ bool summary_write(const struct run_record *r, const char *folder)
     return written;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* jansson's getters take NULL and wrong types and answer NULL, so a missing key is a wrong value. */
 static bool get_int(int *out, const json_t *object, const char *name)
@@ -402,7 +402,7 @@ char *run_folder(const char *root, const char *hash, int seed)
     return text_format("%s/%.16s/seed-%d", root, hash, seed);
 }
 
-/* ---- verdict ------------------------------------------------------------------------------------------ */
+/* ---- verdict --------------------------------------------------------------------------------- */
 
 struct collapse epoch_collapse(const struct epoch_record *e)
 {

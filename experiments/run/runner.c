@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * runner.c -- training, monitors and probe of one run, with its papers.
+ * runner.c -- a run's folder, lock, papers, checkpoints and words; course.h says what is run.
  *
  * The order of writing makes a kill harmless: metrics.jsonl first, then the checkpoint that counts its bytes; what
  * lies behind that count after a restart is cut off and made again.  summary.json is last.
  */
 #include "runner.h"
-#include "measures.h"
-#include "monitor.h"
-#include "phase.h"
-#include "progress.h"
-#include "state.h"
-#include "provenance.h"
-#include "../../engine/collapse.h"
+#include "found.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -24,6 +17,13 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "course.h"
+#include "phase.h"
+#include "progress.h"
+#include "provenance.h"
+#include "state.h"
+#include "../../engine/collapse.h"
 
 /* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only then. */
 static const double LOOK_GAP = 1;
@@ -35,17 +35,17 @@ struct runner {
     const struct run_options *o;
     const struct settings *s;
     const char *label;
-    char hash[HASH_TEXT];
+    char hash[HASH_TEXT], data[HASH_TEXT];
     char *folder, *checkpoint;
     FILE *metrics, *timing;
     int lock;
     struct trainer t;
     struct progress progress;
-    struct epoch_record now, last;     /* the epoch under way; the last one finished */
+    struct course course;
+    struct epoch_record last;          /* the last epoch finished */
     int collapsed_in_a_row;            /* monitored epochs, without the untrained one */
-    struct probe_data features;        /* of the last epoch's monitors, for the probe; none after a restart */
     double saved_at, save_seconds;     /* when a checkpoint was last made, and what it took */
-    double looked_at, epoch_start;
+    double looked_at, began_at;        /* when the log was last looked at, and when this part began */
 };
 
 /* ---- the run's folder ---------------------------------------------------------------------------------- */
@@ -113,9 +113,6 @@ static FILE *append_open(const struct runner *r, const char *name)
     return f;
 }
 
-/* Two collapsed epochs in a row are no accident of one. */
-enum { COLLAPSED_ENOUGH = 2 };
-
 /* Takes note of a line of metrics.jsonl. */
 static bool line_note(struct runner *r, const char *line)
 {
@@ -144,27 +141,6 @@ static void metrics_open(struct runner *r)
     if (fseek(r->metrics, 0, SEEK_END)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
 }
 
-static void metrics_append(struct runner *r)
-{
-    char *const line = epoch_print(&r->now);
-    if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
-    r->t.metrics_bytes += strlen(line);
-    /* What counts is the line, not the digits behind it: a run that goes on from here has no others. */
-    if (!line_note(r, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
-    free(line);
-}
-
-/* views: through the network meanwhile, in training; 0 elsewhere. */
-static void timing_append(struct runner *r, const char *what, double since, double views)
-{
-    const double seconds = clock_seconds() - since;
-    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f", what, r->t.epoch,
-            seconds, clock_cpu_seconds());
-    if (views > 0 && seconds > 0) fprintf(r->timing, ",\"views_per_second\":%.1f", views / seconds);
-    fprintf(r->timing, "}\n");
-    fflush(r->timing);                         /* a lost clock reading is no loss */
-}
-
 /* Each start of the run: the threads and the library may be others than the first time. */
 static void timing_start(struct runner *r, bool resumed)
 {
@@ -180,124 +156,102 @@ static void papers_write(const struct runner *r, int seed)
     char *const config = settings_print(r->s), *const path = text_format("%s/config.yaml", r->folder);
     if (!file_write_atomic(path, config, strlen(config))) die("cannot write %s: %s", path, strerror(errno));
     provenance_write(r->folder, r->s, seed, r->t.train.host.hash, r->t.monitor.host.hash);
-    free(config), free(path);
+    free(config);
+    free(path);
 }
 
-/* ---- training ------------------------------------------------------------------------------------------ */
+/* ---- the course's keeper --------------------------------------------------------------------------------- */
 
-/* The untrained network is worth a line: on small images its kNN is far above chance. */
-static int monitor_untrained(struct runner *r)
+/* Two collapsed epochs in a row are no accident of one. */
+enum { COLLAPSED_ENOUGH = 2 };
+
+static bool keep_enough(void *self)
 {
-    if (r->t.untrained_monitored) return 0;
-    r->now = epoch_empty(0);
-    const double start = clock_seconds();
-    const int status = monitor_run(&r->t, &r->now, NULL);
-    if (status == EXIT_AGAIN) return status;
-    metrics_append(r);
-    if (status) return status;
-    timing_append(r, "monitor", start, 0);
-    r->t.untrained_monitored = true;
-    save(r);
-    return 0;
+    const struct runner *const r = self;
+    return r->o->stop_on_collapse && r->collapsed_in_a_row >= COLLAPSED_ENOUGH;
 }
 
-static bool is_time_to_look(struct runner *r)
+static void keep_began(void *self)
 {
+    struct runner *const r = self;
+    r->began_at = r->looked_at = clock_seconds();
+}
+
+static bool keep_time_to_look(void *self)
+{
+    struct runner *const r = self;
     const double now = clock_seconds(), gap = fmin(LOOK_GAP, r->o->checkpoint_seconds);
     if (r->t.step < r->t.steps && now - r->looked_at < gap) return false;
     r->looked_at = now;
     return true;
 }
 
+/* Views through the network in so many steps. */
+static double views_of(const struct runner *r, int steps)
+{
+    return (double)steps * r->s->batch * r->t.plan.views;
+}
+
+static void keep_looked(void *self, int steps)
+{
+    struct runner *const r = self;
+    const struct trainer *const t = &r->t;
+    const struct epoch_record *const now = &r->course.now;
+    progress_step(&r->progress, now->epoch, r->s->epochs, t->step, t->steps, now->loss, now->std_train,
+                  r->last.knn, views_of(r, steps) / (clock_seconds() - r->began_at));
+}
+
+static void keep_diverged(void *self, int step)
+{
+    const struct runner *const r = self;
+    const struct epoch_record *const now = &r->course.now;
+    fprintf(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label, now->epoch, step,
+            now->loss, now->grad_norm);
+}
+
+static void keep_took(void *self, const char *part, int steps)
+{
+    struct runner *const r = self;
+    const double seconds = clock_seconds() - r->began_at, views = views_of(r, steps);
+    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f", part, r->t.epoch,
+            seconds, clock_cpu_seconds());
+    if (views > 0 && seconds > 0) fprintf(r->timing, ",\"views_per_second\":%.1f", views / seconds);
+    fprintf(r->timing, "}\n");
+    fflush(r->timing);                         /* a lost clock reading is no loss */
+}
+
+static void keep_line(void *self)
+{
+    struct runner *const r = self;
+    const struct epoch_record *const now = &r->course.now;
+    if (now->left_out)
+        fprintf(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n", r->label,
+                now->epoch, now->left_out);
+    char *const line = epoch_print(now);
+    if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
+    r->t.metrics_bytes += strlen(line);
+    /* What counts is the line, not the digits behind it: a run that goes on from here has no others. */
+    if (!line_note(r, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
+    free(line);
+}
+
 /* At the end of an epoch: as often as costs at most a fiftieth of the time.  A small run's checkpoint is a matter
  * of milliseconds; on a fast device a large one's takes as long as an epoch. */
-static bool is_time_to_save(const struct runner *r)
+static void keep_save(void *self, enum occasion when)
 {
-    return clock_seconds() - r->saved_at >= fmin(r->o->checkpoint_seconds, 50 * r->save_seconds);
+    struct runner *const r = self;
+    const double age = clock_seconds() - r->saved_at, most = r->o->checkpoint_seconds;
+    if (when == SAVE_NOW || age >= (when == SAVE_EPOCH ? fmin(most, 50 * r->save_seconds) : most)) save(r);
 }
 
-static int train_epoch(struct runner *r)
+static struct course course_of(struct runner *r)
 {
-    struct trainer *const t = &r->t;
-    phase("train");
-    r->now = epoch_empty(t->epoch + 1);
-    r->epoch_start = r->looked_at = clock_seconds();
-    const int first = t->step;
-    while (t->step < t->steps) {
-        if (stop_requested()) return EXIT_AGAIN;
-        if (!trainer_step(t)) return EXIT_AGAIN;
-        if (!is_time_to_look(r)) continue;
-        const int diverged = trainer_summary(t, &r->now);
-        if (diverged) {
-            fprintf(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label,
-                    t->epoch + 1, diverged, r->now.loss, r->now.grad_norm);
-            return EXIT_DIVERGED;
-        }
-        const double views = (double)(t->step - first) * t->s->batch * t->plan.views;
-        progress_step(&r->progress, t->epoch + 1, t->s->epochs, t->step, t->steps, r->now.loss, r->now.std_train,
-                      r->last.knn, views / (clock_seconds() - r->epoch_start));
-        if (clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) {
-            save(r);
-            phase("train");
-        }
-    }
-    if (first == t->steps) trainer_summary(t, &r->now);      /* a run that goes on from here has made no step */
-    if (r->now.left_out)
-        fprintf(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n", r->label,
-                t->epoch + 1, r->now.left_out);
-    r->now.lr = schedule_lr(&t->schedule[GROUP_ENCODER], t->epoch, t->steps - 1);
-    r->now.lr_predictor = t->s->predictor_lr == PREDICTOR_ZERO ? 0 :
-                          schedule_lr(&t->schedule[GROUP_PREDICTOR], t->epoch, t->steps - 1);
-    timing_append(r, "train", r->epoch_start, (double)(t->steps - first) * t->s->batch * t->plan.views);
-    return 0;
-}
-
-static int train(struct runner *r)
-{
-    struct trainer *const t = &r->t;
-    int status = monitor_untrained(r);
-    while (!status && t->epoch < t->s->epochs) {
-        if (r->o->stop_on_collapse && r->collapsed_in_a_row >= COLLAPSED_ENOUGH) return EXIT_COLLAPSED;
-        status = train_epoch(r);
-        const int epoch = t->epoch + 1;
-        if (!status && (epoch % t->s->knn_every == 0 || epoch == t->s->epochs)) {
-            const double start = clock_seconds();
-            status = monitor_run(t, &r->now, epoch == t->s->epochs ? &r->features : NULL);
-            timing_append(r, "monitor", start, 0);
-        }
-        if (status == EXIT_AGAIN) break;
-        metrics_append(r);                     /* of an epoch that diverged too: the numbers as far as they go */
-        if (status) break;
-        t->epoch++;
-        t->step = 0;
-        if (t->epoch == t->s->epochs || is_time_to_save(r)) save(r);
-    }
-    return status;
-}
-
-/* ---- linear probe -------------------------------------------------------------------------------------- */
-
-/* "Linear" means that the backbone does not move: the weights are hashed before and after. */
-static int probe(struct runner *r, double *linear)
-{
-    struct trainer *const t = &r->t;
-    const double start = clock_seconds();
-    if (!*t->frozen) trainer_hash(t, t->frozen);
-    const struct probe_plan plan = monitor_probe_plan(t);
-    int status = monitor_probe_open(t, &r->features);
-    while (!status && t->probe.epoch < t->s->probe_epochs) {
-        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &plan, &r->features);
-        if (!status && clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) save(r);
-    }
-    if (!status) *linear = probe_accuracy(&t->probe, &r->features.test);
-    if (status) return status;
-    char after[HASH_TEXT];
-    trainer_hash(t, after);
-    if (strcmp(t->frozen, after))
-        die("%s: the frozen weights moved during the linear probe: a bug; report it", r->label);
-    timing_append(r, "probe", start, 0);
-    save(r);
-    return 0;
+    return (struct course){
+        .t = &r->t, .label = r->label,
+        .keeper = { .self = r, .enough = keep_enough, .began = keep_began, .time_to_look = keep_time_to_look,
+                    .looked = keep_looked, .diverged = keep_diverged, .took = keep_took, .line = keep_line,
+                    .save = keep_save },
+    };
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
@@ -313,12 +267,10 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     run_judge(&sum, status == EXIT_DIVERGED);
     snprintf(sum.row, sizeof sum.row, "%s", row);
     snprintf(sum.hash, sizeof sum.hash, "%s", r->hash);
-    snprintf(sum.code_hash, sizeof sum.code_hash, "%s", code_hash);
+    snprintf(sum.code_hash, sizeof sum.code_hash, "%s", code_hash_of(r->s->method));
     snprintf(sum.machine, sizeof sum.machine, "%s", m.machine);
     snprintf(sum.frozen_hash, sizeof sum.frozen_hash, "%s", r->t.frozen);
-    char *const both = text_format("%s%s", r->t.train.host.hash, r->t.monitor.host.hash);
-    hash_bytes(sum.data_hash, both, strlen(both));
-    free(both);
+    snprintf(sum.data_hash, sizeof sum.data_hash, "%s", r->data);
     phase("summary");
     metrics_sync(r);
     if (!summary_write(&sum, r->folder))
@@ -326,14 +278,26 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     return sum.state;
 }
 
-static void runner_open(struct runner *r, int seed)
+/* The run's hash and folder, which the loaded data name too.  A half-done run of another code, even one shown
+ * equal, is left alone: the program that began it ends it. */
+static void runner_name(struct runner *r, int seed)
 {
-    settings_hash(r->hash, r->s);
+    struct machine_info m;
+    machine_describe(&m);
+    char *const config = settings_print(r->s);
+    run_data_hash(r->data, r->t.train.host.hash, r->t.monitor.host.hash);
+    run_hash(r->hash, config, m.machine, code_hash_of(r->s->method), r->data);
     r->folder = run_folder(r->o->root, r->hash, seed);
     r->checkpoint = text_format("%s/checkpoint.bin", r->folder);
+    free(config);
+}
+
+static void runner_open(struct runner *r, int seed)
+{
     /* Data that are missing or wrong, and a model that memory does not hold, leave no folder behind. */
     machine_open(r->o->threads);
     trainer_open(&r->t, r->s, seed);
+    runner_name(r, seed);
     if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
     folder_lock(r);
     const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
@@ -350,13 +314,15 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
 {
     char *const label = text_format("%s/%s seed %d", table, row, seed);
     struct runner *const r = host_alloc(1, sizeof *r);
-    r->o = o, r->s = s, r->label = label;
+    r->o = o;
+    r->s = s;
+    r->label = label;
     r->last.knn = nan("");
+    r->course = course_of(r);
     runner_open(r, seed);
 
     double linear = nan("");
-    int status = train(r);
-    if (!status) status = probe(r, &linear);
+    int status = course_run(&r->course, &linear);
     if (status == EXIT_AGAIN || status == EXIT_COLLAPSED) save(r);
     const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
     if (skipped < 0) status = EXIT_AGAIN;      /* stopped while counting: the last checkpoint is what goes on */
@@ -372,39 +338,11 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
                 r->t.step);
     if (fclose(r->metrics) || fclose(r->timing) || close(r->lock))
         die("cannot write into %s: %s " GOES_ON, r->folder, strerror(errno));
-    monitor_probe_close(&r->features);
+    course_close(&r->course);
     trainer_close(&r->t);
-    free(r->folder), free(r->checkpoint), free(r), free(label);
+    free(r->folder);
+    free(r->checkpoint);
+    free(r);
+    free(label);
     return status;
-}
-
-/* A finished run of the same config and seed under another hash: other code, or another machine. */
-static char *run_stale(const char *root, const struct settings *s, int seed, const char *own)
-{
-    DIR *const runs = opendir(root);
-    char *const config = settings_print(s), *found = NULL;
-    for (struct dirent *d; runs && !found && (d = readdir(runs)); ) {
-        char *const folder = text_format("%s/%s/seed-%d", root, d->d_name, seed);
-        char *const paper = text_format("%s/config.yaml", folder), *const text = file_read(paper, NULL);
-        char *const summary = text_format("%s/summary.json", folder);
-        if (text && !strcmp(text, config) && strcmp(folder, own) && !access(summary, R_OK))
-            found = text_format("%s", folder);
-        free(folder), free(paper), free(text), free(summary);
-    }
-    if (runs) closedir(runs);
-    free(config);
-    return found;
-}
-
-enum run_state run_finished(const char *root, const struct settings *s, int seed, char **stale)
-{
-    char hash[HASH_TEXT];
-    settings_hash(hash, s);
-    char *const folder = run_folder(root, hash, seed);
-    struct run_record record;
-    const bool done = run_read(&record, folder);
-    *stale = done ? NULL : run_stale(root, s, seed, folder);
-    run_free(&record);
-    free(folder);
-    return done ? record.state : RUN_NONE;
 }

@@ -19,7 +19,3 @@ struct run_options {
  * 0, EXIT_DIVERGED, EXIT_AGAIN, or EXIT_COLLAPSED where the options say so.  The folder is locked meanwhile: a
  * second process on the same run exits 1. */
 int run_one(const char *table, const char *row, const struct settings *s, int seed, const struct run_options *o);
-
-/* The state of a finished run, or RUN_NONE.  If a run of the same config by other code or another machine is
- * finished instead, its folder is named in `stale` (fresh memory, else NULL). */
-enum run_state run_finished(const char *root, const struct settings *s, int seed, char **stale);

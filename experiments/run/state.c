@@ -71,18 +71,17 @@ void trainer_hash(const struct trainer *t, char hex[HASH_TEXT])
 /* The position as numbers, in this order. */
 enum { AT_EPOCH, AT_STEP, AT_UNTRAINED, AT_METRICS, AT_PROBE, POSITIONS };
 
-/* A folder's files may change between two starts; the other sets are known by their SHA-256.  The hashes of both
- * splits; 0 without a folder. */
+/* The hashes of both splits; 0 of images that cannot change. */
 static size_t images_hash(const struct trainer *t, char hashes[2 * HASH_TEXT])
 {
-    if (!t->train.host.folder) return 0;
+    if (!images_may_change(&t->train)) return 0;
     memcpy(hashes, t->train.host.hash, HASH_TEXT);
     memcpy(hashes + HASH_TEXT, t->monitor.host.hash, HASH_TEXT);
     return (size_t)2 * HASH_TEXT;
 }
 
 /* Going on with other images would be neither run. */
-static void images_check(const struct trainer *t, const struct checkpoint *c, const char *path)
+static void same_images_check(const struct trainer *t, const struct checkpoint *c, const char *path)
 {
     char now[2 * HASH_TEXT];
     const size_t bytes = images_hash(t, now);
@@ -143,7 +142,7 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
         ours = found[i] && found[i]->bytes == sizeof(float) * list[i].floats;
     }
     uint64_t position[POSITIONS];
-    if (ours) images_check(t, &c, path);
+    if (ours) same_images_check(t, &c, path);
     if (ours) memcpy(position, where->data, sizeof position);
     ours = ours && position[AT_EPOCH] <= (uint64_t)t->s->epochs && position[AT_STEP] <= (uint64_t)t->steps &&
            position[AT_PROBE] <= (uint64_t)t->s->probe_epochs;

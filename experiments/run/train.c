@@ -13,32 +13,10 @@
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static struct image_set image_set_open(const struct settings *s, enum data_split split, int first, int count)
+static void set_open(struct image_set *set, const struct settings *s, enum data_split split, int first, int count)
 {
-    struct image_set set = { 0 };
-    const struct data_source *const source = &data_sources[s->dataset];
-    if (data_is_folder(source)) {
-        folder_load(&set.host, s->folder, split, first, count, s->skip_bad);
-        set.labels = mem_alloc(sizeof(int32_t) * (size_t)set.host.n);
-        mem_upload(set.labels, set.host.labels, sizeof(int32_t) * (size_t)set.host.n);
-        return set;
-    }
-    data_load(&set.host, source->name, split, first, count);
-    const size_t bytes = (size_t)3 * set.host.h * set.host.w * (size_t)set.host.n;
-    set.images = mem_alloc(bytes);
-    mem_upload(set.images, set.host.images, bytes);
-    set.labels = mem_alloc(sizeof(int32_t) * (size_t)set.host.n);
-    mem_upload(set.labels, set.host.labels, sizeof(int32_t) * (size_t)set.host.n);
-    free(set.host.images);                     /* the labels and the hash are still of use */
-    set.host.images = NULL;
-    return set;
-}
-
-static void image_set_close(struct image_set *set)
-{
-    mem_free(set->images);
-    mem_free(set->labels);
-    data_free(&set->host);
+    const struct image_part part = { &data_sources[s->dataset], s->folder, split, first, count, s->skip_bad };
+    images_open(set, &part);
 }
 
 void trainer_open(struct trainer *t, const struct settings *s, int seed)
@@ -52,8 +30,8 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     machine_set_precision((enum precision)s->precision);
     t->s = s;
     t->seed = (uint64_t)seed;
-    t->train = image_set_open(s, DATA_TRAIN, s->train_first, s->train_count);
-    t->monitor = image_set_open(s, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
+    set_open(&t->train, s, DATA_TRAIN, s->train_first, s->train_count);
+    set_open(&t->monitor, s, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
     t->recipe = recipe_train(s);
     t->test_recipe = recipe_test(s);
     t->probe_recipe = recipe_probe(s);
@@ -68,16 +46,12 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
     t->log_now = mem_alloc(sizeof(float) * LOG_WIDTH);
     t->lr = mem_alloc(sizeof(float) * GROUPS);
-    const size_t indices = (size_t)(s->batch > EVAL_CHUNK ? s->batch : EVAL_CHUNK);
-    t->index = mem_alloc(sizeof(int32_t) * indices);
-    t->order = host_alloc(indices, sizeof(int32_t));
-    t->view_epoch = mem_alloc(sizeof(int32_t));
-    const struct dataset *const host = &t->train.host;
-    const struct loader_source views = { t->train.images, host->folder, host->n, host->h, host->w, s->batch,
-                                         t->plan.views, s->image_size, &t->recipe, t->seed };
+    image_batch_open(&t->encoded, EVAL_CHUNK);
+    const struct loader_source views = { &t->train, t->train.host.n, s->batch, t->plan.views, s->image_size,
+                                         &t->recipe, t->seed };
     loader_open(&t->loader, &views);
     t->own = t->method->open ? t->method->open(&t->model, s) : NULL;
-    probe_open(&t->probe, t->model.backbone.features, host->classes);
+    probe_open(&t->probe, t->model.backbone.features, t->train.host.classes);
 }
 
 void trainer_close(struct trainer *t)
@@ -89,13 +63,11 @@ void trainer_close(struct trainer *t)
     mem_free(t->log);
     mem_free(t->log_now);
     mem_free(t->lr);
-    mem_free(t->index);
-    mem_free(t->view_epoch);
-    free(t->order);
+    image_batch_close(&t->encoded);
     tape_free(&t->tape);
     model_free(&t->model);
-    image_set_close(&t->train);
-    image_set_close(&t->monitor);
+    images_close(&t->train);
+    images_close(&t->monitor);
     memset(t, 0, sizeof *t);
 }
 
@@ -144,7 +116,7 @@ static void step_issue(struct trainer *t, const struct step *here)
     tape_backward(&t->tape);
     op_sumsq(float_at(t->log_now, LOG_GRAD), ps->grad, ps->count);
     for (int g = 0; g < GROUPS; g++)
-        optim_sgd(ps, (enum param_group)g, float_at(t->lr, (size_t)g), (float)t->s->momentum,
+        optim_sgd(ps, g, float_at(t->lr, (size_t)g), (float)t->s->momentum,
                   (float)t->s->weight_decay);
     if (t->method->moved) t->method->moved(here);
 }
@@ -159,7 +131,7 @@ static void step(struct trainer *t, struct var views, bool make)
     const struct step here = step_here(t, views);
     const bool alike = !t->method->aim || t->method->aim(&here);
     /* A step that makes its views is another one than a step on views in the same place. */
-    const void *const key = !alike ? NULL : make ? (const void *)t->loader.index : views.data;
+    const void *const key = !alike ? NULL : make ? (const void *)t->loader.batch.index : views.data;
     if (machine_record(key)) {
         if (make) loader_issue(&t->loader, 0, t->plan.views);
         step_issue(t, &here);

@@ -11,12 +11,9 @@
 #include "../../engine/augment.h"
 #include "../../engine/data.h"
 #include "../../engine/eval.h"
-#include "../../engine/folder.h"
+#include "../../engine/images.h"
 #include "../../engine/loader.h"
 #include "../../engine/optim.h"
-
-/* A data set on the machine; a folder's images are not (`images` is NULL). */
-struct image_set { struct dataset host; dev_byte *images; dev_int *labels; };
 
 /* One step's numbers on the machine: loss, sum of squares of the gradient, std of each view. */
 enum { LOG_LOSS, LOG_GRAD, LOG_STD, LOG_WIDTH = LOG_STD + VIEWS_MAX };
@@ -38,9 +35,7 @@ struct trainer {
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
     dev_float *log_now;            /* [LOG_WIDTH], of the step under way: at the same address in every step */
     dev_float *lr;                 /* [GROUPS] */
-    dev_int *index;                /* [batch or EVAL_CHUNK], */
-    int32_t *order;                /* and its host twin */
-    dev_int *view_epoch;           /* [1], of the views in evaluation */
+    struct image_batch encoded;    /* what goes through the model in evaluation, at most EVAL_CHUNK at a time */
 
     /* position: what a checkpoint holds beside the tensors */
     int epoch, step;               /* epochs done; steps done in the current one */

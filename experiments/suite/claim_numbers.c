@@ -5,7 +5,7 @@
  * Each asks one question of the numbers x, one a seed: does their mean lie in a region?
  * `A > B` and `rises`: (0, infinity).  `within X`: (-X, X).  The interval inside it holds, outside it fails.
  */
-#include "claims.h"
+#include "claims_inside.h"
 #include "../../engine/stats.h"
 #include <assert.h>
 #include <math.h>

@@ -2,7 +2,8 @@
  *
  * claims.c -- from runs to verdicts: which runs may be compared, states, `not`, and conjunctions.
  */
-#include "claims.h"
+#include "claims_inside.h"
+#include "../methods/code.h"
 #include "../../engine/collapse.h"
 #include <limits.h>
 #include <math.h>
@@ -57,10 +58,10 @@ static bool row_usable(struct decision *d, const struct row_runs *row, const str
     return true;
 }
 
-/* Two runs are comparable if the same code computed them from the same data on the same kind of machine. */
+/* Two runs are comparable if the same code (code.h) computed them from the same data on the same kind of machine. */
 static bool runs_alike(struct decision *d, const struct run_record *a, const struct run_record *b)
 {
-    if (strcmp(a->code_hash, b->code_hash))
+    if (!code_same(a->code_hash, b->code_hash))
         conclude(d, VERDICT_NOT_RUN, "runs of different code (%.8s, %.8s)", a->code_hash, b->code_hash);
     else if (strcmp(a->data_hash, b->data_hash))
         conclude(d, VERDICT_NOT_RUN, "runs on different data (%.8s, %.8s)", a->data_hash, b->data_hash);

@@ -40,14 +40,14 @@ bool heading_read(struct heading *h, struct config_file *f, yaml_node_t *root)
     bool right = true;
     for (int k = 0; k < KEYS; k++) {
         if (!node[k])
-            config_error(f, first, "a table of the paper has target, order, turn and cost; there is no %s",
-                         keys[k].name);
+            config_error(f, first, "a table of the paper has target, order, turn and cost; there "
+                                   "is no %s", keys[k].name);
         right = node[k] && config_value(f, node[k], &keys[k], h) && right;
     }
     return right;
 }
 
-/* ---- the list ---------------------------------------------------------------------------------------------- */
+/* ---- the list ---------------------------------------------------------------------------- */
 
 static int is_yaml(const struct dirent *entry)
 {
@@ -62,7 +62,8 @@ char **names_list(const char *folder, const char *what)
     if (n < 0) die_user("cannot list %s: %s (%s)", folder, strerror(errno), what);
     char **names = host_alloc((size_t)n + 1, sizeof *names);
     for (int i = 0; i < n; i++) {
-        names[i] = text_format("%.*s", (int)(strlen(entry[i]->d_name) - strlen(".yaml")), entry[i]->d_name);
+        const size_t length = strlen(entry[i]->d_name) - strlen(".yaml");
+        names[i] = text_format("%.*s", (int)length, entry[i]->d_name);
         free(entry[i]);
     }
     free(entry);
@@ -76,16 +77,19 @@ void names_free(char **names)
 }
 
 /* What stands in two files is nobody's. */
-static void distinct_check(const struct headings *list, const struct heading *h, struct config_file *f,
-                           yaml_node_t *root)
+static void distinct_check(const struct headings *list, const struct heading *h,
+                           struct config_file *f, yaml_node_t *root)
 {
     for (int i = 0; i < list->n; i++) {
         const struct heading *const other = &list->v[i];
-        const bool same[] = { !strcmp(other->target, h->target), other->order == h->order, other->turn == h->turn };
+        const bool same[] = {
+            !strcmp(other->target, h->target), other->order == h->order, other->turn == h->turn
+        };
         for (int k = 0; k < 3; k++)
             if (same[k])
-                config_error(f, config_get(f, root, keys[k].name), "%s: %s.yaml has the same; each table has its own",
-                             keys[k].name, other->name);
+                config_error(f, config_get(f, root, keys[k].name),
+                             "%s: %s.yaml has the same; each table has its own", keys[k].name,
+                             other->name);
     }
 }
 
@@ -95,7 +99,8 @@ static int heading_add(struct headings *list, const char *folder, const char *na
     struct heading *const h = &list->v[list->n];
     struct config_file f;
     char *path = text_format("%s/%s.yaml", folder, name);
-    if (strlen(name) >= NAME_LENGTH) die_user("%s: a name of at most %d bytes", path, NAME_LENGTH - 1);
+    if (strlen(name) >= NAME_LENGTH)
+        die_user("%s: a name of at most %d bytes", path, NAME_LENGTH - 1);
     memcpy(h->name, name, strlen(name) + 1);
     memcpy(h->title, name, strlen(name) + 1);
     if (config_open(&f, path)) {
@@ -129,9 +134,12 @@ void headings_open(struct headings *list, const char *folder, enum heading_order
     int n = 0, errors = 0;
     while (names[n]) n++;
     *list = (struct headings){ .v = host_alloc((size_t)n + 1, sizeof *list->v) };
-    for (int i = 0; i < n; i++)
-        if (strcmp(names[i], "paper")) errors += heading_add(list, folder, names[i]);      /* its statements */
+    for (int i = 0; i < n; i++)                /* paper.yaml is no experiment: the statements */
+        if (strcmp(names[i], "paper")) errors += heading_add(list, folder, names[i]);
     names_free(names);
-    if (errors) die_user("%d mistake%s in the configuration; nothing was done", errors, errors > 1 ? "s" : "");
-    qsort(list->v, (size_t)list->n, sizeof *list->v, by == HEADINGS_BY_TURN ? turn_compare : order_compare);
+    if (errors)
+        die_user("%d mistake%s in the configuration; nothing was done", errors,
+                 errors > 1 ? "s" : "");
+    qsort(list->v, (size_t)list->n, sizeof *list->v,
+          by == HEADINGS_BY_TURN ? turn_compare : order_compare);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * heading.h -- what an experiment's file says of itself as a table of the paper; the list of a folder's tables.
+ * heading.h -- what an experiment's file says of itself as a table of the paper; a folder's list.
  *
  *   target: stopgrad              its name on command lines: make table-stopgrad
  *   order: 1                      its place among the paper's: the report
@@ -23,7 +23,8 @@ struct heading {
 /* The keys above, for whoever reads the rest of the file; NULL at the end. */
 extern const char *const heading_names[];
 
-/* Reads them from a file's root; what is wrong is reported and counted in f.  False, too, if there are none. */
+/* Reads them from a file's root; what is wrong is reported and counted in f.  False, too, if there
+ * are none. */
 bool heading_read(struct heading *h, struct config_file *f, yaml_node_t *root);
 
 /* The tables among a folder's experiments; the caller frees v. */
@@ -32,7 +33,7 @@ enum heading_order { HEADINGS_BY_TURN, HEADINGS_BY_ORDER };
 /* Exits 2 if a file is wrong, or if two have the same target, order or turn. */
 void headings_open(struct headings *list, const char *folder, enum heading_order by);
 
-/* The names of a folder's YAML files without ".yaml", sorted, NULL at the end; exits 2 without the folder, with `what`
- * said behind the reason. */
+/* The names of a folder's YAML files without ".yaml", sorted, NULL at the end; exits 2 without the
+ * folder, with `what` said behind the reason. */
 char **names_list(const char *folder, const char *what);
 void names_free(char **names);

@@ -3,29 +3,16 @@
  * table_gather.c -- the finished runs of an experiment, its claims decided.
  */
 #include "table_gather.h"
-#include "../run/runner.h"
+#include "../methods/code.h"
 #include <stdlib.h>
 #include <string.h>
 
-bool code_mixes(const char *a, const char *b)
+/* Of runs/, the finished run that counts (found.h). */
+static bool run_find(struct run_record *r, struct found *runs, const struct settings *s, int seed)
 {
-    return !strcmp(a, b);
-}
-
-/* A run of runs/ must be of the very hash that its folder is named by. */
-static bool run_find(struct run_record *r, const struct places *p, const struct settings *s, int seed)
-{
-    char hash[HASH_TEXT];
-    settings_hash(hash, s);
-    char *folder = run_folder(p->runs, hash, seed);
-    bool found = run_read(r, folder);
-    if (found && (strcmp(r->hash, hash) || r->seed != seed)) {
-        warn("%s holds a run of another hash or seed and is not counted (delete it and run again)", folder);
-        r->state = RUN_NONE;
-        found = false;
-    }
-    free(folder);
-    return found;
+    const struct found_run *const run = found_run(runs, s, seed);
+    *r = (struct run_record){ .state = RUN_NONE };
+    return run && run_read(r, run->folder);
 }
 
 /* A committed run may be of other code than this program's, which the caption names, but not of
@@ -50,18 +37,17 @@ static bool run_find_committed(struct run_record *r, const struct committed *c,
     return true;
 }
 
-/* Why a run is missing, for who waits for it. */
-static void missing_tell(const struct run_record *r, const struct places *p, const struct row *row, int seed)
+/* Why a run is missing, for who waits for it.  `runs` is NULL of committed ones. */
+static void missing_tell(const struct run_record *r, struct found *runs, const struct row *row, int seed)
 {
-    char *stale = NULL;
-    if (!p->from_results) run_finished(p->runs, &row->settings, seed, &stale);
-    if (stale)
-        fprintf(stderr, "%s seed %d: not run (%s is of other code or another machine)\n", row->name, seed, stale);
+    const char *why = NULL;
+    const struct found_run *const other = runs ? found_other(runs, &row->settings, seed, &why) : NULL;
+    if (other)
+        fprintf(stderr, "%s seed %d: not run (%s is %s)\n", row->name, seed, other->folder, why);
     else if (r->state == RUN_PARTIAL)
         fprintf(stderr, "%s seed %d: not finished (epoch %d)\n", row->name, seed, r->last.epoch);
     else
         fprintf(stderr, "%s seed %d: not run\n", row->name, seed);
-    free(stale);
 }
 
 const char *code_of_most(const struct table *t)
@@ -73,7 +59,7 @@ const char *code_of_most(const struct table *t)
         const char *code = t->row[k / SEEDS_MAX].run[k % SEEDS_MAX].code_hash;
         int n = 0;
         for (int i = 0; i < t->e.n_rows; i++)
-            for (int r = 0; r < t->row[i].n; r++) n += code_mixes(t->row[i].run[r].code_hash, code);
+            for (int r = 0; r < t->row[i].n; r++) n += code_same(t->row[i].run[r].code_hash, code);
         if (n <= most) continue;
         most = n;
         best = code;
@@ -81,18 +67,51 @@ const char *code_of_most(const struct table *t)
     return best;
 }
 
-/* Runs of different code are never mixed in one mean: only those of `code` stay. */
-static void other_code_drop(struct row_result *result, const char *name, const char *code)
+static char *row_images(const struct row *row)
+{
+    char *const config = settings_print(&row->settings), *const images = config_images(config);
+    free(config);
+    return images;
+}
+
+/* The data that most of a table's runs are of, among those of rows that ask for the same images as `row`. */
+static const char *data_of_most(const struct table *t, int row)
+{
+    const char *best = NULL;
+    int most = 0;
+    char *const images = row_images(&t->e.row[row]);
+    int votes[ROWS_MAX * SEEDS_MAX] = { 0 };
+    const char *of[ROWS_MAX * SEEDS_MAX];
+    int n = 0;
+    for (int i = 0; i < t->e.n_rows; i++) {
+        char *const own = row_images(&t->e.row[i]);
+        for (int r = 0; r < t->row[i].n && !strcmp(own, images); r++) {
+            int k = 0;
+            while (k < n && strcmp(of[k], t->row[i].run[r].data_hash)) k++;
+            if (k == n) of[n++] = t->row[i].run[r].data_hash;
+            if (++votes[k] <= most) continue;
+            most = votes[k];
+            best = of[k];
+        }
+        free(own);
+    }
+    free(images);
+    return best;
+}
+
+/* Runs of different code or data are never mixed in one mean: only those of `code` and `data` stay. */
+static void other_drop(struct row_result *result, const char *name, const char *code, const char *data)
 {
     int kept = 0;
     for (int r = 0; r < result->n; r++) {
         struct run_record *run = &result->run[r];
-        if (code_mixes(run->code_hash, code)) {
+        const bool same = code_same(run->code_hash, code);
+        if (same && !strcmp(run->data_hash, data)) {
             result->run[kept++] = *run;
             continue;
         }
-        fprintf(stderr, "%s seed %d: of other code (%.8s) than the table (%.8s); not counted\n", name, run->seed,
-                run->code_hash, code);
+        fprintf(stderr, "%s seed %d: of other %s (%.8s) than the table (%.8s); not counted\n", name, run->seed,
+                same ? "data" : "code", same ? run->data_hash : run->code_hash, same ? data : code);
         run_free(run);
     }
     result->n = kept;
@@ -102,6 +121,7 @@ static void other_code_drop(struct row_result *result, const char *name, const c
 static int runs_gather(struct table *t, const struct places *p, const int *seeds, int n_seeds)
 {
     int total = 0;
+    struct found *const runs = p->from_results ? NULL : p->found;
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row *row = &t->e.row[i];
         struct row_result *result = &t->row[i];
@@ -109,21 +129,27 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
         for (int s = 0; s < n_seeds; s++) {
             struct run_record *r = &result->run[result->n];
             if (t->committed ? run_find_committed(r, &t->source, row, seeds[s])
-                             : run_find(r, p, &row->settings, seeds[s])) {
+                             : run_find(r, runs, &row->settings, seeds[s])) {
                 result->n++;
                 continue;
             }
-            missing_tell(r, p, row, seeds[s]);
+            missing_tell(r, runs, row, seeds[s]);
             run_free(r);
         }
     }
     char code[HASH_TEXT] = "";
     const char *most = code_of_most(t);
     if (most) memcpy(code, most, sizeof code);                  /* a copy: the runs are about to move */
+    char (*const data)[HASH_TEXT] = host_alloc(ROWS_MAX, sizeof *data);
     for (int i = 0; i < t->e.n_rows; i++) {
-        other_code_drop(&t->row[i], t->e.row[i].name, code);
+        most = data_of_most(t, i);
+        if (most) memcpy(data[i], most, sizeof data[i]);
+    }
+    for (int i = 0; i < t->e.n_rows; i++) {
+        other_drop(&t->row[i], t->e.row[i].name, code, data[i]);
         total += t->row[i].n;
     }
+    free(data);
     rows_summarise(t);
     return total;
 }

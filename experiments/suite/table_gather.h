@@ -4,11 +4,10 @@
  */
 #pragma once
 #include "table.h"
+#include "../run/found.h"
 
-struct places {
-    const char *runs, *results;
-    bool from_results;             /* the committed runs, not those of runs/ */
-};
+/* `found` are the runs of `runs`, listed once for all tables of a command; not looked at with from_results. */
+struct places { const char *runs, *results; bool from_results; struct found *found; };
 
 /* Reads the experiment `path` at `scale`, gathers the finished runs of the seeds (from runs/, or from the committed
  * ones), tells stderr of each that is missing, and decides the claims.  Returns how many runs there are. */
@@ -16,7 +15,5 @@ int table_open(struct table *t, const char *path, const char *scale, const int *
                const struct places *p);
 void table_close(struct table *t);
 
-/* May runs of these two codes stand in one mean? */
-bool code_mixes(const char *a, const char *b);
 /* The code hash that most runs are of; of equally many, the first; NULL without runs. */
 const char *code_of_most(const struct table *t);

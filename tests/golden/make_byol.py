@@ -23,11 +23,11 @@ A file is text, '#' starts a comment, and a line is as make_parity.py's:
 
     KIND NAME COUNT SCALE  NORM PROJECTION PROJECTION ENTRY ...
 
-KIND is out (z, p of the first step; loss1, loss2, loss3), grad1, grad3 (of that step), and online1,
-online3, target1, target3: a net when that step is over.  Of a net, running statistics are told as
-they are, and weights less those of the start, so that a target that hardly moves is seen to move by
-the right amount.  Their SCALE is at least 1 % of the norm that the weights had at the start: of
-less than that fp32 rounds too much away.
+KIND is out (loss1, loss2, loss3), grad1, grad3 (of that step), and online1, online3, target1,
+target3: a net when that step is over.  Of a net, running statistics are told as they are, and
+weights less those of the start, so that a target that hardly moves is seen to move by the right
+amount.  Their SCALE is at least 1 % of the norm that the weights had at the start: of less than
+that fp32 rounds too much away.
 """
 import copy
 import math
@@ -98,7 +98,7 @@ class Byol:
             t1, t2 = t2, t1
         if self.broken == "gradient into the target":      # as if it were the online net
             t1, t2 = z1, z2
-        return torch.cat((z1, z2)), torch.cat((p1, p2)), loss_of((p1, p2), (t2, t1), self.scale)
+        return loss_of((p1, p2), (t2, t1), self.scale)
 
     @torch.no_grad()
     def move(self, k):
@@ -114,7 +114,7 @@ class Byol:
                     s.mul_(t).add_(running[name], alpha=1 - t)
 
     def step(self, k):
-        z, p, loss = self.forward()
+        loss = self.forward()
         self.sgd.zero_grad()
         loss.backward()
         if self.broken == "target moved before the optimiser":
@@ -122,7 +122,7 @@ class Byol:
         self.sgd.step()
         if self.broken != "target moved before the optimiser":
             self.move(k)
-        return z, p, loss
+        return loss
 
     def tell(self, model):
         """A net's weights less those of the start, and its running statistics."""
@@ -130,17 +130,14 @@ class Byol:
             yield name, c_layout(w.double() - self.start[name].double())
         for name, s in model.named_buffers():
             if s.is_floating_point():
-                yield name, c_layout(s).copy()     # of double it is the tensor itself, which moves on
+                yield name, c_layout(s).copy()     # of double it is the tensor's own memory
 
 
 def train(net, heads, scale, dtype, broken=None):
     """{(kind, name): values} of a case, in the C layout, and the nets."""
     byol, out = Byol(net, heads, scale, dtype, broken), {}
     for k in range(STEPS):
-        z, p, loss = byol.step(k)
-        out["out", f"loss{k + 1}"] = c_layout(loss)
-        if k == 0:
-            out["out", "z"], out["out", "p"] = c_layout(z), c_layout(p)
+        out["out", f"loss{k + 1}"] = c_layout(byol.step(k))
         if k in (0, STEPS - 1):
             for name, w in byol.online.named_parameters():
                 out[f"grad{k + 1}", name] = c_layout(w.grad)

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * code.c -- the hashes that the build made (engine/code_hash.c).
+ *
+ * A file of its own: each machine's program has another one, and else the same objects.
+ */
+#include "code.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "method.h"
+#include "code_hash.h"             /* CODE_HASHES, CODES_EQUAL */
+
+static const struct { const char *method; char hash[HASH_TEXT]; } hashes[] = { CODE_HASHES };
+/* Groups of codes; the last row is none. */
+static const struct { char hash[HASH_TEXT]; int group; } equal[] = { CODES_EQUAL { "", -1 } };
+
+const char *code_hash_of(int method)
+{
+    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
+        if (!strcmp(hashes[i].method, methods[method].name)) return hashes[i].hash;
+    die("no hash of the code of method %s (CMakeLists.txt: METHODS lacks it)", methods[method].name);
+}
+
+static int group_of(const char *hash)
+{
+    int i = 0;
+    while (*equal[i].hash && strcmp(equal[i].hash, hash)) i++;
+    return equal[i].group;
+}
+
+bool code_same(const char *a, const char *b)
+{
+    const int group = group_of(a);
+    return !strcmp(a, b) || (group >= 0 && group == group_of(b));
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * found.c -- the runs that lie in a folder, and which of them count (found.h).
+ */
+#include "found.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "../methods/code.h"
+#include "../../engine/data.h"
+#include "../../engine/folder.h"
+#include "../../engine/ops.h"
+
+/* ---- what names a run ------------------------------------------------------------------------------------ */
+
+void run_hash(char hex[HASH_TEXT], const char *config, const char *machine, const char *code, const char *data)
+{
+    char *text = text_format("%smachine: %s\ncode: %s\ndata: %s\n", config, machine, code, data);
+    hash_bytes(hex, text, strlen(text));
+    free(text);
+}
+
+void run_hash_before(char hex[HASH_TEXT], const char *config, const char *machine, const char *code)
+{
+    char *text = text_format("%smachine: %s\ncode: %s\n", config, machine, code);
+    hash_bytes(hex, text, strlen(text));
+    free(text);
+}
+
+void run_data_hash(char hex[HASH_TEXT], const char *train, const char *monitor)
+{
+    char *both = text_format("%s%s", train, monitor);
+    hash_bytes(hex, both, strlen(both));
+    free(both);
+}
+
+char *config_images(const char *config)
+{
+    static const char *const keys[] = { "dataset: ", "folder: ", "train_first: ", "train_count: ",
+                                        "monitor_split: ", "monitor_first: ", "monitor_count: ", NULL };
+    char *images = host_alloc(strlen(config) + 1, 1), *out = images;
+    for (const char *line = config, *next; *line; line = next) {
+        next = strchr(line, '\n');
+        next = next ? next + 1 : line + strlen(line);
+        int k = 0;
+        while (keys[k] && strncmp(line, keys[k], strlen(keys[k]))) k++;
+        if (!keys[k]) continue;
+        memcpy(out, line, (size_t)(next - line));
+        out += next - line;
+    }
+    *out = '\0';
+    return images;
+}
+
+/* ---- listing --------------------------------------------------------------------------------------------- */
+
+bool found_papers(struct found_run *r)
+{
+    char *const path = text_format("%s/provenance.json", r->folder);
+    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    const char *code, *machine, *train, *monitor;
+    int seed;
+    const bool right = papers && !json_unpack(papers, "{s:s, s:s, s:s, s:s, s:i}", "code_hash", &code, "machine",
+                                              &machine, "train_hash", &train, "monitor_hash", &monitor, "seed",
+                                              &seed);
+    if (right) {
+        r->seed = seed;
+        snprintf(r->code, sizeof r->code, "%s", code);
+        snprintf(r->machine, sizeof r->machine, "%s", machine);
+        run_data_hash(r->data, train, monitor);
+    }
+    json_decref(papers);
+    free(path);
+    return right;
+}
+
+static void summary_note(struct found_run *r, const struct run_record *record)
+{
+    memcpy(r->code, record->code_hash, sizeof r->code);
+    memcpy(r->data, record->data_hash, sizeof r->data);
+    memcpy(r->machine, record->machine, sizeof r->machine);
+    r->state = record->state;
+}
+
+/* Does the folder's name fit what lies in it, and the summary, if there is one? */
+static bool is_named(struct found_run *r, const struct run_record *record)
+{
+    run_hash(r->hash, r->config, r->machine, r->code, r->data);
+    char *own = run_folder(r->root, r->hash, r->seed);
+    bool named = !strcmp(own, r->folder);
+    free(own);
+    if (!named) {
+        run_hash_before(r->hash, r->config, r->machine, r->code);
+        own = run_folder(r->root, r->hash, r->seed);
+        named = !strcmp(own, r->folder);
+        free(own);
+    }
+    return named && (!r->finished || (!strcmp(record->hash, r->hash) && record->seed == r->seed));
+}
+
+/* Reads what is to be known of a run beside its config. */
+static void run_know(struct found_run *r)
+{
+    if (r->known) return;
+    struct run_record record;
+    const int seed = r->seed;
+    r->known = true;
+    r->finished = run_read(&record, r->folder);
+    if (r->finished) summary_note(r, &record);
+    r->named = (r->finished || found_papers(r)) && r->seed == seed && is_named(r, &record);
+    r->seed = seed;
+    run_free(&record);
+}
+
+/* Takes the run of the folder; false if there is none. */
+static bool run_take(struct found_run *r, const char *root, const char *name, const char *seed_name)
+{
+    char end;
+    *r = (struct found_run){ .root = root };
+    if (sscanf(seed_name, "seed-%d%c", &r->seed, &end) != 1) return false;
+    r->folder = text_format("%s/%s/%s", root, name, seed_name);
+    char *const config = text_format("%s/config.yaml", r->folder);
+    r->config = file_read(config, NULL);
+    free(config);
+    if (!r->config) free(r->folder);
+    return r->config;
+}
+
+static int is_seen(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* By bytes: in every locale the same. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void seeds_take(struct found *f, const char *name)
+{
+    char *const folder = text_format("%s/%s", f->root, name);
+    struct dirent **entry;
+    const int n = scandir(folder, &entry, is_seen, by_name);
+    free(folder);
+    if (n < 0) return;                         /* a file, or no one's to read */
+    f->run = realloc(f->run, (size_t)(f->n + n + 1) * sizeof *f->run);
+    if (!f->run) die("out of memory: %d runs in %s (close other programs)", f->n + n, f->root);
+    for (int i = 0; i < n; i++) {
+        f->n += run_take(&f->run[f->n], f->root, name, entry[i]->d_name);
+        free(entry[i]);
+    }
+    free(entry);
+}
+
+void found_open(struct found *f, const char *root)
+{
+    *f = (struct found){ .root = root };
+    struct dirent **entry;
+    const int n = scandir(root, &entry, is_seen, by_name);
+    if (n < 0 && errno != ENOENT && errno != ENOTDIR) die("cannot list %s: %s (is the folder readable?)", root, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        seeds_take(f, entry[i]->d_name);
+        free(entry[i]);
+    }
+    if (n >= 0) free(entry);
+}
+
+/* ---- which data ------------------------------------------------------------------------------------------- */
+
+struct images_known { char *images; char data[HASH_TEXT]; };
+
+void found_close(struct found *f)
+{
+    for (int i = 0; i < f->n; i++) {
+        free(f->run[i].folder);
+        free(f->run[i].config);
+    }
+    for (int i = 0; i < f->n_images; i++) free(f->images[i].images);
+    free(f->run);
+    free(f->images);
+    *f = (struct found){ .root = NULL };
+}
+
+/* Are there any files of the set? */
+static bool data_present(const struct settings *s)
+{
+    const struct data_source *const source = &data_sources[s->dataset];
+    bool present = true;
+    if (data_is_folder(source)) {
+        char *const root = folder_root(s->folder);
+        present = folder_is_set(root);
+        free(root);
+    }
+    for (const struct data_file *d = source->files; d->name; d++) {
+        char *const path = text_format("%s/%s/%s", data_folder(), source->folder, d->name);
+        char *const packed = text_format("%s.gz", path);
+        present = present && (!access(path, R_OK) || !access(packed, R_OK));
+        free(path);
+        free(packed);
+    }
+    return present;
+}
+
+static void split_hash(char hex[HASH_TEXT], const struct settings *s, enum data_split split, int first, int count)
+{
+    struct dataset set;
+    const struct data_source *const source = &data_sources[s->dataset];
+    if (data_is_folder(source)) folder_load(&set, s->folder, split, first, count, s->skip_bad);
+    else data_load(&set, source->name, split, first, count);
+    memcpy(hex, set.hash, HASH_TEXT);
+    data_free(&set);
+}
+
+/* The hash of the data at hand.  In a process of its own: data that are wrong end a program that would train on
+ * them (and say why), not one that only counts runs.  False: there are none, or they are wrong. */
+static bool data_look(char hex[HASH_TEXT], const struct settings *s)
+{
+    if (!data_present(s)) return false;
+    int pipe_[2];
+    fflush(NULL);
+    if (pipe(pipe_)) die("pipe: %s", strerror(errno));
+    const pid_t pid = fork();
+    if (pid < 0) die("cannot start a process: %s (close other programs)", strerror(errno));
+    if (!pid) {
+        char train[HASH_TEXT], monitor[HASH_TEXT], both[HASH_TEXT];
+        split_hash(train, s, DATA_TRAIN, s->train_first, s->train_count);
+        split_hash(monitor, s, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
+        run_data_hash(both, train, monitor);
+        _exit(write(pipe_[1], both, sizeof both) == (ssize_t)sizeof both ? 0 : EXIT_WORLD);
+    }
+    close(pipe_[1]);
+    size_t got = 0;
+    ssize_t n;
+    while (got < HASH_TEXT && ((n = read(pipe_[0], hex + got, HASH_TEXT - got)) > 0 || (n < 0 && errno == EINTR)))
+        got += n > 0 ? (size_t)n : 0;
+    close(pipe_[0]);
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) die("waitpid: %s", strerror(errno));
+    return got == HASH_TEXT && !hex[HASH_TEXT - 1] && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* The data that most finished runs of these images are of; of equally many, the first's.  "": there is none. */
+static void data_of_most(char hex[HASH_TEXT], struct found *f, const char *images)
+{
+    int *const votes = host_alloc((size_t)f->n + 1, sizeof *votes);    /* of the first run of each data */
+    int most = 0;
+    *hex = '\0';
+    for (int i = 0; i < f->n; i++) {
+        char *const own = config_images(f->run[i].config);
+        const bool asked = !strcmp(own, images);
+        free(own);
+        if (asked) run_know(&f->run[i]);
+        if (!asked || !f->run[i].finished || !f->run[i].named) continue;
+        int k = 0;
+        while (strcmp(f->run[k].data, f->run[i].data)) k++;
+        if (++votes[k] <= most) continue;
+        most = votes[k];
+        memcpy(hex, f->run[i].data, HASH_TEXT);
+    }
+    free(votes);
+}
+
+/* Which data the row means, asked once of each set of images.  "": not known. */
+static const char *data_of(struct found *f, const struct settings *s, const char *config)
+{
+    char *const images = config_images(config);
+    int i = 0;
+    while (i < f->n_images && strcmp(f->images[i].images, images)) i++;
+    if (i < f->n_images) {
+        free(images);
+        return f->images[i].data;
+    }
+    f->images = realloc(f->images, (size_t)(i + 1) * sizeof *f->images);
+    if (!f->images) die("out of memory (close other programs)");
+    f->n_images++;
+    f->images[i].images = images;
+    if (!data_look(f->images[i].data, s)) data_of_most(f->images[i].data, f, images);
+    return f->images[i].data;
+}
+
+/* ---- which run --------------------------------------------------------------------------------------------- */
+
+/* Why a run of the row's config and seed does not count; NULL: it does. */
+static const char *unlike(struct found *f, const struct found_run *r, const struct settings *s)
+{
+    struct machine_info own;
+    machine_describe(&own);
+    if (!r->named) return "of another hash or seed than its folder's name";
+    if (strcmp(r->machine, own.machine)) return "by another machine";
+    if (!code_same(r->code, code_hash_of(s->method))) return "of other code";
+    const char *const data = data_of(f, s, r->config);
+    if (*data && strcmp(r->data, data)) return "of other data";
+    return NULL;
+}
+
+/* The first run of the row and seed that counts, or the first that does not. */
+static const struct found_run *run_search(struct found *f, const struct settings *s, int seed, bool finished,
+                                          bool counts, const char **why)
+{
+    char *const config = settings_print(s);
+    const struct found_run *found = NULL;
+    for (int i = 0; i < f->n && !found; i++) {
+        struct found_run *const r = &f->run[i];
+        if (r->seed != seed || strcmp(r->config, config)) continue;
+        run_know(r);
+        if (r->finished != finished) continue;
+        *why = unlike(f, r, s);
+        if (counts == !*why) found = r;
+    }
+    free(config);
+    return found;
+}
+
+const struct found_run *found_run(struct found *f, const struct settings *s, int seed)
+{
+    const char *why;
+    const struct found_run *const done = run_search(f, s, seed, true, true, &why);
+    return done ? done : run_search(f, s, seed, false, true, &why);
+}
+
+enum run_state found_state(struct found *f, const struct settings *s, int seed)
+{
+    const struct found_run *const r = found_run(f, s, seed);
+    return r && r->finished ? r->state : RUN_NONE;
+}
+
+const struct found_run *found_other(struct found *f, const struct settings *s, int seed, const char **why)
+{
+    return run_search(f, s, seed, true, false, why);
+}
