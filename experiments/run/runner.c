@@ -23,6 +23,7 @@
 #include "progress.h"
 #include "provenance.h"
 #include "state.h"
+#include "../methods/code.h"
 #include "../../engine/collapse.h"
 
 /* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only then. */
