@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -274,19 +275,41 @@ bool file_write_synced(const char *path, const void *data, size_t bytes)
     return fd >= 0 && write_synced(fd, path, data, bytes);
 }
 
+/* Opens `path` for writing, alone: a second writer waits until the first has renamed its file away, and
+ * then makes a new one.  Where the file system knows no locks, nobody waits.  -1 with errno set. */
+static int open_alone(const char *path)
+{
+    for (;;) {
+        const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return -1;
+        while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
+            ;
+        struct stat own, there;
+        if (fstat(fd, &own) == 0 && stat(path, &there) == 0 && own.st_ino == there.st_ino &&
+            own.st_dev == there.st_dev)
+            return fd;
+        close(fd);
+    }
+}
+
 bool file_write_atomic(const char *path, const void *data, size_t bytes)
 {
-    /* Always the same name: what a kill leaves behind, the next write takes.  Two programs that write one file at
-     * once write the same bytes (a run's folder is locked, a table is a function of its runs). */
+    /* Always the same name: what a kill leaves behind, the next write takes.  Two programs may write one table at
+     * once, so the lock is held, on a second number of the file, until the name is given away. */
     char *temp = text_format("%s.tmp", path);
     char *folder = path_folder(path);
-    bool ok = file_write_synced(temp, data, bytes);
+    const int lock = open_alone(temp);
+    const int fd = lock < 0 ? -1 : fcntl(lock, F_DUPFD_CLOEXEC, 0);
+    bool ok = fd >= 0 && ftruncate(fd, 0) == 0 && write_synced(fd, temp, data, bytes);
     int error = errno;
     if (ok && rename(temp, path) != 0) {
         error = errno;
         ok = false;
         unlink(temp);
     }
+    if (lock >= 0)
+        close(lock);
     if (ok && !folder_sync(folder)) {
         error = errno;
         ok = false;

@@ -120,6 +120,41 @@ static void new_file_has_the_mode_that_the_umask_leaves(void **state)
     free(path);
 }
 
+/* Each byte of a file is of one writer, whoever is last, and nobody's write fails. */
+static void writers_of_one_file_do_not_meet(void **state)
+{
+    (void)state;
+    enum { WRITERS = 4, TIMES = 25, BYTES = 70000 };
+    char *folder = text_format("%s/meet", root), *path = text_format("%s/meet/file", root);
+    assert_true(folder_make(folder));
+    fflush(NULL);
+    for (int w = 0; w < WRITERS; w++) {
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child) continue;
+        char *data = host_alloc(BYTES, 1);
+        memset(data, 'a' + w, BYTES);
+        int failed = 0;
+        for (int i = 0; i < TIMES; i++) failed += !file_write_atomic(path, data, BYTES - (size_t)w);
+        _exit(failed != 0);
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        int status;
+        assert_true(wait(&status) > 0);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    size_t bytes;
+    char *data = file_read(path, &bytes);
+    assert_non_null(data);
+    assert_int_equal(bytes, BYTES - (data[0] - 'a'));
+    for (size_t i = 0; i < bytes; i++)
+        if (data[i] != data[0]) fail_msg("byte %zu is another writer's", i);
+    assert_int_equal(files_in(folder), 1);
+    free(data);
+    free(path);
+    free(folder);
+}
+
 static void full_disk_leaves_the_old_file_and_no_temporary_one(void **state)
 {
     (void)state;
@@ -301,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_file_reads_back_and_nothing_else_is_left),
         cmocka_unit_test(new_file_has_the_mode_that_the_umask_leaves),
+        cmocka_unit_test(writers_of_one_file_do_not_meet),
         cmocka_unit_test(full_disk_leaves_the_old_file_and_no_temporary_one),
         cmocka_unit_test(file_that_cannot_be_replaced_leaves_no_temporary_one),
         cmocka_unit_test(path_below_a_file_is_refused_with_a_reason),

@@ -76,12 +76,12 @@ static struct run_record run_example(void)
     run_judge(&r, false);
     return r;
 }
-/* Lines of epochs 0 .. 2. */
-static char *curve_text(void)
+/* Lines of epochs 0, 1 and of the last. */
+static char *curve_before(const struct epoch_record *last)
 {
     char *text = text_format("%s", "");
     for (int i = 0; i < 3; i++) {
-        struct epoch_record e = epoch_example(i);
+        struct epoch_record e = i < 2 ? epoch_example(i) : *last;
         char *line = epoch_print(&e), *longer = text_format("%s%s", text, line);
         free(line);
         free(text);
@@ -89,13 +89,22 @@ static char *curve_text(void)
     }
     return text;
 }
+static char *curve_text(void)
+{
+    const struct epoch_record last = epoch_example(2);
+    return curve_before(&last);
+}
+static void write_run(const struct run_record *r)
+{
+    char *curve = curve_before(&r->last);
+    write_file("metrics.jsonl", curve, strlen(curve));
+    free(curve);
+    assert_true(summary_write(r, folder));
+}
 static void write_finished(void)
 {
     const struct run_record r = run_example();
-    char *curve = curve_text();
-    write_file("metrics.jsonl", curve, strlen(curve));
-    free(curve);
-    assert_true(summary_write(&r, folder));
+    write_run(&r);
 }
 /* Reads the folder; warnings go nowhere but into `said`. */
 static bool read_quietly(struct run_record *r, char *said, size_t room)
@@ -175,6 +184,53 @@ static void a_line_comes_back_as_it_was(void **state)
         assert_epochs_equal(&back, &e);
         assert_int_equal(isnan(back.knn), !e.monitored);
         free(line);
+    }
+}
+
+/* A line of metrics.jsonl from its fields in CSV, whichever numbers it has. */
+static void fields_make_the_line_again_to_the_byte(void **state)
+{
+    (void)state;
+    static const double odd[] = { 0, -0.0, 1, 1e-5, 1e22, 123456789, 0.1 + 0.2, 1 / 3.0, 5e-324, NAN };
+    enum { ODD = sizeof odd / sizeof *odd };
+    for (int i = 0; i < 2 * ODD; i++) {
+        struct epoch_record e = epoch_example(i), read, back;
+        e.monitored = i % 2;
+        e.loss = odd[i / 2];
+        e.knn = e.monitored ? odd[(i / 2 + 3) % ODD] : NAN;
+        char *line = epoch_print(&e), *fields;
+        assert_true(epoch_parse(&read, line));
+        size_t bytes;
+        FILE *out = open_memstream(&fields, &bytes);
+        epoch_fields(out, &read);
+        fclose(out);
+        assert_true(epoch_fields_take(&back, fields));
+        char *again = epoch_print(&back);
+        assert_string_equal(line, again);
+        free(line);
+        free(again);
+        free(fields);
+    }
+}
+
+static void wrong_fields_are_refused(void **state)
+{
+    (void)state;
+    static const struct { const char *text; bool right; } cases[] = {
+        { "1,0,,,,,,,,,,,,,,", true },      { "1,1,0,0,0,0,0,0,,,,,,,,1e-5", true },
+        { "", false },                      { "1", false },
+        { "1,0,,,,,,,,,,,,,", false },      { "1,0,,,,,,,,,,,,,,,", false },
+        { "1,0,,,,,,,1,,,,,,,", false },    { "1,2,,,,,,,,,,,,,,", false },
+        { ",0,,,,,,,,,,,,,,", false },      { "-1,0,,,,,,,,,,,,,,", false },
+        { "9999999999,0,,,,,,,,,,,,,,", false },        { "1,0,nan,,,,,,,,,,,,,", false },
+        { "1,0,inf,,,,,,,,,,,,,", false },  { "1,0,1e999,,,,,,,,,,,,,", false },
+        { "1,0, 1,,,,,,,,,,,,,", false },   { "1,0,1x,,,,,,,,,,,,,", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct epoch_record e;
+        char *text = text_format("%s", cases[i].text);
+        if (epoch_fields_take(&e, text) != cases[i].right) fail_msg("wrongly judged: %s", cases[i].text);
+        free(text);
     }
 }
 
@@ -265,12 +321,11 @@ static void the_same_run_is_written_to_the_same_bytes(void **state)
 static void a_diverged_run_is_finished(void **state)
 {
     (void)state;
-    write_finished();
     struct run_record r = run_example(), back;
     r.last.loss = r.linear = NAN;
     r.epochs = 100;
     run_judge(&r, true);
-    assert_true(summary_write(&r, folder));
+    write_run(&r);
     assert_true(run_read(&back, folder));
     assert_int_equal(back.state, RUN_DIVERGED);
     assert_true(isnan(back.linear) && isnan(back.last.loss));
@@ -329,6 +384,11 @@ static void a_finished_run_with_broken_metrics_is_not_run(void **state)
     curve[line - 1] = '\0';                                    /* a NUL hides the rest of a line */
     write_file("metrics.jsonl", curve, bytes);
     assert_refused("metrics.jsonl");
+    curve[line - 1] = '\n';
+    char *second = strchr(curve + line, '\n') + 1;             /* a line from the middle is lost */
+    memmove(curve + line, second, strlen(second) + 1);
+    write_file("metrics.jsonl", curve, strlen(curve));
+    assert_refused("metrics.jsonl");
     char *path = text_format("%s/metrics.jsonl", folder);
     unlink(path);
     assert_refused("metrics.jsonl");
@@ -369,6 +429,16 @@ static void a_hand_edited_summary_is_refused(void **state)
     assert_edit_refused("\"epoch\": 2", "\"epoch\": null");
     assert_edit_refused("\"linear\": 45.25", "\"linear\": \"\"");
     assert_edit_refused("\"linear\": 45.25", "\"nonlinear\": 1");
+    assert_edit_refused("\"linear\": 45.25", "\"linear\": 430.5");         /* percent */
+    assert_edit_refused("\"linear\": 45.25", "\"linear\": -1");
+    assert_edit_refused("\"linear\": 45.25", "\"linear\": null");          /* only what diverged has none */
+    assert_edit_refused("\"healthy\"", "\"collapsed\"");                 /* its numbers say otherwise */
+    assert_edit_refused("\"healthy\"", "\"diverged\"");
+    assert_edit_refused("\"std_sqrtd\": 0.333333343", "\"std_sqrtd\": 0.343333343");      /* not the curve's */
+    assert_edit_refused("\"epochs\": 2", "\"epochs\": 3");
+    assert_edit_refused("bbbbbbbb", "<script>");
+    assert_edit_refused("\"cpu\"", "\"<b>\"");
+    assert_edit_refused("\"without\"", "\"a\\u001b[31m\"");
     assert_edit_refused("}", "");
     assert_edit_refused("{", "[{");
 }
@@ -449,6 +519,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_has_its_keys_in_order),
         cmocka_unit_test(a_line_comes_back_as_it_was),
+        cmocka_unit_test(fields_make_the_line_again_to_the_byte),
+        cmocka_unit_test(wrong_fields_are_refused),
         cmocka_unit_test(a_torn_line_is_refused_wherever_it_is_torn),
         cmocka_unit_test(wrong_lines_are_refused),
         IN_FOLDER(a_run_comes_back_as_it_was),

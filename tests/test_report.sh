@@ -112,11 +112,12 @@ sed 's/^title: .*/title: "A <b> \& a '"'quote'"'"/' "$configs/fig2_stopgrad.yaml
 grep -q 'A &lt;b&gt; &amp; a &#39;quote&#39;' $page || fail 'a title is not escaped'
 self_contained 'with odd texts'
 
-# A code hash that somebody edited is text, too; sixteen digits of it are shown.
+# A code hash that somebody edited is none: no run of it is shown.
 cp -r results edited
-find edited -name '*.json*' -exec sed -i 's|"code_hash": *"[0-9a-f]\{16\}|"code_hash": "<script src=//x>|' {} +
+sed -i '/"code_hash"/,/}/s|": "[0-9a-f]\{16\}|": "<script src=//x>|' edited/test/provenance.json
 grep -rqF '<script src=//x>' edited || fail 'no code hash was edited'
 report --runs nowhere --results edited || fail "report of an edited code hash: exit $?: $(<err)"
+grep -q 'is not what it was made as' err || fail "an edited code hash is believed: $(<err)"
 grep -q '<script' edited/test/report.html && fail 'a code hash is an element of the page'
 
 # ---- mistakes ------------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "../experiments/suite/stability.h"
 #include "../experiments/commands/commands.h"
+#include "../experiments/suite/committed.h"
 #include "../experiments/suite/experiment.h"
 #include "../experiments/run/found.h"
 #include "../experiments/methods/code.h"
@@ -151,7 +153,10 @@ static void run_make(const char *row, int seed, double linear, bool dead, double
     snprintf(path, sizeof path, "%s/config.yaml", folder);
     put(path, config);
     snprintf(path, sizeof path, "%s/provenance.json", folder);
-    put(path, "{\"code_hash\": \"c0de\", \"started\": \"2020-01-01T00:00:00Z\"}");
+    char *provenance = text_format("{\"code_hash\": \"%s\", \"compiler\": \"cc\", \"seed\": %d, "
+                                   "\"started\": \"2020-01-01T00:00:00Z\"}", r.code_hash, seed);
+    put(path, provenance);
+    free(provenance);
     assert_true(summary_write(&r, folder));
     free(config);
     free(folder);
@@ -183,6 +188,23 @@ static void restore(int fd, int kept)
     close(kept);
 }
 
+/* Replaces the first `from` in the file by `to`. */
+static void edit(const char *name, const char *from, const char *to)
+{
+    char *text = content(name), *at = strstr(text, from);
+    if (!at) {
+        print_error("%s\n", text);
+        fail_msg("no \"%s\" in the text above", from);
+        abort();
+    }
+    char *edited = text_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    put(under(name), edited);
+    free(edited);
+    free(text);
+}
+
+static const char *seeds = "--seeds=1 2 3";
+
 /* Runs the command with its output in root/out; `more` is one more option or NULL. */
 static int table(const char *more)
 {
@@ -190,7 +212,7 @@ static int table(const char *more)
     snprintf(runs, sizeof runs, "--runs=%s/runs", root);
     snprintf(results, sizeof results, "--results=%s/results", root);
     snprintf(file, sizeof file, "%s/configs/made_up.yaml", root);
-    char *argv[] = { "table", file, "--scale=tiny", "--seeds=1 2 3", runs, results, (char *)more, NULL };
+    char *argv[] = { "table", file, "--scale=tiny", (char *)seeds, runs, results, (char *)more, NULL };
     const int kept_out = redirect(STDOUT_FILENO, "out"), kept_err = redirect(STDERR_FILENO, "err");
     const int status = command_table(more ? 7 : 6, argv);
     restore(STDOUT_FILENO, kept_out);
@@ -240,23 +262,17 @@ static void claims_are_written_with_their_verdicts(void **state)
     free(csv);
 }
 
-static void curves_and_bands_hold_every_epoch(void **state)
+static void curves_hold_every_epoch(void **state)
 {
     (void)state;
     runs_make();
     assert_int_equal(table(NULL), 0);
-    char *curves = content("results/tiny/made_up_curves.csv"), *bands = content("results/tiny/made_up_bands.csv");
-    assert_has(curves, "row,seed,epoch,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,mean_norm,"
-                       "view_share,rank,knn,knn_z,cos_h,cos_z\nwith,1,0,,,,,,,0.9,0.2,0.3,60,28,27,,\n"
-                       "with,1,1,-0.63,0.01,0.95,1,0.1,0.1,0.97,");
-    assert_has(curves, "\nwithout,3,3,-0.99,0.003,0.1,1,0.1,0.1,0.2,0.98,0.6,15,28.3,27,,\n");
-    assert_has(bands, "row,epoch,n,loss_mean,loss_std,oscillation_mean,oscillation_std,std_train_mean,"
-                      "std_train_std,std_sqrtd_mean,std_sqrtd_std,view_share_mean,view_share_std,rank_mean,"
-                      "rank_std,knn_mean,knn_std,cos_h_mean,cos_h_std,cos_z_mean,cos_z_std\n"
-                      "with,0,3,,,,,,,0.9,0,0.3,0,60,0,28,0,,,,\n"
-                      "with,1,3,-0.63,0,0.01,0,0.95,0,0.97,0,0.3,0,70,0,32.2,0.1,,,,\n");
+    char *curves = content("results/tiny/made_up_curves.csv");
+    assert_has(curves, "row,seed,epoch,monitored,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,"
+                       "mean_norm,view_share,rank,knn,knn_z,cos_h,cos_z\n"
+                       "with,1,0,1,,,,,,,0.9,0.2,0.3,60,28,27,,\nwith,1,1,1,-0.63,0.01,0.95,1,0.1,0.1,0.97,");
+    assert_has(curves, "\nwithout,3,3,1,-0.99,0.003,0.1,1,0.1,0.1,0.2,0.98,0.6,15,28.3,27,,\n");
     free(curves);
-    free(bands);
 }
 
 static void page_and_paper_show_every_row(void **state)
@@ -315,18 +331,18 @@ static void same_runs_give_the_same_bytes(void **state)
 {
     (void)state;
     static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex", "made_up_claims.csv",
-                                         "runs/made_up/with-seed-2/provenance.json",
-                                         "runs/made_up/with-seed-2/summary.json" };
+                                         "made_up_runs.jsonl", "made_up_curves.csv", "provenance.json" };
+    enum { FILES = sizeof files / sizeof *files };
     runs_make();
     assert_int_equal(table(NULL), 0);
-    char *first[6];
-    for (int i = 0; i < 6; i++) {
+    char *first[FILES];
+    for (int i = 0; i < FILES; i++) {
         char name[128];
         snprintf(name, sizeof name, "results/tiny/%s", files[i]);
         first[i] = content(name);
     }
     assert_int_equal(table(NULL), 0);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < FILES; i++) {
         char name[128];
         snprintf(name, sizeof name, "results/tiny/%s", files[i]);
         char *again = content(name);
@@ -336,18 +352,22 @@ static void same_runs_give_the_same_bytes(void **state)
     }
 }
 
-static void committed_papers_hold_no_clock(void **state)
+static void committed_files_hold_no_clock_and_what_is_the_same_once(void **state)
 {
     (void)state;
     runs_make();
     assert_int_equal(table(NULL), 0);
-    char *provenance = content("results/tiny/runs/made_up/without-seed-3/provenance.json");
-    assert_has(provenance, "c0de");
+    char *provenance = content("results/tiny/provenance.json");
+    char *runs = content("results/tiny/made_up_runs.jsonl");
+    assert_has(provenance, "\n \"compiler\": \"cc\",\n");
     assert_null(strstr(provenance, "started"));
+    assert_has(runs, "\n{\"setting\": \"epochs: 3\"}\n");
+    assert_has(runs, "\n{\"setting\": \"stop_grad: true\", \"rows\": [\"with\"]}\n");
+    assert_has(runs, "\n{\"setting\": \"stop_grad: false\", \"rows\": [\"without\"]}\n");
+    assert_has(runs, "\n{\"row\": \"without\", \"seed\": 3, ");
     free(provenance);
-    assert_true(exists("results/tiny/runs/made_up/without-seed-3/summary.json"));
-    assert_true(exists("results/tiny/runs/made_up/without-seed-3/metrics.jsonl"));
-    assert_true(exists("results/tiny/runs/made_up/without-seed-3/config.yaml"));
+    free(runs);
+    assert_false(exists("results/tiny/runs"));
 }
 
 static void clone_shows_what_it_cannot_rerun(void **state)
@@ -366,26 +386,38 @@ static void clone_shows_what_it_cannot_rerun(void **state)
     assert_false(exists("results/tiny/made_up.csv"));
     free(here);
     free(there);
-    /* Other settings than the row has now: not this row's run. */
-    put(under("results/tiny/runs/made_up/with-seed-1/config.yaml"), "epochs: 800\n");
+    /* Other settings than the row has now: not this row's runs. */
+    edit("results/tiny/made_up_runs.jsonl", "stop_grad: true", "stop_grad: yes ");
     assert_int_equal(table("--from-results"), 0);
     there = content("out");
     char *err = content("err");
-    assert_has(there, "with     2  67.7");
-    assert_has(err, "with-seed-1 is of other settings");
+    assert_has(there, "with     0  67.7");
+    assert_has(there, "without  3");
+    assert_has(err, "with seed 2 is of other settings");
     free(there);
     free(err);
 }
 
-/* The committed run's code hash becomes another: its first digit is changed. */
-static void code_change(const char *name)
+/* The committed run becomes one of other code, in a making of its own. */
+static void code_change(const char *row, int seed)
 {
-    char *text = content(name), *digit = strstr(text, "\"code_hash\": \"");
-    assert_non_null(digit);
-    digit += strlen("\"code_hash\": \"");
-    *digit = *digit == '0' ? '1' : '0';
-    put(under(name), text);
-    free(text);
+    struct committed c;
+    committed_open(&c, under("results"), "tiny", "made_up");
+    const struct committed_run *run = committed_find(&c, row, seed);
+    assert_non_null(run);
+    struct run_record r = run->record;
+    json_t *facts = json_deep_copy(json_object_get(c.makings, run->making));
+    hash_bytes(r.code_hash, "other", 5);
+    json_object_set_new(facts, "code_hash", json_string(r.code_hash));
+    r.curve = NULL;
+    const int n = r.n_curve;
+    r.curve = host_alloc((size_t)n, sizeof *r.curve);
+    memcpy(r.curve, run->record.curve, (size_t)n * sizeof *r.curve);
+    committed_put(&c, row, &r, facts);
+    committed_write(&c);
+    json_decref(facts);
+    run_free(&r);
+    committed_close(&c);
 }
 
 static void runs_of_other_code_are_not_mixed_in(void **state)
@@ -393,7 +425,7 @@ static void runs_of_other_code_are_not_mixed_in(void **state)
     (void)state;
     runs_make();
     assert_int_equal(table(NULL), 0);
-    code_change("results/tiny/runs/made_up/with-seed-1/summary.json");
+    code_change("with", 1);
     assert_int_equal(table("--from-results"), 0);
     char *out = content("out"), *err = content("err");
     assert_has(out, "with     2  67.7");
@@ -406,15 +438,167 @@ static void committed_runs_of_other_code_are_removed(void **state)
 {
     (void)state;
     runs_make();
+    run_make("with", 9, 45, false, 0.01);
+    seeds = "--seeds=9";
     assert_int_equal(table(NULL), 0);
-    assert_int_equal(rename(under("results/tiny/runs/made_up/with-seed-1"),
-                            under("results/tiny/runs/made_up/with-seed-9")), 0);
+    seeds = "--seeds=1 2 3";
     assert_int_equal(table(NULL), 0);          /* the same code: it may be of other seeds */
-    assert_true(exists("results/tiny/runs/made_up/with-seed-9"));
-    code_change("results/tiny/runs/made_up/with-seed-9/summary.json");
+    static const char run[] = "{\"row\": \"with\", \"seed\": 9,", curve[] = "\nwith,9,3,";
+    char *runs = content("results/tiny/made_up_runs.jsonl");
+    char *curves = content("results/tiny/made_up_curves.csv");
+    assert_has(runs, run);
+    assert_has(curves, curve);
+    free(runs);
+    free(curves);
+    code_change("with", 9);
+    char *provenance = content("results/tiny/provenance.json"), other[HASH_TEXT];
+    hash_bytes(other, "other", 5);
+    assert_has(provenance, other);
+    free(provenance);
     assert_int_equal(table(NULL), 0);
-    assert_false(exists("results/tiny/runs/made_up/with-seed-9"));
-    assert_true(exists("results/tiny/runs/made_up/with-seed-1/summary.json"));
+    runs = content("results/tiny/made_up_runs.jsonl");
+    curves = content("results/tiny/made_up_curves.csv");
+    provenance = content("results/tiny/provenance.json");
+    assert_null(strstr(runs, run));
+    assert_null(strstr(curves, curve));
+    assert_null(strstr(provenance, other));    /* what no run names goes too */
+    assert_has(runs, "{\"row\": \"with\", \"seed\": 1,");
+    free(runs);
+    free(curves);
+    free(provenance);
+}
+
+/* After the edit, the run of row with and seed 2 does not count, and stderr says why. */
+static void assert_broken_by(const char *name, const char *from, const char *to, const char *why)
+{
+    char *kept = content(name);
+    edit(name, from, to);
+    assert_int_equal(table("--from-results"), 0);
+    char *out = content("out"), *err = content("err");
+    assert_has(err, why);
+    assert_has(out, "with     2  67.7");
+    assert_has(out, "without  3");
+    free(out);
+    free(err);
+    put(under(name), kept);
+    free(kept);
+}
+
+static void an_edited_committed_run_is_not_believed(void **state)
+{
+    (void)state;
+    static const char runs[] = "results/tiny/made_up_runs.jsonl";
+    static const char curves[] = "results/tiny/made_up_curves.csv";
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    assert_broken_by(runs, "\"linear\": 45.5", "\"linear\": 455", "seed 2 is broken, an accuracy");
+    assert_broken_by(runs, "\"with\", \"seed\": 2, \"epochs\": 3, \"state\": \"healthy\"",
+                     "\"with\", \"seed\": 2, \"epochs\": 3, \"state\": \"collapsed\"",
+                     "seed 2 is broken, its numbers do not make it");
+    /* The same seed twice; no object. */
+    assert_broken_by(runs, "\"with\", \"seed\": 2", "\"with\", \"seed\": 1", "_runs.jsonl:");
+    assert_broken_by(runs, "{\"row\": \"with\", \"seed\": 2", "[\"row\": \"with\", \"seed\": 2",
+                     "is broken");
+    assert_broken_by(curves, "\nwith,2,2,1,", "\nwith,7,2,1,", "seed 2 is broken, an epoch");
+    assert_broken_by(curves, "\nwith,2,3,1,-0.69", "\nwith,2,3,1,-0.68", "the last epoch's numbers");
+    assert_broken_by(curves, "\nwith,2,1,1,", "\nwith,2,1,1,,", "seed 2 is broken, an epoch");
+}
+
+/* A making is named by what it says: an edited one is none, and no run of it counts. */
+static void an_edited_making_is_not_believed(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    edit("results/tiny/provenance.json", "\"cc\"", "\"C\"");
+    assert_int_equal(table("--from-results"), 0);
+    char *out = content("out"), *err = content("err");
+    assert_has(err, "is not what it was made as");
+    assert_has(out, "with     0  67.7");
+    free(out);
+    free(err);
+}
+
+/* Without fsync: hundreds of times. */
+static void put_quickly(const char *name, const char *text, size_t bytes)
+{
+    FILE *file = fopen(under(name), "w");
+    assert_true(file && fwrite(text, 1, bytes, file) == bytes && fclose(file) == 0);
+}
+
+static void garbage_among_the_committed_does_not_crash(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "results/tiny/made_up_runs.jsonl",
+                                         "results/tiny/made_up_curves.csv",
+                                         "results/tiny/provenance.json" };
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    for (int f = 0; f < 3; f++) {
+        char *good = content(names[f]);
+        const size_t bytes = strlen(good);
+        for (size_t i = 0; i < bytes; i += 41) {
+            const char kept = good[i];
+            good[i] = (char)(kept ^ (1 << i % 7));
+            put_quickly(names[f], good, bytes);
+            assert_int_equal(table("--from-results"), 0);
+            good[i] = kept;
+        }
+        for (size_t cut = 0; cut < bytes; cut += 997) {
+            put_quickly(names[f], good, cut);
+            assert_int_equal(table("--from-results"), 0);
+        }
+        put(under(names[f]), good);
+        free(good);
+    }
+}
+
+/* What is committed, written again, is what it was: none of its files hang on runs/. */
+static void rewriting_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex", "made_up_claims.csv",
+                                         "made_up_runs.jsonl", "made_up_curves.csv", "provenance.json" };
+    enum { FILES = sizeof files / sizeof *files };
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    assert_int_equal(rename(under("runs"), under("gone")), 0);
+    for (int i = 0; i < FILES; i++) {
+        char *name = text_format("results/tiny/%s", files[i]), *first = content(name);
+        assert_int_equal(table("--rewrite"), 0);
+        char *again = content(name);
+        assert_string_equal(first, again);
+        free(first);
+        free(again);
+        free(name);
+    }
+}
+
+/* Two programs that write one table at once: both exit 0, and the files are whole. */
+static void two_tables_at_once_are_both_written(void **state)
+{
+    (void)state;
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *first = content("results/tiny/made_up_runs.jsonl");
+    for (int i = 0; i < 5; i++) {
+        pid_t child[2];
+        for (int k = 0; k < 2; k++) {
+            fflush(NULL);
+            child[k] = fork();
+            assert_true(child[k] >= 0);
+            if (child[k] == 0) _exit(table(NULL));
+        }
+        for (int k = 0; k < 2; k++) {
+            int status;
+            assert_true(waitpid(child[k], &status, 0) == child[k]);
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        }
+        char *again = content("results/tiny/made_up_runs.jsonl");
+        assert_string_equal(first, again);
+        free(again);
+    }
+    free(first);
 }
 
 static void run_in_the_wrong_folder_is_not_counted(void **state)
@@ -559,12 +743,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(rows_are_written_as_the_house_says),
         IN_A_FOLDER(claims_are_written_with_their_verdicts),
-        IN_A_FOLDER(curves_and_bands_hold_every_epoch),
+        IN_A_FOLDER(curves_hold_every_epoch),
         IN_A_FOLDER(page_and_paper_show_every_row),
         IN_A_FOLDER(require_exits_3_if_a_claim_fails),
         IN_A_FOLDER(no_run_writes_nothing_and_says_what_to_run),
         IN_A_FOLDER(same_runs_give_the_same_bytes),
-        IN_A_FOLDER(committed_papers_hold_no_clock),
+        IN_A_FOLDER(committed_files_hold_no_clock_and_what_is_the_same_once),
+        IN_A_FOLDER(an_edited_committed_run_is_not_believed),
+        IN_A_FOLDER(an_edited_making_is_not_believed),
+        IN_A_FOLDER(garbage_among_the_committed_does_not_crash),
+        IN_A_FOLDER(rewriting_gives_the_same_bytes),
+        IN_A_FOLDER(two_tables_at_once_are_both_written),
         IN_A_FOLDER(clone_shows_what_it_cannot_rerun),
         IN_A_FOLDER(runs_of_other_code_are_not_mixed_in),
         IN_A_FOLDER(committed_runs_of_other_code_are_removed),

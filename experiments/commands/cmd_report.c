@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Does runs/ hold as many finished runs of the table as are committed, and any?  Else what is committed is shown:
  * tables share rows, and one run made for another table would hide all that a clone came with. */
@@ -22,17 +21,16 @@ static bool table_is_run(const char *path, const char *scale, const int *seeds, 
     struct experiment *e = host_alloc(1, sizeof *e);
     experiment_load(e, path, scale);
     int here = 0, committed = 0;
+    struct committed c;
+    committed_open(&c, p->results, e->scale, e->name);
     for (int k = 0; k < e->n_rows * n_seeds; k++) {
         const struct row *row = &e->row[k / n_seeds];
         const int seed = seeds[k % n_seeds];
         if (*row->not_run) continue;
-        char *folder = committed_folder(p, e, row->name, seed);
-        char *summary = text_format("%s/summary.json", folder);
         here += found_state(p->found, &row->settings, seed) != RUN_NONE;
-        committed += !access(summary, R_OK);
-        free(folder);
-        free(summary);
+        committed += committed_find(&c, row->name, seed) != NULL;
     }
+    committed_close(&c);
     free(e);
     return here && here >= committed;
 }

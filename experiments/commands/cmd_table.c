@@ -10,104 +10,90 @@
 #include "../pages/figure.h"
 #include "../pages/table_page.h"
 #include "../suite/table_gather.h"
-#include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What is committed of a run.  The summary is last: where it is, the rest is. */
-static const struct paper { const char *name; bool clock; } papers[] = {
-    { "config.yaml", false }, { "provenance.json", true }, { "metrics.jsonl", false }, { "summary.json", false },
-};
-enum { PAPERS = sizeof papers / sizeof *papers };
-
-static void file_copy(const char *from, const char *to, const char *name, bool without_clock)
+/* Is a committed run still one of this table's: of a row it has, with that row's settings, and of
+ * code and data that may stand beside the runs it shows?  A seed that was not run again stays. */
+static bool is_kept(const struct table *t, const struct committed *c,
+                    const struct committed_run *run, const char *code)
 {
-    char *source = text_format("%s/%s", from, name), *target = text_format("%s/%s", to, name);
-    size_t bytes;
-    char *content = file_read(source, &bytes);
-    if (!content) die("cannot read %s: %s (delete the folder and run it again)", source, strerror(errno));
-    if (without_clock) {
-        json_error_t error;
-        json_t *object = json_loadb(content, bytes, JSON_REJECT_DUPLICATES, &error);
-        if (!object) die("%s: line %d: %s (delete the folder and run it again)", source, error.line, error.text);
-        /* When a run was started is no result: a diff of results/ shows what computed, not when. */
-        json_object_del(object, "started");
-        free(content);
-        content = json_dumps(object, JSON_INDENT(1));
-        if (!content) die("no memory for %s", target);
-        bytes = strlen(content);
-        json_decref(object);
-    }
-    if (!file_write_atomic(target, content, bytes))
-        die("cannot write %s: %s (is the folder writable?)", target, strerror(errno));
-    free(content);
-    free(source);
-    free(target);
-}
-
-/* Deletes a committed run, its summary first. */
-static void committed_remove(const char *folder)
-{
-    for (int f = PAPERS - 1; f >= 0; f--) {
-        char *path = text_format("%s/%s", folder, papers[f].name);
-        if (unlink(path) && errno != ENOENT) warn("cannot delete %s: %s", path, strerror(errno));
-        free(path);
-    }
-    if (rmdir(folder)) warn("cannot delete %s: %s (it is of other code)", folder, strerror(errno));
-}
-
-/* Deletes this table's committed runs that are of other code than those it now shows: a seed that was not run again
- * would stand beside them. */
-static void other_code_remove(const struct table *t, const struct places *p, const char *code)
-{
-    char *folder = text_format("%s/%s/runs/%s", p->results, t->e.scale, t->e.name);
-    struct dirent **entry;
-    const int n = scandir(folder, &entry, NULL, alphasort);
-    if (n < 0) die("cannot list %s: %s (is the folder readable?)", folder, strerror(errno));
-    for (int i = 0; i < n; i++) {
-        char *path = text_format("%s/%s", folder, entry[i]->d_name);
-        struct run_record r;
-        if (entry[i]->d_name[0] != '.') {
-            if (run_read(&r, path) && !code_same(r.code_hash, code)) committed_remove(path);
-            run_free(&r);
-        }
-        free(path);
-        free(entry[i]);
-    }
-    free(entry);
-    free(folder);
-}
-
-/* The papers of every run in the table, so that a clone can show what it cannot rerun. */
-static void runs_commit(const struct table *t, const struct places *p)
-{
-    const char *code = code_of_most(t);
     for (int i = 0; i < t->e.n_rows; i++) {
+        const struct row *row = &t->e.row[i];
+        if (*row->not_run || strcmp(row->name, run->row)) continue;
+        char *config = settings_print(&row->settings);
+        const bool same = !strcmp(config, committed_config(c, row->name));
+        free(config);
+        const bool other = t->row[i].n && strcmp(run->record.data_hash, t->row[i].run[0].data_hash);
+        return same && !other && code_same(run->record.code_hash, code);
+    }
+    return false;
+}
+
+/* What a run was made of and on: from its papers, or as committed. */
+static json_t *facts_find(const struct table *t, const struct places *p, const struct row *row,
+                          const struct run_record *r)
+{
+    if (p->from_results) {
+        const struct committed_run *run = committed_find(&t->source, row->name, r->seed);
+        return json_incref(json_object_get(t->source.makings, run->making));
+    }
+    char *folder = run_folder(p->runs, r->hash, r->seed);
+    json_t *facts = making_read(folder, r);
+    free(folder);
+    return facts;
+}
+
+/* The runs that the table shows, among those that are committed already. */
+static void runs_put(struct committed *c, const struct table *t, const struct places *p)
+{
+    for (int i = 0; i < t->e.n_rows; i++) {
+        const struct row *row = &t->e.row[i];
+        if (!t->row[i].n) continue;
+        char *config = settings_print(&row->settings);
+        const char *old = committed_config(c, row->name);
+        for (int k = c->n - 1; k >= 0 && old && strcmp(old, config); k--)
+            if (!strcmp(c->run[k].row, row->name)) committed_drop(c, k);
+        committed_config_put(c, row->name, config);
+        free(config);
         for (int k = 0; k < t->row[i].n; k++) {
             const struct run_record *r = &t->row[i].run[k];
-            char *from = run_folder(p->runs, r->hash, r->seed);
-            char *to = committed_folder(p, &t->e, t->e.row[i].name, r->seed);
-            if (!folder_make(to)) die("cannot make %s: %s (is the folder writable?)", to, strerror(errno));
-            for (int f = 0; f < PAPERS; f++)
-                file_copy(from, to, papers[f].name, papers[f].clock);
-            free(from);
-            free(to);
+            json_t *facts = facts_find(t, p, row, r);
+            committed_put(c, row->name, r, facts);
+            json_decref(facts);
         }
     }
-    other_code_remove(t, p, code);
+}
+
+/* What the table shows, so that a clone can show what it cannot rerun. */
+static void runs_commit(const struct table *t, const struct places *p)
+{
+    struct committed c;
+    committed_open(&c, p->results, t->e.scale, t->e.name);
+    runs_put(&c, t, p);
+    const char *code = code_of_most(t);
+    for (int k = c.n - 1; k >= 0; k--)
+        if (!is_kept(t, &c, &c.run[k], code)) committed_drop(&c, k);
+    const char *rows[ROWS_MAX + 1] = { NULL };
+    for (int i = 0; i < t->e.n_rows; i++) rows[i] = t->e.row[i].name;
+    committed_sort(&c, rows);
+    committed_write(&c);
+    committed_close(&c);
 }
 
 static void results_write(const struct table *t, const struct places *p)
 {
     char *folder = text_format("%s/%s", p->results, t->e.scale);
-    if (!folder_make(folder)) die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
+    if (!folder_make(folder))
+        die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
+    const int lock = committed_lock(folder);
     runs_commit(t, p);
     table_write(t, folder);
-    fprintf(stderr, "wrote %s/%s.{csv,md,tex}, its curves, bands and claims, and its runs under %s/runs/%s\n",
-            folder, t->e.name, folder, t->e.name);
+    close(lock);
+    fprintf(stderr, "wrote %s/%s.{csv,md,tex}, its claims, runs and their curves\n", folder,
+            t->e.name);
     free(folder);
 }
 
@@ -131,12 +117,15 @@ int command_table(int argc, char **argv)
     struct places p = { .runs = "runs", .results = "results" };
     const char *scale = "quick", *seed_text = "1 2 3", *figure = NULL;
     bool require = false;
+    bool rewrite = false;
     const struct option_row rows[] = {
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
         { "results", OPTION_TEXT, &p.results, "DIR", "where tables are written" },
         { "from-results", OPTION_FLAG, &p.from_results, NULL, "print the committed runs; write nothing" },
+        { "rewrite", OPTION_FLAG, &rewrite, NULL,
+          "write the committed runs' table and files again" },
         { "figure", OPTION_TEXT, &figure, "PATH",
           "write what plots/ draws, from the table under results/; nothing else is done" },
         { "require", OPTION_FLAG, &require, NULL, "exit 3 if a claim fails" },
@@ -153,15 +142,18 @@ int command_table(int argc, char **argv)
         return 0;
     }
     phase("table");
+    const bool shown_only = p.from_results && !rewrite;
+    p.from_results = p.from_results || rewrite;
     struct found found;
     found_open(&found, p.runs);
     p.found = &found;
     table_open(t, argv[1], scale, seeds, n_seeds, &p);
+    t->committed = shown_only;                 /* the files written again say what they said */
     table_page(&(struct page){ stdout, &look_text }, t);
     if (!t->finished)
         printf("\nNo run is finished, so nothing was written.  To train:\n"
                "  simsiam run %s --scale %s --seeds \"%s\"\n", argv[1], scale, seed_text);
-    else if (!p.from_results)
+    else if (!shown_only)
         results_write(t, &p);
     const int failed = t->failed;
     table_close(t);

@@ -150,13 +150,16 @@ static void settings_write(FILE *out, const struct table *t)
 }
 /* ---- provenance ------------------------------------------------------------------------------ */
 
-/* The provenance.json of run k of row i, or NULL where it cannot be read. */
+/* What run k of row i was made of and on, or NULL where it cannot be read. */
 static json_t *provenance_read(const struct report *r, int table, int i, int k)
 {
     const struct table *t = r->table[table];
     const struct run_record *run = &t->row[i].run[k];
-    char *folder = t->committed ? committed_folder(&r->places[table], &t->e, t->e.row[i].name, run->seed)
-                                : run_folder(r->places[table].runs, run->hash, run->seed);
+    if (t->committed) {
+        const struct committed_run *at = committed_find(&t->source, t->e.row[i].name, run->seed);
+        return json_incref(json_object_get(t->source.makings, at->making));
+    }
+    char *folder = run_folder(r->places[table].runs, run->hash, run->seed);
     char *path = text_format("%s/provenance.json", folder);
     json_t *object = json_load_file(path, 0, NULL);
     free(path);
@@ -205,6 +208,7 @@ static void provenance_write(FILE *out, const struct report *r, int table)
     json_t *all = provenance_collect(r, table), *list, *value;
     json_object_del(all, "started");                            /* of a run alone */
     json_object_del(all, "seed");
+    json_object_del(all, "data_hash");                          /* of the two above; the caption has it */
     fputs("<details><summary>Provenance</summary>\n<dl>", out);
     for (int i = 0; i < t->e.n_rows; i++) {
         if (!t->row[i].n) continue;

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table_csv.h"
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
@@ -187,8 +186,8 @@ void table_write(const struct table *t, const char *folder)
         const char *suffix;
         void (*write)(FILE *, const struct table *);
     } files[] = {
-        { ".csv", csv_rows },          { ".md", markdown },         { ".tex", latex },
-        { "_curves.csv", csv_curves }, { "_bands.csv", csv_bands }, { "_claims.csv", csv_claims },
+        { ".csv", csv_rows }, { ".md", markdown }, { ".tex", latex },
+        { "_claims.csv", csv_claims },
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *text, *path = text_format("%s/%s%s", folder, t->e.name, files[i].suffix);

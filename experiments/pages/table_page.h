@@ -17,6 +17,6 @@ void table_claims(const struct page *p, const struct table *t);
  * memory. */
 char *caption_text(const struct table *t);
 
-/* FOLDER/<name>.{csv,md,tex}, _curves.csv, _bands.csv (table_csv.h) and _claims.csv, each replaced
- * atomically. */
+/* FOLDER/<name>.{csv,md,tex} and _claims.csv, each replaced atomically.  Its runs and their curves:
+ * committed.h. */
 void table_write(const struct table *t, const char *folder);

@@ -11,34 +11,34 @@
 #define RUN(member) .name = #member, .offset = offsetof(struct run_record, member)
 enum {
     TRAINED = MEASURE_TRAINED, MONITORED = MEASURE_MONITORED, END = MEASURE_END, FINAL = MEASURE_FINAL,
-    BANDED = MEASURE_BANDED, COLUMN = MEASURE_COLUMN, EVIDENCE = MEASURE_EVIDENCE,
-    CLAIMED = MEASURE_CLAIMED, RATIO = MEASURE_RATIO
+    COLUMN = MEASURE_COLUMN, EVIDENCE = MEASURE_EVIDENCE, CLAIMED = MEASURE_CLAIMED,
+    RATIO = MEASURE_RATIO
 };
 
 /* metrics.jsonl and summary.json have them in this order.  Several in one sentence, where they
  * share what is said. */
 const struct measure measures[] = {
-    { EPOCH(loss), TRAINED | FINAL | BANDED | COLUMN | CLAIMED, 3, "loss", 3,
+    { EPOCH(loss), TRAINED | FINAL | COLUMN | CLAIMED, 3, "loss", 3,
       "loss: last epoch's mean in training; kNN (%): on backbone features" },
-    { EPOCH(oscillation), TRAINED | FINAL | BANDED | EVIDENCE | RATIO, 11, "oscillation", 2,
+    { EPOCH(oscillation), TRAINED | FINAL | EVIDENCE | RATIO, 11, "oscillation", 2,
       NULL },
-    { EPOCH(std_train), TRAINED | FINAL | BANDED },
+    { EPOCH(std_train), TRAINED | FINAL },
     { EPOCH(grad_norm), TRAINED },
     { EPOCH(lr), TRAINED },
     { EPOCH(lr_predictor), TRAINED },
-    { EPOCH(std_sqrtd), MONITORED | FINAL | BANDED | COLUMN | CLAIMED, 4, "std·√d", 2,
+    { EPOCH(std_sqrtd), MONITORED | FINAL | COLUMN | CLAIMED, 4, "std·√d", 2,
       "std·√d and view share: of z/|z|, in evaluation mode on the monitor images" },
     { EPOCH(mean_norm), MONITORED | FINAL | EVIDENCE, 6, "|E z'|", 2,
       "|E z'|: length of the mean of z/|z|" },
-    { EPOCH(view_share), MONITORED | FINAL | BANDED | COLUMN | CLAIMED, 5, "view share", 2,
+    { EPOCH(view_share), MONITORED | FINAL | COLUMN | CLAIMED, 5, "view share", 2,
       NULL },
-    { EPOCH(rank), MONITORED | FINAL | BANDED | EVIDENCE, 7, "rank", 2,
+    { EPOCH(rank), MONITORED | FINAL | EVIDENCE, 7, "rank", 2,
       "rank: effective rank of z over the largest it could be" },
-    { EPOCH(knn), MONITORED | FINAL | BANDED | COLUMN | CLAIMED, 2, "kNN", 1, NULL },
+    { EPOCH(knn), MONITORED | FINAL | COLUMN | CLAIMED, 2, "kNN", 1, NULL },
     { EPOCH(knn_z), MONITORED | FINAL | EVIDENCE, 8, "kNN of z", 1, NULL },
-    { EPOCH(cos_h), MONITORED | FINAL | BANDED | EVIDENCE | CLAIMED, 9, "cos(h, E z)", 3,
+    { EPOCH(cos_h), MONITORED | FINAL | EVIDENCE | CLAIMED, 9, "cos(h, E z)", 3,
       "cos: to the mean of z/|z| over 32 views" },
-    { EPOCH(cos_z), MONITORED | FINAL | BANDED | EVIDENCE | CLAIMED, 10, "cos(z, E z)", 3,
+    { EPOCH(cos_z), MONITORED | FINAL | EVIDENCE | CLAIMED, 10, "cos(z, E z)", 3,
       NULL },
     { RUN(linear), END | COLUMN | CLAIMED, 1, "linear", 1,
       "linear: top-1 (%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "

@@ -13,11 +13,10 @@ enum {
     MEASURE_MONITORED = 2,         /* of a monitored epoch */
     MEASURE_END = 4,               /* of a whole run: in struct run_record, a key of summary.json */
     MEASURE_FINAL = 8,             /* of the last epoch, in summary.json's "final" */
-    MEASURE_BANDED = 16,           /* figures draw it: mean and std over seeds, epoch by epoch */
-    MEASURE_COLUMN = 32,           /* of a table */
-    MEASURE_EVIDENCE = 64,         /* beside the table */
-    MEASURE_CLAIMED = 128,         /* a claim may name it */
-    MEASURE_RATIO = 256            /* shown as the ratio to the baseline's (stability.h) */
+    MEASURE_COLUMN = 16,           /* of a table */
+    MEASURE_EVIDENCE = 32,         /* beside the table */
+    MEASURE_CLAIMED = 64,          /* a claim may name it */
+    MEASURE_RATIO = 128            /* shown as the ratio to the baseline's (stability.h) */
 };
 
 struct measure {

@@ -8,6 +8,7 @@
 #include "record.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -19,7 +20,7 @@
 #include "../../engine/collapse.h"
 #include "measures.h"
 
-enum { SCHEMA = 2, DIGITS = 9 };   /* 9 significant digits tell any two floats apart */
+enum { DIGITS = 9 };               /* 9 significant digits tell any two floats apart */
 
 const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged", NULL };
 
@@ -80,10 +81,40 @@ char *epoch_print(const struct epoch_record *e)
     return object_text(object, JSON_COMPACT);
 }
 
-bool summary_write(const struct run_record *r, const char *folder)
+/* As in metrics.jsonl: first the numbers of every epoch, then those of a monitored one. */
+static const unsigned field_kinds[] = { MEASURE_TRAINED, MEASURE_MONITORED };
+
+void epoch_fields_head(FILE *out)
 {
-    json_t *object = object_new(), *final = object_new();
-    put(object, "schema", json_integer(SCHEMA));
+    fputs("epoch,monitored", out);
+    const struct measure *m[MEASURES_MAX];
+    for (int i = 0; i < 2; i++) {
+        const int n = measures_of(m, field_kinds[i]);
+        for (int k = 0; k < n; k++) fprintf(out, ",%s", m[k]->name);
+    }
+}
+
+static void fields_put(FILE *out, unsigned kind, const struct epoch_record *e, bool given)
+{
+    for (const struct measure *m = measures; m->name; m++) {
+        if (!(m->is & kind)) continue;
+        const double x = epoch_number(e, m);
+        fputc(',', out);
+        if (given && isfinite(x)) fprintf(out, "%.*g", DIGITS, x);
+    }
+}
+
+void epoch_fields(FILE *out, const struct epoch_record *e)
+{
+    fprintf(out, "%d,%d", e->epoch, e->monitored);
+    for (int i = 0; i < 2; i++) fields_put(out, field_kinds[i], e, i == 0 || e->monitored);
+}
+
+json_t *summary_object(const struct run_record *r)
+{
+    json_t *object = object_new();
+    json_t *final = object_new();
+    put(object, "schema", json_integer(RUN_SCHEMA));
     put_texts(object, row_text, r);
     put(object, "seed", json_integer(r->seed));
     put(object, "epochs", json_integer(r->epochs));
@@ -95,8 +126,13 @@ bool summary_write(const struct run_record *r, const char *folder)
     for (const struct measure *m = measures; m->name; m++)
         if (m->is & MEASURE_END) put(object, m->name, real_new(run_number(r, m)));
     if (r->skipped) put(object, "skipped", json_integer(r->skipped));
+    return object;
+}
 
-    char *text = object_text(object, JSON_INDENT(2)), *path = text_format("%s/summary.json", folder);
+bool summary_write(const struct run_record *r, const char *folder)
+{
+    char *text = object_text(summary_object(r), JSON_INDENT(2));
+    char *path = text_format("%s/summary.json", folder);
     const bool written = file_write_atomic(path, text, strlen(text));
     const int why = errno;
     free(path);
@@ -154,6 +190,45 @@ bool epoch_parse(struct epoch_record *e, const char *line)
     return right;
 }
 
+/* The next field of a line, which ends there; NULL behind the last. */
+static char *field_next(char **text)
+{
+    char *field = *text;
+    if (!field) return NULL;
+    char *comma = strchr(field, ',');
+    if (comma) *comma = '\0';
+    *text = comma ? comma + 1 : NULL;
+    return field;
+}
+
+static bool fields_get(struct epoch_record *e, char **text, unsigned kind, bool given)
+{
+    for (const struct measure *m = measures; m->name; m++) {
+        if (!(m->is & kind)) continue;
+        double *x = (double *)((char *)e + m->offset);
+        char *field = field_next(text), *end;
+        *x = NAN;
+        if (!field) return false;
+        if (!*field) continue;
+        if (!given || !strchr("-0123456789", *field)) return false;
+        *x = strtod(field, &end);
+        if (*end || !isfinite(*x)) return false;
+    }
+    return true;
+}
+
+bool epoch_fields_take(struct epoch_record *e, char *text)
+{
+    *e = epoch_empty(0);
+    const char *epoch = field_next(&text), *monitored = field_next(&text);
+    if (!epoch || !*epoch || strlen(epoch) > 9 || epoch[strspn(epoch, "0123456789")]) return false;
+    if (!monitored || (strcmp(monitored, "0") && strcmp(monitored, "1"))) return false;
+    e->epoch = atoi(epoch);
+    e->monitored = *monitored == '1';
+    return fields_get(e, &text, field_kinds[0], true) &&
+           fields_get(e, &text, field_kinds[1], e->monitored) && !text;
+}
+
 /* The state a finished run may have. */
 static bool get_state(enum run_state *out, const json_t *object)
 {
@@ -167,23 +242,88 @@ static bool get_state(enum run_state *out, const json_t *object)
     return false;
 }
 
+bool summary_take(struct run_record *r, const json_t *object)
+{
+    const json_t *final = json_object_get(object, "final");
+    int schema = 0;
+    return get_int(&schema, object, "schema") && schema == RUN_SCHEMA &&
+           get_texts(r, object, row_text) && get_int(&r->seed, object, "seed") &&
+           get_int(&r->epochs, object, "epochs") && get_state(&r->state, object) && get_texts(r, object, identity_texts) &&
+           get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, MEASURE_FINAL) &&
+           get_reals(r, object, MEASURE_END) &&
+           (!json_object_get(object, "skipped") || get_int(&r->skipped, object, "skipped"));
+}
+
 static bool summary_parse(struct run_record *r, const char *text, size_t bytes)
 {
     json_t *object = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *final = json_object_get(object, "final");
-    int schema = 0;
-    const bool right = get_int(&schema, object, "schema") && schema == SCHEMA && get_texts(r, object, row_text) &&
-                       get_int(&r->seed, object, "seed") && get_int(&r->epochs, object, "epochs") &&
-                       get_state(&r->state, object) && get_texts(r, object, identity_texts) &&
-                       get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, MEASURE_FINAL) &&
-                       get_reals(r, object, MEASURE_END) &&
-                       (!json_object_get(object, "skipped") || get_int(&r->skipped, object, "skipped"));
+    const bool right = summary_take(r, object);
     json_decref(object);
     return right;
 }
 
-/* Reads the lines of metrics.jsonl, whose epochs rise, into r->curve up to the first that is not right.  True if
- * all are. */
+/* ---- what a finished run can be ----------------------------------------------------------------------- */
+
+static bool hex_digits(const char *hash)
+{
+    return strlen(hash) == HASH_TEXT - 1 && !hash[strspn(hash, "0123456789abcdef")];
+}
+
+static bool token(const char *name)
+{
+    for (const char *at = name; *at; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("_.-", *at)) return false;
+    return *name != '\0';
+}
+
+static bool percent(double x)
+{
+    return isnan(x) || (x >= 0 && x <= 100);
+}
+
+/* Nine digits tell floats apart, and both sides were printed with nine. */
+static bool ends_with(const struct epoch_record *end, const struct epoch_record *last)
+{
+    for (const struct measure *m = measures; m->name; m++) {
+        if (!(m->is & MEASURE_FINAL)) continue;
+        const double a = epoch_number(end, m);
+        const double b = epoch_number(last, m);
+        if (a != b && !(isnan(a) && isnan(b))) return false;
+    }
+    return end->epoch == last->epoch;
+}
+
+static const char *curve_fault(const struct run_record *r)
+{
+    for (int i = 0; i < r->n_curve; i++) {
+        if (r->curve[i].epoch != i) return "an epoch is missing";
+        if (!percent(r->curve[i].knn) || !percent(r->curve[i].knn_z))
+            return "an accuracy is not in 0..100";
+    }
+    if (!r->n_curve || !ends_with(&r->curve[r->n_curve - 1], &r->last))
+        return "the last epoch's numbers are not the summary's";
+    return NULL;
+}
+
+const char *run_fault(struct run_record *r)
+{
+    const char *wrong = curve_fault(r);
+    if (wrong) return wrong;
+    if (!hex_digits(r->hash) || !hex_digits(r->code_hash) || !hex_digits(r->data_hash) ||
+        !hex_digits(r->frozen_hash))
+        return "a hash is not 64 hex digits";
+    if (!token(r->row) || !token(r->machine)) return "a name is not letters, digits, _ . -";
+    if (!percent(r->linear)) return "an accuracy is not in 0..100";
+    if (r->last.epoch > r->epochs || (r->last.epoch < r->epochs && r->state != RUN_DIVERGED))
+        return "its last epoch is not that of its settings";
+    const enum run_state said = r->state;
+    r->last = r->curve[r->n_curve - 1];
+    run_judge(r, isnan(r->linear));            /* only what diverged has no accuracy */
+    return r->state == said ? NULL : "its numbers do not make it what its state says";
+}
+
+/* Reads the lines of metrics.jsonl, whose epochs are 0, 1, 2 ..., into r->curve up to the first that
+ * is not right.  True if all are. */
 static bool curve_parse(struct run_record *r, char *text, size_t bytes)
 {
     size_t lines = 1;
@@ -195,7 +335,7 @@ static bool curve_parse(struct run_record *r, char *text, size_t bytes)
         *end = '\0';
         struct epoch_record *e = &r->curve[r->n_curve];
         if (strlen(line) != (size_t)(end - line) || !epoch_parse(e, line)) return false;
-        if (r->n_curve && e->epoch <= e[-1].epoch) return false;
+        if (e->epoch != r->n_curve) return false;
         r->n_curve++;
     }
     return true;
@@ -225,18 +365,16 @@ static bool run_parse(struct run_record *r, const char *summary_path, const char
         if (end) r->last = *end;
         return false;
     }
-    if (!whole_summary) {
+    const char *fault = NULL;
+    if (!whole_summary)
         warn("%s is broken: the run counts as not run (run it again)", summary_path);
-    } else if (!whole_curve || !end || end->epoch != r->last.epoch) {
+    else if (!whole_curve || !end)
         warn("%s is broken: the run counts as not run (run it again)", metrics_path);
-    } else {
-        /* What the summary does not hold. */
-        for (const struct measure *m = measures; m->name; m++)
-            if (!(m->is & (MEASURE_END | MEASURE_FINAL)))
-                memcpy((char *)&r->last + m->offset, (const char *)end + m->offset, sizeof(double));
-        r->last.monitored = end->monitored;
+    else if ((fault = run_fault(r)))
+        warn("%s and %s are broken, %s: the run counts as not run (run it again)", summary_path,
+             metrics_path, fault);
+    else
         return true;
-    }
     r->state = RUN_NONE;
     return false;
 }

@@ -19,6 +19,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stdio.h>
 #include "../../engine/base.h"
 #include "../../engine/collapse.h"
 
@@ -37,6 +38,8 @@ struct epoch_record {
 /* What the rule of collapse.h looks at. */
 struct collapse epoch_collapse(const struct epoch_record *e);
 
+/* The version of summary.json that is written and read. */
+enum { RUN_SCHEMA = 2 };
 /* Seeds of a row at most. */
 enum { SEEDS_MAX = 64 };
 
@@ -64,7 +67,23 @@ char *run_folder(const char *root, const char *hash, int seed);
  * RUN_NONE (no line either, or a finished run with a broken file, named in a warning).  run_free() either way. */
 bool run_read(struct run_record *r, const char *folder);
 void run_free(struct run_record *r);
+/* Why a record with its curve cannot be a finished run's, or NULL: hashes are 64 hex digits,
+ * accuracies percent, the curve has every epoch from 0 and ends with the numbers of `last`, and the
+ * state is what they say.  Fills in what those decide: the evidence, and the numbers of `last` that a
+ * summary does not hold. */
+const char *run_fault(struct run_record *r);
 
+/* What summary.json says, as jansson's object, and back (false if a key is missing or wrong). */
+struct json_t;
+struct json_t *summary_object(const struct run_record *r);
+bool summary_take(struct run_record *r, const struct json_t *object);
+
+/* The same line as fields of CSV, "epoch,monitored,loss,...", from which it can be made again to the
+ * byte; a number that does not exist is empty.  epoch_fields_take() spoils the text; false if it is
+ * torn or wrong. */
+void epoch_fields_head(FILE *out);
+void epoch_fields(FILE *out, const struct epoch_record *e);
+bool epoch_fields_take(struct epoch_record *e, char *text);
 /* One line of metrics.jsonl, '\n' included, in fresh memory; and back (false if the line is torn or wrong). */
 char *epoch_print(const struct epoch_record *e);
 bool epoch_parse(struct epoch_record *e, const char *line);

@@ -58,7 +58,8 @@ char *experiment_place(const char *path, char name[NAME_LENGTH])
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
     const size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
-    if (!n || n >= NAME_LENGTH) die_user("%s: no name of 1 to %d bytes for an experiment", path, NAME_LENGTH - 1);
+    if (!n || n >= NAME_LENGTH || *base == '.')
+        die_user("%s: an experiment's name has 1 to %d bytes, the first no dot", path, NAME_LENGTH - 1);
     memcpy(name, base, n);
     name[n] = 0;
     return slash ? text_format("%.*s", (int)(slash - path), path) : text_format(".");

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "claims.h"
+#include "committed.h"
 #include "../../engine/stats.h"
 
 struct row_result {
@@ -23,6 +24,7 @@ struct table {
     struct claim_result claim[CLAIMS_MAX];
     int finished, failed;          /* runs; claims that fail */
     bool committed;                /* read from results/, not from runs/ */
+    struct committed source;       /* then: what is committed of it */
 };
 
 /* Fills state, near_threshold and number of every row from its runs and the baseline's. */

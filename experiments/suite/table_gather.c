@@ -7,22 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *committed_folder(const struct places *p, const struct experiment *e, const char *row, int seed)
-{
-    return text_format("%s/%s/runs/%s/%s-seed-%d", p->results, e->scale, e->name, row, seed);
-}
-
-static bool file_is(const char *folder, const char *name, const char *text)
-{
-    char *path = text_format("%s/%s", folder, name);
-    size_t bytes;
-    char *content = file_read(path, &bytes);
-    const bool same = content && !strcmp(content, text);
-    free(content);
-    free(path);
-    return same;
-}
-
 /* Of runs/, the finished run that counts (found.h). */
 static bool run_find(struct run_record *r, struct found *runs, const struct settings *s, int seed)
 {
@@ -31,20 +15,26 @@ static bool run_find(struct run_record *r, struct found *runs, const struct sett
     return run && run_read(r, run->folder);
 }
 
-/* A committed run may be of other code than this program's, which the caption names, but not of other settings. */
-static bool run_find_committed(struct run_record *r, const struct places *p, const struct table *t,
+/* A committed run may be of other code than this program's, which the caption names, but not of
+ * other settings. */
+static bool run_find_committed(struct run_record *r, const struct committed *c,
                                const struct row *row, int seed)
 {
-    char *folder = committed_folder(p, &t->e, row->name, seed), *config = settings_print(&row->settings);
-    bool found = run_read(r, folder);
-    if (found && (r->seed != seed || !file_is(folder, "config.yaml", config))) {
-        warn("%s is of other settings or another seed and is not counted", folder);
-        r->state = RUN_NONE;
-        found = false;
-    }
-    free(folder);
+    *r = (struct run_record){ .state = RUN_NONE };
+    const struct committed_run *run = committed_find(c, row->name, seed);
+    if (!run) return false;
+    char *config = settings_print(&row->settings);
+    const bool same = !strcmp(config, committed_config(c, row->name));
     free(config);
-    return found;
+    if (!same) {
+        warn("%s/%s_runs.jsonl: %s seed %d is of other settings and is not counted", c->folder,
+             c->table, row->name, seed);
+        return false;
+    }
+    *r = run->record;
+    r->curve = host_alloc((size_t)r->n_curve, sizeof *r->curve);
+    memcpy(r->curve, run->record.curve, (size_t)r->n_curve * sizeof *r->curve);
+    return true;
 }
 
 /* Why a run is missing, for who waits for it.  `runs` is NULL of committed ones. */
@@ -138,8 +128,8 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
         if (*row->not_run) continue;                            /* its settings are void, and nobody waits for it */
         for (int s = 0; s < n_seeds; s++) {
             struct run_record *r = &result->run[result->n];
-            if (p->from_results ? run_find_committed(r, p, t, row, seeds[s])
-                                : run_find(r, runs, &row->settings, seeds[s])) {
+            if (t->committed ? run_find_committed(r, &t->source, row, seeds[s])
+                             : run_find(r, runs, &row->settings, seeds[s])) {
                 result->n++;
                 continue;
             }
@@ -183,6 +173,7 @@ int table_open(struct table *t, const char *path, const char *scale, const int *
     memset(t, 0, sizeof *t);
     experiment_load(&t->e, path, scale);
     t->committed = p->from_results;
+    if (t->committed) committed_open(&t->source, p->results, t->e.scale, t->e.name);
     t->finished = runs_gather(t, p, seeds, n_seeds);
     t->failed = claims_decide(t);
     return t->finished;
@@ -192,4 +183,5 @@ void table_close(struct table *t)
 {
     for (int i = 0; i < t->e.n_rows; i++)
         for (int k = 0; k < t->row[i].n; k++) run_free(&t->row[i].run[k]);
+    committed_close(&t->source);
 }

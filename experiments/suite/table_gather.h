@@ -15,7 +15,5 @@ int table_open(struct table *t, const char *path, const char *scale, const int *
                const struct places *p);
 void table_close(struct table *t);
 
-/* RESULTS/<scale>/runs/<table>/<row>-seed-N; the caller frees. */
-char *committed_folder(const struct places *p, const struct experiment *e, const char *row, int seed);
 /* The code hash that most runs are of; of equally many, the first; NULL without runs. */
 const char *code_of_most(const struct table *t);

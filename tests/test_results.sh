@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# test_results.sh -- what is committed under results/: few files, each of a known kind, and each made
+# again to the byte from the committed runs, which are of the settings that their rows have.
+#
+# usage: test_results.sh SIMSIAM CONFIG_DIR
+set -u
+export LC_ALL=C
+
+simsiam=$(realpath "$1") configs=$(realpath "$2") root=$(realpath "$(dirname "$0")/..")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+failed=0
+fail() { echo "FAILED: $*"; failed=1; }
+
+# As committed: a user's own run of other seeds rewrites results/ and breaks no rule.
+git -C "$root" archive HEAD results 2>/dev/null | tar -x -C "$work" 2>/dev/null ||
+    { echo 'no committed results: nothing was looked at'; exit 77; }
+cd "$work" || exit 1
+
+# ---- files -----------------------------------------------------------------------------------------------
+
+# of_table: the table a file of a scale is of, nothing if it is of none.
+of_table() {
+    local suffix table
+    for suffix in _claims.csv _curves.csv _runs.jsonl .csv .md .tex .svg; do
+        table=${1%"$suffix"}
+        [ "$table" != "$1" ] && [ -f "$configs/$table.yaml" ] && echo "$table" && return
+    done
+}
+while read -r file; do
+    folder=$(dirname "$file") name=$(basename "$file")
+    table=$(of_table "$name")
+    case $folder/$name in
+        results/bench/* | results/quick-select/*.txt) ;;       # of other commands, named in README
+        */provenance.json | */claims.md | */report.html) ;;
+        *) if [ -n "$table" ] && [ -f "$configs/scale/$(basename "$folder").yaml" ]; then
+               echo "$folder $table" >>"$work/of"
+           else
+               fail "$file: nobody reads it"
+           fi ;;
+    esac
+done < <(find results -type f | sort)
+sort "$work/of" | uniq -c | while read -r n folder table; do
+    [ "$n" -le 8 ] || echo "$folder: $n files of $table, 8 are enough"
+done >"$work/many"
+[ -s "$work/many" ] && fail "$(<"$work/many")"
+while read -r folder table; do
+    runs=$(find "$folder" -name "${table}_runs*" -o -name "${table}_curves*" | wc -l)
+    [ "$runs" = 2 ] || fail "$folder/$table: $runs files of runs, not 2"
+done < <(sort -u "$work/of")
+[ -s "$work/of" ] || fail 'no table is committed'
+
+# ---- written again ---------------------------------------------------------------------------------------
+
+cp -r results again
+while read -r folder table; do
+    runs=$folder/${table}_runs.jsonl
+    seeds=$(sed -n 's/^{"row": "[^"]*", "seed": \([0-9]*\),.*/\1/p' "$runs" | sort -nu | tr '\n' ' ')
+    # Of before epochs had an oscillation: kept as it is.
+    head -n 1 "$runs" | grep -q '"schema": 1,' && continue
+    said=$("$simsiam" table "$configs/$table.yaml" --scale "$(basename "$folder")" --rewrite \
+        --seeds "$seeds" --results "again/$(dirname "${folder#results/}")" 2>&1 >out) ||
+        fail "$folder $table: exit $?: $said"
+    grep -vE '^wrote |^[^ ]+ seed [0-9]+: not run$' <<<"$said" >&2 && fail "$folder $table: $said"
+    for file in "$table"{.csv,_claims.csv,_runs.jsonl,_curves.csv} provenance.json; do
+        cmp "$folder/$file" "again/${folder#results/}/$file" ||
+            fail "$folder/$file is not what its runs make"
+    done
+done < <(sort -u "$work/of")
+
+[ $failed = 0 ] && echo 'test_results: as written'
+exit $failed
