@@ -51,7 +51,13 @@ struct key {
 };
 
 /* One parsed file. */
-struct config_file { const char *path; yaml_document_t document; bool open; int errors; };
+struct config_file {
+    const char *path;
+    const char *help;              /* set after config_open(): where all keys are listed; NULL: nowhere */
+    yaml_document_t document;
+    bool open;
+    int errors;
+};
 
 /* Parses.  False (reported) if the file is not one readable document: missing, too large, syntax, non-UTF-8,
  * aliases.  Names repeated in any of its mappings are reported too, but leave the document readable: count
