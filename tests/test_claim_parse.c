@@ -362,8 +362,8 @@ static void claims_on_states_that_do_not_parse_are_placed(void **state)
     assert_string_equal(mistakes("baseline: a\nrows: [{ name: a }, { name: b, batch: 32 }]\n"
                                  "claims: { n: unstable b }\n", scale,
                                  "n: { section: s, says: s, table: x, predicate: unstable b }\n"),
-                        "x.yaml:3:23: b has another batch or distance than a, so another noise of its loss; name a "
-                        "row with both\n");
+                        "x.yaml:3:23: b has another method, batch or distance than a, so another noise of its "
+                        "loss; name a row with the same\n");
     assert_string_equal(mistakes("rows: [{ name: a }]\nclaims: { n: knn of each within 1 of a }\n", scale,
                                  "n: { section: s, says: s, table: x, predicate: knn of each within 1 of a }\n"),
                         "x.yaml:2:38: a is the only row; each other one is wanted\n");

@@ -685,6 +685,8 @@ static void noise_of_another_batch_is_not_compared(void **state)
     assert_false(stability_comparable(&s, &base));
     s = base, s.distance++;
     assert_false(stability_comparable(&s, &base));
+    s = settings_default(1);
+    assert_false(stability_comparable(&s, &base));
 }
 
 static void unstable_is_a_state_beside_a_baseline(void **state)

@@ -228,8 +228,8 @@ static int state_parse(struct parser *p, int i, struct predicate *part)
     for (int r = 0; r < p->e->n_rows; r++)
         if (part->rows >> r & 1 && !*p->e->row[r].not_run &&
             !stability_comparable(&p->e->row[r].settings, &p->e->row[p->e->baseline].settings))
-            return wrong(p, place(p, first), "%s has another batch or distance than %s, so another noise of its "
-                         "loss; name a row with both", p->e->row[r].name, p->e->row[p->e->baseline].name);
+            return wrong(p, place(p, first), "%s has another method, batch or distance than %s, so another noise "
+                         "of its loss; name a row with the same", p->e->row[r].name, p->e->row[p->e->baseline].name);
     return end;
 }
 

@@ -27,7 +27,8 @@ static double oscillation(const struct run_record *r)
 
 bool stability_comparable(const struct settings *row, const struct settings *baseline)
 {
-    return row->batch == baseline->batch && row->distance == baseline->distance;
+    return row->method == baseline->method && row->batch == baseline->batch &&
+           row->distance == baseline->distance;
 }
 
 double oscillation_ratio(const struct run_record *r, const struct row_runs *baseline)
