@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <omp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -20,15 +21,24 @@
 
 /* ---- messages ---------------------------------------------------------------------------------------- */
 
-/* One write per line as far as stdio allows, so that lines of parallel programs do not mix. */
+void text_disarm(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        if (*c < 0x20 || *c == 0x7f) *c = '?';
+        if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) c[0] = c[1] = '?';
+    }
+}
+
+/* A message may hold a file's name, and the file may be another's.  One write per line as far as stdio allows, so
+ * that lines of parallel programs do not mix. */
 static void message(const char *kind, const char *format, va_list args)
 {
+    char *text;
+    const bool formatted = vasprintf(&text, format, args) >= 0;
+    if (formatted) text_disarm(text);
     fflush(stdout);                /* what was said before comes before */
-    flockfile(stderr);
-    fprintf(stderr, "simsiam: %s", kind);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    funlockfile(stderr);
+    fprintf(stderr, PROGRAM ": %s%s\n", kind, formatted ? text : "out of memory (close other programs)");
+    if (formatted) free(text);
 }
 
 void die(const char *format, ...)
@@ -90,6 +100,14 @@ char *text_format(const char *format, ...)
     return text;
 }
 
+/* ---- threads ----------------------------------------------------------------------------------------- */
+
+void each_parallel(int n, int workers, int few, each_fn *f, void *context)
+{
+#pragma omp parallel for schedule(dynamic, few) num_threads(workers)
+    for (int i = 0; i < n; i++) f(context, i, omp_get_thread_num());
+}
+
 /* ---- clocks ------------------------------------------------------------------------------------------ */
 
 static double clock_read(clockid_t clock)
@@ -148,18 +166,32 @@ void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes)
     hash_close(hex, md);
 }
 
+/* A pipe must not hold the program up until somebody writes to it, and a device may have no end: errno is EINVAL
+ * then. */
+static FILE *regular_open(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return NULL;
+    struct stat st;
+    FILE *const in = fstat(fd, &st) ? NULL : fdopen(fd, "rb");
+    if (in && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) return in;     /* a folder fails when it is read */
+    const int error = in ? EINVAL : errno;
+    if (in) fclose(in);
+    else close(fd);
+    errno = error;
+    return NULL;
+}
+
 bool hash_file(char hex[HASH_TEXT], const char *path)
 {
-    FILE *in = fopen(path, "rb");
-    if (!in)
-        return false;
+    FILE *in = regular_open(path);
+    if (!in) return false;
     EVP_MD_CTX *md = hash_open();
     static const size_t piece = 1 << 16;
     unsigned char *buffer = host_alloc(piece, 1);
     size_t got;
     errno = 0;
-    while ((got = fread(buffer, 1, piece, in)) > 0)
-        hash_add(md, buffer, got);
+    while ((got = fread(buffer, 1, piece, in)) > 0) hash_add(md, buffer, got);
     int error = ferror(in) ? errno : 0;
     free(buffer);
     hash_close(hex, md);
@@ -178,9 +210,9 @@ const char *data_folder(void)
     if (data && *data) {
         n = snprintf(folder, sizeof folder, "%s", data);
     } else if (cache && *cache) {
-        n = snprintf(folder, sizeof folder, "%s/simsiam", cache);
+        n = snprintf(folder, sizeof folder, "%s/" PROGRAM, cache);
     } else if (home && *home) {
-        n = snprintf(folder, sizeof folder, "%s/.cache/simsiam", home);
+        n = snprintf(folder, sizeof folder, "%s/.cache/" PROGRAM, home);
     } else {
         die("there is no home folder to keep data in (set DATA to a folder)");
     }
@@ -191,21 +223,18 @@ const char *data_folder(void)
 
 char *file_read(const char *path, size_t *bytes)
 {
-    FILE *in = fopen(path, "rb");
-    if (!in)
-        return NULL;
-    /* Grows by doubling instead of asking for the size first: pipes have none, and files may grow meanwhile. */
+    FILE *in = regular_open(path);
+    if (!in) return NULL;
+    /* Grows by doubling instead of asking for the size first: files may grow meanwhile. */
     size_t room = 1 << 12, n = 0;
     char *data = host_alloc(room, 1);
     errno = 0;
     for (;;) {
         n += fread(data + n, 1, room - 1 - n, in);
-        if (n < room - 1)
-            break;
+        if (n < room - 1) break;
         room *= 2;
         char *more = realloc(data, room);
-        if (!more)
-            die("out of memory: %s does not fit (close other programs)", path);
+        if (!more) die("out of memory: %s does not fit (close other programs)", path);
         data = more;
     }
     int error = ferror(in) ? errno : 0;
@@ -230,10 +259,8 @@ static bool write_whole(int fd, const char *data, size_t bytes)
 {
     while (bytes > 0) {
         ssize_t n = write(fd, data, bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return false;
         data += n;
         bytes -= (size_t)n;
     }
@@ -243,8 +270,7 @@ static bool write_whole(int fd, const char *data, size_t bytes)
 bool folder_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
+    if (fd < 0) return false;
     /* Some file systems cannot sync a folder and say EINVAL: there is nothing more that could be done. */
     bool ok = fsync(fd) == 0 || errno == EINVAL;
     int error = errno;
@@ -324,8 +350,7 @@ bool file_write_atomic(const char *path, const void *data, size_t bytes)
  * same folder at this moment. */
 static bool folder_make_one(const char *path)
 {
-    if (mkdir(path, 0777) == 0)
-        return true;
+    if (mkdir(path, 0777) == 0) return true;
     struct stat s;
     int error = errno;
     bool folder = stat(path, &s) == 0 && S_ISDIR(s.st_mode);
@@ -345,8 +370,7 @@ bool folder_make(const char *path)
             ok = folder_make_one(p);
             *at = kept;
         }
-        if (kept == 0)
-            break;
+        if (kept == 0) break;
     }
     int error = errno;
     free(p);
@@ -361,8 +385,7 @@ static volatile sig_atomic_t stop_raised;      /* the process's own: a signal ha
 static void stop_raise(int signal_number)
 {
     (void)signal_number;
-    if (stop_raised)
-        _exit(EXIT_AGAIN);
+    if (stop_raised) _exit(EXIT_AGAIN);
     stop_raised = 1;
 }
 

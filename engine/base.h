@@ -28,6 +28,9 @@ _Noreturn void die(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same for a user's mistake: exit(2). */
 _Noreturn void die_user(const char *format, ...) PRINTF_LIKE(1, 2);
 void warn(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Control characters become '?': they could drive the reader's terminal, and so could U+0080 .. U+009F.  Messages
+ * go through it. */
+void text_disarm(char *text);
 
 /* What is wrong with bytes that were read, for whoever knows the file's name.  Fills `wrong`; the answer is always
  * false, for "return refuse(...)". */
@@ -38,6 +41,11 @@ bool refuse(char wrong[WRONG_TEXT], const char *format, ...) PRINTF_LIKE(2, 3);
 void *host_alloc(size_t count, size_t size);
 /* printf into fresh memory; the caller frees. */
 char *text_format(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* f(context, i, worker) for i = 0 .. n-1, in no order, by `workers` threads, which are 0 .. workers-1 and
+ * take `few` at a time.  Above ops.h nobody else asks for a team of threads. */
+typedef void each_fn(void *context, int i, int worker);
+void each_parallel(int n, int workers, int few, each_fn *f, void *context);
 
 /* Seconds since an arbitrary start, monotonic; the CPU seconds this process has used. */
 double clock_seconds(void);
@@ -52,8 +60,8 @@ bool hash_file(char hex[HASH_TEXT], const char *path);
 /* Where data are kept, and what is too costly to make twice: DATA if set, else $XDG_CACHE_HOME/simsiam, else
  * ~/.cache/simsiam.  Static text; dies if there is none. */
 const char *data_folder(void);
-/* A whole file in fresh memory, NUL added behind it, its length in *bytes unless NULL; NULL with errno set when it
- * cannot be read. */
+/* A whole regular file in fresh memory, NUL added behind it, its length in *bytes unless NULL; NULL with errno set
+ * when it cannot be read. */
 char *file_read(const char *path, size_t *bytes);
 /* Replaces `path` by the bytes, or leaves it as it was: temporary file in the same folder, fsync, rename,
  * fsync the folder.  False with errno set on failure; no temporary file stays behind. */

@@ -7,7 +7,6 @@
  * SHA-256 fits, or refused.
  */
 #include "checkpoint.h"
-#include "base.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +14,8 @@
 #include <unistd.h>
 
 #include <openssl/sha.h>
+
+#include "base.h"
 
 static const char magic[8] = { 'S', 'S', 'C', 'K', 'P', 'T', '0', '1' };
 enum { VERSION = 1, DIGEST = SHA256_DIGEST_LENGTH, HEADER = 16, BLOB_MIN = 4 + 8 };

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * code_hash.c -- a tool of the build: hashes of the sources and flags that compute a run's numbers, read as tokens.
+ * code_hash.c -- a tool of the build: hashes of the sources and flags that compute a run's numbers,
+ * read as tokens.
  *
  *   code_hash OUTPUT EQUAL FLAGS SHARED... [-- METHOD OWN...]...
  *
- * writes a header: for each METHOD one hash over FLAGS, the SHARED files and its OWN; and the hashes that the file
- * EQUAL says were shown equal, by group.  Comments, layout, the names and the order of files, and #include lines do
- * not count; strings and numbers do.  Without EQUAL ("-"), nothing is equal.
+ * writes a header: for each METHOD one hash over FLAGS, the SHARED files and its OWN; and the hashes
+ * that the file EQUAL says were shown equal, by group.  Comments, layout, the names and the order of
+ * files, and #include lines do not count; strings and numbers do.  Without EQUAL ("-"), nothing is
+ * equal.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -32,7 +34,7 @@ static void hash_of(char hex[HEX], const char *text, size_t bytes)
     for (int i = 0; i < SHA256_DIGEST_LENGTH; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* A file's text, NUL at the end, with lines joined that end in a backslash. */
 static char *text_read(const char *path)
@@ -60,7 +62,7 @@ static char *text_read(const char *path)
     return text;
 }
 
-/* ---- tokens ---------------------------------------------------------------------------------------------- */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 static bool is_word(char c)
 {
@@ -91,8 +93,8 @@ static const char *number_end(const char *at)
 static const char *operator_end(const char *at)
 {
     static const char *const longer[] = {
-        "...", "<<=", ">>=", "->*", "->", "++", "--", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "*=", "/=",
-        "%=", "+=", "-=", "&=", "^=", "|=", "##", "::", NULL
+        "...", "<<=", ">>=", "->*", "->", "++", "--", "<<", ">>", "<=", ">=", "==", "!=", "&&",
+        "||", "*=", "/=", "%=", "+=", "-=", "&=", "^=", "|=", "##", "::", NULL
     };
     for (int i = 0; longer[i]; i++)
         if (!strncmp(at, longer[i], strlen(longer[i]))) return at + strlen(longer[i]);
@@ -103,8 +105,12 @@ static const char *operator_end(const char *at)
 static const char *token_end(const char *at, const char *path)
 {
     const char *end;
-    if (*at == '"' || *at == '\'') return (end = quoted_end(at)) ? end : at + 1;      /* #error don't */
-    if (isdigit((unsigned char)*at) || (*at == '.' && isdigit((unsigned char)at[1]))) return number_end(at);
+    if (*at == '"' || *at == '\'') {
+        end = quoted_end(at);
+        return end ? end : at + 1;             /* #error don't */
+    }
+    const char *const digit = *at == '.' ? at + 1 : at;
+    if (isdigit((unsigned char)*digit)) return number_end(at);
     if (!is_word(*at)) return operator_end(at);
     for (end = at; is_word(*end);) end++;
     if (*end == '"' && end[-1] == 'R') fail(path, "a raw string, which this tool does not read");
@@ -183,7 +189,7 @@ static void tokens_hash(char hex[HEX], const char *path)
     free(text);
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 struct files { char hex[FILES_MAX][HEX]; int n; };
 
@@ -222,7 +228,7 @@ static int until_dashes(char **argument, int n)
     return i;
 }
 
-/* ---- codes shown equal ------------------------------------------------------------------------------------- */
+/* ---- codes shown equal ---------------------------------------------------------------------- */
 
 struct codes { char hex[CODES_MAX][HEX]; int group[CODES_MAX], n; };
 
@@ -245,7 +251,8 @@ static void equal_read(struct codes *c, const char *path)
         if (*next) *next++ = 0;
         if (*line == '#' || !*line) continue;
         char a[HEX], b[HEX];
-        if (sscanf(line, "%64[0-9a-f] %64[0-9a-f]", a, b) != 2 || strlen(a) != HEX - 1 || strlen(b) != HEX - 1)
+        const int n = sscanf(line, "%64[0-9a-f] %64[0-9a-f]", a, b);
+        if (n != 2 || strlen(a) != HEX - 1 || strlen(b) != HEX - 1)
             fail(path, "a line is two hashes of 64 digits, and what showed them equal");
         const int i = code_add(c, a), from = c->group[code_add(c, b)];
         for (int k = 0; k < c->n; k++)
@@ -254,7 +261,7 @@ static void equal_read(struct codes *c, const char *path)
     free(text);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 int main(int argc, char **argv)
 {
@@ -281,7 +288,8 @@ int main(int argc, char **argv)
         fprintf(out, " \\\n    { \"%s\", \"%s\" },", method, hex);
     }
     fputs("\n/* Codes shown equal: those of one number. */\n#define CODES_EQUAL", out);
-    for (int i = 0; i < codes.n; i++) fprintf(out, " \\\n    { \"%s\", %d },", codes.hex[i], codes.group[i]);
+    for (int i = 0; i < codes.n; i++)
+        fprintf(out, " \\\n    { \"%s\", %d },", codes.hex[i], codes.group[i]);
     fputs("\n", out);
     if (ferror(out) || fclose(out)) fail(path, strerror(errno));
     return 0;

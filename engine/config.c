@@ -18,26 +18,17 @@
 
 #include "base.h"
 
-enum { BYTES_MAX = 1 << 20, NODES_MAX = 20000, DEPTH_MAX = 32 };
+enum { BYTES_MAX = 1 << 20, NODES_MAX = 20000, DEPTH_MAX = 32, TAGS_MAX = 16 };
 enum { ERRORS_MAX = 100 };         /* shown per file: more would only scroll the first ones away */
 
 /* ---- reporting ------------------------------------------------------------------------------------------ */
-
-/* Control characters, which YAML can spell "\e", could drive the reader's terminal; so could U+0080 .. U+009F. */
-static void text_disarm(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f) *c = '?';
-        if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) c[0] = c[1] = '?';
-    }
-}
 
 static void report(struct config_file *f, yaml_mark_t mark, const char *format, va_list arguments)
 {
     char text[1024];
     if (++f->errors > ERRORS_MAX) return;
     if (vsnprintf(text, sizeof text, format, arguments) < 0) die("cannot format a message about %s", f->path);
-    text_disarm(text);
+    text_disarm(text);             /* YAML can spell an escape "\e" */
     fprintf(stderr, "%s:%zu:%zu: %s\n", f->path, mark.line + 1, mark.column + 1, text);
     if (f->errors == ERRORS_MAX) fprintf(stderr, "%s: the %dth mistake; more are not shown\n", f->path, ERRORS_MAX);
 }
@@ -136,6 +127,19 @@ static bool event_count(struct config_file *f, const yaml_event_t *event, struct
     return false;
 }
 
+/* libyaml compares each tag directive with all before it: a megabyte of them would take minutes.  Looked for
+ * anywhere, because lines end in more ways than one. */
+static bool directives_check(struct config_file *f, const char *text)
+{
+    const char *at = text;
+    for (int n = 0; (at = strstr(at, "%TAG")); at++) {
+        if (++n <= TAGS_MAX) continue;
+        error_at(f, (yaml_mark_t){ 0, 0, 0 }, "more than %d %%TAG directives; a config needs none", TAGS_MAX);
+        return false;
+    }
+    return true;
+}
+
 static bool events_check(struct config_file *f, const char *text, size_t bytes)
 {
     const int before = f->errors;
@@ -200,7 +204,7 @@ bool config_open(struct config_file *f, const char *path)
     const size_t bom = content && !strncmp(content, "\xef\xbb\xbf", 3) ? 3 : 0;        /* some editors write one */
     const char *text = content ? content + bom : NULL;
     bytes -= bom;
-    if (text && events_check(f, text, bytes)) {
+    if (text && directives_check(f, text) && events_check(f, text, bytes)) {
         yaml_parser_t parser;
         parser_open(&parser, f, text, bytes);
         f->open = yaml_parser_load(&parser, &f->document);
@@ -261,7 +265,10 @@ bool config_number(const char *text, double *value)
     const char *at = text;
     if (*at == '+' || *at == '-') at++;
     size_t digits = digits_skip(&at);
-    if (*at == '.') at++, digits += digits_skip(&at);
+    if (*at == '.') {
+        at++;
+        digits += digits_skip(&at);
+    }
     if (!digits) return false;
     if (*at == 'e' || *at == 'E') {
         at++;

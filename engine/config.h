@@ -44,13 +44,20 @@ struct key {
     int count;                     /* KEY_FLOATS, KEY_TEXT */
     bool scalar;                   /* KEY_INTS: 2 is [2], and is printed so */
     const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would be right */
-    const char *before;            /* the value, as config_print() writes it, that means what was done before the key
-                                    * existed: then it is not printed, and a config that does not speak of it is
-                                    * what it was; NULL: always printed */
+    const char *before;            /* the value, as config_print() writes it, that means what was
+                                    * done before the key existed: then it is not printed, and a
+                                    * config that does not speak of it is what it was; NULL: always
+                                    * printed */
 };
 
 /* One parsed file. */
-struct config_file { const char *path; yaml_document_t document; bool open; int errors; };
+struct config_file {
+    const char *path;
+    const char *help;              /* set after config_open(): where all keys are listed; NULL: nowhere */
+    yaml_document_t document;
+    bool open;
+    int errors;
+};
 
 /* Parses.  False (reported) if the file is not one readable document: missing, too large, syntax, non-UTF-8,
  * aliases.  Names repeated in any of its mappings are reported too, but leave the document readable: count
@@ -82,8 +89,9 @@ bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key 
                   const char *const *others, bool *wrong);
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */
 const char *config_nearest(const char *word, const char *const *names);
-/* Writes "name: value" lines for every key that is not at `before`, in the table's order: the resolved form whose hash
- * names a run.  Numbers as the shortest text that reads back equal.  Fresh memory. */
+/* Writes "name: value" lines for every key that is not at `before`, in the table's order: the
+ * resolved form, which names a run.  Numbers as the shortest text that reads back equal.  Fresh
+ * memory. */
 char *config_print(const struct key *keys, const void *source);
 /* The help text of a table: name, type, range, unit, sentence. */
 void config_help(FILE *out, const struct key *keys);

@@ -271,7 +271,8 @@ static void unknown_report(struct config_file *f, const yaml_node_t *node, const
     char shown[SHOWN_MAX];
     const char *nearest = config_nearest(config_text(node), names);
     if (nearest) config_error(f, node, "unknown key %s; did you mean %s?", config_shown(shown, node), nearest);
-    else config_error(f, node, "unknown key %s; `simsiam config --keys` lists all", config_shown(shown, node));
+    else config_error(f, node, "unknown key %s%s%s", config_shown(shown, node), f->help ? "; " : "",
+                      f->help ? f->help : "");
     free(names);
 }
 

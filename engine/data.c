@@ -4,13 +4,14 @@
  * a formula.
  */
 #include "data.h"
-#include "data_formats.h"
-#include "folder.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "data_formats.h"
+#include "folder.h"
 
 /* ---- the files of each set --------------------------------------------------------------------------- */
 
@@ -82,14 +83,12 @@ uint8_t *data_file_read(const struct data_source *source, const struct data_file
     size_t bytes;
     bool packed;
     uint8_t *content = file_open(&at, &bytes, &packed, source, file);
-    if (!content)
-        die("cannot open %s: %s; run %s", at, strerror(errno), source->fetch);
+    if (!content) die("cannot open %s: %s; run %s", at, strerror(errno), source->fetch);
     if (packed) {
         uint8_t *unpacked = gzip_unpack(&bytes, file->bytes, content, bytes, wrong);
         free(content);
         content = unpacked;
-        if (!content)
-            die_user("%s: %s; run %s", at, wrong, source->fetch);
+        if (!content) die_user("%s: %s; run %s", at, wrong, source->fetch);
     }
     if (bytes != file->bytes)
         die_user("%s: it has %zu bytes, should have %zu; run %s", at, bytes, file->bytes, source->fetch);
@@ -124,8 +123,7 @@ static void records_read(struct dataset *set, const struct data_source *source, 
     char wrong[WRONG_TEXT] = "";
     int begin = 0, last = first + set->n;      /* this file's images are begin .. end-1 of the split */
     for (const struct data_file *f = source->files; f->name; f++) {
-        if (f->split != split)
-            continue;
+        if (f->split != split) continue;
         int end = begin + (int)(f->bytes / bytes);
         int from = first > begin ? first : begin, to = last < end ? last : end;
         if (from < to) {
@@ -153,8 +151,7 @@ static void cifar100_read(struct dataset *set, const struct data_source *source,
 static void idx_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
 {
     const struct data_file *f = source->files;
-    while (f->split != split)
-        f++;
+    while (f->split != split) f++;
     const int dim[3] = { source->n[split], source->h, source->w }, plane = source->h * source->w;
     char wrong[WRONG_TEXT] = "";
     const uint8_t *values = NULL;
@@ -239,8 +236,7 @@ const struct data_source data_sources[] = {
 const struct data_source *data_source_find(const char *name)
 {
     for (const struct data_source *s = data_sources; s->name; s++) {
-        if (strcmp(s->name, name) == 0)
-            return s;
+        if (strcmp(s->name, name) == 0) return s;
     }
     return NULL;
 }

@@ -3,13 +3,14 @@
  * data_formats.c -- bytes to images: the binary records of CIFAR-10 and CIFAR-100, idx files, gzip.
  */
 #include "data_formats.h"
-#include "base.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <zlib.h>
+
+#include "base.h"
 
 /* ---- CIFAR ------------------------------------------------------------------------------------------- */
 
@@ -50,8 +51,7 @@ void cifar_record(uint8_t record[CIFAR_RECORD], int label, const uint8_t *rgb)
     enum { PLANE = CIFAR_SIDE * CIFAR_SIDE };
     record[0] = (uint8_t)label;
     for (int c = 0; c < 3; c++) {
-        for (int i = 0; i < PLANE; i++)
-            record[1 + c * PLANE + i] = rgb[3 * i + c];
+        for (int i = 0; i < PLANE; i++) record[1 + c * PLANE + i] = rgb[3 * i + c];
     }
 }
 
@@ -60,8 +60,7 @@ void cifar_record(uint8_t record[CIFAR_RECORD], int label, const uint8_t *rgb)
 size_t idx_bytes(int n_dims, const int *dim)
 {
     size_t values = 1;
-    for (int i = 0; i < n_dims; i++)
-        values *= (size_t)dim[i];
+    for (int i = 0; i < n_dims; i++) values *= (size_t)dim[i];
     return 4 + 4 * (size_t)n_dims + values;
 }
 

@@ -103,7 +103,6 @@ static dev_int *order_upload(uint64_t seed, uint32_t epoch, int n)
 {
     int32_t *host = host_alloc((size_t)n, sizeof *host);
     const uint32_t own = epoch | 1u << 31;     /* not the orders of training's epochs */
-#pragma omp parallel for
     for (int i = 0; i < n; i++) host[i] = (int32_t)permute_index(seed, own, (uint32_t)n, (uint32_t)i);
     dev_int *order = mem_alloc((size_t)n * sizeof *host);
     mem_upload(order, host, (size_t)n * sizeof *host);

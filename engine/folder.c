@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,8 +46,7 @@ static int names_read(char ***names, const char *path)
 
 static void names_free(char **names, int n)
 {
-    for (int i = 0; i < n; i++)
-        free(names[i]);
+    for (int i = 0; i < n; i++) free(names[i]);
     free(names);
 }
 
@@ -82,10 +80,8 @@ static void classes_compare(char **names, int n, const char *path, char **train,
 {
     for (int i = 0; i < n || i < n_train; i++) {
         const int order = i >= n ? 1 : i >= n_train ? -1 : strcmp(names[i], train[i]);
-        if (order < 0)
-            die_user("%s/%s: there is no such class in %s", path, names[i], train_path);
-        if (order > 0)
-            die_user("%s: it lacks the class %s of %s", path, train[i], train_path);
+        if (order < 0) die_user("%s/%s: there is no such class in %s", path, names[i], train_path);
+        if (order > 0) die_user("%s: it lacks the class %s of %s", path, train[i], train_path);
     }
 }
 
@@ -99,12 +95,10 @@ static struct class_files *files_read(const char *path, char **class, int classe
     struct class_files *const files = host_alloc((size_t)classes, sizeof *files);
     *total = 0;
     for (int c = 0; c < classes; c++) {
-        if (stop_requested())
-            exit(EXIT_AGAIN);
+        if (stop_requested()) exit(EXIT_AGAIN);
         char *const folder = text_format("%s/%s", path, class[c]);
         files[c].n = names_read(&files[c].name, folder);
-        if (!files[c].n)
-            die_user("%s: it has no images", folder);
+        if (!files[c].n) die_user("%s: it has no images", folder);
         *total += files[c].n;
         if (*total > FOLDER_IMAGES_MAX)
             die_user("%s: more than %d images", path, FOLDER_IMAGES_MAX);
@@ -120,8 +114,7 @@ static void files_take(struct folder *f, int32_t *label, const struct class_file
     long place = 0;
     for (int rank = 0, taken = 0; taken < f->n; rank++) {
         for (int c = 0; c < classes && taken < f->n; c++) {
-            if (rank >= files[c].n || place++ < first)
-                continue;
+            if (rank >= files[c].n || place++ < first) continue;
             f->name[taken] = text_format("%s/%s", class[c], files[c].name[rank]);
             label[taken++] = c;
         }
@@ -133,8 +126,7 @@ static void names_hash(char hash[HASH_TEXT], const struct folder *f)
 {
     char (*const part)[HASH_TEXT] = host_alloc((size_t)f->n, sizeof *part);
     for (int i = 0; i < f->n; i++) {
-        if (stop_requested())
-            exit(EXIT_AGAIN);
+        if (stop_requested()) exit(EXIT_AGAIN);
         char *const path = text_format("%s/%s", f->path, f->name[i]);
         struct stat st;
         const long long bytes = stat(path, &st) ? -1 : (long long)st.st_size;    /* gone: a bad image */
@@ -166,8 +158,7 @@ bool folder_is_set(const char *root)
 static char *split_path(const char *root, enum data_split split)
 {
     char *const path = text_format("%s/%s", root, split == DATA_TRAIN ? "train" : "val");
-    if (split == DATA_TRAIN || is_folder(path))
-        return path;
+    if (split == DATA_TRAIN || is_folder(path)) return path;
     free(path);
     return text_format("%s/test", root);
 }
@@ -175,13 +166,14 @@ static char *split_path(const char *root, enum data_split split)
 static struct folder *folder_new(char *path, int n, int may_skip)
 {
     struct folder *const f = host_alloc(1, sizeof *f);
-    f->path = path, f->n = n, f->may_skip = may_skip;
+    f->path = path;
+    f->n = n;
+    f->may_skip = may_skip;
     f->name = host_alloc((size_t)n, sizeof *f->name);
     f->state = host_alloc((size_t)n, sizeof *f->state);
     f->first_bad = n;
     const int rc = pthread_mutex_init(&f->mutex, NULL);
-    if (rc)
-        die("cannot make a mutex: %s", strerror(rc));
+    if (rc) die("cannot make a mutex: %s", strerror(rc));
     struct machine_info machine;
     machine_describe(&machine);
     f->threads = machine.threads > 1 ? machine.threads : 1;
@@ -197,8 +189,7 @@ void folder_load(struct dataset *set, const char *root, enum data_split split, i
     const int n_train = classes_read(&train, train_path), classes = classes_read(&class, path);
     classes_compare(class, classes, path, train, n_train, train_path);
     struct class_files *const files = files_read(path, class, classes, &total);
-    if (!count && first < total)
-        count = (int)(total - first);
+    if (!count && first < total) count = (int)(total - first);
     if (first < 0 || count < 1 || first + (long)count > total)
         die_user("%s has %ld images, numbered from 0; %d from %d on were asked for", path, total, count, first);
     *set = (struct dataset){ .n = count, .classes = classes };
@@ -207,19 +198,18 @@ void folder_load(struct dataset *set, const char *root, enum data_split split, i
     set->folder->label = set->labels;
     files_take(set->folder, set->labels, files, class, classes, first);
     names_hash(set->hash, set->folder);
-    for (int c = 0; c < classes; c++)
-        names_free(files[c].name, files[c].n);
+    for (int c = 0; c < classes; c++) names_free(files[c].name, files[c].n);
     free(files);
-    names_free(class, classes), names_free(train, n_train);
-    free(train_path), free(at);
+    names_free(class, classes);
+    names_free(train, n_train);
+    free(train_path);
+    free(at);
 }
 
 void folder_free(struct folder *f)
 {
-    if (!f)
-        return;
-    for (int i = 0; i < f->threads; i++)
-        maker_free(&f->team[i]);
+    if (!f) return;
+    for (int i = 0; i < f->threads; i++) maker_free(&f->team[i]);
     const int rc = pthread_mutex_destroy(&f->mutex);
     assert(!rc), (void)rc;
     names_free(f->name, f->n);
@@ -231,13 +221,10 @@ void folder_free(struct folder *f)
 
 /* ---- bad ones --------------------------------------------------------------------------------------------- */
 
-/* A name may hold what would drive the reader's terminal. */
 char *folder_name(const struct folder *f, int image)
 {
     char *const shown = text_format("%s/%s", f->path, f->name[image]);
-    for (unsigned char *c = (unsigned char *)shown; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    text_disarm(shown);
     return shown;
 }
 
@@ -246,8 +233,7 @@ void folder_note(struct folder *f, int image, bool good, const char *wrong)
     if (f->state[image] == (good ? IMAGE_GOOD : IMAGE_BAD))
         return;                    /* nearly always: no thread waits for another then */
     pthread_mutex_lock(&f->mutex);
-    if (good && f->state[image] == IMAGE_UNSEEN)
-        f->state[image] = IMAGE_GOOD;
+    if (good && f->state[image] == IMAGE_UNSEEN) f->state[image] = IMAGE_GOOD;
     /* One that was good is bad once it is gone or cut short: else the batch would keep what was in its place. */
     if (!good && f->state[image] != IMAGE_BAD) {               /* another thread may have been first */
         f->state[image] = IMAGE_BAD;
@@ -257,8 +243,7 @@ void folder_note(struct folder *f, int image, bool good, const char *wrong)
             memcpy(f->wrong, wrong, WRONG_TEXT);
         }
         char *const name = folder_name(f, image);
-        if (f->may_skip)
-            warn("%s: %s; skipped, another of its class takes its place", name, wrong);
+        if (f->may_skip) warn("%s: %s; skipped, another of its class takes its place", name, wrong);
         free(name);
     }
     pthread_mutex_unlock(&f->mutex);
@@ -266,28 +251,32 @@ void folder_note(struct folder *f, int image, bool good, const char *wrong)
 
 void folder_check(const struct folder *f)
 {
-    if (f->bad <= f->may_skip && !f->hopeless)
-        return;
+    if (f->bad <= f->may_skip && !f->hopeless) return;
     char *const name = folder_name(f, f->first_bad);
     if (f->may_skip)
-        die_user("%s: %s; %d of the images are bad, skip_bad allows %d%s (simsiam data verify names all)", name,
+        die_user("%s: %s; %d of the images are bad, skip_bad allows %d%s (verify the folder: that names all)", name,
                  f->wrong, f->bad, f->may_skip, f->hopeless ? "; a class has none that is good" : "");
-    die_user("%s: %s; mend or remove it (simsiam data verify names all such files), or let skip_bad: N go on "
-             "without up to N", name, f->wrong);
+    die_user("%s: %s; mend or remove it (verify the folder: that names all such files), or let skip_bad: N "
+             "go on without up to N", name, f->wrong);
+}
+
+struct looking { struct folder *f; char **why; };
+
+static void look_at(void *context, int i, int worker)
+{
+    const struct looking *const l = context;
+    struct folder *const f = l->f;
+    if (f->state[i] != IMAGE_UNSEEN || stop_requested()) return;
+    char wrong[WRONG_TEXT] = "";
+    const bool good = folder_look(f, &f->team[worker], i, wrong);
+    folder_note(f, i, good, wrong);
+    if (!good && l->why) l->why[i] = text_format("%s", wrong);
 }
 
 int folder_bad(struct folder *f, char **why)
 {
-    /* Few at a time: one photograph takes as long as hundreds of thumbnails. */
-    #pragma omp parallel for schedule(dynamic, 16) num_threads(f->threads)
-    for (int i = 0; i < f->n; i++) {
-        char wrong[WRONG_TEXT] = "";
-        if (f->state[i] != IMAGE_UNSEEN || stop_requested())
-            continue;
-        const bool good = folder_look(f, &f->team[omp_get_thread_num()], i, wrong);
-        folder_note(f, i, good, wrong);
-        if (!good && why)
-            why[i] = text_format("%s", wrong);
-    }
+    enum { FEW = 16 };             /* one photograph takes as long as hundreds of thumbnails */
+    struct looking l = { f, why };
+    each_parallel(f->n, f->threads, FEW, look_at, &l);
     return stop_requested() ? -1 : f->bad;
 }

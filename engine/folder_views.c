@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,12 +30,9 @@ void maker_free(struct view_maker *m)
 static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char *path, char wrong[WRONG_TEXT])
 {
     struct stat st;
-    if (fstat(fd, &st))
-        die("cannot read %s: %s (is the disk in order?)", path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return refuse(wrong, "not a regular file");
-    if (st.st_size > FILE_MOST)
-        return refuse(wrong, "it is longer than 1 GiB");
+    if (fstat(fd, &st)) die("cannot read %s: %s (is the disk in order?)", path, strerror(errno));
+    if (!S_ISREG(st.st_mode)) return refuse(wrong, "not a regular file");
+    if (st.st_size > FILE_MOST) return refuse(wrong, "it is longer than 1 GiB");
     const size_t most = (size_t)st.st_size;
     if (most > m->file_room) {
         free(m->file);
@@ -45,12 +41,9 @@ static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char
     }
     for (*bytes = 0; *bytes < most;) {
         const ssize_t n = read(fd, m->file + *bytes, most - *bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            die("cannot read %s: %s (is the disk in order?)", path, strerror(errno));
-        if (!n)
-            break;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) die("cannot read %s: %s (is the disk in order?)", path, strerror(errno));
+        if (!n) break;
         *bytes += (size_t)n;
     }
     return true;
@@ -89,8 +82,7 @@ static void room_for(struct view_maker *m, int size)
 {
     const int side = m->picture.h > m->picture.w ? m->picture.h : m->picture.w;
     const size_t bytes = op_view_room(size, side);
-    if (bytes <= m->room_bytes)
-        return;
+    if (bytes <= m->room_bytes) return;
     mem_free(m->room);
     m->room = mem_alloc(bytes);
     m->room_bytes = bytes;
@@ -116,8 +108,7 @@ static bool views_make(struct folder *f, struct view_maker *m, dev_act *y, size_
     for (int now = 1; now <= SHRINK_MAX; now *= 2) {
         bool decoded = false;
         for (int k = 0; k < o->views; k++) {
-            if (shrink[k] != now)
-                continue;
+            if (shrink[k] != now) continue;
             if (!decoded && !image_decode(&m->picture, &info, m->file, bytes, now, wrong))
                 return false;
             decoded = true;
@@ -149,8 +140,7 @@ void folder_views(struct folder *f, struct view_maker *m, dev_act *y, size_t str
         if (f->state[from] != IMAGE_BAD) {
             const bool good = views_make(f, m, y, stride, from, image, o, wrong);
             folder_note(f, from, good, wrong);
-            if (good)
-                return;
+            if (good) return;
         }
         if (!f->may_skip)
             return;                /* folder_check() will end it, on the host's thread: an exit here would race */
@@ -161,13 +151,20 @@ void folder_views(struct folder *f, struct view_maker *m, dev_act *y, size_t str
     pthread_mutex_unlock(&f->mutex);
 }
 
+struct batch_work { struct folder *f; dev_act *y; const int32_t *index; int n; const struct view_order *order; };
+
+static void batch_image(void *context, int i, int worker)
+{
+    const struct batch_work *const w = context;
+    const size_t pixels = (size_t)3 * (size_t)w->order->size * (size_t)w->order->size;
+    folder_views(w->f, &w->f->team[worker], act_at(w->y, pixels * (size_t)i), pixels * (size_t)w->n, w->index[i],
+                 w->order);
+}
+
+/* Who makes an image changes nothing in it, so threads take the next as they come. */
 void folder_batch(struct folder *f, dev_act *y, const int32_t *index, int n, const struct view_order *o)
 {
-    const size_t pixels = (size_t)3 * (size_t)o->size * (size_t)o->size;
-    /* Who makes an image changes nothing in it, so threads take the next as they come. */
-    #pragma omp parallel for schedule(dynamic) num_threads(f->threads)
-    for (int i = 0; i < n; i++)
-        folder_views(f, &f->team[omp_get_thread_num()], act_at(y, pixels * (size_t)i), pixels * (size_t)n, index[i],
-                     o);
+    struct batch_work w = { f, y, index, n, o };
+    each_parallel(n, f->threads, 1, batch_image, &w);
     folder_check(f);
 }

@@ -6,8 +6,6 @@
  * the frame of setjmp(), and what the library allocated is freed in one place, reached either way.
  */
 #include "image.h"
-#include "base.h"
-#include "png.h"
 
 #include <assert.h>
 #include <setjmp.h>
@@ -17,6 +15,10 @@
 #include <string.h>
 
 #include <jpeglib.h>
+#include <jerror.h>
+
+#include "base.h"
+#include "png.h"
 
 _Static_assert((int)IMAGE_SIDE_MAX <= (int)PNG_SIDE_MAX && (int)PNG_WRONG == (int)WRONG_TEXT,
                "png.c refuses what is refused here");
@@ -39,7 +41,8 @@ static void picture_resize(struct picture *p, int h, int w)
         p->pixels = host_alloc(bytes, 1);
         p->room = bytes;
     }
-    p->h = h, p->w = w;
+    p->h = h;
+    p->w = w;
 }
 
 void picture_free(struct picture *p)
@@ -72,18 +75,18 @@ static _Noreturn void on_error(j_common_ptr common)
     longjmp(j->leave, 1);
 }
 
-/* Level -1 is a warning: libjpeg would go on and invent pixels. */
+/* Level -1 is a warning: libjpeg would go on and invent pixels.  Two are about a number in a header alone, which no
+ * pixel hangs on. */
 static void on_message(j_common_ptr common, int level)
 {
-    if (level < 0)
-        on_error(common);
+    const int code = common->err->msg_code;
+    if (level < 0 && code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM) on_error(common);
 }
 
 static void on_progress(j_common_ptr common)
 {
     struct jpeg *const j = common->client_data;
-    if (j->d.input_scan_number <= SCANS_MAX)
-        return;
+    if (j->d.input_scan_number <= SCANS_MAX) return;
     refuse(j->wrong, "it has more than %d scans", SCANS_MAX);
     longjmp(j->leave, 1);
 }
@@ -114,24 +117,20 @@ static bool jpeg_look(struct image_info *info, const uint8_t *file, size_t bytes
     jpeg_open(&j, wrong);
     bool ok = false;
     if (!setjmp(j.leave) && jpeg_header(&j, file, bytes)) {
-        info->h = (int)j.d.image_height, info->w = (int)j.d.image_width;
+        info->h = (int)j.d.image_height;
+        info->w = (int)j.d.image_width;
         ok = true;
     }
     jpeg_destroy_decompress(&j.d);
     return ok;
 }
 
-/* One row of CMYK to the planes' rows: each ink takes its share of the light, black of all three colours.
- * `inverted`: 255 is no ink, as Adobe writes it. */
-static void cmyk_row(uint8_t *const to[3], const uint8_t *row, int w, bool inverted)
+/* One row of CMYK to the planes' rows: each ink takes its share of the light, black of all three colours.  255 is
+ * no ink, as Adobe writes it; PIL, and with it ImageFolder, takes files without Adobe's marker so too. */
+static void cmyk_row(uint8_t *const to[3], const uint8_t *row, int w)
 {
-    for (int x = 0; x < w; x++, row += 4) {
-        const int k = inverted ? row[3] : 255 - row[3];
-        for (int c = 0; c < 3; c++) {
-            const int light = inverted ? row[c] : 255 - row[c];
-            to[c][x] = (uint8_t)((light * k + 127) / 255);
-        }
-    }
+    for (int x = 0; x < w; x++, row += 4)
+        for (int c = 0; c < 3; c++) to[c][x] = (uint8_t)((row[c] * row[3] + 127) / 255);
 }
 
 static void rgb_row(uint8_t *const to[3], const uint8_t *row, int w)
@@ -147,7 +146,8 @@ static void jpeg_rows(struct jpeg *j, struct picture *p, int shrink)
     struct jpeg_decompress_struct *const d = &j->d;
     const bool cmyk = d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK;
     d->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;        /* libjpeg makes no RGB of four inks */
-    d->scale_num = 1, d->scale_denom = (unsigned)shrink;
+    d->scale_num = 1;
+    d->scale_denom = (unsigned)shrink;
     d->dct_method = JDCT_ISLOW;
     d->do_fancy_upsampling = TRUE;
     jpeg_start_decompress(d);
@@ -159,10 +159,8 @@ static void jpeg_rows(struct jpeg *j, struct picture *p, int shrink)
         uint8_t *const at = p->pixels + (size_t)d->output_scanline * d->output_width;
         uint8_t *const to[3] = { at, at + plane, at + 2 * plane };
         jpeg_read_scanlines(d, row, 1);
-        if (cmyk)
-            cmyk_row(to, row[0], p->w, d->saw_Adobe_marker);
-        else
-            rgb_row(to, row[0], p->w);
+        if (cmyk) cmyk_row(to, row[0], p->w);
+        else rgb_row(to, row[0], p->w);
     }
     jpeg_finish_decompress(d);     /* reads to the end: a file may lack its last scans */
 }
@@ -194,9 +192,9 @@ static bool png_look(struct image_info *info, const uint8_t *file, size_t bytes,
     if (bytes < 24 || memcmp(file + 12, "IHDR", 4) != 0)
         return refuse(wrong, "not a whole PNG picture: it does not begin with its size");
     const uint32_t w = big_endian(file + 16), h = big_endian(file + 20);
-    if (!size_check((long)h, (long)w, wrong))
-        return false;
-    info->h = (int)h, info->w = (int)w;
+    if (!size_check((long)h, (long)w, wrong)) return false;
+    info->h = (int)h;
+    info->w = (int)w;
     return true;
 }
 
@@ -205,8 +203,7 @@ static bool png_decode(struct picture *p, const uint8_t *file, size_t bytes, cha
     int w, h;
     char why[PNG_WRONG];
     uint8_t *const rgb = png_decode_rgb(file, bytes, &w, &h, IMAGE_PIXELS_MAX, why);
-    if (!rgb)
-        return refuse(wrong, "not a whole PNG picture: %.*s", WRONG_TEXT - 40, why);
+    if (!rgb) return refuse(wrong, "not a whole PNG picture: %.*s", WRONG_TEXT - 40, why);
     picture_resize(p, h, w);
     const size_t plane = (size_t)h * (size_t)w;
     for (int y = 0; y < h; y++) {
@@ -226,8 +223,7 @@ static const struct { const char *bytes; size_t n; enum image_kind kind; } begin
 
 bool image_look(struct image_info *info, const uint8_t *file, size_t bytes, char wrong[WRONG_TEXT])
 {
-    if (!bytes)
-        return refuse(wrong, "it is empty");
+    if (!bytes) return refuse(wrong, "it is empty");
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
         if (bytes < beginnings[i].n || memcmp(file, beginnings[i].bytes, beginnings[i].n) != 0)
             continue;

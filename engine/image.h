@@ -7,8 +7,9 @@
  * picture.
  *
  *   JPEG   libjpeg-turbo's accurate integer DCT and fancy upsampling, as PIL's.  Grey is repeated; CMYK and YCCK
- *          become RGB by (255 - C) (255 - K) / 255 (Adobe's are stored inverted).  Whatever libjpeg warns of, a
- *          file cut short above all, is wrong: it would show grey where there was a picture.
+ *          become RGB by (255 - C) (255 - K) / 255, stored inverted as Adobe's are and PIL takes all.  Whatever
+ *          libjpeg warns of, a file cut short above all, is wrong: it would show grey where there was a picture.
+ *          Not so an unknown revision of JFIF or transform of Adobe's: those are numbers of a header.
  *   PNG    grey, palettes and 1, 2, 4 bits become RGB of 8 bits, of 16 bits the upper 8 are taken, and alpha is
  *          dropped, not composited: the colour below it is what is seen, as in torchvision's ImageFolder.
  *   both   no gamma, no colour profile, and no EXIF orientation: pixels are taken as they are stored, as

@@ -3,13 +3,14 @@
  * nn.c -- the parameter block, its initialisation (PAPER App. A), conv, bn and heads.
  */
 #include "nn.h"
-#include "base.h"
-#include "philox.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base.h"
+#include "philox.h"
 
 /* ---- parameters ---------------------------------------------------------------------------------------- */
 

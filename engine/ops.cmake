@@ -20,7 +20,7 @@ endif()
 
 # ops_write(FILE TEMPLATE) writes the template once for each op, in the order of ops.h.  In it, for
 # `size_t op_view_room(int size, int side)`, @op@ is view_room, @result@ size_t, @parameters@ what stands
-# between the brackets, @arguments@ "size, side", and @return@ "return ", or nothing for void.
+# between the brackets, @arguments@ "size, side", @return@ "return ", and @nothing@ "return 0;": both empty for void.
 function(ops_write file template)
   set(text "/* Written from engine/ops.h by engine/ops.cmake. */\n")
   foreach(prototype IN LISTS OPS)
@@ -31,8 +31,10 @@ function(ops_write file template)
     string(REGEX REPLACE "[^,]*[ *]([a-z0-9_]+)(,|$)" "\\1\\2 " arguments "${parameters}")
     string(STRIP "${arguments}" arguments)
     set(return "")
+    set(nothing "")
     if(NOT result STREQUAL void)
       set(return "return ")
+      set(nothing "return 0;")
     endif()
     string(CONFIGURE "${template}" one @ONLY)
     string(APPEND text "${one}\n")

@@ -3,14 +3,17 @@
  * png.c -- pictures in and out, by libpng, always through memory: the file itself is read and written by
  * base.c, which knows how to do that atomically.
  */
+#include "png.h"
+
 #include <errno.h>
-#include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <png.h>
+
 #include "base.h"
-#include "png.h"
 
 bool png_write_rgb(const char *path, const uint8_t *rgb, int w, int h)
 {
@@ -28,8 +31,7 @@ bool png_write_rgb(const char *path, const uint8_t *rgb, int w, int h)
     }
     const bool encoded = png_image_write_to_memory(&image, file, &bytes, 0, rgb, 0, NULL);
     const bool written = encoded && file_write_atomic(path, file, bytes);
-    if (!written)
-        warn("cannot write %s: %s", path, encoded ? strerror(errno) : image.message);
+    if (!written) warn("cannot write %s: %s", path, encoded ? strerror(errno) : image.message);
     free(file);
     return written;
 }
@@ -48,8 +50,7 @@ struct reader {
 static void on_read(png_structp png, png_bytep to, size_t bytes)
 {
     struct reader *r = png_get_io_ptr(png);
-    if (bytes > r->bytes - r->at)
-        png_error(png, "the file ends too early");
+    if (bytes > r->bytes - r->at) png_error(png, "the file ends too early");
     memcpy(to, r->file + r->at, bytes);
     r->at += bytes;
 }
@@ -81,16 +82,13 @@ static void decode(struct reader *r)
     const int passes = png_set_interlace_handling(png);
     png_read_update_info(png, r->info);
     const size_t row = png_get_rowbytes(png, r->info), h = png_get_image_height(png, r->info);
-    if (row / 3 * h > r->pixels_most)
-        png_error(png, "more pixels than are taken");
+    if (row / 3 * h > r->pixels_most) png_error(png, "more pixels than are taken");
     if (row != 3 * (size_t)png_get_image_width(png, r->info))
         png_error(png, "unexpected pixel format");
     r->rgb = calloc(h, row);
-    if (!r->rgb)
-        png_error(png, "no memory for the pixels");
+    if (!r->rgb) png_error(png, "no memory for the pixels");
     for (int pass = 0; pass < passes; pass++) {
-        for (size_t i = 0; i < h; i++)
-            png_read_row(png, r->rgb + i * row, NULL);
+        for (size_t i = 0; i < h; i++) png_read_row(png, r->rgb + i * row, NULL);
     }
     png_read_end(png, NULL);
 }
@@ -103,16 +101,34 @@ static bool read_picture(struct reader *r)
         snprintf(r->message, sizeof r->message, "no memory");
         return false;
     }
-    if (setjmp(png_jmpbuf(r->png)))
-        return false;
+    if (setjmp(png_jmpbuf(r->png))) return false;
     decode(r);
     return true;
+}
+
+/* Is there as much as each chunk says?  libpng would first make room: a hundred bytes may ask for 2 GiB.  A
+ * chunk is its length, its name, the content, a checksum; what comes after the last one is not looked at. */
+static bool chunks_check(const unsigned char *file, size_t bytes)
+{
+    enum { SIGNATURE = 8, FRAME = 12 };
+    for (size_t at = SIGNATURE; at + FRAME <= bytes;) {
+        const unsigned char *const c = file + at;
+        const size_t length = (size_t)c[0] << 24 | (size_t)c[1] << 16 | (size_t)c[2] << 8 | c[3];
+        if (length > bytes - at - FRAME) return false;
+        if (!memcmp(c + 4, "IEND", 4)) return true;
+        at += FRAME + length;
+    }
+    return true;                   /* libpng says what is missing */
 }
 
 uint8_t *png_decode_rgb(const uint8_t *file, size_t bytes, int *w, int *h, size_t pixels_most,
                         char wrong[PNG_WRONG])
 {
     struct reader r = { .file = file, .bytes = bytes, .pixels_most = pixels_most };
+    if (!chunks_check(file, bytes)) {
+        snprintf(wrong, PNG_WRONG, "the file ends too early");
+        return NULL;
+    }
     if (read_picture(&r)) {
         *w = (int)png_get_image_width(r.png, r.info);
         *h = (int)png_get_image_height(r.png, r.info);
@@ -134,8 +150,7 @@ uint8_t *png_read_rgb(const char *path, int *w, int *h)
         return NULL;
     }
     uint8_t *const rgb = png_decode_rgb((const uint8_t *)file, bytes, w, h, SIZE_MAX, wrong);
-    if (!rgb)
-        warn("cannot read %s: not a whole PNG picture: %s", path, wrong);
+    if (!rgb) warn("cannot read %s: not a whole PNG picture: %s", path, wrong);
     free(file);
     return rgb;
 }

@@ -3,10 +3,11 @@
  * tape.c -- the recorded ops, each with its backward beside it.
  */
 #include "tape.h"
-#include "base.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include "base.h"
 
 /* ---- the arena ----------------------------------------------------------------------------------------- */
 

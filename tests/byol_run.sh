@@ -29,7 +29,8 @@ END
 "$simsiam" config both.yaml --scale test --row byol >byol.txt || fail 'config of a BYOL row'
 grep -qE '^(target_|loss_scale)' simsiam.txt && fail 'a SimSiam row prints keys of BYOL'
 grep -q '^eta' byol.txt && fail 'a BYOL row prints keys of SimSiam'
-[ "$(grep -A 3 '^pairs:' byol.txt | tail -n 3)" = $'target_momentum: 0.5\ntarget_schedule: cosine\nloss_scale: squared' ] ||
+[ "$(grep -A 3 '^pairs:' byol.txt | tail -n 3 | tr '\n' ' ')" = \
+    'target_momentum: 0.5 target_schedule: cosine loss_scale: squared ' ] ||
     fail 'the keys of BYOL do not stand behind pairs'
 "$simsiam" config --keys >keys.txt || fail 'config --keys'
 for key in eta eta_every target_momentum target_schedule loss_scale; do
@@ -98,13 +99,15 @@ grep -q '"linear":' one/*/seed-1/summary.json || fail 'the run was not probed'
 
 run simsiam simsiam --threads 2 || fail 'a run of SimSiam'
 run without without --threads 2 || fail 'a run of BYOL without momentum'
-cmp simsiam/*/seed-1/metrics.jsonl without/*/seed-1/metrics.jsonl || fail 'BYOL without momentum is not SimSiam'
-cmp -s simsiam/*/seed-1/metrics.jsonl one/*/seed-1/metrics.jsonl && fail 'BYOL with momentum is SimSiam'
+cmp simsiam/*/seed-1/metrics.jsonl without/*/seed-1/metrics.jsonl ||
+    fail 'BYOL without momentum is not SimSiam'
+cmp -s simsiam/*/seed-1/metrics.jsonl one/*/seed-1/metrics.jsonl &&
+    fail 'BYOL with momentum is SimSiam'
 
 # Stopped wherever it is, again and again, with a checkpoint at each look.
 for ((stops = 0, status = 75; status == 75 && stops < 100; stops++)); do
-    env --default-signal=INT,TERM "$simsiam" run both.yaml --row byol --scale test --seeds 1 --quiet --runs stopped \
-        --threads 2 --checkpoint-seconds 0 2>>err.txt &
+    env --default-signal=INT,TERM "$simsiam" run both.yaml --row byol --scale test --seeds 1 \
+        --quiet --runs stopped --threads 2 --checkpoint-seconds 0 2>>err.txt &
     sleep 0.$((RANDOM % 5 + 1))
     ((stops < 3)) && kill $! 2>/dev/null
     wait $!
@@ -117,8 +120,8 @@ same one stopped
 
 "$simsiam" eval both.yaml --row byol --scale test --runs one --threads 2 >out.txt || fail 'eval'
 grep -q '^linear ' out.txt || fail 'eval says no accuracy of the probe'
-"$simsiam" bench both.yaml --row byol --scale test --repeats 1 --precision fp32 --brief --threads 2 >out.txt ||
-    fail 'bench'
+"$simsiam" bench both.yaml --row byol --scale test --repeats 1 --precision fp32 --brief \
+    --threads 2 >out.txt || fail 'bench'
 "$simsiam" plan both.yaml --scale test --seeds 1 --threads 2 >out.txt || fail 'plan'
 grep -q 'byol' out.txt || fail 'plan says nothing of the row'
 "$simsiam" table both.yaml --scale test --seeds 1 --runs one --results results >/dev/null 2>&1 || fail 'table'

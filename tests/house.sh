@@ -47,6 +47,8 @@ done
 includes 'cblas|openblas|cuda|cudnn|cublas|nccl' "${engine[@]}" "${experiments[@]}" |
     complain 'a machine is seen above engine/ops.h'
 includes 'lapack' "${code[@]}" | grep -v '^engine/spectrum\.c:' | complain 'LAPACK outside engine/spectrum.c'
+grep -nHE '^[[:space:]]*#[[:space:]]*(pragma omp|include <omp)' "${engine[@]}" "${experiments[@]}" |
+    grep -v '^engine/base\.c:' | complain 'OpenMP above engine/ops.h, outside engine/base.c: each_parallel()'
 includes '\.\./' "${machines[@]}" | grep -vE '"\.\./(ops|base|augment|philox)\.h"' |
     complain 'a machine sees what is above it'
 includes '.*experiments/' "${engine[@]}" "${machines[@]}" | complain 'engine/ includes experiments/'

@@ -14,8 +14,14 @@
 
 struct bytes { uint8_t *at; size_t n; };
 
-/* components 1: grey, 3: RGB, 4: CMYK (Adobe's, inverted); pixels [h, w, components]. */
-struct jpeg_kind { int components, quality; bool ycck, progressive; const uint8_t *exif; unsigned exif_bytes; };
+/* components 1: grey, 3: RGB, 4: CMYK, inverted; pixels [h, w, components].  `plain`: without Adobe's marker. */
+struct jpeg_kind {
+    int components, quality;
+    bool ycck, progressive;
+    const uint8_t *exif;
+    unsigned exif_bytes;
+    bool plain;
+};
 
 static struct bytes jpeg_file(const uint8_t *pixels, int h, int w, struct jpeg_kind kind)
 {
@@ -36,6 +42,7 @@ static struct bytes jpeg_file(const uint8_t *pixels, int h, int w, struct jpeg_k
     jpeg_set_quality(&c, kind.quality, TRUE);
     if (kind.progressive)
         jpeg_simple_progression(&c);
+    if (kind.plain) c.write_Adobe_marker = FALSE;
     jpeg_start_compress(&c, TRUE);
     if (kind.exif)
         jpeg_write_marker(&c, JPEG_APP0 + 1, kind.exif, kind.exif_bytes);

@@ -219,6 +219,26 @@ static void path_below_a_file_is_refused_with_a_reason(void **state)
     free(below);
 }
 
+static void a_pipe_or_a_device_is_no_file_and_is_not_waited_for(void **state)
+{
+    (void)state;
+    char *const pipe = text_format("%s/pipe", root), hex[HASH_TEXT];
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    const char *const paths[] = { pipe, "/dev/zero" };
+    alarm(10);                     /* nobody will ever write to it */
+    for (int i = 0; i < 2; i++) {
+        errno = 0;
+        assert_null(file_read(paths[i], NULL));
+        assert_int_equal(errno, EINVAL);
+        errno = 0;
+        assert_false(hash_file(hex, paths[i]));
+        assert_int_equal(errno, EINVAL);
+    }
+    alarm(0);
+    assert_int_equal(unlink(pipe), 0);
+    free(pipe);
+}
+
 static void folder_of_a_path_ends_in_its_slash(void **state)
 {
     (void)state;
@@ -340,6 +360,7 @@ int main(void)
         cmocka_unit_test(full_disk_leaves_the_old_file_and_no_temporary_one),
         cmocka_unit_test(file_that_cannot_be_replaced_leaves_no_temporary_one),
         cmocka_unit_test(path_below_a_file_is_refused_with_a_reason),
+        cmocka_unit_test(a_pipe_or_a_device_is_no_file_and_is_not_waited_for),
         cmocka_unit_test(folder_of_a_path_ends_in_its_slash),
         cmocka_unit_test(hashes_are_those_of_fips_180),
         cmocka_unit_test(dying_says_why_and_which_kind_of_wrong_it_was),

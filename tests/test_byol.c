@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_byol.c -- BYOL: what it is exactly beside SimSiam, its target's momentum, its derivative, and that a run
- * goes on with its target.
+ * test_byol.c -- BYOL: what it is exactly beside SimSiam, its target's momentum, its derivative,
+ * and that a run goes on with its target.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +44,7 @@ static struct settings settings_make(int method)
 static struct settings without_momentum(void)
 {
     struct settings s = settings_make(OF_BYOL);
-    *byol_own(&s) = (struct byol_settings){ .momentum = 0, .schedule = TARGET_CONSTANT, .scale = SCALE_COSINE };
+    *byol_own(&s) = (struct byol_settings){ 0, TARGET_CONSTANT, SCALE_COSINE };
     return s;
 }
 
@@ -113,9 +113,10 @@ static int precisions(void)
     return machine_has_precision(PRECISION_FP16) ? PRECISION_FP16 : PRECISION_BF16;
 }
 
-/* ---- beside SimSiam -------------------------------------------------------------------------------------- */
+/* ---- beside SimSiam -------------------------------------------------------------------------- */
 
-/* Sec. 6.2: "BYOL without the momentum encoder is SimSiam", to the bit: losses, weights, online statistics. */
+/* Sec. 6.2: "BYOL without the momentum encoder is SimSiam", to the bit: losses, weights, online
+ * statistics. */
 static void byol_without_momentum_is_simsiam_bit_for_bit(void **state)
 {
     (void)state;
@@ -130,7 +131,8 @@ static void byol_without_momentum_is_simsiam_bit_for_bit(void **state)
     }
 }
 
-/* ... and so with one pair, whose target view goes through without gradient, and with four views. */
+/* ... and so with one pair, whose target view goes through without gradient, and with four
+ * views. */
 static void so_it_is_with_other_pairs(void **state)
 {
     (void)state;
@@ -143,7 +145,8 @@ static void so_it_is_with_other_pairs(void **state)
     }
 }
 
-/* |unit(p) - unit(z')|^2 = 2 + 2 D over two pairs: L = 4 + 4 L_SimSiam, its gradient four times SimSiam's. */
+/* |unit(p) - unit(z')|^2 = 2 + 2 D over two pairs: L = 4 + 4 L_SimSiam, its gradient four times
+ * SimSiam's. */
 static void squared_scale_is_4_plus_4_times_simsiams(void **state)
 {
     (void)state;
@@ -163,8 +166,9 @@ static void squared_scale_is_4_plus_4_times_simsiams(void **state)
             mem_upload(four, gradient[0], sizeof(float) * t.model.params.count);
             const double away = distance(four, t.model.params.grad, t.model.params.count);
             double norm = 0;
-            for (size_t i = 0; i < t.model.params.count; i++) norm += pow((double)gradient[0][i], 2);
-            assert_true(norm > 1e-4 && away < 1e-5 * sqrt(norm));          /* sums of the same in fp32 */
+            for (size_t i = 0; i < t.model.params.count; i++)
+                norm += pow((double)gradient[0][i], 2);
+            assert_true(norm > 1e-4 && away < 1e-5 * sqrt(norm));      /* sums of the same in fp32 */
             mem_free(four);
         }
         trainer_close(&t);
@@ -175,7 +179,7 @@ static void squared_scale_is_4_plus_4_times_simsiams(void **state)
     free(gradient[1]);
 }
 
-/* ---- golden numbers --------------------------------------------------------------------------------------- */
+/* ---- golden numbers -------------------------------------------------------------------------- */
 
 /* BYOL's numbers, made in Python in float64: tau, and targets that steps see. */
 static void tau_is_on_a_cosine_to_1(void **state)
@@ -198,8 +202,8 @@ static void tau_is_on_a_cosine_to_1(void **state)
     assert_true(byol_tau(&constant, 0, 100) == 0.99 && byol_tau(&constant, 100, 100) == 0.99);
 }
 
-/* The target moves after the optimiser, by the new weights: online before steps 0 to 3 is 1, .8, .5, .6, and the
- * forward passes of those steps see 1, .98, .932, .8988. */
+/* The target moves after the optimiser, by the new weights: online before steps 0 to 3 is 1, .8,
+ * .5, .6, and the forward passes of those steps see 1, .98, .932, .8988. */
 static void target_moves_after_the_optimiser(void **state)
 {
     (void)state;
@@ -216,13 +220,14 @@ static void target_moves_after_the_optimiser(void **state)
         float target;
         mem_download(&target, own->target->params.data, sizeof target);
         assert_true(fabs((double)target - seen[k]) < 1e-6);
-        if (k < 3) mem_upload(t.model.params.data, &online[k + 1], sizeof(float));    /* where step k leaves it */
+        /* where step k leaves it */
+        if (k < 3) mem_upload(t.model.params.data, &online[k + 1], sizeof(float));
         step_make(&t);
     }
     trainer_close(&t);
 }
 
-/* ---- the target ------------------------------------------------------------------------------------------- */
+/* ---- the target ------------------------------------------------------------------------------ */
 
 static void target_starts_as_the_online_network(void **state)
 {
@@ -278,7 +283,8 @@ static void it_nears_a_network_that_stands_still_geometrically(void **state)
     trainer_close(&t);
 }
 
-/* It is encoded in training mode: the statistics of its own pass move its own running ones, and nothing else does. */
+/* It is encoded in training mode: the statistics of its own pass move its own running ones, and
+ * nothing else does. */
 static void its_running_statistics_are_its_own(void **state)
 {
     (void)state;
@@ -290,7 +296,7 @@ static void its_running_statistics_are_its_own(void **state)
     dev_float *const theirs = state_of(&t)->target->params.stats;
     assert_true(distance(theirs, ps->stats, ps->n_stats) == 0);
     float *const first = download(theirs, ps->n_stats);
-    step_make(&t);                                       /* both networks are still one: so are the statistics, */
+    step_make(&t);                             /* both networks are still one: so are the statistics, */
     size_t encoder = 0;
     for (int i = 0; i < ps->n; i++)
         if (ps->p[i].statistic && strncmp(ps->p[i].name, "predictor", 9)) encoder += ps->p[i].count;
@@ -307,9 +313,37 @@ static void its_running_statistics_are_its_own(void **state)
     trainer_close(&t);
 }
 
-/* ---- the derivative --------------------------------------------------------------------------------------- */
+/* Those of the target, set off by 1, keep 0.9 of that in the pass of each view. */
+static void they_are_not_averaged_with_the_online_ones(void **state)
+{
+    (void)state;
+    static struct trainer t;
+    struct settings s = settings_make(OF_BYOL);
+    *byol_own(&s) = (struct byol_settings){ 0.5, TARGET_CONSTANT, SCALE_COSINE };
+    trainer_open(&t, &s, 3);
+    const struct params *const ps = &t.model.params;
+    dev_float *const theirs = state_of(&t)->target->params.stats;
+    float *const off = download(theirs, ps->n_stats);
+    for (size_t i = 0; i < ps->n_stats; i++) off[i] += 1;
+    mem_upload(theirs, off, sizeof *off * ps->n_stats);
+    step_make(&t);
+    float *const target = download(theirs, ps->n_stats), *const online = download(ps->stats, ps->n_stats);
+    for (int i = 0; i < ps->n; i++) {
+        const struct param *const p = &ps->p[i];
+        if (!p->statistic || !strncmp(p->name, "predictor", strlen("predictor"))) continue;
+        for (size_t j = p->offset; j < p->offset + p->count; j++)
+            assert_float_equal(target[j] - online[j], 0.81, 1e-5);
+    }
+    free(off);
+    free(target);
+    free(online);
+    trainer_close(&t);
+}
 
-/* The loss at the weights as they are; nothing moves but statistics, which no number here hangs on. */
+/* ---- the derivative -------------------------------------------------------------------------- */
+
+/* The loss at the weights as they are; nothing moves but statistics, which no number here hangs
+ * on. */
 static double loss_here(struct trainer *t, struct var views)
 {
     float loss;
@@ -319,7 +353,8 @@ static double loss_here(struct trainer *t, struct var views)
     return (double)loss;
 }
 
-/* The gradient against differences of the loss, along directions: the target's weights do not move with them. */
+/* The gradient against differences of the loss, along directions: the target's weights do not
+ * move with them. */
 static void gradient_is_the_derivative_with_the_target_fixed(void **state)
 {
     (void)state;
@@ -330,7 +365,7 @@ static void gradient_is_the_derivative_with_the_target_fixed(void **state)
     struct params *const ps = &t.model.params;
     const size_t n = ps->count, bytes = sizeof(float) * n;
     float *const w = download(ps->data, n), *const moved = host_alloc(n, sizeof *moved);
-    for (size_t i = 0; i < n; i++) w[i] += 0.2f * sinf((float)(i * i));        /* away from the target */
+    for (size_t i = 0; i < n; i++) w[i] += 0.2f * sinf((float)(i * i));    /* away from the target */
     mem_upload(ps->data, w, bytes);
     const struct var views = trainer_views(&t);
     mem_zero(ps->grad, bytes);
@@ -340,10 +375,11 @@ static void gradient_is_the_derivative_with_the_target_fixed(void **state)
     double worst = 0, size = 0;
     for (int direction = 0; direction < 12; direction++) {
         double along = 0, value[2];
-        const double eps = 2e-3;                         /* fp32 sums: 1e-7 / eps of noise, eps^2 of curvature */
+        const double eps = 2e-3;               /* fp32 sums: 1e-7 / eps of noise, eps^2 of curvature */
         for (int side = 0; side < 2; side++) {
             for (size_t i = 0; i < n; i++) {
-                const double u = sin(1.7 * (double)i * (direction + 1) + direction) / sqrt((double)n / 2);
+                const double at = 1.7 * (double)i * (direction + 1) + direction;
+                const double u = sin(at) / sqrt((double)n / 2);
                 moved[i] = (float)((double)w[i] + (side ? eps : -eps) * u);
                 if (side) along += u * (double)g[i];
             }
@@ -362,9 +398,10 @@ static void gradient_is_the_derivative_with_the_target_fixed(void **state)
     trainer_close(&t);
 }
 
-/* ---- going on --------------------------------------------------------------------------------------------- */
+/* ---- going on -------------------------------------------------------------------------------- */
 
-/* A run stopped within an epoch ends in the same bytes, the target's and the log's too; tau with it. */
+/* A run stopped within an epoch ends in the same bytes, the target's and the log's too; tau with
+ * it. */
 static void a_run_goes_on_with_its_target(void **state)
 {
     (void)state;
@@ -391,13 +428,15 @@ static void a_run_goes_on_with_its_target(void **state)
             }
             left[stopped] = left_by(&t);
             target[stopped] = download(state_of(&t)->target->params.data, t.model.params.count);
-            statistics[stopped] = download(state_of(&t)->target->params.stats, t.model.params.n_stats);
+            statistics[stopped] = download(state_of(&t)->target->params.stats,
+                                           t.model.params.n_stats);
             mem_download(&tau[stopped], state_of(&t)->tau, sizeof tau[stopped]);
             if (!stopped) trainer_close(&t);
         }
         assert_same(&left[0], &left[1]);
         assert_memory_equal(target[0], target[1], sizeof **target * t.model.params.count);
-        assert_memory_equal(statistics[0], statistics[1], sizeof **statistics * t.model.params.n_stats);
+        assert_memory_equal(statistics[0], statistics[1],
+                            sizeof **statistics * t.model.params.n_stats);
         assert_true(tau[0] == tau[1]);
         assert_true(fabs((double)tau[0] - byol_tau(byol_own(&s), 2 * STEPS - 1, 2 * STEPS)) < 1e-7);
         trainer_close(&t);
@@ -432,6 +471,7 @@ int main(void)
         cmocka_unit_test(momentum_1_never_moves_it),
         cmocka_unit_test(it_nears_a_network_that_stands_still_geometrically),
         cmocka_unit_test(its_running_statistics_are_its_own),
+        cmocka_unit_test(they_are_not_averaged_with_the_online_ones),
         cmocka_unit_test(gradient_is_the_derivative_with_the_target_fixed),
         cmocka_unit_test(a_run_goes_on_with_its_target),
     };

@@ -48,7 +48,8 @@ line() {
 # The verdict of the summary is wrong on purpose: the metrics are what counts.
 summary() {          # summary ROW SEED HASH EPOCH STATE
     echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$4,\"state\":\"$5\",\"evidence\":\"\",\
-\"hash\":\"$3\",\"code_hash\":\"$code\",\"data_hash\":\"$data\",\"machine\":\"cpu\",\"frozen_hash\":\"\",\"linear\":30,\
+\"hash\":\"$3\",\"code_hash\":\"$code\",\"data_hash\":\"$data\",\"machine\":\"cpu\",\"frozen_hash\":\"\",\
+\"linear\":30,\
 \"final\":{\"epoch\":$4,\"loss\":-0.9,\"oscillation\":null,\"std_train\":0.5,\"std_sqrtd\":0.5,\
 \"mean_norm\":0.5,\"view_share\":0.5,\"rank\":null,\"knn\":30,\"knn_z\":30,\"cos_h\":null,\"cos_z\":null}}"
 }
@@ -145,7 +146,8 @@ given "${tap[@]}"; ends 3 "not ok 1 " "not run"
 rows=$(sed -nE 's/^  - (\{ )?name: ([^,} ]*).*/\2/p' "$plan")
 for row in $rows; do
     "$simsiam" config "$plan" --row "$row" --scale check | grep -v '^#' >config
-    hash=$({ cat config; printf 'machine: cpu\ncode: %s\ndata: %s\n' "$code" "$data"; } | sha256sum) hash=${hash%% *}
+    hash=$({ cat config; printf 'machine: cpu\ncode: %s\ndata: %s\n' "$code" "$data"; } | sha256sum)
+    hash=${hash%% *}
     end=$(line 6 0.98 0.36)
     case $row in
     plant-*) end=$(line 6 0.25 0.65) ;;

@@ -136,8 +136,10 @@ cp -r runs kept
 old=$(printf 0%.0s {1..64})
 for file in "$own"/seed-*/summary.json; do
     data=$(sed -n 's/.*"data_hash": "\(.*\)".*/\1/p' "$file")
-    named=$({ cat "${file%/*}/config.yaml"; printf 'machine: cpu\ncode: %s\ndata: %s\n' "$old" "$data"; } | sha256sum)
-    sed -i "s/\"code_hash\": \".*\"/\"code_hash\": \"$old\"/; s/\"hash\": \".*\"/\"hash\": \"${named%% *}\"/" "$file"
+    named=$({ cat "${file%/*}/config.yaml"
+              printf 'machine: cpu\ncode: %s\ndata: %s\n' "$old" "$data"; } | sha256sum)
+    sed -i -e "s/\"code_hash\": \".*\"/\"code_hash\": \"$old\"/" \
+        -e "s/\"hash\": \".*\"/\"hash\": \"${named%% *}\"/" "$file"
 done
 stale=runs/${named:0:16}
 mv "$own" "$stale"
@@ -150,7 +152,8 @@ rm -r "$own"
 mv "$stale" runs/0123456789abcdef
 given "${run[@]}"
 [ $status = 0 ] || fail "$what beside misnamed runs: exit $status: $err"
-grep -q 'runs/0123456789abcdef/seed-1 is of another hash' <<<"$err" || fail "$what does not name the misnamed run: $err"
+grep -q 'runs/0123456789abcdef/seed-1 is of another hash' <<<"$err" ||
+    fail "$what does not name the misnamed run: $err"
 rm -r runs/0123456789abcdef
 
 echo garbage >"$own/seed-1/summary.json"

@@ -106,6 +106,7 @@ static const char *messages(struct target *t, const char *yaml)
     struct config_file f;
     capture_start();
     config_open(&f, path);
+    f.help = "the help lists all";
     yaml_node_t *root = config_root(&f);
     if (root) config_apply(&f, root, keys, t, others, NULL);
     const char *text = capture_end();
@@ -196,7 +197,7 @@ static void wrong_values_say_what_is_right(void **state)
         { "name: \"a\\0b\"", "1:7: name: \"a\" is not a text of 1 to 7 bytes\n" },
         { "epoch: 5", "1:1: unknown key epoch; did you mean epochs?\n" },
         { "row: 5", "1:1: unknown key row; did you mean rows?\n" },
-        { "zzz: 5", "1:1: unknown key zzz; `simsiam config --keys` lists all\n" },
+        { "zzz: 5", "1:1: unknown key zzz; the help lists all\n" },
         { "lr: 1\non: true\nlr: 2", "3:1: lr stands twice, first in line 1; keep one\n" },
         { "? [a]\n: 1", "1:3: a list as a key; a key is a word\n" },
         { "[1, 2]", "1:1: no `key: value` lines; the file must be a mapping\n" },
@@ -288,6 +289,8 @@ static void hostile_files_are_refused_quickly(void **state)
         { "rows: [", "1,", 300000, "]", "too large; at most 20000 values, lists and mappings\n" },
         { "rows: [", "&a 1,", 150000, "]", "too large; at most 20000 values, lists and mappings\n" },
         { "rows: &a [", "*a,", 5, "]", "1:11: an alias (*); write the value out instead\n" },
+        { "", "%TAG !a! x\n", 17, "---\nlr: 1\n", "1:1: more than 16 %TAG directives; a config needs none\n" },
+        { "", "%TAG !a! x\r", 17, "---\rlr: 1\r", "1:1: more than 16 %TAG directives; a config needs none\n" },
         { "#", "#", 1 << 20, "", "1:1: not a regular file of at most 1048576 bytes\n" },
         { "a: ", "[a, ", 3, "", "while parsing a flow node: did not find expected node content; YAML wants" },
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_eta.c -- Section 5: targets computed before, targets averaged, and the predictor beside the expectation.
+ * test_eta.c -- Section 5: targets computed before, targets averaged, and the predictor beside the
+ * expectation.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,7 +69,7 @@ static void losses_of(double *loss, const struct settings *s, int steps)
     trainer_close(&t);
 }
 
-/* ---- alternation --------------------------------------------------------------------------------------- */
+/* ---- alternation ----------------------------------------------------------------------------- */
 
 /* Sec. 5.1: the claim one-step. */
 static void k_1_alternation_is_simsiam_bit_for_bit(void **state)
@@ -89,7 +90,8 @@ static void k_1_alternation_is_simsiam_bit_for_bit(void **state)
     }
 }
 
-/* Every loss of an alternation of 3 is that of a model whose targets come from a copy kept at its start. */
+/* Every loss of an alternation of 3 is that of a model whose targets come from a copy kept at
+ * its start. */
 static void targets_are_those_of_the_alternations_start(void **state)
 {
     (void)state;
@@ -167,7 +169,7 @@ static void making_targets_leaves_the_running_statistics(void **state)
     trainer_close(&t);
 }
 
-/* ---- going on ------------------------------------------------------------------------------------------ */
+/* ---- going on -------------------------------------------------------------------------------- */
 
 /* A run stopped in the middle of an alternation, or of an average, ends in the same bytes. */
 static void check_resume(const struct settings *s)
@@ -212,10 +214,10 @@ static void a_run_goes_on_within_an_alternation_and_with_its_average(void **stat
     }
 }
 
-/* ---- the average --------------------------------------------------------------------------------------- */
+/* ---- the average ----------------------------------------------------------------------------- */
 
-/* One epoch: each image is seen once, by both pairs.  Its target is its own pair's z; the memory then holds
- * 0.8 z'_1 + 0.2 z'_0 (normalised, from the first). */
+/* One epoch: each image is seen once, by both pairs.  Its target is its own pair's z; the memory
+ * then holds 0.8 z'_1 + 0.2 z'_0 (normalised, from the first). */
 static void average_keeps_one_target_an_image(void **state)
 {
     (void)state;
@@ -255,7 +257,8 @@ static void average_keeps_one_target_an_image(void **state)
         }
     }
     for (int i = 0; i < IMAGES * D; i++) assert_true(seen[i / D] || memory[i] == 0);
-    /* Nothing is remembered yet, so both targets are the other view's z: SimSiam's loss without a predictor. */
+    /* Nothing is remembered yet, so both targets are the other view's z: SimSiam's loss without
+     * a predictor. */
     assert_float_equal(loss, -cosine, 1e-5);
     free(memory);
     trainer_close(&t);
@@ -279,7 +282,7 @@ static void average_differs_from_the_other_view_from_the_second_epoch_on(void **
     assert_string_not_equal(average[1], none[1]);
 }
 
-/* ---- h(z) beside E[z] ---------------------------------------------------------------------------------- */
+/* ---- h(z) beside E[z] ------------------------------------------------------------------------ */
 
 static struct epoch_record measure(const struct settings *s)
 {

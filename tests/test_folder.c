@@ -61,7 +61,7 @@ static void put_image(const char *name, int number, bool png)
     for (int i = 0; i < h * w * 3; i++)
         pixels[i] = (uint8_t)((i * (number + 3) / 8) & 255);
     struct bytes file = png ? png_file(pixels, h, w, (size_t)(3 * w), PNG_COLOR_TYPE_RGB, 8, false) :
-                              jpeg_file(pixels, h, w, (struct jpeg_kind){ 3, 90, false, false, NULL, 0 });
+                              jpeg_file(pixels, h, w, (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false });
     put(name, file.at, file.n);
     free(file.at);
 }
@@ -202,6 +202,9 @@ static void folders_that_are_no_set_exit_2_by_name(void **state)
     assert_int_equal(command("mkdir -p '%s/hollow/train/b'", root), 0);
     put_image("hollow/val/a/1.jpg", 1, false), put_image("hollow/val/b/1.jpg", 1, false);
     assert_ends(load, "hollow", EXIT_USER, "hollow/train/b: it has no images");
+    put_set("escape");
+    assert_int_equal(command("mkdir -p '%s/escape/train/z\033[31mclass'", root), 0);
+    assert_ends(load, "escape", EXIT_USER, "escape/train/z?[31mclass: it has no images");
     put_set("more"), put_image("more/val/c/1.jpg", 1, false);
     assert_ends(load, "more", EXIT_USER, "more/val/c: there is no such class in");
     put_set("less"), put_image("less/train/c/1.jpg", 1, false);

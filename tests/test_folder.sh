@@ -84,7 +84,7 @@ check "a run that meets it ends with 2" status_is 2
 check "and its name" says "train/right/07.png: not a whole PNG picture"
 check "and leaves no summary" [ -z "$(find bad -name summary.json)" ]
 run --runs one --threads 1
-check "a finished run does not look at its images again" status_is 0
+check "a finished run of images that were cut short since is not one of these" status_is 2
 sed -i 's/^skip_bad: .*/skip_bad: 1/' configs/scale/small.yaml
 for threads in 1 2; do
     run --runs skip$threads --threads $threads
@@ -109,7 +109,10 @@ run --runs stop
 check "a run does not go on with other images" [ "$(ls -d stop/*/seed-1 | wc -l)" = 2 ]
 check "but begins anew" status_is 0
 run --runs old
-check "nor is a finished run of other images taken for one of these" [ "$(ls old/*/seed-1/summary.json | wc -l)" = 2 ]
+check "nor is a finished run of other images taken for one of these" \
+    [ "$(ls old/*/seed-1/summary.json | wc -l)" = 2 ]
+given table "${options[0]}" --scale small --seeds "1 2" --runs old --results told
+check "and a table shows but one of the two" eval 'grep -qE "^with +1 " out'
 mv "$DATA/images/val" "$DATA/images/other"
 run --runs gone
 check "a folder that is not there ends with 2" status_is 2

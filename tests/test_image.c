@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "picture_files.h"
 #include "../engine/augment.h"
@@ -73,7 +74,7 @@ static void jpeg_becomes_planes(void **state)
     static uint8_t pixels[H * W * 3];
     fill(pixels, H, W, 3);
     for (int progressive = 0; progressive < 2; progressive++) {
-        const struct jpeg_kind kind = { 3, 95, false, progressive, NULL, 0 };
+        const struct jpeg_kind kind = { 3, 95, false, progressive, NULL, 0, false };
         struct picture p = decoded(jpeg_file(pixels, H, W, kind));
         assert_true(p.h == H && p.w == W);
         for (int y = 0; y < H; y++)
@@ -89,7 +90,7 @@ static void grey_jpeg_is_repeated(void **state)
     (void)state;
     static uint8_t pixels[H * W];
     fill(pixels, H, W, 1);
-    struct picture p = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 1, 95, false, false, NULL, 0 }));
+    struct picture p = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 1, 95, false, false, NULL, 0, false }));
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++) {
             assert_true(at(&p, 0, y, x) == at(&p, 1, y, x) && at(&p, 0, y, x) == at(&p, 2, y, x));
@@ -98,20 +99,58 @@ static void grey_jpeg_is_repeated(void **state)
     picture_free(&p);
 }
 
-/* One colour: full of it, so that coding loses nothing.  255 is no ink in Adobe's files. */
-static void cmyk_and_ycck_become_rgb(void **state)
+/* One colour: full of it, so that coding loses nothing.  255 is no ink, in Adobe's files and, as PIL has it, in all. */
+static void cmyk_and_ycck_become_rgb_with_adobes_marker_and_without(void **state)
 {
     (void)state;
     static uint8_t pixels[16 * 16 * 4];
     static const int ink[4] = { 200, 120, 40, 180 };
     for (int i = 0; i < 16 * 16 * 4; i++)
         pixels[i] = (uint8_t)ink[i % 4];
-    for (int ycck = 0; ycck < 2; ycck++) {
-        struct picture p = decoded(jpeg_file(pixels, 16, 16, (struct jpeg_kind){ 4, 100, ycck, false, NULL, 0 }));
+    static const struct jpeg_kind kinds[3] = {
+        { .components = 4, .quality = 100 }, { .components = 4, .quality = 100, .ycck = true },
+        { .components = 4, .quality = 100, .plain = true },
+    };
+    for (int k = 0; k < 3; k++) {
+        struct picture p = decoded(jpeg_file(pixels, 16, 16, kinds[k]));
         for (int c = 0; c < 3; c++)
             assert_in_range(at(&p, c, 7, 7) + 2 - ink[c] * ink[3] / 255, 0, 4);
         picture_free(&p);
     }
+}
+
+/* The place of `text` [n] in a file. */
+static uint8_t *found(struct bytes file, const char *text, size_t n)
+{
+    for (size_t i = 0; i + n <= file.n; i++)
+        if (!memcmp(file.at + i, text, n)) return file.at + i;
+    fail_msg("no %s in the file", text);
+    return NULL;
+}
+
+/* libjpeg warns of both, and every pixel is right: the major revision stands behind "JFIF", the transform seven bytes
+ * behind "Adobe". */
+static void a_jpeg_of_another_revision_or_transform_is_whole(void **state)
+{
+    (void)state;
+    static uint8_t pixels[H * W * 4];
+    fill(pixels, H, W, 3);
+    struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ .components = 3, .quality = 95 });
+    struct picture want = { .pixels = NULL }, got = { .pixels = NULL };
+    assert_true(decode(&want, file, 1));
+    found(file, "JFIF", 5)[5] = 2;
+    assert_true(decode(&got, file, 1));
+    assert_memory_equal(got.pixels, want.pixels, 3 * H * W);
+    free(file.at);
+    fill(pixels, H, W, 4);
+    file = jpeg_file(pixels, H, W, (struct jpeg_kind){ .components = 4, .quality = 95, .ycck = true });
+    assert_true(decode(&want, file, 1));
+    found(file, "Adobe", 5)[11] = 7;                   /* then taken for YCCK, which it is */
+    assert_true(decode(&got, file, 1));
+    assert_memory_equal(got.pixels, want.pixels, 3 * H * W);
+    free(file.at);
+    picture_free(&want);
+    picture_free(&got);
 }
 
 /* Orientation 6, "turn right by 90 degrees", as cameras write it. */
@@ -121,9 +160,9 @@ static void exif_orientation_is_not_applied(void **state)
     static const uint8_t exif[] = "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     static uint8_t pixels[H * W * 3];
     fill(pixels, H, W, 3);
-    struct picture plain = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 90, false, false, NULL, 0 }));
+    struct picture plain = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false }));
     struct picture turned = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 90, false, false, exif,
-                                                                                sizeof exif - 1 }));
+                                                                                sizeof exif - 1, false }));
     assert_true(turned.h == H && turned.w == W);
     assert_memory_equal(turned.pixels, plain.pixels, 3 * H * W);
     picture_free(&plain);
@@ -135,7 +174,7 @@ static void smaller_jpeg_is_rounded_up(void **state)
     (void)state;
     static uint8_t pixels[H * W * 3];
     fill(pixels, H, W, 3);
-    struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, false, NULL, 0 });
+    struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, false, NULL, 0, false });
     struct picture p = { .pixels = NULL };
     for (int shrink = 1; shrink <= SHRINK_MAX; shrink *= 2) {
         assert_true(decode(&p, file, shrink));
@@ -151,7 +190,7 @@ static void cut_or_damaged_jpeg_is_wrong(void **state)
     static uint8_t pixels[H * W * 3];
     fill(pixels, H, W, 3);
     for (int progressive = 0; progressive < 2; progressive++) {
-        struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, progressive, NULL, 0 });
+        struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, progressive, NULL, 0, false });
         struct picture p = { .pixels = NULL };
         for (size_t n = 0; n < file.n; n++) {          /* each cut, the last one before the end's marker is whole */
             uint8_t *const cut = malloc(n + 1);        /* exactly so long: a sanitizer sees a read beyond */
@@ -177,6 +216,34 @@ static void cut_or_damaged_jpeg_is_wrong(void **state)
 }
 
 /* ---- PNG ----------------------------------------------------------------------------------------------- */
+
+/* What the process has had of the machine's memory at most, in kilobytes. */
+static long peak_kilobytes(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
+}
+
+static void a_png_chunk_of_two_gibibytes_is_refused_before_it_is_given_room(void **state)
+{
+    (void)state;
+    static const uint8_t rgb[4 * 4 * 3], chunk[] = "\x7f\xff\xff\xfftEXtxxxxxxxxxxxxxxxxxxxx";
+    enum { HEAD = 8 + 25 };                            /* the signature and IHDR */
+    struct bytes file = png_file(rgb, 4, 4, 12, PNG_COLOR_TYPE_RGB, 8, false);
+    uint8_t *const huge = malloc(file.n + sizeof chunk);
+    memcpy(huge, file.at, HEAD);
+    memcpy(huge + HEAD, chunk, sizeof chunk - 1);
+    memcpy(huge + HEAD + sizeof chunk - 1, file.at + HEAD, file.n - HEAD);
+    const long before = peak_kilobytes();
+    struct picture p = { .pixels = NULL };
+    assert_false(decode(&p, (struct bytes){ huge, file.n + sizeof chunk - 1 }, 1));
+    assert_says(wrong, "ends too early");
+    assert_true(peak_kilobytes() - before < 100000);
+    free(huge);
+    free(file.at);
+    picture_free(&p);
+}
 
 static void png_of_every_kind_becomes_rgb(void **state)
 {
@@ -270,7 +337,7 @@ static void huge_pictures_are_refused_by_their_header(void **state)
         assert_says(wrong, "at most 20000 a side");
     }
     free(file.at);
-    file = jpeg_file(rgb, 1, 1, (struct jpeg_kind){ 3, 90, false, false, NULL, 0 });
+    file = jpeg_file(rgb, 1, 1, (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false });
     for (size_t i = 0; i + 9 < file.n; i++)
         if (file.at[i] == 0xff && file.at[i + 1] == 0xc0)      /* start of frame: height and width behind 5 bytes */
             memset(file.at + i + 5, 0xfe, 4);
@@ -413,7 +480,7 @@ static void smaller_decoding_changes_a_view_by_little(void **state)
     static uint8_t pixels[HIGH * WIDE * 3];
     for (int i = 0; i < HIGH * WIDE * 3; i++)
         pixels[i] = scene(i / 3 / WIDE, i / 3 % WIDE, i % 3);
-    struct bytes file = jpeg_file(pixels, HIGH, WIDE, (struct jpeg_kind){ 3, 90, false, false, NULL, 0 });
+    struct bytes file = jpeg_file(pixels, HIGH, WIDE, (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false });
     struct picture full = { .pixels = NULL }, small = { .pixels = NULL };
     assert_true(decode(&full, file, 1));
     int seen[SHRINK_MAX + 1] = { 0 };
@@ -453,11 +520,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jpeg_becomes_planes),
         cmocka_unit_test(grey_jpeg_is_repeated),
-        cmocka_unit_test(cmyk_and_ycck_become_rgb),
+        cmocka_unit_test(cmyk_and_ycck_become_rgb_with_adobes_marker_and_without),
+        cmocka_unit_test(a_jpeg_of_another_revision_or_transform_is_whole),
         cmocka_unit_test(exif_orientation_is_not_applied),
         cmocka_unit_test(smaller_jpeg_is_rounded_up),
         cmocka_unit_test(cut_or_damaged_jpeg_is_wrong),
         cmocka_unit_test(png_of_every_kind_becomes_rgb),
+        cmocka_unit_test(a_png_chunk_of_two_gibibytes_is_refused_before_it_is_given_room),
         cmocka_unit_test(cut_or_damaged_png_is_wrong),
         cmocka_unit_test(kind_is_told_by_the_first_bytes),
         cmocka_unit_test(huge_pictures_are_refused_by_their_header),

@@ -134,9 +134,11 @@ static void texts_are_escaped_by_the_look(void **state)
         free(text);
     }
     strcpy(t->e.row[0].name, "a\033[31mb, \"c\"");
+    strcpy(t->e.row[1].name, "say \"d\"");
     char *text = walked(&look_text, t), *csv = walked(&look_csv, t);
     assert_has(text, "a?[31mb");
     assert_has(csv, "\"a\033[31mb, \"\"c\"\"\",3,67.7,");
+    assert_has(csv, "\n\"say \"\"d\"\"\",3,,");
     free(text);
     free(csv);
     free(t);
@@ -170,13 +172,14 @@ static void statements_are_walked_by_the_looks_that_have_them(void **state)
         { "better", true, { .section = "1", .says = "better <b>", .reported = "a 67.7, b -0.1",
                             .table = "made_up", .predicate = "linear a > b; linear a within 1 of -1" } },
         { "one", true, { .section = "2", .says = "the same", .exact = true, .test = "one_is_one" } },
+        { "two", true, { .section = "2", .says = "open", .exact = true } },
         { "far", true, { .section = "3", .says = "far", .table = "nowhere",
                          .predicate = "collapse a" } },
         { .id = NULL },
     };
     const struct statements paper = { .v = known };
     static const char *const tally[] = {
-        [LOOK_MD] = "3 statements: 1 holds, 1 fails, 0 inconclusive, 1 not run.",
+        [LOOK_MD] = "4 statements: 1 holds, 1 fails, 0 inconclusive, 2 not run.",
         [LOOK_HTML] = "<li><b>1</b> <span class=\"verdict fails\">"
     };
     static const char *const says[] = { [LOOK_MD] = "| better \\<b> |", [LOOK_HTML] = "better &lt;b&gt;" };
@@ -184,6 +187,8 @@ static void statements_are_walked_by_the_looks_that_have_them(void **state)
         [LOOK_MD] = "with_a\\|b 46.0 ± 1.0, \\<i>other\\</i> 31.0 ± 1.0",
         [LOOK_HTML] = "linear <b>with_a|b</b> 46.0 ± 1.0, <b>&lt;i&gt;other"
     };
+    static const char *const open[] = { [LOOK_MD] = "| not run | no test decides it yet |  |\n",
+                                        [LOOK_HTML] = "a test decides it, which is not written yet" };
     const struct table *t = table_made();
     for (int k = 0; k < LOOKS; k++) {
         if (!looks[k]->answer) continue;
@@ -195,6 +200,7 @@ static void statements_are_walked_by_the_looks_that_have_them(void **state)
         assert_has(text, tally[k]);
         assert_has(text, says[k]);
         assert_has(text, ours[k]);
+        assert_has(text, open[k]);
         assert_has(text, "one_is_one");
         assert_has(text, "nowhere");
         free(text);

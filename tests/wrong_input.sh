@@ -87,6 +87,8 @@ wrong 'a whole number too large for any type' 2 "$at.*99999999999999999999" "$co
     'top "epochs: 99999999999999999999"'
 wrong 'a number beyond a double' 2 "$at.*1e999" "$config" 'top "base_lr: 1e999"'
 wrong 'not a number' 2 "$at.*\.nan" "$config" 'top "base_lr: .nan"'
+wrong 'a table of the paper without its turn' 2 "$at.*there is no turn" "$config" \
+    'top "target: a" "order: 1" "cost: none"'
 wrong 'a number that some read as octal' 2 "$at.*starts with 0" "$config" 'top "epochs: 010"'
 wrong 'a mistake of syntax' 2 "$at" "$config" 'top "dim: [1, 2"'
 wrong 'a tab as indentation' 2 "$at" "$config" "rows 'rows:' \$'\t- { name: a }'"
@@ -224,9 +226,13 @@ wrong 'a figure of a damaged table' 2 'curves.csv:2: row b is not in' "$draw" \
 if { (ulimit -v 1000000; "$simsiam" --version) >/dev/null 2>&1; } 2>/dev/null; then
     wrong 'a model that memory does not hold' 1 'cannot get [0-9]+ MiB of memory' "ulimit -v 1000000; $run" \
         'scale "dim: 65536"; sed -i "/^dim: 32/d" configs/scale/s.yaml'
+    wrong 'too little address space' 1 'under 512 MiB of address space' \
+        'ulimit -v 200000; timeout 20 $simsiam info'
 else
     keep 'a model that memory does not hold'
+    keep 'too little address space'
 fi
+wrong 'a file that may not grow' 1 'File too large' "ulimit -f 8; $run --runs $work/mount/limited/runs"
 # tmpfs NAME OPTIONS: a file system of its own at NAME in a box that stays.
 tmpfs() { mkdir -p "$work/mount/$1" && mount -t tmpfs -o "$2" tmpfs "$work/mount/$1" 2>/dev/null &&
               mounted+=("$work/mount/$1"); }

@@ -9,6 +9,11 @@
 #pragma once
 #include "cpu.h"
 
+/* conv_columns.c: any shape, by products of matrices; in fp32. */
+void conv_columns_fwd(float *y, const float *x, const float *w, struct conv_shape s);
+void conv_columns_dgrad(float *dx, bool add, const float *dy, const float *w, struct conv_shape s);
+void conv_columns_wgrad(float *dw, const float *dy, const float *x, struct conv_shape s);
+
 /* conv_direct.c: row blocks in registers, no copy of x. */
 bool conv_direct_fits(struct conv_shape s);
 void conv_direct_fwd(void *y, const void *x, const float *w, struct conv_shape s, bool is_bf16);

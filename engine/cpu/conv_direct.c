@@ -182,7 +182,10 @@ static const struct plan *plan_of(const struct geometry *g)
         if (p->pixels > g->columns || p->pixels % g->up || g->y_c % (p->vectors * LANES)) continue;
         const int blocks = (g->columns + p->pixels - 1) / p->pixels * (g->y_c / (p->vectors * LANES));
         const int time = blocks * (3 * p->pixels * p->vectors + 3 * p->vectors + p->pixels + 2);
-        if (!best || time < least) best = p, least = time;
+        if (!best || time < least) {
+            best = p;
+            least = time;
+        }
     }
     return best;
 }
@@ -190,10 +193,17 @@ static const struct plan *plan_of(const struct geometry *g)
 static struct geometry geometry_of(struct conv_shape s, bool backward)
 {
     struct geometry g = { .n = s.n, .taps = s.r, .down = 1, .up = 1, .step = 1, .turned = backward };
-    if (s.r == 1 && s.stride == 1) s.w *= s.h, s.h = 1;          /* each image is one row: fewer partial blocks */
+    if (s.r == 1 && s.stride == 1) {      /* each image is one row: fewer partial blocks */
+        s.w *= s.h;
+        s.h = 1;
+    }
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
-    if (backward) g.x_h = p, g.x_w = q, g.x_c = s.k, g.y_h = s.h, g.y_w = s.w, g.y_c = s.c;
-    else g.x_h = s.h, g.x_w = s.w, g.x_c = s.c, g.y_h = p, g.y_w = q, g.y_c = s.k;
+    g.x_h = backward ? p : s.h;
+    g.x_w = backward ? q : s.w;
+    g.x_c = backward ? s.k : s.c;
+    g.y_h = backward ? s.h : p;
+    g.y_w = backward ? s.w : q;
+    g.y_c = backward ? s.c : s.k;
     if (!backward) g.down = s.stride;
     else if (s.r == 1) g.step = s.stride;
     else g.up = s.stride;
@@ -336,7 +346,10 @@ static void image_compute(char *y, const char *x, const char *w, const struct pa
     for (int i = 0; i < g->rows; i++) {
         /* The first tap that meets a row of x, and that row: down i + r - pad = up row. */
         int r = (g->down * i + pad) % g->up, row = (g->down * i + r - pad) / g->up;
-        if (row < 0) r += g->up, row++;
+        if (row < 0) {
+            r += g->up;
+            row++;
+        }
         b.rows = (g->taps - r + g->up - 1) / g->up;
         if (b.rows > g->x_h - row) b.rows = g->x_h - row;
         b.w = w + (size_t)r * p->row;

@@ -98,7 +98,9 @@ ALWAYS_INLINE void pass_run(const struct pass *t, const int ones, const int vecs
             int q = 0;
             if (taps) {
                 pixel_add(sum, one, many, step, ones, vecs, centre, 1, vecs, is_bf16);
-                q++, one += one_pixel, many += many_pixel;
+                q++;
+                one += one_pixel;
+                many += many_pixel;
             }
             for (; q < t->inner; q++, one += one_pixel, many += many_pixel)
                 pixel_add(sum, one, many, step, ones, vecs, centre, 0, vecs, is_bf16);
@@ -184,7 +186,8 @@ static void plan_pass(struct plan *g)
     const int across = g->stem ? g->s.k : g->s.c;
     g->vecs = across % (2 * LANES) == 0 ? 2 : 1;
     if (g->s.r == 3 && !g->stem) {
-        g->vecs = 1, g->pass = pass_taps;
+        g->vecs = 1;
+        g->pass = pass_taps;
     } else if (g->stem) {
         if (VECTORS < 2 * WINDOW) g->vecs = 1;
         g->pass = g->vecs == 2 ? pass_stem_two : pass_stem_one;
@@ -196,13 +199,16 @@ static void plan_pass(struct plan *g)
 static struct plan plan_of(const void *dy, const void *x, struct conv_shape s, bool is_bf16)
 {
     struct plan g = { .s = s, .x = x, .dy = dy, .is_bf16 = is_bf16, .stem = s.r == 3 && s.c == 3 };
-    g.p = conv_out(s.h, s.r, s.stride, s.pad), g.q = conv_out(s.w, s.r, s.stride, s.pad);
+    g.p = conv_out(s.h, s.r, s.stride, s.pad);
+    g.q = conv_out(s.w, s.r, s.stride, s.pad);
     g.weights = (size_t)s.k * s.r * s.r * s.c;
     g.sliced = !g.stem && g.weights >= MANY_WEIGHTS;
     g.dy_packed = is_bf16 || g.sliced;
     g.x_packed = g.dy_packed || g.stem;
     const bool thin = g.x_packed && s.r == 1;
-    g.x_h = thin ? g.p : s.h, g.x_w = thin ? g.q : s.w, g.x_stride = thin ? 1 : s.stride;
+    g.x_h = thin ? g.p : s.h;
+    g.x_w = thin ? g.q : s.w;
+    g.x_stride = thin ? 1 : s.stride;
     g.x_unit = (size_t)g.x_h * (size_t)(g.stem ? s.w + 2 : g.x_w) * s.c;
     g.dy_unit = (size_t)g.p * g.q * s.k;
     g.units = is_bf16 ? (s.n + 1) / 2 : s.n;
@@ -243,7 +249,10 @@ static struct slice slice_of(const struct plan *g, int threads, int thread)
         if (threads % i != 0) continue;
         const double k = (k_blocks + i - 1) / i, c = (c_blocks + threads / i - 1) / (threads / i) * g->vecs;
         const double cost = dy_pixels * k * c * LANES * g->s.r * g->s.r + PACKING * (dy_pixels * k + x_pixels * c);
-        if (i == 1 || cost < least) rows = i, least = cost;
+        if (i == 1 || cost < least) {
+            rows = i;
+            least = cost;
+        }
     }
     const int columns = threads / rows, row = thread / columns, column = thread % columns;
     return (struct slice){ .k = (int)chunk_start((size_t)k_blocks, rows, row) * LANES,
@@ -301,7 +310,8 @@ static void row_pack(float *panel, size_t block, struct row r, bool is_bf16)
 static void stem_row_pack(float *to, struct row r, bool is_bf16)
 {
     const size_t n = (size_t)r.pixels * 3;
-    memset(to, 0, 3 * sizeof *to), to += 3;
+    memset(to, 0, 3 * sizeof *to);
+    to += 3;
     memset(to + n, 0, 3 * sizeof *to);
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) vec_store(to + i, unit_load(r.even, r.odd, i, is_bf16));
@@ -322,7 +332,9 @@ static void x_row_pack(const struct plan *g, struct slice l, float *panels, int 
     const struct conv_shape s = g->s;
     const int step = s.r == 1 ? s.stride : 1;
     struct row r = row_of(g, g->x, first + row / g->x_h, s.h, s.w, s.c, row % g->x_h * step, l.c);
-    r.pixels = g->x_w, r.channels = l.c_end - l.c, r.step *= (size_t)step;
+    r.pixels = g->x_w;
+    r.channels = l.c_end - l.c;
+    r.step *= (size_t)step;
     if (g->stem) stem_row_pack(panels + (size_t)row * (size_t)(s.w + 2) * 3, r, g->is_bf16);
     else row_pack(panels + (size_t)row * g->x_w * LANES, (size_t)units * g->x_h * g->x_w * LANES, r, g->is_bf16);
 }
@@ -403,19 +415,32 @@ static void tile_add(const struct plan *g, float *dw, const struct group *u, int
         const float *x = u->x.at + (size_t)h0 * u->x.row, *dy = u->dy.at + (size_t)p0 * u->dy.row;
         const size_t x_row = u->x.row * (size_t)g->x_stride, x_pixel = u->x.pixel * (size_t)g->x_stride;
         if (g->stem) {
-            t.one = x, t.one_unit = u->x.unit, t.one_row = x_row, t.one_pixel = x_pixel;
-            t.many = dy + (size_t)(kt * g->vecs) * u->dy.block, t.many_vec = u->dy.block;
-            t.many_unit = u->dy.unit, t.many_row = u->dy.row, t.many_pixel = u->dy.pixel;
+            t.one = x;
+            t.one_unit = u->x.unit;
+            t.one_row = x_row;
+            t.one_pixel = x_pixel;
+            t.many = dy + (size_t)(kt * g->vecs) * u->dy.block;
+            t.many_vec = u->dy.block;
+            t.many_unit = u->dy.unit;
+            t.many_row = u->dy.row;
+            t.many_pixel = u->dy.pixel;
             t.dw = dw + (size_t)(r * WINDOW) * s.k + (size_t)(kt * g->vecs) * LANES;
-            t.dw_one = (size_t)s.k, t.dw_vec = LANES;
+            t.dw_one = (size_t)s.k;
+            t.dw_vec = LANES;
         } else {
             const int k = kt * ONES, c = ct * g->vecs * LANES;        /* in the slice */
             t.one = dy + (size_t)(k / LANES) * u->dy.block + k % LANES;
-            t.one_unit = u->dy.unit, t.one_row = u->dy.row, t.one_pixel = u->dy.pixel;
-            t.many = x + (size_t)(c / LANES) * u->x.block, t.many_vec = s.r == 3 ? u->x.pixel : u->x.block;
-            t.many_unit = u->x.unit, t.many_row = x_row, t.many_pixel = x_pixel;
+            t.one_unit = u->dy.unit;
+            t.one_row = u->dy.row;
+            t.one_pixel = u->dy.pixel;
+            t.many = x + (size_t)(c / LANES) * u->x.block;
+            t.many_vec = s.r == 3 ? u->x.pixel : u->x.block;
+            t.many_unit = u->x.unit;
+            t.many_row = x_row;
+            t.many_pixel = x_pixel;
             t.dw = dw + ((size_t)(u->slice.k + k) * s.r + r) * s.r * s.c + (size_t)(u->slice.c + c);
-            t.dw_one = (size_t)(s.r * s.r) * s.c, t.dw_vec = s.r == 3 ? (size_t)s.c : LANES;
+            t.dw_one = (size_t)(s.r * s.r) * s.c;
+            t.dw_vec = s.r == 3 ? (size_t)s.c : LANES;
         }
         g->pass(&t, g->is_bf16);
     }

@@ -65,8 +65,13 @@ static void list_cut(uint64_t *list, int n, int k)
     while (n > 1) {
         const int at = list_split(list, n);
         if (at == k - 1) return;
-        if (at > k - 1) n = at;
-        else list += at + 1, n -= at + 1, k -= at + 1;
+        if (at > k - 1) {
+            n = at;
+            continue;
+        }
+        list += at + 1;
+        n -= at + 1;
+        k -= at + 1;
     }
 }
 
@@ -76,7 +81,8 @@ static void list_sort(uint64_t *list, int n)
         const int at = list_split(list, n);
         if (at < n / 2) {
             list_sort(list, at);
-            list += at + 1, n -= at + 1;
+            list += at + 1;
+            n -= at + 1;
         } else {
             list_sort(list + at + 1, n - at - 1);
             n = at;
@@ -116,7 +122,10 @@ static void best_offer(struct best *b, const float *cosine, int first, int m, in
 /* The class of most votes, exp(cosine / T) each; votes[classes] is room. */
 static int vote(double *votes, struct best *b, const int32_t *label, int classes, int k, double temperature)
 {
-    if (b->n > k) list_cut(b->list, b->n, k), b->n = k;
+    if (b->n > k) {
+        list_cut(b->list, b->n, k);
+        b->n = k;
+    }
     list_sort(b->list, b->n);            /* one order of additions: equal votes give equal sums */
     memset(votes, 0, (size_t)classes * sizeof *votes);
     for (int i = 0; i < b->n; i++)

@@ -38,7 +38,10 @@ ALWAYS_INLINE void window_max(float *best, int32_t *which, const void *x, size_t
 {
     const int h0 = p * s.stride - s.pad, w0 = q * s.stride - s.pad;
     const int r0 = h0 < 0 ? -h0 : 0, t0 = w0 < 0 ? -w0 : 0;
-    for (int j = 0; j < channels; j++) best[j] = -INFINITY, which[j] = r0 * s.r + t0;
+    for (int j = 0; j < channels; j++) {
+        best[j] = -INFINITY;
+        which[j] = r0 * s.r + t0;
+    }
     for (int r = r0; r < s.r && h0 + r < s.h; r++)
         for (int t = t0; t < s.r && w0 + t < s.w; t++) {
             const size_t at = ((image * (size_t)s.h + (size_t)(h0 + r)) * (size_t)s.w + (size_t)(w0 + t)) *

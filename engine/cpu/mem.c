@@ -102,7 +102,8 @@ void *cpu_scratch(enum scratch slot, size_t bytes)
 {
     if (bytes > scratch[slot].bytes) {
         mem_free(scratch[slot].p);
-        scratch[slot].p = NULL, scratch[slot].bytes = 0;
+        scratch[slot].p = NULL;
+        scratch[slot].bytes = 0;
         scratch[slot].p = mem_alloc(bytes);
         scratch[slot].bytes = bytes;
     }

@@ -46,7 +46,11 @@ static struct pass pass_of(struct bn_shape s, bool relu)
     assert(s.groups > 0 && s.rows > 0 && s.c > 0);
     struct pass p = { .groups = s.groups, .rows = s.rows, .c = s.c, .fold = 1, .relu = relu };
     p.is_bf16 = cpu_bf16();
-    while (2 * p.c <= BLOCK * LANES && p.rows % 2 == 0) p.rows /= 2, p.c *= 2, p.fold *= 2;
+    while (2 * p.c <= BLOCK * LANES && p.rows % 2 == 0) {
+        p.rows /= 2;
+        p.c *= 2;
+        p.fold *= 2;
+    }
     if (p.is_bf16) p.paired = p.c / (BLOCK * LANES) * (BLOCK * LANES);
     p.width = (size_t)(p.c + LANES - 1) / LANES * LANES;
     const size_t chunks = (size_t)p.rows * (size_t)p.c / CHUNK;
@@ -58,7 +62,9 @@ static struct pass pass_of(struct bn_shape s, bool relu)
     char *const room = cpu_scratch(SCRATCH_WORK, sums * sizeof(double) + 4 * line * sizeof(float));
     p.sums = (double *)room;
     p.mean = (float *)(room + sums * sizeof(double));
-    p.scale = p.mean + line, p.shift = p.scale + line, p.slope = p.shift + line;
+    p.scale = p.mean + line;
+    p.shift = p.scale + line;
+    p.slope = p.shift + line;
     return p;
 }
 
@@ -68,7 +74,10 @@ static struct pass group_of(const struct pass *all, int g)
     struct pass p = *all;
     const size_t at = (size_t)g * p.width;
     p.sums += at * 2 * (size_t)p.chunks;
-    p.mean += at, p.scale += at, p.shift += at, p.slope += at;
+    p.mean += at;
+    p.scale += at;
+    p.shift += at;
+    p.slope += at;
     return p;
 }
 
@@ -150,19 +159,30 @@ static void coefficient_set(const struct pass *p, float *coefficient, int j, flo
 ALWAYS_INLINE void block_load(vec *v, const void *p, size_t i, int vectors, int lanes, bool is_bf16)
 {
     for (int k = 0; k < vectors; k += 2, i += 2 * LANES) {
-        if (vectors == 1) v[k] = lanes == LANES ? act_load(p, i, is_bf16) : act_load_n(p, i, lanes, is_bf16);
-        else if (is_bf16) vec_load_bf16_pairs(&v[k], &v[k + 1], (const bf16 *)p + i);
-        else v[k] = vec_load((const float *)p + i), v[k + 1] = vec_load((const float *)p + i + LANES);
+        if (vectors == 1) {
+            v[k] = lanes == LANES ? act_load(p, i, is_bf16) : act_load_n(p, i, lanes, is_bf16);
+        } else if (is_bf16) {
+            vec_load_bf16_pairs(&v[k], &v[k + 1], (const bf16 *)p + i);
+        } else {
+            v[k] = vec_load((const float *)p + i);
+            v[k + 1] = vec_load((const float *)p + i + LANES);
+        }
     }
 }
 
 ALWAYS_INLINE void block_store(void *p, size_t i, const vec *v, int vectors, int lanes, bool is_bf16)
 {
     for (int k = 0; k < vectors; k += 2, i += 2 * LANES) {
-        if (vectors == 1 && lanes < LANES) act_store_n(p, i, v[k], lanes, is_bf16);
-        else if (vectors == 1) act_store(p, i, v[k], is_bf16);
-        else if (is_bf16) vec_store_bf16_pairs((bf16 *)p + i, v[k], v[k + 1]);
-        else vec_store((float *)p + i, v[k]), vec_store((float *)p + i + LANES, v[k + 1]);
+        if (vectors == 1 && lanes < LANES) {
+            act_store_n(p, i, v[k], lanes, is_bf16);
+        } else if (vectors == 1) {
+            act_store(p, i, v[k], is_bf16);
+        } else if (is_bf16) {
+            vec_store_bf16_pairs((bf16 *)p + i, v[k], v[k + 1]);
+        } else {
+            vec_store((float *)p + i, v[k]);
+            vec_store((float *)p + i + LANES, v[k + 1]);
+        }
     }
 }
 
@@ -199,7 +219,8 @@ ALWAYS_INLINE void moments_block(const struct pass *p, size_t at, int rows, doub
     const size_t c = (size_t)p->c;
     vec pivot[BLOCK], sum[BLOCK], square[BLOCK], x[BLOCK];
     block_pivot(pivot, p->x, at + (size_t)first, rows, c, vectors, lanes, is_bf16);
-    block_zero(sum, vectors), block_zero(square, vectors);
+    block_zero(sum, vectors);
+    block_zero(square, vectors);
     for (int r = 0; r < rows; r++) {
         block_load(x, p->x, at + (size_t)r * c + (size_t)first, vectors, lanes, is_bf16);
         for (int k = 0; k < vectors; k++) {
@@ -209,7 +230,9 @@ ALWAYS_INLINE void moments_block(const struct pass *p, size_t at, int rows, doub
         }
     }
     float a[BLOCK * LANES], d[BLOCK * LANES], dd[BLOCK * LANES];
-    block_spill(a, pivot, vectors), block_spill(d, sum, vectors), block_spill(dd, square, vectors);
+    block_spill(a, pivot, vectors);
+    block_spill(d, sum, vectors);
+    block_spill(dd, square, vectors);
     double *const total = sums + first, *const total_square = total + p->width;
     for (int j = 0; j < vectors * LANES; j++) {
         const double pivots = (double)rows * (double)a[j];               /* sum (a + d), sum (a + d)^2 */
@@ -285,7 +308,9 @@ void op_bn_act_fwd(dev_act *y, dev_float *mean_, dev_float *rstd_, dev_float *ru
                    struct bn_shape s, bool relu)
 {
     struct pass p = pass_of(s, relu);
-    p.out = (char *)y, p.x = (const char *)x, p.residual = (const char *)residual;
+    p.out = (char *)y;
+    p.x = (const char *)x;
+    p.residual = (const char *)residual;
     all_rows(moments, &p, false);
     for (int g = 0; g < s.groups; g++) {
         const struct pass group = group_of(&p, g);
@@ -304,7 +329,9 @@ void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const 
                     int rows, int c, bool relu)
 {
     struct pass p = pass_of((struct bn_shape){ 1, rows, c }, relu);
-    p.out = (char *)y, p.x = (const char *)x, p.residual = (const char *)residual;
+    p.out = (char *)y;
+    p.x = (const char *)x;
+    p.residual = (const char *)residual;
     for (int j = 0; j < c; j++) {
         const float rstd = (float)(1.0 / sqrt((double)float_in(run_var)[j] + (double)BN_EPS));
         apply_coefficients(&p, j, float_in(run_mean)[j], rstd, float_in(gamma), float_in(beta));
@@ -321,7 +348,8 @@ ALWAYS_INLINE void gradient_moments_block(const struct pass *p, size_t at, int r
     const size_t c = (size_t)p->c;
     vec mean[BLOCK], sum[BLOCK], product[BLOCK], x[BLOCK], g[BLOCK], y[BLOCK];
     block_load(mean, p->mean, (size_t)first, vectors, lanes, false);
-    block_zero(sum, vectors), block_zero(product, vectors);
+    block_zero(sum, vectors);
+    block_zero(product, vectors);
     for (size_t i = at + (size_t)first, end = i + (size_t)rows * c; i < end; i += c) {
         block_load(g, p->dy, i, vectors, lanes, is_bf16);
         block_load(x, p->x, i, vectors, lanes, is_bf16);
@@ -334,10 +362,13 @@ ALWAYS_INLINE void gradient_moments_block(const struct pass *p, size_t at, int r
         if (keep) block_store(p->g, i, g, vectors, lanes, is_bf16);
     }
     float a[BLOCK * LANES], b[BLOCK * LANES];
-    block_spill(a, sum, vectors), block_spill(b, product, vectors);
+    block_spill(a, sum, vectors);
+    block_spill(b, product, vectors);
     double *const total = sums + first, *const total_product = total + p->width;
-    for (int j = 0; j < vectors * LANES; j++)
-        total[j] += (double)a[j], total_product[j] += (double)b[j];
+    for (int j = 0; j < vectors * LANES; j++) {
+        total[j] += (double)a[j];
+        total_product[j] += (double)b[j];
+    }
 }
 
 ALWAYS_INLINE void gradient_moments_rows(const struct pass *p, size_t at, int rows, double *sums, bool is_bf16,
@@ -412,8 +443,14 @@ ALWAYS_INLINE void residual_rows(const struct pass *p, size_t at, int rows, bool
         const int lanes = end - i < LANES ? (int)(end - i) : LANES;
         vec g, y;
         block_load(&g, p->dy, i, 1, lanes, is_bf16);
-        if (relu) block_load(&y, p->y, i, 1, lanes, is_bf16), g = vec_where_positive(y, g);
-        if (add) block_load(&y, p->g, i, 1, lanes, is_bf16), g = vec_add(y, g);
+        if (relu) {
+            block_load(&y, p->y, i, 1, lanes, is_bf16);
+            g = vec_where_positive(y, g);
+        }
+        if (add) {
+            block_load(&y, p->g, i, 1, lanes, is_bf16);
+            g = vec_add(y, g);
+        }
         block_store(p->g, i, &g, 1, lanes, is_bf16);
     }
 }
@@ -430,8 +467,11 @@ void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, stru
 {
     const bool sums = dx.at || dgamma || dbeta;
     struct pass p = pass_of(s, relu);
-    p.x = (const char *)x, p.y = relu ? (const char *)y : NULL, p.dy = (const char *)dy;
-    p.g = (char *)dresidual.at, p.add = dresidual.add;
+    p.x = (const char *)x;
+    p.y = relu ? (const char *)y : NULL;
+    p.dy = (const char *)dy;
+    p.g = (char *)dresidual.at;
+    p.add = dresidual.add;
     if (p.g && (dresidual.add || !sums)) {
         all_rows(residual, &p, true);
         p.g = NULL;
@@ -450,7 +490,11 @@ void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, stru
         gradient_coefficients(&group, float_out(dgamma), float_out(dbeta), float_in(gamma),
                               float_in(rstd) + (size_t)g * (size_t)s.c, s.rows);
     }
-    if (p.g) p.dy = p.g, p.y = NULL;
-    p.out = (char *)dx.at, p.add = dx.add;
+    if (p.g) {
+        p.dy = p.g;
+        p.y = NULL;
+    }
+    p.out = (char *)dx.at;
+    p.add = dx.add;
     if (p.out) all_rows(gradient, &p, true);
 }

@@ -33,3 +33,6 @@
 #define winograd_wgrad_fits VARIANT_NAME(winograd_wgrad_fits)
 #define winograd_wgrad VARIANT_NAME(winograd_wgrad)
 #define augment_pixels VARIANT_NAME(augment_pixels)
+#define conv_columns_fwd VARIANT_NAME(conv_columns_fwd)
+#define conv_columns_dgrad VARIANT_NAME(conv_columns_dgrad)
+#define conv_columns_wgrad VARIANT_NAME(conv_columns_wgrad)

@@ -376,7 +376,8 @@ static void convolve(void *y, bool add, const void *x, const struct filter *f, s
     const size_t m_room = PLANES * c.m_layout.plane;
     float *const u = cpu_scratch(SCRATCH_WORK, sizeof *u * (u_room + f->in + (v_room + m_room) * cpu_threads()));
     float *const zeros = u + u_room, *const rooms = zeros + f->in;
-    c.u = u, c.zeros = memset(zeros, 0, sizeof *zeros * f->in);
+    c.u = u;
+    c.zeros = memset(zeros, 0, sizeof *zeros * f->in);
     filter_transform(u, &c.u_layout, f);
 #pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic)
     for (size_t first = 0; first < c.tiles.count; first += block) {
@@ -500,7 +501,8 @@ void winograd_wgrad(float *dw, const void *dy, const void *x, struct conv_shape 
     c.sums = cpu_scratch(SCRATCH_WORK, sizeof *c.sums * (ranges * sums_room + most + rooms * (v_room + z_room)));
     float *const zeros = c.sums + ranges * sums_room;
     c.zeros = memset(zeros, 0, sizeof *zeros * most);
-    c.v = zeros + most, c.z = c.v + v_room;
+    c.v = zeros + most;
+    c.z = c.v + v_room;
     if (ranges == 1) {
         range_correlate(&c, 0, c.tiles.count, cpu_threads());
     } else {
@@ -510,7 +512,9 @@ void winograd_wgrad(float *dw, const void *dy, const void *x, struct conv_shape 
             const size_t begin = chunk_start(c.tiles.count, ranges, r);
             const size_t end = chunk_start(c.tiles.count, ranges, r + 1);
             struct correlation own = c;
-            own.v += room, own.z += room, own.sums += r * sums_room;
+            own.v += room;
+            own.z += room;
+            own.sums += r * sums_room;
             range_correlate(&own, begin, end, 1);
         }
     }

@@ -16,7 +16,8 @@ static int padded(int channels)
 
 static struct conv_shape shape_padded(struct conv_shape s)
 {
-    s.c = padded(s.c), s.k = padded(s.k);
+    s.c = padded(s.c);
+    s.k = padded(s.k);
     return s;
 }
 

@@ -116,9 +116,16 @@ void product_run(void *out, const void *a, const void *b, struct product p)
     const float add = p.add;
     struct key key;
     memset(&key, 0, sizeof key);         /* compared as bytes */
-    key.p.form = p.form, key.p.m = p.m, key.p.n = p.n, key.p.depth = p.depth;
-    key.p.in = p.in, key.p.out = p.out, key.p.add = p.add;     /* the scale is the library's to take */
-    key.alignment[0] = alignment_of(b), key.alignment[1] = alignment_of(a), key.alignment[2] = alignment_of(out);
+    key.p.form = p.form;
+    key.p.m = p.m;
+    key.p.n = p.n;
+    key.p.depth = p.depth;
+    key.p.in = p.in;      /* the scale is the library's to take */
+    key.p.out = p.out;
+    key.p.add = p.add;
+    key.alignment[0] = alignment_of(b);
+    key.alignment[1] = alignment_of(a);
+    key.alignment[2] = alignment_of(out);
     const struct problem q = problem_of(p);
     void *const workspace = cuda_scratch(SCRATCH_WORKSPACE, WORKSPACE);
     LT(cublasLtMatmul(own.handle, q.how, &p.scale, b, q.left, a, q.right, &add, out, q.out, out, q.out,

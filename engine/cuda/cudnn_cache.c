@@ -144,7 +144,8 @@ static bool compiled_take(struct plan *p, const char *key, struct plan_device de
     char line[KEY + PLAN_TAG + 4], *rest;
     char *const path = compiled_path(line, p, key), *const text = sealed_read(path, &rest);
     const bool taken = text && !strncmp(rest, line, strlen(line)) && plan_read(p, rest + strlen(line), device);
-    free(path), free(text);
+    free(path);
+    free(text);
     return taken;
 }
 
@@ -155,7 +156,9 @@ static bool compiled_put(const struct plan *p, const char *key)
     char *const text = text_format("%s%s%s\n%*s", own.head, line, plan, HASH_TEXT, "");
     text[strlen(text) - HASH_TEXT] = '\0';               /* room for the sum */
     const bool written = sealed_put(path, text);
-    free(path), free(plan), free(text);
+    free(path);
+    free(plan);
+    free(text);
     return written;
 }
 
@@ -167,7 +170,8 @@ static int lock_take(void)
     const int lock = folder_make(folder) ? open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666) : -1;
     const bool taken = lock >= 0 && !flock(lock, LOCK_EX);
     if (lock >= 0 && !taken) close(lock);
-    free(folder), free(path);
+    free(folder);
+    free(path);
     return taken ? lock : -1;
 }
 
@@ -220,7 +224,10 @@ static int fastest(const struct choice *c, struct plan *list, int n)
         const double seconds = c->chooser->time(&list[i], c->chooser->context);
         timed += seconds < (double)INFINITY;
         compiled += list[i].compiled_when_planned;
-        if (seconds < least) least = seconds, best = i;
+        if (seconds < least) {
+            least = seconds;
+            best = i;
+        }
     }
     if (best < 0 && n) snprintf(c->why, c->why_size, "none of cuDNN's %d suggestions runs", n);
     return best;

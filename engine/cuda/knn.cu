@@ -44,7 +44,11 @@ __device__ static uint64_t kth_nearest(const float *cosine, int m, int k, int *f
     __shared__ unsigned count[DIGITS];
     __shared__ uint64_t prefix;
     __shared__ unsigned left, last;      /* still to find among those of this prefix; how many of these there are */
-    if (threadIdx.x == 0) prefix = 0, left = (unsigned)k, last = 0;
+    if (threadIdx.x == 0) {
+        prefix = 0;
+        left = (unsigned)k;
+        last = 0;
+    }
     for (int shift = CANDIDATE_BITS - DIGIT_BITS; shift >= 0; shift -= DIGIT_BITS) {
         for (int i = (int)threadIdx.x; i < DIGITS; i += THREADS) count[i] = 0;
         __syncthreads();
@@ -79,7 +83,10 @@ __device__ static void list_sort(uint64_t *list, int n)
                 if (j <= i) continue;
                 const uint64_t a = list[i], b = list[j];
                 const bool falling = (i & size) == 0;
-                if (falling ? a < b : a > b) list[i] = b, list[j] = a;
+                if (falling ? a < b : a > b) {
+                    list[i] = b;
+                    list[j] = a;
+                }
             }
             __syncthreads();
         }
@@ -135,7 +142,8 @@ void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank,
     const int most = fit < (size_t)n ? (int)fit : n;
     const size_t lists = (size_t)most * (size_t)b.room;
     b.list = (uint64_t *)cuda_scratch(SCRATCH_SUMS, (2 * lists + (size_t)most * (size_t)classes) * sizeof(double));
-    b.weight = (double *)(b.list + lists), b.votes = b.weight + lists;
+    b.weight = (double *)(b.list + lists);
+    b.votes = b.weight + lists;
     float *const cosines = (float *)cuda_scratch(SCRATCH_RESULT, (size_t)most * (size_t)m * sizeof *cosines);
     for (int q = 0; q < n; q += most) {
         const int queries = n - q < most ? n - q : most;

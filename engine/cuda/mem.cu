@@ -138,7 +138,8 @@ static const void *staged(const void *from, size_t bytes)
     if (!own.stage.at[0]) stage_open();
     if (own.stage.used + bytes > STAGE) {
         CUDA(cudaEventRecord(own.stage.left[own.stage.half], own.stream));
-        own.stage.half = !own.stage.half, own.stage.used = 0;
+        own.stage.half = !own.stage.half;
+        own.stage.used = 0;
         CUDA(cudaEventSynchronize(own.stage.left[own.stage.half]));
     }
     char *const to = own.stage.at[own.stage.half] + own.stage.used;
@@ -202,7 +203,8 @@ void *cuda_scratch(enum scratch slot, size_t bytes)
     if (bytes > own.scratch[slot].bytes) {
         if (own.scratch[slot].p) record_again();
         mem_free(own.scratch[slot].p);
-        own.scratch[slot].p = NULL, own.scratch[slot].bytes = 0;
+        own.scratch[slot].p = NULL;
+        own.scratch[slot].bytes = 0;
         own.scratch[slot].p = mem_alloc(bytes);
         own.scratch[slot].bytes = bytes;
     }

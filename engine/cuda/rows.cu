@@ -283,9 +283,16 @@ static __global__ void sumsq_kernel(double *part, const float *x, size_t n)
 static __global__ void norms_kernel(double *norm, const double *w_part, const double *g_part, size_t chunks)
 {
     double w = 0, g = 0;
-    for (size_t i = threadIdx.x; i < chunks; i += THREADS) w += w_part[i], g += g_part[i];
-    w = block_sum(w), g = block_sum(g);
-    if (threadIdx.x == 0) norm[0] = sqrt(w), norm[1] = sqrt(g);
+    for (size_t i = threadIdx.x; i < chunks; i += THREADS) {
+        w += w_part[i];
+        g += g_part[i];
+    }
+    w = block_sum(w);
+    g = block_sum(g);
+    if (threadIdx.x == 0) {
+        norm[0] = sqrt(w);
+        norm[1] = sqrt(g);
+    }
 }
 
 struct lars_one {

@@ -98,7 +98,8 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
         double start = clock_settled(t->log);
         trainer_step_on(t, views);
         a[i] = clock_settled(t->log) - start;
-        trainer_seek(t, t->epoch, t->step - 1);        /* trainer_step() finds the batch that was made ahead for it */
+        /* trainer_step() finds the batch that was made ahead for it. */
+        trainer_seek(t, t->epoch, t->step - 1);
         start = clock_settled(t->log);
         if (made) trainer_step(t);
         b[i] = clock_settled(t->log) - start;

@@ -78,7 +78,7 @@ static struct found_run own_find(const struct settings *s, int seed, const char 
     const struct found_run *const r = found_run(&runs, s, seed);
     const struct found_run *const other = r ? NULL : found_other(&runs, s, seed, &why);
     if (other) die_user("no run of %s; %s is %s (--from evaluates that)", what, other->folder, why);
-    if (!r) die_user("%s: no run of %s (simsiam run makes it)", root, what);
+    if (!r) die_user("%s: no checkpoint of %s (simsiam run makes it)", root, what);
     struct found_run own = *r;
     own.folder = text_format("%s", r->folder);
     own.config = text_format("%s", r->config);

@@ -14,17 +14,19 @@ static struct var loss(const struct step *s)
     const bool squared = own->s.scale == SCALE_SQUARED;
     const struct views z = encode(s->tape, s->f, s->x, s->plan);       /* z = f(x), weights theta */
     const struct views p = predict(s->tape, s->f, &z, s->plan);        /* p = h(z) */
-    const struct views t = encode(s->tape, own->target, s->x, s->plan);        /* z' = f(x), weights xi: constants */
+    const struct views t = encode(s->tape, own->target, s->x, s->plan);  /* z' = f(x), weights xi */
     mem_copy(s->loss, own->constant, sizeof(float));
     for (int k = 0; k < pairs->n; k++) {
         const int i = pairs->v[k][0], j = pairs->v[k][1];
-        /* eq. 2: L = sum |unit(p_i) - unit(z'_j)|^2 = sum 2 + 2 D(p_i, z'_j); SimSiam's is the mean of D */
+        /* eq. 2: L = sum |unit(p_i) - unit(z'_j)|^2 = sum 2 + 2 D(p_i, z'_j); SimSiam's is the
+         * mean of D */
         s->distance(s->tape, s->loss, squared ? 2 : 1.0f / (float)pairs->n, p.of[i], t.of[j]);
     }
     return whole(s->tape, &z, s->plan);
 }
 
-/* xi <- tau xi + (1 - tau) theta, once theta has made its step.  The running statistics stay the target's own. */
+/* xi <- tau xi + (1 - tau) theta, once theta has made its step.  The running statistics stay the
+ * target's own. */
 static void moved(const struct step *s)
 {
     const struct byol *const own = s->own;
@@ -74,14 +76,17 @@ static int tensors(void *state, struct tensor *list)
 {
     const struct params *const ps = &((const struct byol *)state)->target->params;
     list[0] = (struct tensor){ .name = "target", .data = ps->data, .floats = ps->count };
-    list[1] = (struct tensor){ .name = "target_statistics", .data = ps->stats, .floats = ps->n_stats };
+    list[1] = (struct tensor){ .name = "target_statistics", .data = ps->stats,
+                               .floats = ps->n_stats };
     return 2;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
-static const char *const schedule_names[] = { [TARGET_COSINE] = "cosine", [TARGET_CONSTANT] = "constant", NULL };
-static const char *const scale_names[] = { [SCALE_SQUARED] = "squared", [SCALE_COSINE] = "cosine", NULL };
+static const char *const schedule_names[] = { [TARGET_COSINE] = "cosine",
+                                              [TARGET_CONSTANT] = "constant", NULL };
+static const char *const scale_names[] = { [SCALE_SQUARED] = "squared",
+                                           [SCALE_COSINE] = "cosine", NULL };
 
 #define AT(key, field) .name = key, .offset = OWN_OFFSET(struct byol_settings, field), .unit = ""
 static const struct key keys[] = {
@@ -90,21 +95,23 @@ static const struct key keys[] = {
     { AT("target_schedule", schedule), .type = KEY_CHOICE, .choices = schedule_names,
       .sentence = "tau: on a cosine to 1 over all steps, or as it is" },
     { AT("loss_scale", scale), .type = KEY_CHOICE, .choices = scale_names,
-      .sentence = "the sum of |unit(p) - unit(z')|^2 over the pairs (BYOL, eq. 2), or SimSiam's mean distance" },
+      .sentence = "the sum of |unit(p) - unit(z')|^2 over the pairs (BYOL, eq. 2), or the mean D" },
     { .name = NULL }
 };
-static const struct byol_settings defaults = { .momentum = 0.99, .schedule = TARGET_COSINE, .scale = SCALE_SQUARED };
+static const struct byol_settings defaults = { 0.99, TARGET_COSINE, SCALE_SQUARED };
 
 static bool target_flows(const struct settings *s, char *why)
 {
-    return !s->stop_grad && because(why, "byol's target is another network's, which has no gradient; stop_grad: true");
+    return !s->stop_grad &&
+           because(why, "byol's target is another network's, which has no gradient; stop_grad: true");
 }
 
 static bool squared_elsewhere(const struct settings *s, char *why)
 {
     const struct byol_settings *const own = (const void *)s->own;
     return own->scale == SCALE_SQUARED && distances[s->distance].add != neg_cosine &&
-           because(why, "loss_scale: squared is a distance of unit vectors; loss_scale: cosine, or distance: cosine");
+           because(why, "loss_scale: squared is a distance of unit vectors; loss_scale: cosine, or "
+                   "distance: cosine");
 }
 
 static const struct rule rules[] = {
@@ -115,5 +122,6 @@ static const struct rule rules[] = {
 
 const struct method byol = {
     .keys = keys, .rules = rules, .defaults = &defaults, .own_bytes = sizeof defaults,
-    .open = target_open, .aim = aim, .loss = loss, .moved = moved, .tensors = tensors, .close = target_close,
+    .open = target_open, .aim = aim, .loss = loss, .moved = moved,
+    .tensors = tensors, .close = target_close,
 };

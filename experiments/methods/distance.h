@@ -6,6 +6,7 @@
 #include "../../engine/tape.h"
 
 /* Adds weight * mean D(p, target) to loss[0]. */
-typedef void distance_fn(struct tape *, dev_float *loss, float weight, struct var p, struct var target);
+typedef void distance_fn(struct tape *, dev_float *loss, float weight, struct var p,
+                         struct var target);
 struct distance { const char *name; distance_fn *add; };
 extern const struct distance distances[];        /* NULL-named row at the end */

@@ -33,8 +33,10 @@ void model_build(struct model *m, const struct settings *s, uint64_t seed)
     const int f = m->backbone.features;
     m->projector = head_declare(ps, "projector", words[0], s->projector.n, f, s->dim, f);
     ps->group = GROUP_PREDICTOR;
-    m->predictor = head_declare(ps, "predictor", words[1], s->predictor.n, m->projector.out, s->dim, f);
-    if (s->predictor_lr == PREDICTOR_ZERO)     /* Table 1b, fixed random init: no gradient is wanted */
+    m->predictor = head_declare(ps, "predictor", words[1], s->predictor.n, m->projector.out, s->dim,
+                                f);
+    /* Table 1b, fixed random init: no gradient is wanted. */
+    if (s->predictor_lr == PREDICTOR_ZERO)
         for (int i = 0; i < ps->n; i++) ps->p[i].frozen |= ps->p[i].group == GROUP_PREDICTOR;
     params_alloc(ps, seed);
 }
@@ -65,7 +67,8 @@ struct model *model_twin(const struct model *m)
     return twin;
 }
 
-struct var model_features(struct tape *t, const struct model *m, struct var x, int groups, bool track)
+struct var model_features(struct tape *t, const struct model *m, struct var x, int groups,
+                          bool track)
 {
     return resnet_apply(t, &m->params, &m->backbone, x, groups, track);
 }
@@ -76,12 +79,13 @@ struct var model_project(struct tape *t, const struct model *m, struct var featu
     return head_apply(t, &m->params, &m->projector, features, groups, track);
 }
 
-struct var model_predict(struct tape *t, const struct model *m, struct var z, int groups, bool track)
+struct var model_predict(struct tape *t, const struct model *m, struct var z, int groups,
+                         bool track)
 {
     return head_apply(t, &m->params, &m->predictor, z, groups, track);
 }
 
-/* ---- all views of a step, in training -------------------------------------------------------------------- */
+/* ---- all views of a step, in training -------------------------------------------------------- */
 
 struct view_plan model_views(const struct settings *s)
 {
@@ -100,8 +104,8 @@ static bool is_source(const struct view_plan *plan, int v)
     return plan->sources >> v & 1;
 }
 
-/* Views side by side that are all sources, or all not, go through together, with statistics for each; the
- * symmetric loss has one such run.  The view behind the run that begins at `first`. */
+/* Views side by side that are all sources, or all not, go through together, with statistics for
+ * each; the symmetric loss has one such run.  The view behind the run that begins at `first`. */
 static int run_end(const struct view_plan *plan, int first)
 {
     int end = first + 1;
@@ -110,7 +114,8 @@ static int run_end(const struct view_plan *plan, int first)
 }
 
 /* A target's run wants no gradient (Sec. 3), so none of it is computed. */
-struct views encode(struct tape *t, const struct model *f, struct var x, const struct view_plan *plan)
+struct views encode(struct tape *t, const struct model *f, struct var x,
+                    const struct view_plan *plan)
 {
     struct views z = { .of[0].data = NULL };
     const int n = x.n / plan->views;
@@ -151,7 +156,8 @@ struct var whole(struct tape *t, const struct views *z, const struct view_plan *
     all.n = plan->views * n;
     if (run_end(plan, 0) == plan->views) return all;           /* one run: it is whole already */
     all = var_room(t, plan->views * n, 1, 1, all.c);
+    const size_t bytes = mem_act_bytes() * (size_t)n * (size_t)all.c;
     for (int v = 0; v < plan->views; v++)
-        mem_copy(var_rows(all, v * n, n).data, z->of[v].data, mem_act_bytes() * (size_t)n * (size_t)all.c);
+        mem_copy(var_rows(all, v * n, n).data, z->of[v].data, bytes);
     return all;
 }

@@ -7,19 +7,21 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* ---- keys ------------------------------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static const char *const from_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache",
                                           [ETA_AVERAGE] = "average", NULL };
-static const char *const views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew", [ETA_ONE] = "one",
-                                           NULL };
-static const char *const bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
+static const char *const views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew",
+                                           [ETA_ONE] = "one", NULL };
+static const char *const bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running",
+                                        NULL };
 static const char *const init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
 
 #define AT(key, field) .name = key, .offset = OWN_OFFSET(struct eta_settings, field)
 const struct key eta_keys[] = {
     { AT("eta", from), .type = KEY_CHOICE, .choices = from_names, .unit = "",
-      .sentence = "the target: this step's z, one computed before, or a moving average (Sec. 5.2)" },
+      .sentence = "the target: this step's z, one computed before, or a moving average "
+                  "(Sec. 5.2)" },
     { AT("eta_every", every), .type = KEY_INT, .high = 10000000, .unit = "steps",
       .sentence = "cache: of an alternation, starting anew each epoch; 0: the whole epoch" },
     { AT("eta_views", views), .type = KEY_CHOICE, .choices = views_names, .unit = "",
@@ -43,7 +45,8 @@ const struct eta_settings eta_defaults = {
 static bool eta_without_stop(const struct settings *s, char *why)
 {
     return eta_settings(s)->from != ETA_FRESH && !s->stop_grad &&
-           because(why, "a target that was computed before has no gradient; stop_grad: true goes with it");
+           because(why, "a target that was computed before has no gradient; stop_grad: true goes "
+                   "with it");
 }
 
 /* It would silently be another experiment. */
@@ -52,8 +55,8 @@ static bool alternation_long(const struct settings *s, char *why)
     const struct eta_settings *const own = eta_settings(s);
     const int steps = s->train_count / s->batch;
     return own->from == ETA_CACHE && s->batch <= s->train_count && own->every > steps &&
-           because(why, "eta_every %d is more than the %d steps of an epoch; 0 is a whole epoch", own->every,
-                   steps);
+           because(why, "eta_every %d is more than the %d steps of an epoch; 0 is a whole epoch",
+                   own->every, steps);
 }
 
 const struct rule eta_rules[] = {
@@ -62,7 +65,7 @@ const struct rule eta_rules[] = {
     { { NULL }, NULL }
 };
 
-/* ---- state ----------------------------------------------------------------------------------------------- */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 void *eta_open(const struct model *f, const struct settings *s)
 {
@@ -98,12 +101,13 @@ int eta_tensors(void *own, struct tensor *list)
 {
     const struct eta *const e = own;
     if (!e->floats) return 0;
-    list[0] = (struct tensor){ .name = "eta", .data = e->cache ? (void *)e->cache : (void *)e->memory,
-                               .floats = e->floats, .act = e->cache != NULL, .by_image = true };
+    list[0] = (struct tensor){ .name = "eta", .floats = e->floats, .by_image = true,
+                               .data = e->cache ? (void *)e->cache : (void *)e->memory,
+                               .act = e->cache != NULL };
     return 1;
 }
 
-/* ---- alternation ----------------------------------------------------------------------------------------- */
+/* ---- alternation ----------------------------------------------------------------------------- */
 
 /* Where the cache has term k of a slot, [n, d]. */
 static dev_act *cache_at(const struct eta *e, int slot, int k, int n, int d)
@@ -134,7 +138,8 @@ bool eta_ahead(const struct step *s)
     if (!e->cache || s->step % alternation(e, s)) return true;
     const int k = alternation(e, s), end = s->step + k < s->steps ? s->step + k : s->steps;
     const int views = e->s.views == ETA_ONE ? 1 : s->plan->views, size = s->s->image_size;
-    const int first = e->s.views == ETA_BATCH ? 0 : VIEW_ETA, groups = e->s.bn == ETA_BN_BATCH ? views : 0;
+    const int first = e->s.views == ETA_BATCH ? 0 : VIEW_ETA;
+    const int groups = e->s.bn == ETA_BN_BATCH ? views : 0;
     struct model *const frozen = model_frozen(s->f);
     int step = s->step;
     for (; step < end && !stop_requested(); step++) {
@@ -161,12 +166,12 @@ bool eta_aim(const struct step *s)
     return !e->cache;
 }
 
-/* ---- targets --------------------------------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 static void average(const struct eta *e, dev_act *eta, struct var z, bool keep)
 {
-    op_average(eta, e->memory, e->index, z.data, z.n, z.c, (float)e->s.momentum, e->s.init == ETA_FIRST,
-               e->s.normalise, keep);
+    op_average(eta, e->memory, e->index, z.data, z.n, z.c, (float)e->s.momentum,
+               e->s.init == ETA_FIRST, e->s.normalise, keep);
 }
 
 struct var eta_target(const struct eta *e, struct tape *t, int k, struct var z)

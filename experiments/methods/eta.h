@@ -2,24 +2,25 @@
  *
  * eta.h -- Section 5's eta_x: the target of a step where it is not the step's own z.
  *
- * Alternation (Sec. 5.2, "multi-step").  The targets of the k coming steps are computed with the weights of their
- * start and kept, eta_x <- F_theta(T'(x)); then k steps of SGD are made against them.  What the paper leaves open,
- * and how it is read here:
- *   - of which views?  Of the steps' own (eta_views: batch): then k = 1 is SimSiam bit for bit, as the paper says.
- *     Eq. (10) writes T' for an augmentation of its own: `anew` draws others in their place, `one` a single one
- *     that all pairs of an image share.
- *   - with which batch norm?  With the statistics of the batch (eta_bn: batch), which is what SimSiam's targets
- *     have; `running` takes the running ones.  Neither moves them: the steps do, as SimSiam's do.
+ * Alternation (Sec. 5.2, "multi-step").  The targets of the k coming steps are computed with the
+ * weights of their start and kept, eta_x <- F_theta(T'(x)); then k steps of SGD are made against
+ * them.  What the paper leaves open, and how it is read here:
+ *   - of which views?  Of the steps' own (eta_views: batch): then k = 1 is SimSiam bit for bit, as
+ *     the paper says. Eq. (10) writes T' for an augmentation of its own: `anew` draws others in
+ *     their place, `one` a single one that all pairs of an image share.
+ *   - with which batch norm?  With the statistics of the batch (eta_bn: batch), which is what
+ *     SimSiam's targets have; `running` takes the running ones.  Neither moves them: the steps do,
+ *     as SimSiam's do.
  *   - is the predictor kept?  The paper says "the same architecture": yes.
  * An alternation does not cross an epoch: the epoch's last one may be shorter.
  *
- * Average (Sec. 5.2, "expectation"): eta_x <- m eta_x + (1 - m) F_theta(T'(x)), one eta an image, m = 0.8, without
- * predictor.  Left open there:
- *   - does eta_x start as the image's first z (eta_init: first), or as zero?  The direction of the first target is
- *     the same; zero forgets that first z sooner.
+ * Average (Sec. 5.2, "expectation"): eta_x <- m eta_x + (1 - m) F_theta(T'(x)), one eta an image, m
+ * = 0.8, without predictor.  Left open there:
+ *   - does eta_x start as the image's first z (eta_init: first), or as zero?  The direction of the
+ *     first target is the same; zero forgets that first z sooner.
  *   - is z/|z| averaged (eta_normalise: true; footnote 5), or z?
- *   - the symmetric loss has two targets an image: each is eta_x moved by its own pair's z, as if it were the only
- *     one; afterwards eta_x moves by both, in the order of the pairs.
+ *   - the symmetric loss has two targets an image: each is eta_x moved by its own pair's z, as if
+ *     it were the only one; afterwards eta_x moves by both, in the order of the pairs.
  */
 #pragma once
 #include "method.h"
@@ -70,7 +71,8 @@ int eta_tensors(void *own, struct tensor *list);
 bool eta_ahead(const struct step *s);
 bool eta_aim(const struct step *s);
 
-/* The target of pair k whose target view has the outputs z [N, d]: z itself where no other is kept. */
+/* The target of pair k whose target view has the outputs z [N, d]: z itself where no other is
+ * kept. */
 struct var eta_target(const struct eta *e, struct tape *t, int k, struct var z);
 /* Moves the average by z, once all targets of the step are read. */
 void eta_move(const struct eta *e, struct var z);

@@ -2,9 +2,9 @@
  *
  * method.h -- all that differs between methods.
  *
- * A method is one file: its loss, which reads like the paper's algorithm, and where it needs them keys, tensors of
- * its own, and what happens before and after a step.  What several methods share (pairs, predictor, stop-gradient,
- * distance) are values that it is told.
+ * A method is one file: its loss, which reads like the paper's algorithm, and where it needs them
+ * keys, tensors of its own, and what happens before and after a step.  What several methods share
+ * (pairs, predictor, stop-gradient, distance) are values that it is told.
  */
 #pragma once
 #include "distance.h"
@@ -12,8 +12,9 @@
 #include "settings.h"
 #include "../../engine/loader.h"
 
-/* Views by number: training draws 0 .. VIEWS_MAX-1; what else is drawn has numbers of its own, so that no monitor
- * sees the crops of training, and every epoch sees the same ones: a curve moves by the weights alone. */
+/* Views by number: training draws 0 .. VIEWS_MAX-1; what else is drawn has numbers of its own,
+ * so that no monitor sees the crops of training, and every epoch sees the same ones: a curve
+ * moves by the weights alone. */
 enum { VIEW_TEST = VIEWS_MAX, VIEW_MONITOR, VIEW_PROBE = VIEW_MONITOR + 2, VIEW_ETA,
        VIEW_EXPECTATION = VIEW_ETA + VIEWS_MAX };
 
@@ -28,7 +29,7 @@ struct step {
     void *own;                     /* what open() returned */
     dev_float *loss;               /* [1], 0 before the loss is added to it */
     int epoch, step, steps;        /* where the step is; steps of an epoch */
-    int ahead;                     /* steps that ahead() may work for at a time; 0: as many as the method likes */
+    int ahead;                     /* steps that ahead() may work for at a time; 0: any number */
     struct loader *loader;         /* views of this and of other steps, for ahead() */
 };
 
@@ -38,22 +39,23 @@ struct tensor {
     void *data;
     size_t floats;
     bool act;
-    bool by_image;                 /* as many as there are training images: for the estimate of a plan */
+    bool by_image;                 /* their number goes with that of the training images */
 };
 enum { METHOD_TENSORS = 8 };
 
 /* NULL where a method has nothing to do; `loss` is always there. */
 struct method {
-    const struct key *keys;        /* NULL-named at the end; values in struct settings' `own` (OWN_KEY) */
+    const struct key *keys;        /* NULL-named at the end; values lie in settings.own */
     const struct rule *rules;      /* NULL function at the end */
     const void *defaults;          /* of the keys: `own_bytes` of them */
     size_t own_bytes;
     /* Its state beside the model, which is initialised. */
     void *(*open)(const struct model *f, const struct settings *s);
-    /* Work that lies before a step and outside of it; false: a stop was requested, and the step is not made. */
+    /* Work that lies before a step and outside of it; false: a stop was requested, and the step
+     * is not made. */
     bool (*ahead)(const struct step *s);
-    /* Tells the machine what differs from step to step; false: its ops are at other addresses than the last step's,
-     * so that it is not to be recorded. */
+    /* Tells the machine what differs from step to step; false: its ops are at other addresses
+     * than the last step's, so that it is not to be recorded. */
     bool (*aim)(const struct step *s);
     /* Forward pass and loss.  Returns z of all views [views * N, d], one view after the other. */
     struct var (*loss)(const struct step *s);

@@ -20,7 +20,7 @@ bool because(char why[TEXT_MAX], const char *format, ...)
     return true;
 }
 
-/* ---- data ------------------------------------------------------------------------------------------------ */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static bool train_beyond(const struct settings *s, char *why)
 {
@@ -87,7 +87,7 @@ static bool knn_large(const struct settings *s, char *why)
                    s->train_count);
 }
 
-/* ---- model ----------------------------------------------------------------------------------------------- */
+/* ---- model ----------------------------------------------------------------------------------- */
 
 static bool stages_many(const struct settings *s, char *why)
 {
@@ -114,7 +114,8 @@ static int backbone_features(const struct settings *s)
     return resnet_features((enum block_kind)s->block, s->widths.v[s->widths.n - 1]);
 }
 
-/* The width that "fc WIDTH ..." means; 0 and the reason if WIDTH is a fraction that leaves a remainder. */
+/* The width that "fc WIDTH ..." means; 0 and the reason if WIDTH is a fraction that leaves a
+ * remainder. */
 static int fc_width(const struct settings *s, const char *words, char *why)
 {
     const char *at = words + strlen("fc ");
@@ -158,7 +159,7 @@ static bool predictor_width(const struct settings *s, char *why)
            because(why, "the predictor gives %d features, the projector %d; they are compared, so as many", p, z);
 }
 
-/* ---- method ---------------------------------------------------------------------------------------------- */
+/* ---- method ---------------------------------------------------------------------------------- */
 
 static bool pair_of_itself(const struct settings *s, char *why)
 {
@@ -184,7 +185,7 @@ static bool view_unused(const struct settings *s, char *why)
     return false;
 }
 
-/* ---- optimisation, augmentation --------------------------------------------------------------------------- */
+/* ---- optimisation, augmentation -------------------------------------------------------------- */
 
 static bool crop_scale_order(const struct settings *s, char *why)
 {

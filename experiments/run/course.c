@@ -10,7 +10,7 @@
 #include "phase.h"
 #include "state.h"
 
-/* ---- training -------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 /* The untrained network is worth a line: on small images its kNN is far above chance. */
 static int untrained(struct course *c)
@@ -46,7 +46,8 @@ static int steps_make(struct course *c)
         k->save(k->self, SAVE_BETWEEN);
         phase("train");
     }
-    if (first == t->steps) trainer_summary(t, &c->now);      /* a run that goes on from here has made no step */
+    /* A run that goes on from here has made no step. */
+    if (first == t->steps) trainer_summary(t, &c->now);
     return 0;
 }
 
@@ -88,7 +89,7 @@ static int train(struct course *c)
         status = epoch_train(c);
         if (!status) status = epoch_monitor(c);
         if (status == EXIT_AGAIN) break;
-        k->line(k->self);                      /* of an epoch that diverged too: the numbers as far as they go */
+        k->line(k->self);                      /* a divergence too: numbers as far as they go */
         if (status) break;
         trainer_seek(t, t->epoch + 1, 0);
         k->save(k->self, t->epoch == t->s->epochs ? SAVE_NOW : SAVE_EPOCH);
@@ -96,7 +97,7 @@ static int train(struct course *c)
     return status;
 }
 
-/* ---- linear probe ---------------------------------------------------------------------------------------- */
+/* ---- linear probe ---------------------------------------------------------------------------- */
 
 /* "Linear" means that the backbone does not move: the weights are hashed before and after. */
 static int probe(struct course *c, double *linear)

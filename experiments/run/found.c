@@ -18,9 +18,10 @@
 #include "../../engine/folder.h"
 #include "../../engine/ops.h"
 
-/* ---- what names a run ------------------------------------------------------------------------------------ */
+/* ---- what names a run ----------------------------------------------------------------------- */
 
-void run_hash(char hex[HASH_TEXT], const char *config, const char *machine, const char *code, const char *data)
+void run_hash(char hex[HASH_TEXT], const char *config, const char *machine, const char *code,
+              const char *data)
 {
     char *text = text_format("%smachine: %s\ncode: %s\ndata: %s\n", config, machine, code, data);
     hash_bytes(hex, text, strlen(text));
@@ -43,8 +44,10 @@ void run_data_hash(char hex[HASH_TEXT], const char *train, const char *monitor)
 
 char *config_images(const char *config)
 {
-    static const char *const keys[] = { "dataset: ", "folder: ", "train_first: ", "train_count: ",
-                                        "monitor_split: ", "monitor_first: ", "monitor_count: ", NULL };
+    static const char *const keys[] = {
+        "dataset: ", "folder: ", "train_first: ", "train_count: ", "monitor_split: ", "monitor_first: ",
+        "monitor_count: ", NULL
+    };
     char *images = host_alloc(strlen(config) + 1, 1), *out = images;
     for (const char *line = config, *next; *line; line = next) {
         next = strchr(line, '\n');
@@ -59,7 +62,7 @@ char *config_images(const char *config)
     return images;
 }
 
-/* ---- listing --------------------------------------------------------------------------------------------- */
+/* ---- listing -------------------------------------------------------------------------------- */
 
 bool found_papers(struct found_run *r)
 {
@@ -67,9 +70,9 @@ bool found_papers(struct found_run *r)
     json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
     const char *code, *machine, *train, *monitor;
     int seed;
-    const bool right = papers && !json_unpack(papers, "{s:s, s:s, s:s, s:s, s:i}", "code_hash", &code, "machine",
-                                              &machine, "train_hash", &train, "monitor_hash", &monitor, "seed",
-                                              &seed);
+    const bool right = papers && !json_unpack(papers, "{s:s, s:s, s:s, s:s, s:i}", "code_hash", &code,
+                                              "machine", &machine, "train_hash", &train,
+                                              "monitor_hash", &monitor, "seed", &seed);
     if (right) {
         r->seed = seed;
         snprintf(r->code, sizeof r->code, "%s", code);
@@ -165,7 +168,8 @@ void found_open(struct found *f, const char *root)
     *f = (struct found){ .root = root };
     struct dirent **entry;
     const int n = scandir(root, &entry, is_seen, by_name);
-    if (n < 0 && errno != ENOENT && errno != ENOTDIR) die("cannot list %s: %s (is the folder readable?)", root, strerror(errno));
+    if (n < 0 && errno != ENOENT && errno != ENOTDIR)
+        die("cannot list %s: %s (is the folder readable?)", root, strerror(errno));
     for (int i = 0; i < n; i++) {
         seeds_take(f, entry[i]->d_name);
         free(entry[i]);
@@ -173,7 +177,7 @@ void found_open(struct found *f, const char *root)
     if (n >= 0) free(entry);
 }
 
-/* ---- which data ------------------------------------------------------------------------------------------- */
+/* ---- which data ----------------------------------------------------------------------------- */
 
 struct images_known { char *images; char data[HASH_TEXT]; };
 
@@ -209,7 +213,8 @@ static bool data_present(const struct settings *s)
     return present;
 }
 
-static void split_hash(char hex[HASH_TEXT], const struct settings *s, enum data_split split, int first, int count)
+static void split_hash(char hex[HASH_TEXT], const struct settings *s, enum data_split split, int first,
+                       int count)
 {
     struct dataset set;
     const struct data_source *const source = &data_sources[s->dataset];
@@ -219,8 +224,9 @@ static void split_hash(char hex[HASH_TEXT], const struct settings *s, enum data_
     data_free(&set);
 }
 
-/* The hash of the data at hand.  In a process of its own: data that are wrong end a program that would train on
- * them (and say why), not one that only counts runs.  False: there are none, or they are wrong. */
+/* The hash of the data at hand.  In a process of its own: data that are wrong end a program that
+ * would train on them (and say why), not one that only counts runs.  False: there are none, or
+ * they are wrong. */
 static bool data_look(char hex[HASH_TEXT], const struct settings *s)
 {
     if (!data_present(s)) return false;
@@ -232,15 +238,18 @@ static bool data_look(char hex[HASH_TEXT], const struct settings *s)
     if (!pid) {
         char train[HASH_TEXT], monitor[HASH_TEXT], both[HASH_TEXT];
         split_hash(train, s, DATA_TRAIN, s->train_first, s->train_count);
-        split_hash(monitor, s, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
+        split_hash(monitor, s, (enum data_split)s->monitor_split, s->monitor_first,
+                   s->monitor_count);
         run_data_hash(both, train, monitor);
         _exit(write(pipe_[1], both, sizeof both) == (ssize_t)sizeof both ? 0 : EXIT_WORLD);
     }
     close(pipe_[1]);
     size_t got = 0;
-    ssize_t n;
-    while (got < HASH_TEXT && ((n = read(pipe_[0], hex + got, HASH_TEXT - got)) > 0 || (n < 0 && errno == EINTR)))
-        got += n > 0 ? (size_t)n : 0;
+    while (got < HASH_TEXT) {
+        const ssize_t n = read(pipe_[0], hex + got, HASH_TEXT - got);
+        if (n > 0) got += (size_t)n;
+        else if (!n || errno != EINTR) break;
+    }
     close(pipe_[0]);
     int status;
     while (waitpid(pid, &status, 0) < 0)
@@ -248,10 +257,11 @@ static bool data_look(char hex[HASH_TEXT], const struct settings *s)
     return got == HASH_TEXT && !hex[HASH_TEXT - 1] && WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
-/* The data that most finished runs of these images are of; of equally many, the first's.  "": there is none. */
+/* The data that most finished runs of these images are of; of equally many, the first's.  "":
+ * there is none. */
 static void data_of_most(char hex[HASH_TEXT], struct found *f, const char *images)
 {
-    int *const votes = host_alloc((size_t)f->n + 1, sizeof *votes);    /* of the first run of each data */
+    int *const votes = host_alloc((size_t)f->n + 1, sizeof *votes);    /* at each data's first run */
     int most = 0;
     *hex = '\0';
     for (int i = 0; i < f->n; i++) {
@@ -287,7 +297,7 @@ static const char *data_of(struct found *f, const struct settings *s, const char
     return f->images[i].data;
 }
 
-/* ---- which run --------------------------------------------------------------------------------------------- */
+/* ---- which run ------------------------------------------------------------------------------ */
 
 /* Why a run of the row's config and seed does not count; NULL: it does. */
 static const char *unlike(struct found *f, const struct found_run *r, const struct settings *s)
@@ -303,8 +313,8 @@ static const char *unlike(struct found *f, const struct found_run *r, const stru
 }
 
 /* The first run of the row and seed that counts, or the first that does not. */
-static const struct found_run *run_search(struct found *f, const struct settings *s, int seed, bool finished,
-                                          bool counts, const char **why)
+static const struct found_run *run_search(struct found *f, const struct settings *s, int seed,
+                                          bool finished, bool counts, const char **why)
 {
     char *const config = settings_print(s);
     const struct found_run *found = NULL;
@@ -333,7 +343,8 @@ enum run_state found_state(struct found *f, const struct settings *s, int seed)
     return r && r->finished ? r->state : RUN_NONE;
 }
 
-const struct found_run *found_other(struct found *f, const struct settings *s, int seed, const char **why)
+const struct found_run *found_other(struct found *f, const struct settings *s, int seed,
+                                    const char **why)
 {
     return run_search(f, s, seed, true, false, why);
 }

@@ -10,7 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What an encoding pass yields, on the machine: features [n, f] and z [n, d] with the set's labels. */
+/* What an encoding pass yields, on the machine: features [n, f] and z [n, d] with the set's
+ * labels. */
 struct encoding { struct features f, z; };
 
 static struct features features_room(const struct image_set *set, int width)
@@ -38,7 +39,8 @@ static float *download(const dev_float *x, size_t floats)
     return host;
 }
 
-/* z' and its spread over images, and the part of it that lies between two augmented views of one image. */
+/* z' and its spread over images, and the part of it that lies between two augmented views of one
+ * image. */
 static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const struct encoding *test)
 {
     const int n = test->z.n, d = test->z.d;
@@ -81,8 +83,9 @@ static double mean_cosine(const float *a, const double *b, int n, int d)
     return sum / n;
 }
 
-/* Sec. 5.2: the best predictor has h(z) = E_T[f(T(x))].  cos_h sets h(z1) beside that mean, cos_z sets z1 itself
- * beside it: one view of each monitor image, and the mean of z/|z| over `expectation_views` others. */
+/* Sec. 5.2: the best predictor has h(z) = E_T[f(T(x))].  cos_h sets h(z1) beside that mean,
+ * cos_z sets z1 itself beside it: one view of each monitor image, and the mean of z/|z| over
+ * `expectation_views` others. */
 static bool monitor_expectation(struct trainer *t, struct epoch_record *r)
 {
     const int n = t->monitor.host.n, d = t->model.projector.out, views = t->s->expectation_views;
@@ -109,7 +112,8 @@ static bool monitor_expectation(struct trainer *t, struct epoch_record *r)
     return done;
 }
 
-/* kNN on backbone features and on z: bank = training images under the test transform, left in *bank. */
+/* kNN on backbone features and on z: bank = training images under the test transform, left in
+ * *bank. */
 static bool monitor_knn(struct trainer *t, struct epoch_record *r, const struct encoding *test,
                         struct encoding *bank)
 {
@@ -137,7 +141,7 @@ int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *ke
     return status;
 }
 
-/* ---- linear probe -------------------------------------------------------------------------------------- */
+/* ---- linear probe ---------------------------------------------------------------------------- */
 
 int monitor_probe_open(struct trainer *t, struct probe_data *data)
 {

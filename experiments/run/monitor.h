@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * monitor.h -- what is looked at during and after training, always in evaluation mode on the monitor images.
+ * monitor.h -- what is looked at during and after training, always in evaluation mode on the
+ * monitor images.
  */
 #pragma once
 #include "train.h"
@@ -8,14 +9,15 @@
 /* Backbone features of the training and the monitor images.  Zeroed: none yet. */
 struct probe_data { struct features train, test; };
 
-/* Fills std_sqrtd, mean_norm, view_share, rank, knn and knn_z of r, and cos_h and cos_z if they are to be
- * measured.  0; EXIT_AGAIN if a stop was requested; EXIT_DIVERGED if the outputs are not finite: r then holds no
- * kNN, which would count noise.  The features it made are left in *keep, if that is not NULL, where the probe of
- * the same weights wants the same. */
+/* Fills std_sqrtd, mean_norm, view_share, rank, knn and knn_z of r, and cos_h and cos_z if they
+ * are to be measured.  0; EXIT_AGAIN if a stop was requested; EXIT_DIVERGED if the outputs are
+ * not finite: r then holds no kNN, which would count noise.  The features it made are left in
+ * *keep, if that is not NULL, where the probe of the same weights wants the same. */
 int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *keep);
 
-/* The linear probe on frozen backbone features, going on from t->probe: one epoch each call; status as above.
- * Opening makes the features unless `data` has them; restarting forgets what the probe has learnt. */
+/* The linear probe on frozen backbone features, going on from t->probe: one epoch each call;
+ * status as above. Opening makes the features unless `data` has them; restarting forgets what
+ * the probe has learnt. */
 int monitor_probe_open(struct trainer *t, struct probe_data *data);
 void monitor_probe_restart(struct trainer *t);
 /* The plan that the run's settings ask for; another one may be tried. */

@@ -2,8 +2,9 @@
  *
  * runner.c -- a run's folder, lock, papers, checkpoints and words; course.h says what is run.
  *
- * The order of writing makes a kill harmless: metrics.jsonl first, then the checkpoint that counts its bytes; what
- * lies behind that count after a restart is cut off and made again.  summary.json is last.
+ * The order of writing makes a kill harmless: metrics.jsonl first, then the checkpoint that counts
+ * its bytes; what lies behind that count after a restart is cut off and made again.  summary.json
+ * is last.
  */
 #include "runner.h"
 #include "found.h"
@@ -26,7 +27,8 @@
 #include "../methods/code.h"
 #include "../../engine/collapse.h"
 
-/* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only then. */
+/* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only
+ * then. */
 static const double LOOK_GAP = 1;
 enum { LOCK_SECONDS = 5 };
 /* What there is to do where the world failed after training began. */
@@ -49,7 +51,7 @@ struct runner {
     double looked_at, began_at;        /* when the log was last looked at, and when this part began */
 };
 
-/* ---- the run's folder ---------------------------------------------------------------------------------- */
+/* ---- the run's folder ------------------------------------------------------------------------ */
 
 /* "process 123 on host", as the lock's holder has written it; "another process" if it has not. */
 static char *lock_holder(int lock)
@@ -70,8 +72,8 @@ static void lock_sign(int lock, const char *path)
         warn("cannot write into %s: %s (a second process will not be told who is here)", path, strerror(errno));
 }
 
-/* Takes the lock, which lasts no longer than this process.  Waits a little: the processes of a command that was
- * killed stop by themselves, but only after their step. */
+/* Takes the lock, which lasts no longer than this process.  Waits a little: the processes of a
+ * command that was killed stop by themselves, but only after their step. */
 static void folder_lock(struct runner *r)
 {
     char *const path = text_format("%s/lock", r->folder);
@@ -161,7 +163,7 @@ static void papers_write(const struct runner *r, int seed)
     free(path);
 }
 
-/* ---- the course's keeper --------------------------------------------------------------------------------- */
+/* ---- the course's keeper --------------------------------------------------------------------- */
 
 /* Two collapsed epochs in a row are no accident of one. */
 enum { COLLAPSED_ENOUGH = 2 };
@@ -231,13 +233,15 @@ static void keep_line(void *self)
     char *const line = epoch_print(now);
     if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
     r->t.metrics_bytes += strlen(line);
-    /* What counts is the line, not the digits behind it: a run that goes on from here has no others. */
+    /* What counts is the line, not the digits behind it: a run that goes on from here has no
+     * others. */
     if (!line_note(r, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
     free(line);
 }
 
-/* At the end of an epoch: as often as costs at most a fiftieth of the time.  A small run's checkpoint is a matter
- * of milliseconds; on a fast device a large one's takes as long as an epoch. */
+/* At the end of an epoch: as often as costs at most a fiftieth of the time.  A small run's
+ * checkpoint is a matter of milliseconds; on a fast device a large one's takes as long as an
+ * epoch. */
 static void keep_save(void *self, enum occasion when)
 {
     struct runner *const r = self;
@@ -255,7 +259,7 @@ static struct course course_of(struct runner *r)
     };
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Returns the state. */
 static enum run_state summarise(const struct runner *r, const char *row, int seed, int status, double linear,
@@ -279,8 +283,8 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     return sum.state;
 }
 
-/* The run's hash and folder, which the loaded data name too.  A half-done run of another code, even one shown
- * equal, is left alone: the program that began it ends it. */
+/* The run's hash and folder, which the loaded data name too.  A half-done run of another code,
+ * even one shown equal, is left alone: the program that began it ends it. */
 static void runner_name(struct runner *r, int seed)
 {
     struct machine_info m;
@@ -295,7 +299,8 @@ static void runner_name(struct runner *r, int seed)
 
 static void runner_open(struct runner *r, int seed)
 {
-    /* Data that are missing or wrong, and a model that memory does not hold, leave no folder behind. */
+    /* Data that are missing or wrong, and a model that memory does not hold, leave no folder
+     * behind. */
     machine_open(r->o->threads);
     trainer_open(&r->t, r->s, seed);
     runner_name(r, seed);

@@ -10,7 +10,8 @@
 #include "phase.h"
 #include "../../engine/checkpoint.h"
 
-/* A checkpoint holds papers (whose it is, where it stands, what the probe froze), then tensors by name. */
+/* A checkpoint holds papers (whose it is, where it stands, what the probe froze), then tensors
+ * by name. */
 enum { PAPERS = 3, SHARED_TENSORS = 5, TENSORS_MAX = SHARED_TENSORS + METHOD_TENSORS };
 
 int trainer_tensors(const struct trainer *t, struct tensor *list)
@@ -27,7 +28,8 @@ static int tensors(const struct trainer *t, struct tensor list[TENSORS_MAX])
         { .name = "velocity", .data = ps->velocity, .floats = ps->count },
         { .name = "statistics", .data = ps->stats, .floats = ps->n_stats },
         { .name = "log", .data = t->log, .floats = (size_t)t->steps * LOG_WIDTH },
-        { .name = "probe", .data = t->probe.state, .floats = probe_floats(t->probe.d, t->probe.classes) },
+        { .name = "probe", .data = t->probe.state,
+          .floats = probe_floats(t->probe.d, t->probe.classes) },
     };
     memcpy(list, shared, sizeof shared);
     return SHARED_TENSORS + trainer_tensors(t, list + SHARED_TENSORS);
@@ -39,10 +41,12 @@ static float *tensor_download(const struct trainer *t, const struct tensor *x)
     float *const copy = host_alloc(x->floats, sizeof *copy);
     if (x->act) mem_act_download(copy, x->data, x->floats);
     else mem_download(copy, x->data, sizeof *copy * x->floats);
-    /* Rows of the log that this epoch has not reached hold the last epoch's: keep the file a function of the
-     * position alone, so that a resumed run's checkpoints are the undisturbed run's. */
+    /* Rows of the log that this epoch has not reached hold the last epoch's: keep the file a
+     * function of the position alone, so that a resumed run's checkpoints are the undisturbed
+     * run's. */
     if (x->data == t->log)
-        memset(copy + (size_t)t->step * LOG_WIDTH, 0, sizeof *copy * LOG_WIDTH * (size_t)(t->steps - t->step));
+        memset(copy + (size_t)t->step * LOG_WIDTH, 0,
+               sizeof *copy * LOG_WIDTH * (size_t)(t->steps - t->step));
     return copy;
 }
 
@@ -52,7 +56,8 @@ static void tensor_upload(const struct tensor *x, const struct blob *from)
         mem_upload(x->data, from->data, from->bytes);
         return;
     }
-    float *const copy = host_alloc(x->floats, sizeof *copy);   /* a blob begins at any byte of its file */
+    /* A blob begins at any byte of its file. */
+    float *const copy = host_alloc(x->floats, sizeof *copy);
     memcpy(copy, from->data, from->bytes);
     mem_act_upload(x->data, copy, x->floats);
     free(copy);
@@ -87,8 +92,8 @@ static void same_images_check(const struct trainer *t, const struct checkpoint *
     const size_t bytes = images_hash(t, now);
     const struct blob *then = checkpoint_find(c, "images");
     if (bytes && (!then || then->bytes != bytes || memcmp(then->data, now, bytes)))
-        die_user("%s: the run began with other images than %s holds now: files came, went or were replaced; bring "
-                 "them back, or remove the run's folder to begin anew", path, t->s->folder);
+        die_user("%s: the run began with other images than %s holds now: files came, went or were "
+                 "replaced; bring them back, or remove the run's folder to begin anew", path, t->s->folder);
 }
 
 bool trainer_save(const struct trainer *t, const char *path, const char *identity)
@@ -96,8 +101,9 @@ bool trainer_save(const struct trainer *t, const char *path, const char *identit
     phase("checkpoint");
     struct tensor list[TENSORS_MAX];
     const int n = tensors(t, list);
-    const uint64_t position[POSITIONS] = { (uint64_t)t->epoch, (uint64_t)t->step, t->untrained_monitored,
-                                           t->metrics_bytes, (uint64_t)t->probe.epoch };
+    const uint64_t position[POSITIONS] = { (uint64_t)t->epoch, (uint64_t)t->step,
+                                           t->untrained_monitored, t->metrics_bytes,
+                                           (uint64_t)t->probe.epoch };
     struct blob blobs[PAPERS + TENSORS_MAX + 1] = { { "identity", identity, strlen(identity) },
                                             { "position", position, sizeof position },
                                             { "frozen", t->frozen, sizeof t->frozen } };
@@ -116,10 +122,11 @@ bool trainer_save(const struct trainer *t, const char *path, const char *identit
 static void replaceable_check(const struct checkpoint *c, const char *path)
 {
     if (c->end == CHECKPOINT_UNREADABLE)
-        die("%s: the checkpoint is there and cannot be read (make it readable; or remove it, to start anew)", path);
+        die("%s: the checkpoint is there and cannot be read (make it readable; or remove it, to start "
+            "anew)", path);
     if (c->end == CHECKPOINT_OTHER_VERSION)
-        die_user("%s: another version of the program wrote this checkpoint (use that version; or remove the file, "
-                 "to start anew)", path);
+        die_user("%s: another version of the program wrote this checkpoint (use that version; or "
+                 "remove the file, to start anew)", path);
 }
 
 bool trainer_load(struct trainer *t, const char *path, const char *identity)
@@ -131,11 +138,12 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
     }
     struct tensor list[TENSORS_MAX];
     const int n = tensors(t, list);
-    const struct blob *who = checkpoint_find(&c, "identity"), *where = checkpoint_find(&c, "position");
+    const struct blob *who = checkpoint_find(&c, "identity");
+    const struct blob *where = checkpoint_find(&c, "position");
     const struct blob *froze = checkpoint_find(&c, "frozen");
-    bool ours = who && who->bytes == strlen(identity) && !memcmp(who->data, identity, who->bytes) && where &&
-                where->bytes == POSITIONS * sizeof(uint64_t) && froze && froze->bytes == sizeof t->frozen &&
-                !((const char *)froze->data)[HASH_TEXT - 1];
+    bool ours = who && who->bytes == strlen(identity) && !memcmp(who->data, identity, who->bytes) &&
+                where && where->bytes == POSITIONS * sizeof(uint64_t) && froze &&
+                froze->bytes == sizeof t->frozen && !((const char *)froze->data)[HASH_TEXT - 1];
     const struct blob *found[TENSORS_MAX];
     for (int i = 0; i < n && ours; i++) {
         found[i] = checkpoint_find(&c, list[i].name);
@@ -144,7 +152,8 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
     uint64_t position[POSITIONS];
     if (ours) same_images_check(t, &c, path);
     if (ours) memcpy(position, where->data, sizeof position);
-    ours = ours && position[AT_EPOCH] <= (uint64_t)t->s->epochs && position[AT_STEP] <= (uint64_t)t->steps &&
+    ours = ours && position[AT_EPOCH] <= (uint64_t)t->s->epochs &&
+           position[AT_STEP] <= (uint64_t)t->steps &&
            position[AT_PROBE] <= (uint64_t)t->s->probe_epochs;
     if (ours) {
         for (int i = 0; i < n; i++) tensor_upload(&list[i], found[i]);
@@ -156,6 +165,7 @@ bool trainer_load(struct trainer *t, const char *path, const char *identity)
         t->probe.epoch = (int)position[AT_PROBE];
     }
     checkpoint_free(&c);
-    if (!ours) die_user("%s: a checkpoint of another run (remove it, to start this one anew)", path);
+    if (!ours)
+        die_user("%s: a checkpoint of another run (remove it, to start this one anew)", path);
     return true;
 }

@@ -2,8 +2,8 @@
  *
  * train.h -- one run, from images to features: its state, its steps, its checkpoints.
  *
- * Everything random is a function of (seed, epoch, image, view), so a position (epoch, step) and the tensors are
- * all there is to keep.
+ * Everything random is a function of (seed, epoch, image, view), so a position (epoch, step) and
+ * the tensors are all there is to keep.
  */
 #pragma once
 #include "record.h"
@@ -52,11 +52,12 @@ enum { EVAL_CHUNK = 256 };
 void trainer_open(struct trainer *t, const struct settings *s, int seed);
 void trainer_close(struct trainer *t);
 
-/* One optimisation step at the trainer's position, which it advances, after what the method does ahead of it.  A
- * stop requested meanwhile leaves the position where it is. */
+/* One optimisation step at the trainer's position, which it advances, after what the method does
+ * ahead of it.  A stop requested meanwhile leaves the position where it is. */
 bool trainer_step(struct trainer *t);
-/* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now (and what the method does
- * ahead), good until the next call; and the step on views that are there already. */
+/* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now (and
+ * what the method does ahead), good until the next call; and the step on views that are there
+ * already. */
 struct var trainer_views(struct trainer *t);
 void trainer_step_on(struct trainer *t, struct var views);
 /* Of such a step the forward pass alone, recorded on the trainer's tape. */
@@ -64,21 +65,23 @@ void trainer_forward(struct trainer *t, struct var views);
 
 /* To step `step` of epoch `epoch`, both from 0; the weights stay as they are. */
 void trainer_seek(struct trainer *t, int epoch, int step);
-/* For measurements: a method works ahead for at most so many steps at a time (0: for as many as it likes), ... */
+/* For measurements: a method works ahead for at most so many steps at a time (0: for as many as
+ * it likes), ... */
 void trainer_ahead(struct trainer *t, int steps);
 /* ... and evaluation sees only the first images of each set. */
 void trainer_scale(struct trainer *t, int train, int monitor);
-/* Means over the current epoch's first `step` steps, and 0.  Where a number among them is not finite: over the
- * steps up to the first that has one, and its number, from 1; so the answer does not depend on when one looks.  In
- * fp16 a gradient alone may overflow: such steps count in left_out, and are no divergence up to 20 in a row. */
+/* Means over the current epoch's first `step` steps, and 0.  Where a number among them is not
+ * finite: over the steps up to the first that has one, and its number, from 1; so the answer
+ * does not depend on when one looks.  In fp16 a gradient alone may overflow: such steps count in
+ * left_out, and are no divergence up to 20 in a row. */
 int trainer_summary(const struct trainer *t, struct epoch_record *r);
 
-/* Encodes all images of `set` in evaluation mode under `recipe` (views of `epoch`, `view`): backbone features
- * [n, f] into `features`, projections [n, d] into `z`, predictions [n, d] into `p`; any may be NULL.  False if a
- * stop was requested. */
+/* Encodes all images of `set` in evaluation mode under `recipe` (views of `epoch`, `view`):
+ * backbone features [n, f] into `features`, projections [n, d] into `z`, predictions [n, d] into
+ * `p`; any may be NULL.  False if a stop was requested. */
 bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
                     uint32_t view, dev_float *features, dev_float *z, dev_float *p);
 
-/* How many images of a folder are bad and were skipped: a property of the files, whether this process met them or
- * the one before did.  -1 if a stop was requested. */
+/* How many images of a folder are bad and were skipped: a property of the files, whether this
+ * process met them or the one before did.  -1 if a stop was requested. */
 int trainer_skipped(const struct trainer *t);

@@ -58,7 +58,8 @@ static bool row_usable(struct decision *d, const struct row_runs *row, const str
     return true;
 }
 
-/* Two runs are comparable if the same code (code.h) computed them from the same data on the same kind of machine. */
+/* Two runs are comparable if the same code (code.h) computed them from the same data on the same kind
+ * of machine. */
 static bool runs_alike(struct decision *d, const struct run_record *a, const struct run_record *b)
 {
     if (!code_same(a->code_hash, b->code_hash))

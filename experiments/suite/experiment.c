@@ -392,6 +392,9 @@ static void text_get(struct config_file *f, yaml_node_t *mapping, const struct k
     if (node) config_value(f, node, key, out);
 }
 
+/* Ends the message about a key that is none, and like none. */
+static const char keys_help[] = "`simsiam config --keys` lists all";
+
 void experiment_load(struct experiment *e, const char *path, const char *scale)
 {
     memset(e, 0, sizeof *e);
@@ -403,11 +406,13 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     if (!config_open(&l.file, path)) {                          /* no experiment: nothing need lie beside it */
         exit(EXIT_USER);
     }
+    l.file.help = keys_help;
     l.top = config_root(&l.file);
     scale_check(scales, scale);
     if (strlen(scale) >= NAME_LENGTH) die_user("scale %s: a name of at most %d bytes", scale, NAME_LENGTH - 1);
     memcpy(e->scale, scale, strlen(scale) + 1);
     if (config_open(&l.scale, scale_path)) l.scale_top = config_root(&l.scale);
+    l.scale.help = keys_help;
     if (l.scale_top) not_run_read(&l, folder);
 
     memcpy(e->title, e->name, sizeof e->name);

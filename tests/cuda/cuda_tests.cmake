@@ -140,9 +140,13 @@ if(CUDA)
   set_target_properties(driver PROPERTIES OUTPUT_NAME cuda SOVERSION 1
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/driver)
   # A machine that listens stands in the true one's place, of which the plans alone are taken.
-  machine_test(test machine_cuda plans tests/cuda/test_plans.c tests/cuda/asked.c)
-  machine_test(test machine_cuda plan_cache tests/cuda/test_plan_cache.c tests/cuda/asked.c)
+  ops_write(${GENERATED}/mute/ops_mute.h
+    "__attribute__((weak)) @result@ op_@op@(@parameters@) { @nothing@ }")
+  set(listener tests/cuda/asked.c tests/cuda/mute.c)
+  machine_test(test machine_cuda plans tests/cuda/test_plans.c ${listener})
+  machine_test(test machine_cuda plan_cache tests/cuda/test_plan_cache.c ${listener})
   foreach(name plans plan_cache)
+    target_include_directories(test_${name} PRIVATE ${GENERATED}/mute)
     target_compile_definitions(test_${name} PRIVATE HOPPER="${CMAKE_SOURCE_DIR}/tests/cuda/hopper.json")
     add_dependencies(test_${name} driver)
   endforeach()
