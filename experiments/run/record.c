@@ -248,7 +248,8 @@ bool summary_take(struct run_record *r, const json_t *object)
     int schema = 0;
     return get_int(&schema, object, "schema") && schema == RUN_SCHEMA &&
            get_texts(r, object, row_text) && get_int(&r->seed, object, "seed") &&
-           get_int(&r->epochs, object, "epochs") && get_state(&r->state, object) && get_texts(r, object, identity_texts) &&
+           get_int(&r->epochs, object, "epochs") && get_state(&r->state, object) &&
+           get_texts(r, object, identity_texts) &&
            get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, MEASURE_FINAL) &&
            get_reals(r, object, MEASURE_END) &&
            (!json_object_get(object, "skipped") || get_int(&r->skipped, object, "skipped"));
