@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is known ----------------------------------------------------------------------------------- */
+/* ---- the files of each set --------------------------------------------------------------------------- */
 
 /* The official files, as cifar-10-binary.tar.gz holds them. */
 #define BATCH (10000 * (size_t)CIFAR_RECORD)      /* bytes of a file */
@@ -56,40 +56,6 @@ static const struct data_file fashion_mnist_files[] = IDX_FILES(
 static const struct data_file no_files[] = { { NULL, DATA_TRAIN, 0, NULL } };
 
 enum { SYNTHETIC_SIDE = 16 };
-
-/* CIFAR-10's deviations are the mean over images of each image's own, not that over all pixels (0.247 0.243
- * 0.262): the reproductions use these, and so do we. */
-const struct data_source data_sources[] = {
-    { "cifar10", "cifar10", "make -f Makefile.repro data-cifar10", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 10,
-      { 0.4914f, 0.4822f, 0.4465f }, { 0.2023f, 0.1994f, 0.2010f }, cifar10_files },
-    { "mnist", "mnist", "cp {train,t10k}-{images-idx3,labels-idx1}-ubyte.gz DATA/mnist",
-      { 60000, 10000 }, 28, 28, 10,
-      { 0.1307f, 0.1307f, 0.1307f }, { 0.3081f, 0.3081f, 0.3081f }, mnist_files },
-    { "fashion-mnist", "fashion-mnist", "make -f Makefile.repro data-fashion-mnist", { 60000, 10000 }, 28, 28, 10,
-      { 0.2860f, 0.2860f, 0.2860f }, { 0.3530f, 0.3530f, 0.3530f }, fashion_mnist_files },
-    { "synthetic", "", "nothing: it is made in code", { 60000, 10000 }, SYNTHETIC_SIDE, SYNTHETIC_SIDE, 10,
-      { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files },
-    { "cifar100", "cifar100", "make -f Makefile.repro data-cifar100", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 100,
-      { 0.5071f, 0.4865f, 0.4409f }, { 0.2009f, 0.1984f, 0.2023f }, cifar100_files },
-    /* ImageNet's, whatever the images: what networks trained elsewhere are used to. */
-    { "folder", "", "nothing: the images are yours", { FOLDER_IMAGES_MAX, FOLDER_IMAGES_MAX }, 0, 0, 0,
-      { 0.485f, 0.456f, 0.406f }, { 0.229f, 0.224f, 0.225f }, no_files },
-    { NULL, NULL, NULL, { 0, 0 }, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, NULL }
-};
-
-const struct data_source *data_source_find(const char *name)
-{
-    for (const struct data_source *s = data_sources; s->name; s++) {
-        if (strcmp(s->name, name) == 0)
-            return s;
-    }
-    return NULL;
-}
-
-bool data_is_folder(const struct data_source *source)
-{
-    return !source->classes;
-}
 
 /* ---- files ------------------------------------------------------------------------------------------- */
 
@@ -140,8 +106,6 @@ uint8_t *data_file_read(const struct data_source *source, const struct data_file
 }
 
 /* ---- readers: images first .. first+count-1 of a split into a set that has room for them --------------------- */
-
-typedef void reader_fn(struct dataset *set, const struct data_source *source, enum data_split split, int first);
 
 /* A file that has passed its SHA-256 and does not parse is a wrong row in the tables above. */
 static void parsed(bool ok, const char *wrong)
@@ -250,8 +214,41 @@ static void synthetic_read(struct dataset *set, const struct data_source *source
     }
 }
 
-/* Beside data_sources, row by row. */
-static reader_fn *const readers[] = { cifar10_read, idx_read, idx_read, synthetic_read, cifar100_read, NULL };
+/* ---- the sets ----------------------------------------------------------------------------------------- */
+
+/* CIFAR-10's deviations are the mean over images of each image's own, not that over all pixels (0.247 0.243
+ * 0.262): the reproductions use these, and so do we. */
+const struct data_source data_sources[] = {
+    { "cifar10", "cifar10", "make -f Makefile.repro data-cifar10", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 10,
+      { 0.4914f, 0.4822f, 0.4465f }, { 0.2023f, 0.1994f, 0.2010f }, cifar10_files, cifar10_read },
+    { "mnist", "mnist", "cp {train,t10k}-{images-idx3,labels-idx1}-ubyte.gz DATA/mnist",
+      { 60000, 10000 }, 28, 28, 10,
+      { 0.1307f, 0.1307f, 0.1307f }, { 0.3081f, 0.3081f, 0.3081f }, mnist_files, idx_read },
+    { "fashion-mnist", "fashion-mnist", "make -f Makefile.repro data-fashion-mnist", { 60000, 10000 }, 28, 28, 10,
+      { 0.2860f, 0.2860f, 0.2860f }, { 0.3530f, 0.3530f, 0.3530f }, fashion_mnist_files, idx_read },
+    { "synthetic", "", "nothing: it is made in code", { 60000, 10000 }, SYNTHETIC_SIDE, SYNTHETIC_SIDE, 10,
+      { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files, synthetic_read },
+    { "cifar100", "cifar100", "make -f Makefile.repro data-cifar100", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 100,
+      { 0.5071f, 0.4865f, 0.4409f }, { 0.2009f, 0.1984f, 0.2023f }, cifar100_files, cifar100_read },
+    /* ImageNet's, whatever the images: what networks trained elsewhere are used to. */
+    { "folder", "", "nothing: the images are yours", { FOLDER_IMAGES_MAX, FOLDER_IMAGES_MAX }, 0, 0, 0,
+      { 0.485f, 0.456f, 0.406f }, { 0.229f, 0.224f, 0.225f }, no_files, NULL },
+    { NULL, NULL, NULL, { 0, 0 }, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, NULL, NULL }
+};
+
+const struct data_source *data_source_find(const char *name)
+{
+    for (const struct data_source *s = data_sources; s->name; s++) {
+        if (strcmp(s->name, name) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+bool data_is_folder(const struct data_source *source)
+{
+    return !source->read;
+}
 
 /* ---- a set ------------------------------------------------------------------------------------------- */
 
@@ -267,7 +264,7 @@ void data_load(struct dataset *set, const char *name, enum data_split split, int
 {
     const struct data_source *source = data_source_find(name);
     assert(source && "the name has been checked by the config");
-    assert(!data_is_folder(source) && "folder_load() reads those");
+    assert(source->read && "folder_load() reads those");
     if (first < 0 || count < 1 || count > source->n[split] || first > source->n[split] - count) {
         die_user("%s has %d %s images, numbered from 0; %d from %d on were asked for", name, source->n[split],
                  split == DATA_TRAIN ? "training" : "test", count, first);
@@ -276,7 +273,7 @@ void data_load(struct dataset *set, const char *name, enum data_split split, int
     *set = (struct dataset){ .n = count, .h = source->h, .w = source->w, .classes = source->classes };
     set->images = host_alloc((size_t)count, image);
     set->labels = host_alloc((size_t)count, sizeof *set->labels);
-    readers[source - data_sources](set, source, split, first);
+    source->read(set, source, split, first);
     set_hash(set);
 }
 

@@ -24,6 +24,10 @@ enum data_split { DATA_TRAIN, DATA_TEST };
 /* One file of a set, and the SHA-256 of its content (of an idx file: unpacked). */
 struct data_file { const char *name; enum data_split split; size_t bytes; const char *sha256; };
 
+/* Fills images and labels, for which there is room, with first .. first+n-1 of a split. */
+struct data_source;
+typedef void data_reader(struct dataset *set, const struct data_source *source, enum data_split split, int first);
+
 /* What is known of a set before it is read. */
 struct data_source {
     const char *name;              /* as in YAML: "cifar10" */
@@ -32,6 +36,7 @@ struct data_source {
     int n[2], h, w, classes;       /* images per split; of a folder the most there may be, and 0, 0, 0 */
     float mean[3], std[3];         /* per channel, of the training set, for values in 0..1 */
     const struct data_file *files; /* NULL-named row at the end; an idx file may be gzipped and end in ".gz" */
+    data_reader *read;             /* NULL: images.h reads them one by one, as they are needed */
 };
 /* The table of sets; NULL-named row at its end. */
 extern const struct data_source data_sources[];

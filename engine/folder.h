@@ -15,10 +15,7 @@
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
-#include "augment.h"
-#include "data.h"
-#include "image.h"
-#include "ops.h"
+#include "images.h"
 
 enum { FOLDER_CLASSES_MAX = 65536, FOLDER_IMAGES_MAX = 10000000 };
 
@@ -62,19 +59,9 @@ void folder_note(struct folder *f, int image, bool good, const char *wrong);
 
 /* ---- folder_views.c ------------------------------------------------------------------------------------------ */
 
-/* A thread's tools: the file, the picture in it, and room for a view in the making.  Starts zeroed. */
-struct view_maker {
-    struct picture picture;
-    uint8_t *file;
-    size_t file_room, room_bytes;
-    void *room;
-};
-void maker_free(struct view_maker *m);
 /* Can the image be decoded, whole?  Else why not. */
 bool folder_look(struct folder *f, struct view_maker *m, int image, char wrong[WRONG_TEXT]);
 
-/* What to make of an image: views first .. first+views-1 of `epoch`. */
-struct view_order { const struct augment *recipe; uint64_t seed; uint32_t epoch, first; int views, size; };
 /* Views of one image, view v to y + v * stride activations.  By any thread. */
 void folder_views(struct folder *f, struct view_maker *m, dev_act *y, size_t stride, int image,
                   const struct view_order *o);

@@ -3,14 +3,14 @@
  * loader.c -- two rooms and threads between them.
  */
 #include "loader.h"
-#include "base.h"
-#include "philox.h"
 
 #include <assert.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base.h"
+#include "philox.h"
 
 /* ---- a batch ------------------------------------------------------------------------------------------- */
 
@@ -21,54 +21,37 @@ void loader_order(const struct loader_source *s, int32_t *order, int epoch, int 
                                           (uint32_t)(step * s->batch + i));
 }
 
-static size_t view_pixels(const struct loader_source *s)
-{
-    return (size_t)3 * (size_t)s->size * (size_t)s->size;
-}
-
 void loader_aim(struct loader *l, int epoch, int step)
 {
-    const int32_t now = epoch;
-    loader_order(&l->source, l->order, epoch, step);
-    mem_upload(l->index, l->order, sizeof *l->order * (size_t)l->source.batch);
-    mem_upload(l->epoch, &now, sizeof now);
+    loader_order(&l->source, l->batch.order, epoch, step);
+    image_batch_send(&l->batch, (uint32_t)epoch);
 }
 
 static struct view_order view_order_of(const struct loader_source *s, int epoch, int first, int views)
 {
+    assert(views <= s->views);
     return (struct view_order){ s->recipe, s->seed, (uint32_t)epoch, (uint32_t)first, views, s->size };
-}
-
-/* Views of `n` images of the batch's order from the i-th on: one image is made by the calling thread alone. */
-static void views_make(struct loader *l, dev_act *x, int first, int views, int i, int n)
-{
-    const struct loader_source *const s = &l->source;
-    for (int v = 0; v < views; v++)
-        op_augment(act_at(x, view_pixels(s) * (size_t)(v * s->batch + i)), s->images,
-                   int_at(l->index, (size_t)i), n, s->h, s->w, s->size, s->recipe, s->seed, l->epoch,
-                   (uint32_t)(first + v));
 }
 
 bool loader_is_issued(const struct loader *l)
 {
-    return !l->source.folder && !l->beside;
+    return images_are_there(l->source.images) && !l->beside;
 }
 
 dev_act *loader_issue(struct loader *l, int first, int views)
 {
-    assert(views <= l->source.views);
-    views_make(l, l->room[0], first, views, 0, l->source.batch);
+    assert(images_are_there(l->source.images) && "files are not made by ops alone");
+    /* The machine draws for the epoch that loader_aim() sent: this order's own is for files. */
+    const struct view_order o = view_order_of(&l->source, 0, first, views);
+    images_views(l->source.images, l->room[0], &l->batch, &o);
     return l->room[0];
 }
 
 dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views)
 {
-    const struct loader_source *const s = &l->source;
-    assert(views <= s->views);
+    const struct view_order o = view_order_of(&l->source, epoch, first, views);
     loader_aim(l, epoch, step);
-    if (!s->folder) return loader_issue(l, first, views);
-    const struct view_order o = view_order_of(s, epoch, first, views);
-    folder_batch(s->folder, l->room[0], l->order, s->batch, &o);
+    images_views(l->source.images, l->room[0], &l->batch, &o);
     return l->room[0];
 }
 
@@ -87,15 +70,8 @@ dev_act *loader_take(struct loader *l, int epoch, int step)
 /* All views of the i-th image of the batch ahead. */
 static void image_make(struct loader *l, struct view_maker *maker, int i)
 {
-    const struct loader_source *const s = &l->source;
-    if (!s->folder) {
-        views_make(l, l->room[1], 0, s->views, i, 1);
-        return;
-    }
-    const struct view_order o = view_order_of(s, l->ahead.epoch, 0, s->views);
-    const size_t pixels = view_pixels(s);
-    folder_views(s->folder, maker, act_at(l->room[1], pixels * (size_t)i), pixels * (size_t)s->batch, l->order[i],
-                 &o);
+    const struct view_order o = view_order_of(&l->source, l->ahead.epoch, 0, l->source.views);
+    images_views_of(l->source.images, maker, l->room[1], &l->batch, i, &o);
 }
 
 /* Image after image, whichever is next. */
@@ -132,7 +108,8 @@ static void state_set(struct loader *l, enum loader_state state)
 void loader_start(struct loader *l, int epoch, int step)
 {
     if (!l->beside) return;
-    l->ahead.epoch = epoch, l->ahead.step = step;
+    l->ahead.epoch = epoch;
+    l->ahead.step = step;
     loader_aim(l, epoch, step);
     state_set(l, LOADER_WORKS);
 }
@@ -143,7 +120,7 @@ void loader_wait(struct loader *l)
     pthread_mutex_lock(&l->mutex);
     while (l->state == LOADER_WORKS) pthread_cond_wait(&l->changed, &l->mutex);
     pthread_mutex_unlock(&l->mutex);
-    if (l->source.folder) folder_check(l->source.folder);
+    images_check(l->source.images);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
@@ -157,7 +134,7 @@ static int threads_beside(const struct loader_source *s)
     const bool cpu = !strcmp(m.machine, "cpu");
     const int cores = sched_getaffinity(0, sizeof allowed, &allowed) ? 1 : CPU_COUNT(&allowed);
     const int spare = cpu ? cores - m.threads : cores;
-    if (!s->folder) return cpu && spare > 0;
+    if (images_are_there(s->images)) return cpu && spare > 0;
     return spare < 1 ? 1 : spare < LOADER_THREADS_MAX ? spare : LOADER_THREADS_MAX;
 }
 
@@ -180,9 +157,7 @@ void loader_open(struct loader *l, const struct loader_source *source)
                           .changed = PTHREAD_COND_INITIALIZER, .state = LOADER_IDLE };
     const size_t batch = (size_t)source->batch, side = (size_t)source->size;
     const size_t bytes = mem_act_bytes() * 3 * side * side * batch * (size_t)source->views;
-    l->order = host_alloc(batch, sizeof *l->order);
-    l->index = mem_alloc(sizeof *l->order * batch);
-    l->epoch = mem_alloc(sizeof(int32_t));
+    image_batch_open(&l->batch, source->batch);
     const int wanted = threads_beside(source);
     l->room[0] = mem_alloc(bytes);
     l->room[1] = wanted ? mem_alloc(bytes) : NULL;
@@ -201,7 +176,8 @@ void loader_close(struct loader *l)
             maker_free(&l->maker[i]);
         }
     }
-    free(l->order);
-    mem_free(l->index), mem_free(l->epoch), mem_free(l->room[0]), mem_free(l->room[1]);
+    image_batch_close(&l->batch);
+    mem_free(l->room[0]);
+    mem_free(l->room[1]);
     memset(l, 0, sizeof *l);
 }

@@ -10,20 +10,17 @@
  * thread would take a core from a team that waits for its last member (it costs more than it hides).  Then
  * there is no thread, start and wait do nothing, and a batch is made by all threads when it is asked for.
  *
- * Images of a folder are decoded first, on every machine by the host, each whole by one thread: there is a thread
- * for each core that the step leaves free, and one in any case, because a disk keeps it waiting.
+ * Files are decoded first, on every machine by the host, each whole by one thread: there is a thread for each core
+ * that the step leaves free, and one in any case, because a disk keeps it waiting.
  */
 #pragma once
 #include <pthread.h>
-#include "augment.h"
-#include "folder.h"
-#include "ops.h"
+#include "images.h"
 
-/* Where the views come from: images [count, 3, h, w], or a folder's (else NULL), and how a batch of them is cut. */
+/* Where the views come from, and how a batch of them is cut. */
 struct loader_source {
-    const dev_byte *images;
-    struct folder *folder;
-    int count, h, w;
+    const struct image_set *images;
+    int count;                     /* of the set, the first ones */
     int batch, views, size;        /* views of `batch` images, size x size */
     const struct augment *recipe;
     uint64_t seed;
@@ -33,15 +30,14 @@ enum { LOADER_THREADS_MAX = 64 };
 
 struct loader {
     struct loader_source source;
-    int32_t *order;                /* [batch], which images, */
-    dev_int *index, *epoch;        /* on the machine: its twin, and [1] the epoch that views are drawn for */
+    struct image_batch batch;      /* which images */
     dev_act *room[2];              /* [views * batch, size, size, 3]; the second one is the thread's */
     struct { int epoch, step; } ahead;         /* what is made in room[1]; epoch -1: nothing */
 
     bool beside;                   /* is there a thread? */
     int threads;                   /* how many */
     pthread_t thread[LOADER_THREADS_MAX];
-    struct view_maker maker[LOADER_THREADS_MAX];       /* of each, for a folder's images */
+    struct view_maker maker[LOADER_THREADS_MAX];       /* of each */
     pthread_mutex_t mutex;         /* of `state`, and of which image is the next, and how many are done */
     pthread_cond_t changed;
     int next, done, started;

@@ -21,7 +21,11 @@ int params_add(struct params *ps, const char *name, enum init init, int fan, int
     const int length = snprintf(p->name, sizeof p->name, "%s", name);
     assert(length < (int)sizeof p->name);
     (void)length;
-    for (int i = 0; i < n_dims; i++) p->dim[i] = dim[i], p->count *= (size_t)dim[i];
+    assert(ps->group >= 0 && ps->group < GROUPS_MAX);
+    for (int i = 0; i < n_dims; i++) {
+        p->dim[i] = dim[i];
+        p->count *= (size_t)dim[i];
+    }
     return ps->n++;
 }
 
@@ -61,10 +65,10 @@ static void param_init(float *x, const struct param *p, uint64_t seed, uint32_t 
 
 void params_alloc(struct params *ps, uint64_t seed)
 {
-    for (int g = 0; g < GROUPS; g++) {         /* the encoder's tensors first, so that a group is one range */
+    for (int g = 0; g < GROUPS_MAX; g++) {     /* by group, so that each is one range */
         for (int i = 0; i < ps->n; i++) {
             struct param *p = &ps->p[i];
-            if ((int)p->group != g) continue;
+            if (p->group != g) continue;
             size_t *const end = p->statistic ? &ps->n_stats : &ps->count;
             p->offset = *end;
             *end += p->count;
@@ -89,7 +93,10 @@ void params_alloc(struct params *ps, uint64_t seed)
 
 void params_free(struct params *ps)
 {
-    mem_free(ps->data), mem_free(ps->grad), mem_free(ps->velocity), mem_free(ps->stats);
+    mem_free(ps->data);
+    mem_free(ps->grad);
+    mem_free(ps->velocity);
+    mem_free(ps->stats);
     memset(ps, 0, sizeof *ps);
 }
 

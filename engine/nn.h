@@ -11,7 +11,9 @@
 enum init { INIT_ZERO, INIT_ONE,
             INIT_KAIMING,          /* conv: normal, std sqrt(2 / (k r r)), fan_out (torchvision's ResNet) */
             INIT_FC };             /* fc weight and bias: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) (App. A) */
-enum param_group { GROUP_ENCODER, GROUP_PREDICTOR, GROUPS };
+/* Groups have learning rates of their own.  They are numbers, 0 .. GROUPS_MAX-1; who declares the
+ * layers knows what they stand for. */
+enum { GROUPS_MAX = 4 };
 
 struct param {
     char name[48];                 /* "layer1.0.conv1.weight": torchvision's names for the backbone */
@@ -19,7 +21,7 @@ struct param {
     size_t offset, count;          /* in floats, within its block */
     enum init init;
     int fan;                       /* fan_out of INIT_KAIMING, fan_in of INIT_FC */
-    enum param_group group;
+    int group;
     bool frozen;                   /* never trained: its grad is NULL */
     bool statistic;                /* running mean or variance: lives in `stats`, not in `data` */
 };
@@ -28,12 +30,12 @@ enum { PARAMS_MAX = 1024 };
 struct params {
     struct param p[PARAMS_MAX];
     int n;
-    enum param_group group;        /* given to what params_add declares next */
-    /* data, grad and velocity have one layout; the encoder's part lies before the predictor's.  A copy of the
-     * struct with grad NULL wants no gradient: it serves evaluation. */
+    int group;                     /* given to what params_add declares next */
+    /* data, grad and velocity have one layout, group after group.  A copy of the struct with grad NULL wants
+     * no gradient: it serves evaluation. */
     dev_float *data, *grad, *velocity, *stats;
     size_t count, n_stats;         /* floats in data, in stats */
-    size_t group_end[GROUPS];      /* floats of data up to the end of each group */
+    size_t group_end[GROUPS_MAX];      /* floats of data up to the end of each group */
 };
 
 int params_add(struct params *ps, const char *name, enum init init, int fan, int n_dims, const int *dim);

@@ -198,6 +198,9 @@ void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr,
  * ratio is 1 where |w| or |g| is 0: a layer that starts at zero could never leave it.  NaN in w or g reaches w. */
 void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
              float trust, size_t n);
+/* The moving average of a block of weights: y = m y + (1 - m) x, m = momentum[0], which lies on the machine as lr
+ * does.  m = 0 gives x and m = 1 leaves y, to the bit, whatever the other holds; y equal to x stays so. */
+void op_ema(dev_float *y, const dev_float *x, const dev_float *momentum, size_t n);
 void op_sumsq(dev_float *out, const dev_float *x, size_t n);   /* out[0] += sum of squares, summed in double */
 
 /* ---- evaluation -------------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ double schedule_lr(const struct schedule *s, int epoch, int step)
     return e <= 0 ? s->lr : 0.5 * s->lr * (1 + cos(3.14159265358979323846 * e / span));
 }
 
-void optim_sgd(const struct params *ps, enum param_group group, const dev_float *lr, float momentum, float wd)
+void optim_sgd(const struct params *ps, int group, const dev_float *lr, float momentum, float wd)
 {
     for (int i = 0; i < ps->n; ) {
         const struct param *first = &ps->p[i++];

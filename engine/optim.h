@@ -18,4 +18,4 @@ double schedule_lr(const struct schedule *s, int epoch, int step);
 
 /* One SGD step on every trained tensor of a group; weight decay on all of them, batch norm and biases included
  * (Sec. 3).  lr[0] is on the machine.  Frozen tensors do not move, nor decay. */
-void optim_sgd(const struct params *ps, enum param_group group, const dev_float *lr, float momentum, float wd);
+void optim_sgd(const struct params *ps, int group, const dev_float *lr, float momentum, float wd);

@@ -169,9 +169,12 @@ static void grad_inherit(struct node *n)
     n->y.grad->at = NULL;
 }
 
-void tape_backward(struct tape *t)
+void tape_backward_watched(struct tape *t, struct tape_watcher *w)
 {
-    for (int i = 0; i < t->n_nodes; i++) t->grad[i].at = NULL, t->grad[i].written = false;
+    for (int i = 0; i < t->n_nodes; i++) {
+        t->grad[i].at = NULL;
+        t->grad[i].written = false;
+    }
     for (int i = t->n_nodes - 1; i >= 0; i--) {
         struct node *const n = &t->node[i];
         struct grad *const dy = n->y.grad;
@@ -182,12 +185,19 @@ void tape_backward(struct tape *t)
             }
             n->dx = grad_into(t, &n->x);
             n->dx2 = grad_into(t, &n->x2);
+            if (w) w->tell(w, i, false);
             n->op->bwd(n);
+            if (w) w->tell(w, i, true);
         }
         if (!dy) continue;
         dy->at = NULL;
         t->block[n->block].used = n->used;               /* nothing before this node reads what came after */
     }
+}
+
+void tape_backward(struct tape *t)
+{
+    tape_backward_watched(t, NULL);
 }
 
 /* ---- ops: forward and backward side by side, then the call that records them --------------------------- */

@@ -80,6 +80,9 @@ size_t tape_bytes(const struct tape *t);           /* the arena's size on the ma
 /* Runs backwards every node that a gradient reaches; loss terms are the roots, and their weights the seeds.
  * Activations do not survive it. */
 void tape_backward(struct tape *t);
+/* The same, and `tell` hears of each op before it runs and after. */
+struct tape_watcher { void (*tell)(struct tape_watcher *w, int node, bool done); };
+void tape_backward_watched(struct tape *t, struct tape_watcher *w);
 
 struct var var_input(dev_act *data, int n, int h, int w, int c);
 struct var var_rows(struct var x, int first, int n);    /* images first .. first+n-1 of x: a view, no copy */

@@ -1,33 +1,43 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# draw.sh TABLE SCALE RESULTS -- draws RESULTS/SCALE/TABLE.svg and .png from the table's bands; both are replaced
-# together, or neither is.
+# draw.sh TABLE SCALE RESULTS [--png] -- draws RESULTS/SCALE/TABLE.svg (with --png: TABLE.png, and
+# no SVG) from the table's CSV files.  Started anywhere; SIMSIAM names the program if it is not
+# build/simsiam.
 set -eu
+export LC_ALL=C                    # a comma is no decimal point to gnuplot
 fail() { echo "draw.sh: $*" >&2; exit 1; }
-[ $# = 3 ] || fail 'wanted: TABLE SCALE RESULTS, like fig2_stopgrad quick results'
-table=$1 scale=$2
-results=$(realpath -m -- "$3")
-case $results/$scale in *\'*) fail "$results/$scale: gnuplot needs a path without a quote (')" ;; esac
-cd "$(dirname "$0")/.."
-folder=$results/$scale
-bands=$folder/${table}_bands.csv
+kind=svg
+[ "${4:-}" = --png ] && [ $# = 4 ] && kind=png && set -- "$1" "$2" "$3"
+[ $# = 3 ] || fail 'wanted: TABLE SCALE RESULTS [--png], like fig2_stopgrad quick results'
+table=$1 folder=$3/$2
+plots=$(cd "$(dirname "$0")" && pwd)
+simsiam=${SIMSIAM:-$plots/../build/simsiam}
 
-[ -f "plots/$table.gp" ] || fail "$table has no figure (no plots/$table.gp)"
 command -v gnuplot > /dev/null ||
     fail 'gnuplot is missing (on Debian: apt-get install gnuplot-nox fonts-dejavu-core)'
-[ -f "$bands" ] || fail "no $bands (make the table first: simsiam table configs/$table.yaml --scale $scale)"
-[ "$(wc -l < "$bands")" -gt 1 ] || fail "$bands holds no epoch: nothing to draw"
+[ -x "$simsiam" ] || fail "no program $simsiam (make -f Makefile.repro build)"
+[ -f "$folder/$table.csv" ] ||
+    fail "no $folder/$table.csv (make the table first: simsiam table configs/$table.yaml --scale $2)"
 
 # Beside the target, so that mv is a rename; what a killed call left is cleared by the next.
 temporary=$folder/.draw-$table
-rm -rf "$temporary"
-mkdir "$temporary"
-trap 'rm -rf "$temporary"' EXIT
-gnuplot -e "scale='$scale'; results='$results'; out='$temporary/figure'" "plots/$table.gp" ||
+rm -rf -- "$temporary"
+mkdir -- "$temporary"
+trap 'rm -rf -- "$temporary"' EXIT
+"$simsiam" table "$table.yaml" --scale "$2" --results "$3" --figure "$temporary/data" ||
+    exit                           # it said why
+# The thresholds' line begins with a number, too.
+[ "$(grep -c '^[0-9]' "$temporary/data")" -gt 1 ] ||
+    fail "$folder/$table.csv and its curves hold no epoch: nothing to draw"
+
+# A table may have a script of its own.  No path is a part of what gnuplot reads: it runs where the
+# data lie.
+script=$plots/$table.gp
+[ -f "$script" ] || script=$plots/curves.gp
+(cd -- "$temporary" &&
+    GNUPLOT_LIB=$plots gnuplot -e "kind = '$kind'; data = 'data'; out = 'figure'" "$script") ||
     fail "gnuplot could not draw $table"
-for kind in svg png; do
-    [ -s "$temporary/figure.$kind" ] || fail "gnuplot left no $kind (its $kind terminal may be missing)"
-done
-for kind in svg png; do mv "$temporary/figure.$kind" "$folder/$table.$kind"; done
-echo "wrote $folder/$table.svg and .png"
+[ -s "$temporary/figure" ] || fail "gnuplot left no $kind (its $kind terminal may be missing)"
+mv -- "$temporary/figure" "$folder/$table.$kind"
+echo "wrote $folder/$table.$kind"

@@ -10,12 +10,11 @@
 
 enum { A, B, C, D, ROWS, EPOCHS = 4 };
 
-static inline int metric_index(const char *name)
+static inline const struct measure *metric_of(const char *name)
 {
-    int i = 0;
-    while (claim_metrics[i] && strcmp(claim_metrics[i], name)) i++;
-    assert_non_null(claim_metrics[i]);
-    return i;
+    const struct measure *m = measure_find(name, MEASURE_CLAIMED);
+    assert_non_null(m);
+    return m;
 }
 
 /* Seeds 1 .. n a row, alike in everything that is not set. */
@@ -61,7 +60,7 @@ static inline const struct decision *decide(struct bench *t, int n, const struct
 /* `linear a > b` */
 static inline struct predicate greater(void)
 {
-    const int linear = metric_index("linear");
+    const struct measure *linear = metric_of("linear");
     return (struct predicate){ .kind = CLAIM_GREATER, .metric = linear, .other_metric = linear, .row = A,
                                .other = B };
 }
@@ -69,7 +68,7 @@ static inline struct predicate greater(void)
 /* `linear of each within X of b`, of the rows in `set`. */
 static inline struct predicate each_within(double x, uint32_t set)
 {
-    return (struct predicate){ .kind = CLAIM_EACH_WITHIN, .metric = metric_index("linear"), .other = B, .rows = set,
+    return (struct predicate){ .kind = CLAIM_EACH_WITHIN, .metric = metric_of("linear"), .other = B, .rows = set,
                                .every = true, .within = x };
 }
 

@@ -16,8 +16,7 @@ told() {
     local base table row
     base=$(resolved fig2_stopgrad with)
     printf 'fig2_stopgrad/with\n%s\n' "$base"
-    for table in fig2_stopgrad collapse table1_predictor table2_batch table3_bn similarity symmetry alternation \
-                 expectation output_dim; do
+    for table in $("$simsiam" list --configs "$configs" --paper --only names); do
         for row in $(rows $table); do
             printf '%s/%s\n' "$table" "$row"
             diff <(echo "$base") <(resolved $table "$row") | sed -n 's/^> /  /p'

@@ -63,6 +63,14 @@ printf '%s\n' "${code[@]}" "${scripts[@]}" | sed 's,.*/,,' | sort | uniq -d |
 grep -nHiE '^#[[:space:]]*(if|elif).*(cuda|backend)' engine/*.c "${experiments[@]}" |
     complain 'a machine chosen by #if: CMake chooses'
 
+# One table of numbers: their names are typed in no other.
+measured=$(grep -oE '(EPOCH|RUN)\([a-z_]+\),' experiments/run/measures.c | sed 's/.*(//; s/),//' | tr '\n' '|')
+for file in "${experiments[@]}"; do
+    [ "$file" = experiments/run/measures.c ] && continue
+    typed=$(grep -oE "\"(${measured%|})(_mean|_std)?\"" "$file" | sed -E 's/(_mean|_std)?"$//' | sort -u | wc -l)
+    [ "$typed" -lt 3 ] || echo "$file: $typed names"
+done | complain 'a list of numbers beside experiments/run/measures.c'
+
 # ---- the look ------------------------------------------------------------------------------------------
 
 for file in "${code[@]}" "${scripts[@]}" Makefile.repro; do
@@ -80,6 +88,13 @@ grep -nHE '\b(TO''DO|FIX''ME|XX''X)\b' "${sources[@]}" "${prose[@]}" | complain 
 grep -nHE '\.\./sha''red|/ho''me/[a-z]|/ro''ot/' "${sources[@]}" "${prose[@]}" |
     complain "a path of somebody's machine"
 
+# A comma is a decimal point in half of the world's locales, and no order of letters is everybody's.
+for file in .ci/* docs/*.sh engine/*/*.sh experiments/*/*.sh experiments/*/*/*.sh plots/*.sh \
+            tests/*.sh tests/*/*.sh; do
+    ! grep -qE '\b(awk|sort|comm)\b|printf.*%[0-9.]*[efg]' "$file" ||
+        grep -q '^export LC_ALL=C' "$file" || echo "$file"
+done | complain 'awk, sort or decimals without LC_ALL=C'
+
 # ---- nothing lies about unnamed ------------------------------------------------------------------------
 
 for file in "${engine[@]}" "${machines[@]}" "${experiments[@]}"; do
@@ -93,8 +108,9 @@ for file in tests/test_*.c tests/*.sh; do
 done | complain 'a test that CMakeLists.txt does not run'
 for file in configs/*.yaml; do
     name=$(basename "$file" .yaml)
-    [ "$name" = paper ] || grep -v '^#' Makefile.repro | grep -qwF "$name" || echo "$file"
-done | complain 'an experiment without a target in Makefile.repro'
+    [ "$name" = paper ] || grep -q '^target: ' "$file" || grep -v '^#' Makefile.repro | grep -qwF "$name" ||
+        echo "$file"
+done | complain 'an experiment without a target, of its own or in Makefile.repro'
 for file in configs/scale/*.yaml; do
     grep -qF "\`$(basename "$file" .yaml)\`" README.md || echo "$file"
 done | complain 'a scale that README.md does not name'

@@ -140,8 +140,8 @@ static void kinds_make(struct kind kinds[KINDS])
     value.kind = CLAIM_WITHIN_VALUE, value.within = WITHIN, value.value = 60;
     below.negated = true;
     c.row = C, d.row = D;
-    rises.kind = CLAIM_RISES, rises.metric = metric_index("knn");
-    two.metric = metric_index("cos_h"), two.other_metric = metric_index("cos_z"), two.other = A;
+    rises.kind = CLAIM_RISES, rises.metric = metric_of("knn");
+    two.metric = metric_of("cos_h"), two.other_metric = metric_of("cos_z"), two.other = A;
     struct predicate every = state_of(CLAIM_COLLAPSE, all);
     every.every = true;
     const struct kind made[KINDS] = {

@@ -48,7 +48,7 @@ static void every_statement_is_claimed_once_by_its_table_or_has_none(void **stat
         if (s->statement.exact) {
             exact++;
         } else if (!table_load(s->statement.table)) {
-            without++;                         /* shown as `not run` (test_claims_write.c) */
+            without++;                         /* shown as `not run` (test_claims_page.c) */
         } else {
             int found = 0;
             for (int i = 0; i < experiment.n_claims; i++)
@@ -214,7 +214,7 @@ static void each_is_every_other_row(void **state)
     (void)state;
     const struct predicate *p = &claim_load("", "knn of each within 1.5 of 256")->part[0];
     assert_int_equal(p->kind, CLAIM_EACH_WITHIN);
-    assert_string_equal(claim_metrics[p->metric], "knn");
+    assert_string_equal(p->metric->name, "knn");
     assert_true(p->every && p->within == 1.5 && p->rows == (1 << 0 | 1 << 2));
     assert_int_equal(p->other, 1);
 }
@@ -254,9 +254,9 @@ static void two_metrics_may_be_of_one_row(void **state)
     const struct claim *c = claim_load("", "cos_h c > cos_z c; cos_h c > 64");
     assert_int_equal(c->part[0].row, 2);
     assert_int_equal(c->part[0].other, 2);
-    assert_string_equal(claim_metrics[c->part[0].metric], "cos_h");
-    assert_string_equal(claim_metrics[c->part[0].other_metric], "cos_z");
-    assert_string_equal(claim_metrics[c->part[1].other_metric], "cos_h");
+    assert_string_equal(c->part[0].metric->name, "cos_h");
+    assert_string_equal(c->part[0].other_metric->name, "cos_z");
+    assert_string_equal(c->part[1].other_metric->name, "cos_h");
 }
 
 static void a_row_may_be_called_as_a_word_of_the_grammar(void **state)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include "../experiments/pages/report.h"
+#include "../experiments/suite/heading.h"
 #include "claim_rows.h"
 
 /* Hand arithmetic with a six-digit t. */
@@ -117,7 +117,7 @@ static void rises_is_the_slope_over_monitored_epochs_after_the_first(void **stat
     (void)state;
     const double none[3] = { 0 };
     struct bench *t = bench_linear(3, none, none);
-    const struct predicate p = { .kind = CLAIM_RISES, .metric = metric_index("knn"), .row = A };
+    const struct predicate p = { .kind = CLAIM_RISES, .metric = metric_of("knn"), .row = A };
     for (int i = 0; i < 3; i++) {
         t->curve[A][i][0].knn = 1000;
         t->curve[A][i][2].knn = NAN;
@@ -142,7 +142,7 @@ static void linear_has_no_curve_to_rise(void **state)
     (void)state;
     const double a[] = { 1, 2 };
     struct bench *t = bench_linear(2, a, a);
-    const struct predicate p = { .kind = CLAIM_RISES, .metric = metric_index("linear"), .row = A };
+    const struct predicate p = { .kind = CLAIM_RISES, .metric = metric_of("linear"), .row = A };
     assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
     assert_non_null(strstr(t->result.whole.reason, "a has no linear curve"));
     free(t);
@@ -277,8 +277,8 @@ static void two_metrics_of_one_row_are_paired_by_seed(void **state)
         t->run[A][i].last.cos_h = h[i];
         t->run[A][i].last.cos_z = z[i];
     }
-    const struct predicate p = { .kind = CLAIM_GREATER, .metric = metric_index("cos_h"),
-                                 .other_metric = metric_index("cos_z"), .row = A, .other = A };
+    const struct predicate p = { .kind = CLAIM_GREATER, .metric = metric_of("cos_h"),
+                                 .other_metric = metric_of("cos_z"), .row = A, .other = A };
     const struct decision *d = decide(t, 1, &p);
     assert_verdict(d, VERDICT_HOLDS);
     assert_near(d->estimate, 0.025, HAND);
@@ -558,8 +558,10 @@ static void the_papers_own_numbers_fail_no_claim(void **state)
     static struct row_runs rows[ROWS_MAX];
     static struct claim_result result;
     int judged = 0;
-    for (int i = 0; i < REPORT_TABLES; i++) {
-        char *const path = text_format(CONFIG_DIR "/%s.yaml", report_names[i]);
+    struct headings list;
+    headings_open(&list, CONFIG_DIR, HEADINGS_BY_ORDER);
+    for (int i = 0; i < list.n; i++) {
+        char *const path = text_format(CONFIG_DIR "/%s.yaml", list.v[i].name);
         experiment_load(&e, path, "cifar10-small");            /* hosts every row */
         free(path);
         for (int r = 0; r < e.n_rows; r++) {
@@ -572,13 +574,14 @@ static void the_papers_own_numbers_fail_no_claim(void **state)
             claim_decide(&result, &e.claim[c], &e, rows);
             for (int p = 0; p < e.claim[c].n; p++) {
                 const struct predicate *const part = &e.claim[c].part[p];
-                if (part->kind >= CLAIM_COLLAPSE || part->metric != metric_index("linear")) continue;
+                if (part->kind >= CLAIM_COLLAPSE || part->metric != metric_of("linear")) continue;
                 judged += result.part[p].verdict != VERDICT_NOT_RUN;
                 if (result.part[p].verdict == VERDICT_FAILS)
                     fail_msg("%s of %s fails by the paper's own numbers", e.claim[c].id, e.name);
             }
         }
     }
+    free(list.v);
     assert_true(judged >= 15);
 }
 

@@ -13,14 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../experiments/suite/experiment.h"
+#include "../experiments/methods/eta.h"
 #include "../experiments/run/monitor.h"
+#include "../experiments/run/state.h"
+#include "../experiments/suite/experiment.h"
 
 enum { BATCH = 16, D = 8, IMAGES = 128, STEPS = IMAGES / BATCH };
 
 static struct settings settings_make(void)
 {
-    struct settings s = settings_defaults;
+    struct settings s = settings_default(0);
     s.precision = PRECISION_FP32;
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
@@ -30,6 +32,11 @@ static struct settings settings_make(void)
     return s;
 }
 
+static const struct eta *eta_state(const struct trainer *t)
+{
+    return t->own;
+}
+
 /* The weights and statistics of a run after `steps` steps. */
 static void hash_after(char hex[HASH_TEXT], const struct settings *s, int steps)
 {
@@ -37,7 +44,7 @@ static void hash_after(char hex[HASH_TEXT], const struct settings *s, int steps)
     trainer_open(&t, s, 3);
     for (int i = 0; i < steps; i++) {
         assert_true(trainer_step(&t));
-        if (t.step == t.steps) t.epoch++, t.step = 0;
+        if (t.step == t.steps) trainer_seek(&t, t.epoch + 1, 0);
     }
     trainer_hash(&t, hex);
     trainer_close(&t);
@@ -72,9 +79,10 @@ static void k_1_alternation_is_simsiam_bit_for_bit(void **state)
         struct settings s = settings_make();
         s.precision = precision;
         hash_after(simsiam_, &s, 2 * STEPS);
-        s.eta = ETA_CACHE, s.eta_every = 1;
+        eta_own(&s)->from = ETA_CACHE;
+        eta_own(&s)->every = 1;
         hash_after(one, &s, 2 * STEPS);
-        s.eta_every = 2;
+        eta_own(&s)->every = 2;
         hash_after(two, &s, 2 * STEPS);
         assert_string_equal(one, simsiam_);
         assert_string_not_equal(two, simsiam_);
@@ -88,7 +96,8 @@ static void targets_are_those_of_the_alternations_start(void **state)
     struct settings s = settings_make();
     double loss[STEPS];
     static struct trainer t;
-    s.eta = ETA_CACHE, s.eta_every = 3;
+    eta_own(&s)->from = ETA_CACHE;
+    eta_own(&s)->every = 3;
     losses_of(loss, &s, STEPS);
 
     trainer_open(&t, &s, 3);
@@ -112,7 +121,7 @@ static void targets_are_those_of_the_alternations_start(void **state)
         mem_upload(t.model.params.data, now, bytes);
         assert_true(trainer_step(&t));
         for (int k = 0; k < 2; k++) {
-            const struct var kept = eta_target(&t.eta, &t.tape, k, var_rows(target, 0, BATCH));
+            const struct var kept = eta_target(eta_state(&t), &t.tape, k, var_rows(target, 0, BATCH));
             mem_act_download(z, kept.data, BATCH * D);
             for (int i = 0; i < BATCH * D; i++)
                 assert_true((double)z[i] == keep[s.pairs.v[k][1] * BATCH * D + i]);
@@ -130,10 +139,11 @@ static void other_readings_of_the_target_have_other_losses(void **state)
     (void)state;
     struct settings s = settings_make();
     double loss[5];
-    s.eta = ETA_CACHE, s.eta_every = 2;
+    eta_own(&s)->from = ETA_CACHE;
+    eta_own(&s)->every = 2;
     for (int i = 0; i < 5; i++) {
-        s.eta_views = (int[]){ ETA_BATCH, ETA_ANEW, ETA_ONE, ETA_BATCH, ETA_ANEW }[i];
-        s.eta_bn = i < 3 ? ETA_BN_BATCH : ETA_BN_RUNNING;
+        eta_own(&s)->views = (int[]){ ETA_BATCH, ETA_ANEW, ETA_ONE, ETA_BATCH, ETA_ANEW }[i];
+        eta_own(&s)->bn = i < 3 ? ETA_BN_BATCH : ETA_BN_RUNNING;
         losses_of(&loss[i], &s, 1);
         for (int j = 0; j < i; j++) assert_true(fabs(loss[i] - loss[j]) > 1e-6);
     }
@@ -146,13 +156,14 @@ static void making_targets_leaves_the_running_statistics(void **state)
     struct settings s = settings_make();
     static struct trainer t;
     char before[HASH_TEXT], after[HASH_TEXT];
-    s.eta = ETA_CACHE, s.eta_every = 0;
+    eta_own(&s)->from = ETA_CACHE;
+    eta_own(&s)->every = 0;
     trainer_open(&t, &s, 3);
     trainer_hash(&t, before);
     trainer_views(&t);
     trainer_hash(&t, after);
     assert_string_equal(after, before);
-    assert_int_equal(t.eta.steps, STEPS);
+    assert_int_equal(eta_state(&t)->steps, STEPS);
     trainer_close(&t);
 }
 
@@ -174,7 +185,7 @@ static void check_resume(const struct settings *s)
     assert_true(trainer_load(&t, path, "me"));
     for (int i = 4; i < 2 * STEPS; i++) {
         assert_true(trainer_step(&t));
-        if (t.step == t.steps) t.epoch++, t.step = 0;
+        if (t.step == t.steps) trainer_seek(&t, t.epoch + 1, 0);
     }
     trainer_hash(&t, resumed);
     trainer_close(&t);
@@ -192,9 +203,11 @@ static void a_run_goes_on_within_an_alternation_and_with_its_average(void **stat
     for (int precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
         struct settings s = settings_make();
         s.precision = precision;
-        s.eta = ETA_CACHE, s.eta_every = 3;
+        eta_own(&s)->from = ETA_CACHE;
+        eta_own(&s)->every = 3;
         check_resume(&s);
-        s.eta = ETA_AVERAGE, s.predictor.n = 0;
+        eta_own(&s)->from = ETA_AVERAGE;
+        s.predictor.n = 0;
         check_resume(&s);
     }
 }
@@ -208,7 +221,9 @@ static void average_keeps_one_target_an_image(void **state)
     (void)state;
     struct settings s = settings_make();
     static struct trainer t;
-    s.eta = ETA_AVERAGE, s.predictor.n = 0, s.base_lr = 0;
+    eta_own(&s)->from = ETA_AVERAGE;
+    s.predictor.n = 0;
+    s.base_lr = 0;
     trainer_open(&t, &s, 3);
     int32_t order[BATCH];
     loader_order(&t.loader.source, order, 0, 0);
@@ -217,7 +232,7 @@ static void average_keeps_one_target_an_image(void **state)
     const struct var x = var_input(loader_make(&t.loader, 0, 0, 0, 2), 2 * BATCH, 8, 8, 3);
     const struct var f = model_features(&t.tape, frozen, x, 2, false);
     const struct var out = model_project(&t.tape, frozen, f, 2, false);
-    float z[2 * BATCH * D], *const memory = host_alloc(t.eta.floats, sizeof *memory);
+    float z[2 * BATCH * D], *const memory = host_alloc(eta_state(&t)->floats, sizeof *memory);
     mem_act_download(z, out.data, 2 * BATCH * D);
     free(frozen);
     for (int i = 0; i < 2 * BATCH; i++) {
@@ -228,7 +243,7 @@ static void average_keeps_one_target_an_image(void **state)
     double loss;
     assert_true(trainer_step(&t));
     loss = loss_at(&t, 0);
-    mem_download(memory, t.eta.memory, sizeof *memory * t.eta.floats);
+    mem_download(memory, eta_state(&t)->memory, sizeof *memory * eta_state(&t)->floats);
     double cosine = 0;
     bool seen[IMAGES] = { false };
     for (int i = 0; i < BATCH; i++) {
@@ -254,9 +269,10 @@ static void average_differs_from_the_other_view_from_the_second_epoch_on(void **
     s.predictor.n = 0;
     char none[2][HASH_TEXT], average[2][HASH_TEXT];
     for (int i = 0; i < 2; i++) {
-        s.eta = ETA_FRESH;
+        eta_own(&s)->from = ETA_FRESH;
         hash_after(none[i], &s, STEPS + i);
-        s.eta = ETA_AVERAGE, s.eta_normalise = false;
+        eta_own(&s)->from = ETA_AVERAGE;
+        eta_own(&s)->normalise = false;
         hash_after(average[i], &s, STEPS + i);
     }
     assert_string_equal(average[0], none[0]);

@@ -7,6 +7,7 @@
 #
 # A mirror is a file:// address.  The program that decodes and npm are stand-ins, so that both ways end early.
 set -euo pipefail
+export LC_ALL=C
 
 scripts=$(cd "$(dirname "$0")/../experiments" && pwd)
 root=$(mktemp -d "${TMPDIR:-/tmp}/test-fetch-XXXXXX")

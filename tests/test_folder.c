@@ -431,12 +431,12 @@ static void batches_made_ahead_are_those_made_now(void **state)
 {
     (void)state;
     enum { BATCH = 5 };
-    struct dataset set;
+    struct image_set set;
     static float now[VIEWS * BATCH * OUT];
     machine_open(cores() > 1 ? cores() - 1 : 1);
-    folder_load(&set, "set", DATA_TRAIN, 0, 0, 0);
+    images_open(&set, &(struct image_part){ data_source_find("folder"), "set", DATA_TRAIN, 0, 0, 0 });
     struct loader l;
-    const struct loader_source source = { NULL, set.folder, set.n, 0, 0, BATCH, VIEWS, SIZE, &recipe, 7 };
+    const struct loader_source source = { &set, set.host.n, BATCH, VIEWS, SIZE, &recipe, 7 };
     loader_open(&l, &source);
     assert_true(l.beside && l.threads >= 1);
     for (int epoch = 0; epoch < 20; epoch++) {
@@ -448,7 +448,7 @@ static void batches_made_ahead_are_those_made_now(void **state)
         assert_memory_equal(ahead, now, sizeof now);
     }
     loader_close(&l);
-    data_free(&set);
+    images_close(&set);
     machine_open(1);
 }
 

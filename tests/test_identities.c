@@ -22,6 +22,7 @@ static const double FP32 = 1e-5;           /* of the gradient's norm: the same s
 
 static struct tape tape;
 static struct model m;
+static struct settings settings;           /* of m */
 static dev_float *loss;
 
 static float random_float(void)
@@ -40,15 +41,18 @@ static float images[VIEWS_MAX * N * IMAGE];
 static struct { int stem, block; } net;    /* of what model_make() makes; CIFAR's unless a test says otherwise */
 static void model_make(bool stop_grad, bool predictor, enum predictor_lr lr)
 {
-    const struct settings s = {
-        .pairs = { 2, { { 0, 1 }, { 1, 0 } } }, .stem = net.stem, .block = net.block,
-        .widths = { 2, { 3, 4 } }, .blocks = { 1, { 1 } }, .dim = D,
-        .stop_grad = stop_grad, .predictor_lr = lr,
-        .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
-        .predictor = { predictor ? 4 : 0, { "fc d/2", "bn", "relu", "fc d" } },
-    };
+    settings = settings_default(0);
+    settings.stem = net.stem;
+    settings.block = net.block;
+    settings.widths = (struct int_list){ 2, { 3, 4 } };
+    settings.blocks = (struct int_list){ 1, { 1 } };
+    settings.dim = D;
+    settings.zero_init_residual = false;
+    settings.stop_grad = stop_grad;
+    settings.predictor_lr = lr;
+    settings.predictor = (struct word_list){ predictor ? 4 : 0, { "fc d/2", "bn", "relu", "fc d" } };
     model_free(&m);
-    model_build(&m, &s, 3);
+    model_build(&m, &settings, 3);
     float w[WEIGHTS_MAX];
     assert_true(m.params.count <= WEIGHTS_MAX);
     mem_download(w, m.params.data, 4 * m.params.count);
@@ -58,15 +62,18 @@ static void model_make(bool stop_grad, bool predictor, enum predictor_lr lr)
 
 static void pairs_set(struct pair_list pairs)
 {
-    m.pairs = pairs, m.n_views = 0;
-    for (int i = 0; i < 2 * pairs.n; i++)
-        if (pairs.v[i / 2][i % 2] >= m.n_views) m.n_views = pairs.v[i / 2][i % 2] + 1;
+    settings.pairs = pairs;
+}
+
+static int n_views(void)
+{
+    return model_views(&settings).views;
 }
 
 static struct var views_make(void)
 {
-    const struct var x = var_room(&tape, m.n_views * N, S, S, 3);
-    mem_act_upload(x.data, images, (size_t)m.n_views * N * IMAGE);
+    const struct var x = var_room(&tape, n_views() * N, S, S, 3);
+    mem_act_upload(x.data, images, (size_t)n_views() * N * IMAGE);
     return x;
 }
 
@@ -81,13 +88,27 @@ static void step_begin(float dirt)
 
 static float z_seen[VIEWS_MAX * N * D];        /* activations do not survive the backward pass */
 
+/* SimSiam's forward pass, on the tape; its z. */
+static struct var forward(void)
+{
+    const struct method *const simsiam = methods[settings.method].method;
+    const struct view_plan plan = model_views(&settings);
+    void *const own = simsiam->open(&m, &settings);
+    const struct step step = { .tape = &tape, .f = &m, .x = views_make(), .s = &settings, .plan = &plan,
+                               .distance = distances[settings.distance].add, .own = own, .loss = loss };
+    const struct var z = simsiam->loss(&step);
+    simsiam->close(own);
+    return z;
+}
+
 /* One step of SimSiam into g [count]; returns the loss. */
-static float step(float *g, float dirt, struct outputs *o)
+static float step(float *g, float dirt)
 {
     float value;
     step_begin(dirt);
-    *o = simsiam.loss(&tape, &m, views_make(), NULL, loss);
-    for (int v = 0; v < m.n_views; v++) mem_act_download(z_seen + v * N * D, o->z[v].data, N * D);
+    const struct var z = forward();
+    assert_int_equal(z.n, n_views() * N);
+    mem_act_download(z_seen, z.data, (size_t)z.n * D);
     tape_backward(&tape);
     mem_download(g, m.params.grad, 4 * m.params.count);
     mem_download(&value, loss, 4);
@@ -213,7 +234,7 @@ static void ref_head(struct act *x, const double *w, const struct head *h)
 
 static void ref_outputs(struct act *z, struct act *p, const double *w)
 {
-    ref_backbone(z, w, m.n_views);
+    ref_backbone(z, w, n_views());
     ref_head(z, w, &m.projector);
     *p = *z;
     ref_head(p, w, &m.predictor);
@@ -226,15 +247,15 @@ static double ref_loss(const double *w, const struct act *frozen)
     double sum = 0;
     ref_outputs(&z, &p, w);
     const struct act *const target = frozen ? frozen : &z;
-    for (int k = 0; k < m.pairs.n; k++)
+    for (int k = 0; k < settings.pairs.n; k++)
         for (int i = 0; i < N; i++) {
-            const double *const a = p.x + (m.pairs.v[k][0] * N + i) * D;
-            const double *const b = target->x + (m.pairs.v[k][1] * N + i) * D;
+            const double *const a = p.x + (settings.pairs.v[k][0] * N + i) * D;
+            const double *const b = target->x + (settings.pairs.v[k][1] * N + i) * D;
             double ab = 0, aa = 0, bb = 0;
             for (int d = 0; d < D; d++) ab += a[d] * b[d], aa += a[d] * a[d], bb += b[d] * b[d];
             sum -= ab / sqrt(aa * bb);
         }
-    return sum / N / m.pairs.n;
+    return sum / N / settings.pairs.n;
 }
 
 /* ---- gradients ----------------------------------------------------------------------------------------- */
@@ -243,7 +264,6 @@ static void check_gradient(bool stop_grad, struct pair_list pairs)
 {
     float g[WEIGHTS_MAX];
     static double w[WEIGHTS_MAX], numeric[WEIGHTS_MAX];
-    struct outputs o;
     model_make(stop_grad, true, PREDICTOR_COSINE);
     pairs_set(pairs);
     float start[WEIGHTS_MAX];
@@ -252,7 +272,7 @@ static void check_gradient(bool stop_grad, struct pair_list pairs)
     struct act z, p;
     ref_outputs(&z, &p, w);
     const struct act *const frozen = stop_grad ? &z : NULL;
-    assert_float_equal(step(g, DIRT, &o), ref_loss(w, frozen), 1e-5);
+    assert_float_equal(step(g, DIRT), ref_loss(w, frozen), 1e-5);
 
     double whole = 0;
     for (size_t i = 0; i < m.params.count; i++) {
@@ -318,13 +338,12 @@ static void symmetric_gradient_is_the_mean_of_the_asymmetric_ones(void **state)
 {
     (void)state;
     float both[WEIGHTS_MAX], one[WEIGHTS_MAX], other[WEIGHTS_MAX];
-    struct outputs o;
     model_make(true, true, PREDICTOR_COSINE);
-    const float value = step(both, 0, &o);
+    const float value = step(both, 0);
     pairs_set(ONE_WAY);
-    const float first = step(one, 0, &o);
+    const float first = step(one, 0);
     pairs_set(OTHER_WAY);
-    const float second = step(other, 0, &o);
+    const float second = step(other, 0);
     assert_float_equal(value, 0.5f * (first + second), 1e-6);
     assert_true(distance(one, other, 1, m.params.count) > 0.1);
     for (size_t i = 0; i < m.params.count; i++) one[i] += other[i];
@@ -336,12 +355,11 @@ static void without_predictor_stopgrad_only_halves_the_gradient(void **state)
 {
     (void)state;
     float stopped[WEIGHTS_MAX], flowing[WEIGHTS_MAX];
-    struct outputs o;
     for (int predictor = 0; predictor < 2; predictor++) {
         model_make(true, predictor, PREDICTOR_COSINE);
-        const float value = step(stopped, 0, &o);
-        m.stop_grad = false;
-        assert_float_equal(step(flowing, 0, &o), value, 0);
+        const float value = step(stopped, 0);
+        settings.stop_grad = false;
+        assert_float_equal(step(flowing, 0), value, 0);
         const double d = distance(flowing, stopped, 2, m.params.count);
         assert_true(predictor ? d > 0.1 : d < FP32);       /* with a predictor it does something else */
     }
@@ -384,11 +402,13 @@ static void view_that_is_only_a_target_is_not_recorded(void **state)
         model_make(stop, true, PREDICTOR_COSINE);
         pairs_set(ONE_WAY);
         step_begin(0);
-        const struct outputs o = simsiam.loss(&tape, &m, views_make(), NULL, loss);
-        assert_non_null(o.z[0].grad);
-        assert_int_equal(o.z[1].grad == NULL, stop);
-        assert_null(o.p[1].data);                      /* nobody asks for it */
-        mem_act_download(z[stop], o.z[1].data, N * D);
+        const struct view_plan plan = model_views(&settings);
+        const struct views each = encode(&tape, &m, views_make(), &plan), p = predict(&tape, &m, &each, &plan);
+        assert_non_null(each.of[0].grad);
+        assert_int_equal(each.of[1].grad == NULL, stop);
+        assert_null(p.of[1].data);                     /* nobody asks for it */
+        step_begin(0);
+        mem_act_download(z[stop], var_rows(forward(), N, N).data, N * D);
         nodes[stop] = tape.n_nodes;
     }
     assert_true(nodes[1] < nodes[0]);
@@ -400,11 +420,10 @@ static void fixed_predictor_gets_no_gradient(void **state)
 {
     (void)state;
     float trained[WEIGHTS_MAX], fixed[WEIGHTS_MAX];
-    struct outputs o;
     model_make(true, true, PREDICTOR_COSINE);
-    step(trained, DIRT, &o);
+    step(trained, DIRT);
     model_make(true, true, PREDICTOR_ZERO);
-    step(fixed, DIRT, &o);
+    step(fixed, DIRT);
     const size_t encoder = m.params.group_end[GROUP_ENCODER];
     assert_memory_equal(fixed, trained, 4 * encoder);
     assert_memory_not_equal(fixed + encoder, trained + encoder, 4 * (m.params.count - encoder));
@@ -417,9 +436,8 @@ static void all_views_together_equal_separate_passes(void **state)
 {
     (void)state;
     float g[2][WEIGHTS_MAX], z[2][2 * N * D], stats[2][WEIGHTS_MAX];
-    struct outputs o;
     model_make(true, true, PREDICTOR_COSINE);
-    const float together = step(g[0], 0, &o);
+    const float together = step(g[0], 0);
     memcpy(z[0], z_seen, sizeof z[0]);
     mem_download(stats[0], m.params.stats, 4 * m.params.n_stats);
 
@@ -457,10 +475,9 @@ static void constant_output_is_the_minimum_with_std_zero(void **state)
 {
     (void)state;
     float g[WEIGHTS_MAX], std[2] = { 0 };
-    struct outputs o;
     model_make(true, false, PREDICTOR_COSINE);
     mem_zero(params_weight(&m.params, m.projector.layer[4].bn.gamma).data, 4 * D);
-    assert_float_equal(step(g, 0, &o), -1, 1e-6);
+    assert_float_equal(step(g, 0), -1, 1e-6);
     assert_true(norm(g, m.params.count) < 1e-6);
     dev_float *const out = mem_alloc(8);
     dev_act *const z = mem_alloc(2 * N * D * mem_act_bytes());

@@ -35,8 +35,9 @@ static void open_with_spare_core(struct loader *l)
     if (cores() < 2)
         skip();
     machine_open(cores() - 1);
-    const struct loader_source source = { (const dev_byte *)images, NULL, COUNT, H, W, BATCH, VIEWS, SIZE, &recipe,
-                                          7 };
+    static struct image_set set;
+    set = (struct image_set){ .host = { .n = COUNT, .h = H, .w = W }, .images = (dev_byte *)images };
+    const struct loader_source source = { &set, COUNT, BATCH, VIEWS, SIZE, &recipe, 7 };
     loader_open(l, &source);
 }
 
@@ -47,7 +48,7 @@ static void assert_batch(const struct loader *l, const dev_act *views, int epoch
     for (int v = 0; v < VIEWS; v++) {
         for (int i = 0; i < BATCH; i++) {
             const int32_t at = (int32_t)permute_index(7, (uint32_t)epoch, COUNT, (uint32_t)(step * BATCH + i));
-            op_augment((dev_act *)one, l->source.images, (const dev_int *)&at, 1, H, W, SIZE, &recipe, 7,
+            op_augment((dev_act *)one, l->source.images->images, (const dev_int *)&at, 1, H, W, SIZE, &recipe, 7,
                        (const dev_int *)&epoch, (uint32_t)v);
             assert_memory_equal((const float *)views + (v * BATCH + i) * OUT, one, sizeof one);
         }

@@ -281,19 +281,19 @@ static void imagenet_nets_multiply_and_add_as_often_as_torchvisions(void **state
     params.n = 0;
 }
 
-static void groups_are_ranges_encoder_first(void **state)
+static void groups_are_ranges_in_their_order(void **state)
 {
     (void)state;
-    params.group = GROUP_PREDICTOR;            /* declared in the other order on purpose */
+    params.group = 1;                          /* declared in the other order on purpose */
     head_declare(&params, "predictor", PREDICTOR, 4, 8, 8, 8);
     const size_t predictor = learnt(0);
-    params.group = GROUP_ENCODER;
+    params.group = 0;
     head_declare(&params, "projector", PROJECTOR, 5, 7, 8, 7);
     params_alloc(&params, 1);
     const size_t encoder = 7 * 8 + 16 + 64 + 16;
     assert_int_equal(predictor, 8 * 2 + 4 + 2 * 8 + 8);
-    assert_int_equal(params.group_end[GROUP_ENCODER], encoder);
-    assert_int_equal(params.group_end[GROUP_PREDICTOR], encoder + predictor);
+    assert_int_equal(params.group_end[0], encoder);
+    assert_int_equal(params.group_end[1], encoder + predictor);
     assert_int_equal(params.count, encoder + predictor);
     unsigned char *const taken = host_alloc(params.count, 1), *const stat = host_alloc(params.n_stats, 1);
     for (int i = 0; i < params.n; i++) {
@@ -301,7 +301,7 @@ static void groups_are_ranges_encoder_first(void **state)
         for (size_t k = p->offset; k < p->offset + p->count; k++) {
             assert_true(k < (p->statistic ? params.n_stats : params.count));
             assert_false((p->statistic ? stat : taken)[k]++);          /* no two share a place */
-            if (!p->statistic) assert_int_equal(k >= encoder, p->group == GROUP_PREDICTOR);
+            if (!p->statistic) assert_int_equal(k >= encoder, p->group == 1);
         }
     }
     free(taken), free(stat);
@@ -497,7 +497,7 @@ int main(void)
         TEST(imagenet_nets_have_as_many_parameters_as_torchvisions),
         TEST(bottlenecks_are_named_and_shaped_like_torchvisions),
         TEST(imagenet_nets_multiply_and_add_as_often_as_torchvisions),
-        TEST(groups_are_ranges_encoder_first),
+        TEST(groups_are_ranges_in_their_order),
         TEST(convolutions_start_as_kaiming_has_it),
         TEST(fc_weight_and_bias_start_uniform_by_fan_in),
         TEST(batch_norm_starts_as_the_identity),

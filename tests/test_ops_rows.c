@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_ops_rows.c -- ReLU, pooling, the std of Sec. 4.1, SGD, LARS, and the machine's memory.
+ * test_ops_rows.c -- ReLU, pooling, the std of Sec. 4.1, SGD, LARS, moving averages, and the machine's memory.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -360,6 +360,77 @@ static void lars_does_not_hide_nan(void **state)
     release();
 }
 
+/* To both sides of a vector, and far beyond where threads join in. */
+static const size_t ema_sizes[] = { 1, 7, 33, 1000003 };
+
+static void a_moving_average_is_the_naive_one_over_three_steps(void **state)
+{
+    (void)state;
+    static const float momenta[3] = { 0.99f, 0.5f, 0.003f };
+    for (int i = 0; i < 4; i++) {
+        const size_t n = ema_sizes[i];
+        const float *start = random_floats(n, 1);
+        double *want = doubles_of(start, n);
+        dev_float *y = float_of(start, n);
+        for (uint32_t step = 0; step < 3; step++) {
+            const float *x = random_floats(n, 2 + step), m = momenta[step];
+            op_ema(y, float_of(x, n), float_of(&m, 1), n);
+            for (size_t j = 0; j < n; j++) want[j] = (double)m * want[j] + (1 - (double)m) * (double)x[j];
+        }
+        check_close("y", float_read(y, n), want, n, TOLERANCE_ROUND);
+        release();
+    }
+}
+
+static void a_moving_average_without_momentum_is_a_copy_and_with_all_of_it_stands_still(void **state)
+{
+    (void)state;
+    static const float odd[5] = { -0.0f, INFINITY, NAN, -INFINITY, 1e-42f };
+    static const float none = 0, all = 1;
+    for (int i = 0; i < 4; i++) {
+        const size_t n = ema_sizes[i];
+        float *x = random_floats(n, 1), *y = random_floats(n, 2);
+        for (size_t j = 0; j < n; j += 3) {
+            x[j] = odd[j % 5];
+            y[j] = odd[(j / 3 + 1) % 5];
+        }
+        dev_float *moved = float_of(y, n), *kept = float_of(y, n), *from = float_of(x, n);
+        op_ema(moved, from, float_of(&none, 1), n);
+        op_ema(kept, from, float_of(&all, 1), n);
+        assert_memory_equal(float_read(moved, n), x, n * sizeof *x);
+        assert_memory_equal(float_read(kept, n), y, n * sizeof *y);
+        release();
+    }
+}
+
+static void a_moving_average_of_what_it_is_already_does_not_move(void **state)
+{
+    (void)state;
+    static const float momenta[4] = { 0.996f, 0.7f, 0.3f, 1e-7f };
+    for (int i = 0; i < 4; i++) {
+        const size_t n = ema_sizes[i];
+        const float *x = random_floats(n, 1);
+        dev_float *y = float_of(x, n), *same = float_of(x, n);
+        op_ema(y, same, float_of(&momenta[i], 1), n);
+        assert_memory_equal(float_read(y, n), x, n * sizeof *x);
+        release();
+    }
+}
+
+static void a_moving_average_does_not_hide_nan(void **state)
+{
+    (void)state;
+    const float x[3] = { 1, NAN, 2 }, y[3] = { NAN, 1, 1 }, m = 0.5f, broken = NAN;
+    dev_float *moved = float_of(y, 3), *lost = float_of(x, 3);
+    op_ema(moved, float_of(x, 3), float_of(&m, 1), 3);
+    op_ema(lost, float_of(x, 3), float_of(&broken, 1), 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(isnan(float_read(moved, 3)[i]) != 0, i < 2);
+        assert_true(isnan(float_read(lost, 3)[i]));
+    }
+    release();
+}
+
 static void sum_of_squares_adds_and_is_summed_in_double(void **state)
 {
     (void)state;
@@ -457,6 +528,10 @@ int main(void)
         cmocka_unit_test(lars_is_the_naive_one_over_three_steps),
         cmocka_unit_test(lars_takes_a_plain_step_from_zero_weights_and_none_by_zero_gradients),
         cmocka_unit_test(lars_does_not_hide_nan),
+        cmocka_unit_test(a_moving_average_is_the_naive_one_over_three_steps),
+        cmocka_unit_test(a_moving_average_without_momentum_is_a_copy_and_with_all_of_it_stands_still),
+        cmocka_unit_test(a_moving_average_of_what_it_is_already_does_not_move),
+        cmocka_unit_test(a_moving_average_does_not_hide_nan),
         cmocka_unit_test(sum_of_squares_adds_and_is_summed_in_double),
         cmocka_unit_test(memory_is_zeroed_aligned_and_copied),
         cmocka_unit_test(too_much_memory_dies_with_its_size_and_a_hint),

@@ -151,6 +151,9 @@ static void run_rows(struct log *l)
     op_sgd(w, v, rows, lr, 0.9f, 1e-4f, S);
     op_sumsq(sum, rows, S);
     op_lars(w, v, rows, lr, 0.9f, 1e-4f, 0.001f, S);
+    dev_float *twin = some_float(S, 21);
+    op_ema(twin, w, lr, S);
+    log_float(l, twin, S);
     log_act(l, y, S), log_act(l, dx, S), log_act(l, pooled, S), log_act(l, dpool, S), log_act(l, dp, S);
     log_act(l, dz, S), log_float(l, loss, 1), log_float(l, std, 1), log_float(l, rows, S), log_float(l, w, S);
     log_float(l, v, S), log_float(l, copy, S), log_float(l, sum, 1);

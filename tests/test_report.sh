@@ -112,6 +112,13 @@ sed 's/^title: .*/title: "A <b> \& a '"'quote'"'"/' "$configs/fig2_stopgrad.yaml
 grep -q 'A &lt;b&gt; &amp; a &#39;quote&#39;' $page || fail 'a title is not escaped'
 self_contained 'with odd texts'
 
+# A code hash that somebody edited is text, too; sixteen digits of it are shown.
+cp -r results edited
+find edited -name '*.json*' -exec sed -i 's|"code_hash": *"[0-9a-f]\{16\}|"code_hash": "<script src=//x>|' {} +
+grep -rqF '<script src=//x>' edited || fail 'no code hash was edited'
+report --runs nowhere --results edited || fail "report of an edited code hash: exit $?: $(<err)"
+grep -q '<script' edited/test/report.html && fail 'a code hash is an element of the page'
+
 # ---- mistakes ------------------------------------------------------------------------------------------
 
 report --scale nosuch

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../experiments/pages/report.h"
+#include "../experiments/methods/eta.h"
+#include "../experiments/suite/heading.h"
 #include "../experiments/run/train.h"
 
 enum { EPOCH = 256, BATCH = 16 };      /* steps of the tiny epoch */
@@ -44,11 +45,14 @@ static bool same_settings(const struct settings *a, const struct settings *b)
 static int differs_by(const struct settings *a, const struct settings *b)
 {
     struct settings rate = *a, every = *a, stop = *a;
-    rate.predictor_lr = b->predictor_lr, every.eta_every = b->eta_every, stop.stop_grad = b->stop_grad;
+    rate.predictor_lr = b->predictor_lr;
+    eta_own(&every)->every = eta_settings(b)->every;
+    stop.stop_grad = b->stop_grad;
     if (same_settings(&stop, b)) return 2;                     /* it changes the gradient, not the loss */
     if (same_settings(&rate, b))       /* never trained: once the other is; not decayed: once the other has been */
         return a->predictor_lr == PREDICTOR_ZERO || b->predictor_lr == PREDICTOR_ZERO ? 2 : EPOCH + 2;
-    const int k = a->eta_every ? a->eta_every : EPOCH, other = b->eta_every ? b->eta_every : EPOCH;
+    const int k = eta_settings(a)->every ? eta_settings(a)->every : EPOCH;
+    const int other = eta_settings(b)->every ? eta_settings(b)->every : EPOCH;
     if (same_settings(&every, b)) return (k < other ? k : other) + 1;
     return 1;
 }
@@ -60,7 +64,7 @@ static void losses(double *loss, const struct settings *s, int steps)
     trainer_open(&t, s, 5);
     for (int i = 0; i < steps; i++) {
         float log[LOG_WIDTH];
-        if (t.step == t.steps) t.epoch++, t.step = 0;
+        if (t.step == t.steps) trainer_seek(&t, t.epoch + 1, 0);
         assert_true(trainer_step(&t));
         mem_download(log, float_at(t.log, (size_t)(t.step - 1) * LOG_WIDTH), sizeof log);
         loss[i] = (double)log[LOG_LOSS];
@@ -85,8 +89,10 @@ static void every_row_leaves_its_baseline(void **state)
     (void)state;
     static struct experiment e;
     int compared = 0;
-    for (int i = 0; i < REPORT_TABLES; i++) {
-        char *const path = text_format(CONFIG_DIR "/%s.yaml", report_names[i]);
+    struct headings list;
+    headings_open(&list, CONFIG_DIR, HEADINGS_BY_ORDER);
+    for (int i = 0; i < list.n; i++) {
+        char *const path = text_format(CONFIG_DIR "/%s.yaml", list.v[i].name);
         experiment_load(&e, path, "cifar10-small");            /* hosts every row */
         free(path);
         const struct row *const base = &e.row[e.baseline < 0 ? 0 : e.baseline];
@@ -98,7 +104,8 @@ static void every_row_leaves_its_baseline(void **state)
             compared++;
         }
     }
-    assert_int_equal(compared, 31);
+    assert_true(compared > list.n);            /* two rows a table, and most have more */
+    free(list.v);
 }
 
 static int machine_start(void **state)

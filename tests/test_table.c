@@ -493,7 +493,7 @@ static void a_run_of_a_row_that_is_not_run_here_does_not_count(void **state)
 static void noise_of_another_batch_is_not_compared(void **state)
 {
     (void)state;
-    const struct settings base = settings_defaults;
+    const struct settings base = settings_default(0);
     struct settings s = base;
     s.predictor.n = 0;
     assert_true(stability_comparable(&s, &base));

@@ -208,14 +208,19 @@ wrong 'output to a full disk' 1 'disk full' "$config >/dev/full"
 
 # ---- what the machine lacks ----------------------------------------------------------------------------
 
-bands='mkdir -p results/s; printf "row,epoch\na,1\n" >results/s/fig2_stopgrad_bands.csv; mkdir bin
-       for tool in bash env dirname realpath rm mkdir wc mv; do ln -s "$(command -v $tool)" bin; done; '
-draw='PATH=$box/bin bash $root/plots/draw.sh fig2_stopgrad s results'
-wrong 'gnuplot is missing' 1 'gnuplot is missing.*apt-get' "$draw" "$bands"
+drawn='mkdir -p results/s bin; printf "row,n,paper,linear_mean,linear_std,state\na,1,,40,,healthy\n" \
+           >results/s/fig2_stopgrad.csv
+       printf "row,seed,epoch,loss\na,1,1,-0.5\n" >results/s/fig2_stopgrad_curves.csv
+       for tool in bash env dirname rm mkdir grep mv; do ln -s "$(command -v $tool)" bin; done; '
+draw='SIMSIAM=$simsiam PATH=$box/bin bash $root/plots/draw.sh fig2_stopgrad s results'
+wrong 'gnuplot is missing' 1 'gnuplot is missing.*apt-get' "$draw" "$drawn"
 wrong 'gnuplot fails' 1 'gnuplot could not draw' "$draw" \
-    "$bands printf '#!/bin/sh\nexit 1\n' >bin/gnuplot; chmod +x bin/gnuplot"
+    "$drawn printf '#!/bin/sh\nexit 1\n' >bin/gnuplot; chmod +x bin/gnuplot"
 wrong 'gnuplot draws nothing' 1 'gnuplot left no svg' "$draw" \
-    "$bands printf '#!/bin/sh\nexit 0\n' >bin/gnuplot; chmod +x bin/gnuplot"
+    "$drawn printf '#!/bin/sh\nexit 0\n' >bin/gnuplot; chmod +x bin/gnuplot"
+wrong 'a figure of a damaged table' 2 'curves.csv:2: row b is not in' "$draw" \
+    "$drawn printf 'row,seed,epoch,loss\nb,1,1,-0.5\n' >results/s/fig2_stopgrad_curves.csv
+     printf '#!/bin/sh\nexit 0\n' >bin/gnuplot; chmod +x bin/gnuplot"
 if { (ulimit -v 1000000; "$simsiam" --version) >/dev/null 2>&1; } 2>/dev/null; then
     wrong 'a model that memory does not hold' 1 'cannot get [0-9]+ MiB of memory' "ulimit -v 1000000; $run" \
         'scale "dim: 65536"; sed -i "/^dim: 32/d" configs/scale/s.yaml'

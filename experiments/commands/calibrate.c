@@ -11,10 +11,6 @@
  * reading and decoding images, and takes the update of the weights, a hundredth of such a step, for each part anew.
  */
 #include "calibrate.h"
-#include "../../engine/data.h"
-#include "../methods/method.h"
-#include "../run/monitor.h"
-#include "cmd_run.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +19,12 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "cmd_run.h"
+#include "../methods/method.h"
+#include "../run/monitor.h"
+#include "../run/state.h"
+#include "../../engine/data.h"
 
 static const double SHORT = 1;     /* seconds: what takes less is measured again and again, */
 static const double LONG = 3;      /* what takes more only once, or in part */
@@ -42,7 +44,7 @@ static double step_operations(const struct settings *s)
     const struct resnet net = resnet_declare(ps, &shape);
     const double image = 3 * resnet_flops(ps, &net, s->image_size);
     free(ps);
-    return image * s->batch * model_views(s);
+    return image * s->batch * model_views(s).views;
 }
 
 struct settings settings_part(const struct settings *s, int batch)
@@ -51,7 +53,8 @@ struct settings settings_part(const struct settings *s, int batch)
     const struct data_source *const made = data_source_find("synthetic");
     part.dataset = (int)(made - data_sources);
     part.batch = batch;
-    part.train_first = part.monitor_first = 0, part.monitor_split = DATA_TEST;
+    part.train_first = part.monitor_first = 0;
+    part.monitor_split = DATA_TEST;
     part.train_count = least(2 * batch, made->n[DATA_TRAIN]);
     part.monitor_count = least(2 * batch, made->n[DATA_TEST]);
     part.knn_k = least(s->knn_k, part.train_count);
@@ -63,12 +66,12 @@ struct settings settings_part(const struct settings *s, int batch)
  * notices; where it takes long enough to be a plan's whole cost, it is taken as it is. */
 static double step_seconds(struct trainer *t, int steps, bool part)
 {
-    if (t->eta.cache) t->eta.steps = 1;        /* targets of any alternation cost as much a step */
+    trainer_ahead(t, 1);                       /* what is done ahead costs as much a step, however far ahead */
     double start = clock_seconds();
     trainer_step(t);
     const double first = clock_seconds() - start;
     if (first > LONG && !part) return first;
-    t->step = 0;
+    trainer_seek(t, 0, 0);
     start = clock_seconds();
     double seconds = 0;
     while (t->step < t->steps && (t->step < steps || seconds < SHORT)) {
@@ -89,7 +92,7 @@ static double monitor_images(const struct settings *s)
  * understates kNN, whose time grows with both sets: by little where the network is large enough for a part. */
 static double monitor_part(const struct trainer *t, double step)
 {
-    const double image = step / ((double)t->s->batch * t->model.n_views) / 3;
+    const double image = step / ((double)t->s->batch * t->plan.views) / 3;
     const double part = LONG / (image * monitor_images(t->s));
     return part < 1 ? part : 1;
 }
@@ -107,10 +110,10 @@ static void looks_seconds(struct trainer *t, const struct settings *whole, doubl
     const struct settings *const s = t->s;
     const double part = monitor_part(t, step);
     const int bank_least = s->knn_k > s->probe_batch ? s->knn_k : s->probe_batch;
-    t->train.host.n = part_of(s->train_count, bank_least > PART_LEAST ? bank_least : PART_LEAST, part);
-    t->monitor.host.n = part_of(s->monitor_count, PART_LEAST, part);
     struct settings measured = *s;
-    measured.train_count = t->train.host.n, measured.monitor_count = t->monitor.host.n;
+    measured.train_count = part_of(s->train_count, bank_least > PART_LEAST ? bank_least : PART_LEAST, part);
+    measured.monitor_count = part_of(s->monitor_count, PART_LEAST, part);
+    trainer_scale(t, measured.train_count, measured.monitor_count);
 
     /* The numbers of a few steps say nothing, so neither does a divergence among them. */
     struct epoch_record r = { .epoch = 0 };
@@ -121,9 +124,20 @@ static void looks_seconds(struct trainer *t, const struct settings *whole, doubl
     monitor_probe_open(t, &features);
     start = clock_seconds();
     const int epochs = least(s->probe_epochs, PROBE_EPOCHS);
-    for (int i = 0; i < epochs; i++) monitor_probe_epoch(t, &features);
+    const struct probe_plan plan = monitor_probe_plan(t);
+    for (int i = 0; i < epochs; i++) monitor_probe_epoch(t, &plan, &features);
     *probe = (clock_seconds() - start) / epochs * whole->train_count / measured.train_count;
     monitor_probe_close(&features);
+}
+
+/* Numbers that the method keeps in a whole run, of which the trainer's has `share` of the images. */
+static double method_floats(const struct trainer *t, double share)
+{
+    struct tensor list[METHOD_TENSORS];
+    const int n = trainer_tensors(t, list);
+    double floats = 0;
+    for (int i = 0; i < n; i++) floats += (double)list[i].floats / (list[i].by_image ? share : 1);
+    return floats;
 }
 
 static struct cost measure(const struct settings *s, int steps)
@@ -147,7 +161,7 @@ static struct cost measure(const struct settings *s, int steps)
 
     const size_t widths = (size_t)t->model.backbone.features + (size_t)t->model.projector.out;
     const size_t features = (size_t)(s->train_count + s->monitor_count) * widths;
-    const double kept = (double)t->eta.floats * (part ? (double)s->train_count / taken.train_count : 1);
+    const double kept = method_floats(t, part ? (double)taken.train_count / s->train_count : 1);
     const double tape = part ? scale * (double)activations : (double)tape_bytes(&t->tape);
     c.memory_mib = (tape + 12 * (double)ps->count + 4 * (double)features + 4 * kept) / (1 << 20);
     c.checkpoint_mib = 2.0 * 4 * (2 * (double)ps->count + kept) / (1 << 20);
@@ -179,7 +193,10 @@ void calibrate(struct cost *cost, const struct settings *const *s, int n, int jo
         if (wait(&status) < 0) die("wait: %s", strerror(errno));
         failed = graver(failed, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_WORLD);
     }
-    if (failed) fprintf(stderr, "simsiam: a calibration failed: its message is above\n"), exit(failed);
+    if (failed) {
+        fprintf(stderr, "simsiam: a calibration failed: its message is above\n");
+        exit(failed);
+    }
     memcpy(cost, shared, bytes);
     munmap(shared, bytes);
 }

@@ -98,11 +98,11 @@ static void time_steps(struct trainer *t, struct var views, int repeats, struct 
         double start = clock_settled(t->log);
         trainer_step_on(t, views);
         a[i] = clock_settled(t->log) - start;
-        t->step--;                             /* trainer_step() finds the batch that was made ahead for it */
+        trainer_seek(t, t->epoch, t->step - 1);        /* trainer_step() finds the batch that was made ahead for it */
         start = clock_settled(t->log);
         if (made) trainer_step(t);
         b[i] = clock_settled(t->log) - start;
-        if (t->step == t->steps) t->step = 0;
+        if (t->step == t->steps) trainer_seek(t, t->epoch, 0);
     }
     *ready = timing_of(a, repeats);
     if (made) *made = timing_of(b, repeats);
@@ -141,7 +141,7 @@ static double time_sgd(struct trainer *t, int repeats)
     for (int i = 0; i < repeats; i++) {
         const double start = clock_settled(t->log);
         for (int g = 0; g < GROUPS; g++)
-            optim_sgd(&t->model.params, (enum param_group)g, float_at(t->lr, (size_t)g), 0.9f, 0);
+            optim_sgd(&t->model.params, g, float_at(t->lr, (size_t)g), 0.9f, 0);
         seconds[i] = clock_settled(t->log) - start;
     }
     return median(seconds, repeats);
@@ -179,35 +179,19 @@ static double backward_bytes(const struct node *n)
 struct pass { double seconds, flops, bytes, bound; };
 struct layer { struct pass pass[2]; };                             /* forward, backward */
 
-/* tape_backward() calls the ops through here, so that each is timed in its place. */
-static struct {
-    const struct tape *tape;
+/* Times each op of tape_backward() in its place. */
+struct watch {
+    struct tape_watcher watcher;
     const dev_float *any;          /* for clock_settled() */
-    const struct op *op[TAPE_NODES];
-    struct op timed[TAPE_NODES];
-    double seconds[TAPE_NODES];
-} watch;
+    double start, seconds[TAPE_NODES];
+};
 
-static void backward_watched(const struct node *n)
+static void watch_tell(struct tape_watcher *watcher, int node, bool done)
 {
-    const size_t i = (size_t)(n - watch.tape->node);
-    const double start = clock_settled(watch.any);
-    watch.op[i]->bwd(n);
-    watch.seconds[i] = clock_settled(watch.any) - start;
-}
-
-static void watch_backward(struct tape *t, const dev_float *any)
-{
-    watch.tape = t, watch.any = any;
-    for (int i = 0; i < t->n_nodes; i++) {
-        watch.op[i] = t->node[i].op;
-        watch.timed[i] = *t->node[i].op;
-        watch.timed[i].bwd = backward_watched;
-        watch.seconds[i] = 0;
-        t->node[i].op = &watch.timed[i];
-    }
-    tape_backward(t);
-    for (int i = 0; i < t->n_nodes; i++) t->node[i].op = watch.op[i];
+    struct watch *const w = (struct watch *)watcher;
+    const double now = clock_settled(w->any);
+    if (done) w->seconds[node] = now - w->start;
+    else w->start = now;
 }
 
 static double peak_of(const struct machine_peaks *peak)
@@ -226,17 +210,18 @@ static void time_layers(struct trainer *t, struct var views, struct layer *layer
                         const struct machine_peaks *peak)
 {
     double (*const seconds)[2][REPEATS_MAX] = host_alloc(TAPE_NODES, sizeof *seconds);
+    struct watch *const watch = host_alloc(1, sizeof *watch);
     for (int r = 0; r < repeats; r++) {
-        tape_reset(&t->tape);
         mem_zero(t->model.params.grad, sizeof(float) * t->model.params.count);
-        methods[t->s->method]->loss(&t->tape, &t->model, views, NULL, float_at(t->log, LOG_LOSS));
+        trainer_forward(t, views);
         for (int i = 0; i < t->tape.n_nodes; i++) {
             const double start = clock_settled(t->log);
             t->tape.node[i].op->fwd(&t->tape.node[i]);
             seconds[i][0][r] = clock_settled(t->log) - start;
         }
-        watch_backward(&t->tape, t->log);
-        for (int i = 0; i < t->tape.n_nodes; i++) seconds[i][1][r] = watch.seconds[i];
+        *watch = (struct watch){ .watcher = { watch_tell }, .any = t->log };
+        tape_backward_watched(&t->tape, &watch->watcher);
+        for (int i = 0; i < t->tape.n_nodes; i++) seconds[i][1][r] = watch->seconds[i];
     }
     for (int i = 0; i < t->tape.n_nodes; i++) {
         const struct node *n = &t->tape.node[i];
@@ -245,6 +230,7 @@ static void time_layers(struct trainer *t, struct var views, struct layer *layer
         layer[i].pass[1] = pass_of(median(seconds[i][1], repeats), flops * (!!n->x.grad + !!n->w.grad),
                                    backward_bytes(n), peak);
     }
+    free(watch);
     free(seconds);
 }
 
@@ -355,7 +341,7 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
            t->s->image_size, t->s->image_size, precision_names[t->s->precision], m.threads, m.kernels, b->repeats);
     print_layers(&t->tape, layer, step, &b->peak);
     const struct pass sum = print_kinds(&t->tape, layer, step, &b->peak);
-    const double views_made = (double)t->s->batch * t->model.n_views, augment = time_augment(t, b->repeats);
+    const double views_made = (double)t->s->batch * t->plan.views, augment = time_augment(t, b->repeats);
     const double update_bytes = 20.0 * (double)t->model.params.count;      /* w, v, g in; w, v out */
     const struct pass update = pass_of(time_sgd(t, b->repeats), 0, update_bytes, &b->peak);
     print_pass("sgd", "", &update, step, &b->peak);
@@ -365,7 +351,7 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
            t->s->batch / step, 100 * (sum.bound + update.bound) / step);
     printf("%-39s %8.3f        %.3f of the step without; augmentation alone %.0f views/s a core\n",
            "step with augmentation", 1e3 * made->median, made->median / step, views_made / augment / m.threads);
-    if (t->train.host.folder) {
+    if (!images_are_there(&t->train)) {
         const double cpu = cpu_augment(t), images = t->s->batch;
         printf("%-39s %8.0f images in a second of one core's work; the step takes %.0f images/s, %.2f cores'\n",
                "decode and augmentation", images / cpu, images / step, cpu / step);
@@ -382,7 +368,7 @@ static void bench_row(const struct bench *b, const struct settings *s)
     struct timing ready, made;
     const double before = memory_start();
     trainer_step_on(t, views);
-    if (t->step == t->steps) t->step = 0;      /* an epoch of one step */
+    if (t->step == t->steps) trainer_seek(t, t->epoch, 0);     /* an epoch of one step */
     time_steps(t, views, b->repeats, &ready, b->brief ? NULL : &made);
     const double mib = status_mib("VmHWM") - before;
     if (b->brief)

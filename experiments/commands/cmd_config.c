@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "options.h"
+#include "../methods/method.h"
 #include "../suite/experiment.h"
 
 static void row_print(const struct experiment *e, int i)
@@ -20,6 +21,16 @@ static void row_print(const struct experiment *e, int i)
     char *text = settings_print(&e->row[i].settings);
     printf("# %s, row %s, scale %s\n# hash: %s\n%s", e->name, e->row[i].name, e->scale, hash, text);
     free(text);
+}
+
+static void keys_print(void)
+{
+    config_help(stdout, settings_keys);
+    for (int m = 0; methods[m].name; m++) {
+        if (!settings_own_keys(m)) continue;
+        printf("\nwith method: %s, also\n", methods[m].name);
+        config_help(stdout, settings_own_keys(m));
+    }
 }
 
 int command_config(int argc, char **argv)
@@ -36,7 +47,7 @@ int command_config(int argc, char **argv)
                                        "Prints the resolved settings of an experiment's rows.", rows, 0, 1);
     if (keys == (operands == 1)) die_user("config wants either one FILE or --keys (try \"simsiam config --help\")");
     if (keys) {
-        config_help(stdout, settings_keys);
+        keys_print();
     } else {
         struct experiment *e = host_alloc(1, sizeof *e);
         experiment_load(e, argv[1], scale);

@@ -290,7 +290,8 @@ static int views(int argc, char **argv)
 {
     const char *out = NULL;
     int size = 32, images = 8, per_image = 8, seed = 1;
-    double blur = settings_defaults.blur_p;
+    struct settings as_trained = settings_default(0);
+    double blur = as_trained.blur_p;
     const struct option_row rows[] = {
         { "out", OPTION_TEXT, &out, "FILE", "the picture to write, a PNG" },
         { "size", OPTION_INT, &size, "S", "side of a view in pixels" },
@@ -313,19 +314,15 @@ static int views(int argc, char **argv)
                  source->n[DATA_TRAIN]);
     }
     machine_open(0);
-    struct dataset set;
-    if (folder)
-        folder_load(&set, folder, DATA_TRAIN, 0, images, 0);
-    else
-        data_load(&set, source->name, DATA_TRAIN, 0, images);
-    struct settings as_trained = settings_defaults;
+    struct image_set set;
+    images_open(&set, &(struct image_part){ source, folder, DATA_TRAIN, 0, images, 0 });
     as_trained.dataset = (int)(source - data_sources);
     as_trained.blur_p = blur;
     const struct augment recipe = recipe_train(&as_trained);
     enum { CELL = 96 };            /* pixels that a small view is drawn large as: enough to be seen */
     const int scale = size < CELL ? CELL / size : 1;
     const bool ok = views_sheet(out, &set, &recipe, size, images, per_image, (uint64_t)seed, scale);
-    data_free(&set);
+    images_close(&set);
     free(folder);
     return ok ? 0 : EXIT_WORLD;
 }

@@ -8,6 +8,8 @@
 #include "../suite/experiment.h"
 #include "options.h"
 #include "../run/found.h"
+#include "../run/runner.h"
+#include "../run/state.h"
 
 #include <errno.h>
 #include <math.h>
@@ -37,20 +39,16 @@ static struct rates rates_parse(const char *list)
  * images.  0, or EXIT_AGAIN if a stop was requested. */
 static int probe_rates(struct trainer *t, struct probe_data *data, const struct rates *rates)
 {
-    struct settings s = *t->s;
-    const struct settings *const kept = t->s;
+    struct probe_plan plan = monitor_probe_plan(t);
     int status = 0;
-    t->s = &s;
     for (int i = 0; i < rates->n && status != EXIT_AGAIN; i++) {
-        s.probe_lr = rates->rate[i];
-        mem_zero(t->probe.state, sizeof(float) * probe_floats(t->probe.d, t->probe.classes));
-        t->probe.epoch = 0;
+        plan.lr = rates->rate[i];
+        monitor_probe_restart(t);
         status = 0;
-        while (!status && t->probe.epoch < s.probe_epochs)
-            status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, data);
-        if (!status) printf("linear %.2f at lr %g\n", probe_accuracy(&t->probe, &data->test), s.probe_lr);
+        while (!status && t->probe.epoch < plan.epochs)
+            status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &plan, data);
+        if (!status) printf("linear %.2f at lr %g\n", probe_accuracy(&t->probe, &data->test), plan.lr);
     }
-    t->s = kept;
     return status == EXIT_AGAIN ? status : 0;  /* a rate that diverged has said so, and is an answer */
 }
 

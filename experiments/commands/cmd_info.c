@@ -5,7 +5,7 @@
 #include "commands.h"
 #include "options.h"
 #include "../methods/code.h"
-#include "../methods/settings.h"
+#include "../methods/method.h"
 #include "../run/provenance.h"
 #include "../../engine/ops.h"
 
@@ -21,7 +21,7 @@ int command_info(int argc, char **argv)
     options_parse(argc, argv, "info [options]", "The machine, the libraries and the build.", rows, 0, 0);
     threads_check(threads);
     machine_open(threads);
-    for (int m = 0; method_names[m]; m++) printf("%-10s %s of %s\n", "code", code_hash_of(m), method_names[m]);
+    for (int m = 0; methods[m].name; m++) printf("%-10s %s of %s\n", "code", code_hash_of(m), methods[m].name);
     provenance_print(stdout);
     return 0;
 }

@@ -4,31 +4,16 @@
  *
  * Nothing here reads a clock: the same runs and figures give the same bytes.
  */
-#include "../pages/report.h"
-#include "../pages/claims_write.h"
+#include "../pages/claims_page.h"
+#include "../pages/report_page.h"
 #include "commands.h"
 #include "options.h"
 #include "../run/phase.h"
+#include "../suite/heading.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-const char *const report_names[REPORT_TABLES + 1] = {
-    "fig2_stopgrad", "collapse", "table1_predictor", "table2_batch", "table3_bn", "similarity", "symmetry",
-    "alternation", "expectation", "output_dim", NULL
-};
-
-bool report_line_shared(const struct report *r, const char *line, size_t length)
-{
-    bool any = false;
-    for (int k = 0; k < REPORT_TABLES; k++) any = any || r->table[k]->finished;
-    for (int k = 0; k < REPORT_TABLES; k++) {
-        if (any && !r->table[k]->finished) continue;
-        if (!line_in(r->caption[k], line, length)) return false;
-    }
-    return true;
-}
 
 /* Does runs/ hold as many finished runs of the table as are committed, and any?  Else what is committed is shown:
  * tables share rows, and one run made for another table would hide all that a clone came with. */
@@ -59,81 +44,38 @@ static void report_open(struct report *r, const char *configs, const char *scale
     char *paper = text_format("%s/paper.yaml", configs);
     statements_open(&r->paper, paper);
     if (r->paper.file.errors) die_user("%s is wrong (see above); nothing was done", paper);
-    for (int k = 0; k < REPORT_TABLES; k++) {
-        char *path = text_format("%s/%s.yaml", configs, report_names[k]);
+    struct headings list;
+    headings_open(&list, configs, HEADINGS_BY_ORDER);
+    if (!list.n) die_user("%s has no table of the paper (an experiment with `target:`); see simsiam list", configs);
+    r->n = list.n;
+    r->table = host_alloc((size_t)r->n, sizeof(struct table *));
+    r->places = host_alloc((size_t)r->n, sizeof *r->places);
+    for (int k = 0; k < r->n; k++) {
+        char *path = text_format("%s/%s.yaml", configs, list.v[k].name);
         r->places[k] = *p;
         r->places[k].from_results = p->from_results || !table_is_run(path, scale, seeds, n_seeds, p);
         r->table[k] = host_alloc(1, sizeof *r->table[k]);
         table_open(r->table[k], path, scale, seeds, n_seeds, &r->places[k]);
-        r->caption[k] = caption_text(r->table[k]);
         free(path);
     }
+    free(list.v);
     free(paper);
 }
 
 static void report_close(struct report *r)
 {
-    for (int k = 0; k < REPORT_TABLES; k++) {
+    for (int k = 0; k < r->n; k++) {
         table_close(r->table[k]);
         free(r->table[k]);
-        free(r->caption[k]);
     }
+    free(r->table);
+    free(r->places);
     statements_close(&r->paper);
 }
 
-/* The caption's lines that all tables share, without the first one's title. */
-static void reading_write(FILE *out, const struct report *r)
+static void claims_write(FILE *out, const struct report *r, const char *scale)
 {
-    fputs("<section id=\"reading\"><h2>How to read the tables</h2>\n<ul class=\"caption\">", out);
-    const char *line = r->caption[0];
-    for (int k = 0; k < REPORT_TABLES; k++)
-        if (r->table[k]->finished) {
-            line = r->caption[k];
-            break;
-        }
-    line = strchr(line, '\n') + 1;
-    for (size_t length; *line; line += length + (line[length] == '\n')) {
-        length = strcspn(line, "\n");
-        if (!report_line_shared(r, line, length)) continue;
-        char *text = text_format("%.*s", (int)length, line);
-        fputs("<li>", out);
-        html_number(out, text);
-        fputs("</li>\n", out);
-        free(text);
-    }
-    fputs("</ul></section>\n", out);
-}
-
-static void page_write(FILE *out, const struct report *r, const char *scale)
-{
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-          "content=\"width=device-width, initial-scale=1\">\n<title>SimSiam's ablations at scale ", out);
-    html_text(out, scale);
-    fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<header><h1>SimSiam's ablations at scale <em>",
-            report_css);
-    html_text(out, scale);
-    fputs("</em></h1>\n<p>Each statement of <cite>Exploring Simple Siamese Representation Learning</cite> (Chen "
-          "and He, CVPR 2021) with what runs at this scale say of it; then the tables beside the paper's numbers, "
-          "their figures, settings and provenance.</p>\n<p class=\"soft\">Scale ", out);
-    html_text(out, scale);
-    fputs(": ", out);
-    html_text(out, r->table[0]->e.caption);
-    fputs("</p>\n<nav aria-label=\"sections\"><ul><li><a href=\"#claims\">Statements</a></li>\n", out);
-    for (int k = 0; k < REPORT_TABLES; k++) {
-        fprintf(out, "<li><a href=\"#%s\">", r->table[k]->e.name);
-        html_text(out, r->table[k]->e.title);
-        fprintf(out, "</a>%s</li>\n", r->table[k]->finished ? "" : " <span class=\"soft\">not run</span>");
-    }
-    fputs("</ul></nav></header>\n<main>\n", out);
-    report_claims(out, r);
-    reading_write(out, r);
-    for (int k = 0; k < REPORT_TABLES; k++) report_table_section(out, r, k);
-    fputs("</main>\n</body>\n</html>\n", out);
-}
-
-static void claims_page_write(FILE *out, const struct report *r, const char *scale)
-{
-    claims_write(out, (const struct table *const *)r->table, REPORT_TABLES, &r->paper, scale);
+    claims_page(&(struct page){ out, &look_md }, (const struct table *const *)r->table, r->n, &r->paper, scale);
 }
 
 static void report_write(const struct report *r, const char *scale, const char *results)
@@ -141,7 +83,7 @@ static void report_write(const struct report *r, const char *scale, const char *
     static const struct {
         const char *name;
         void (*write)(FILE *, const struct report *, const char *scale);
-    } files[] = { { "report.html", page_write }, { "claims.md", claims_page_write } };
+    } files[] = { { "report.html", report_page }, { "claims.md", claims_write } };
     char *folder = text_format("%s/%s", results, scale);
     if (!folder_make(folder)) die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

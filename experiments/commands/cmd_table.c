@@ -7,7 +7,8 @@
 #include "options.h"
 #include "../run/phase.h"
 #include "../methods/code.h"
-#include "../pages/table_write.h"
+#include "../pages/figure.h"
+#include "../pages/table_page.h"
 #include "../suite/table_gather.h"
 #include <dirent.h>
 #include <errno.h>
@@ -110,10 +111,25 @@ static void results_write(const struct table *t, const struct places *p)
     free(folder);
 }
 
+/* The data of a figure, from the table as it lies under results/, to a file of its own. */
+static void figure_save(const char *path, const char *experiment, const char *scale, const char *results)
+{
+    char name[NAME_LENGTH], *text, *folder = text_format("%s/%s", results, scale);
+    free(experiment_place(experiment, name));
+    size_t bytes;
+    FILE *out = text_stream(&text, &bytes);
+    figure_write(out, folder, name);
+    text_stream_end(out);
+    if (!file_write_atomic(path, text, bytes))
+        die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
+    free(text);
+    free(folder);
+}
+
 int command_table(int argc, char **argv)
 {
     struct places p = { .runs = "runs", .results = "results" };
-    const char *scale = "quick", *seed_text = "1 2 3";
+    const char *scale = "quick", *seed_text = "1 2 3", *figure = NULL;
     bool require = false;
     const struct option_row rows[] = {
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
@@ -121,6 +137,8 @@ int command_table(int argc, char **argv)
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
         { "results", OPTION_TEXT, &p.results, "DIR", "where tables are written" },
         { "from-results", OPTION_FLAG, &p.from_results, NULL, "print the committed runs; write nothing" },
+        { "figure", OPTION_TEXT, &figure, "PATH",
+          "write what plots/ draws, from the table under results/; nothing else is done" },
         { "require", OPTION_FLAG, &require, NULL, "exit 3 if a claim fails" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
@@ -130,12 +148,16 @@ int command_table(int argc, char **argv)
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     struct table *t = host_alloc(1, sizeof *t);
+    if (figure) {
+        figure_save(figure, argv[1], scale, p.results);
+        return 0;
+    }
     phase("table");
     struct found found;
     found_open(&found, p.runs);
     p.found = &found;
     table_open(t, argv[1], scale, seeds, n_seeds, &p);
-    table_print(stdout, t);
+    table_page(&(struct page){ stdout, &look_text }, t);
     if (!t->finished)
         printf("\nNo run is finished, so nothing was written.  To train:\n"
                "  simsiam run %s --scale %s --seeds \"%s\"\n", argv[1], scale, seed_text);

@@ -8,14 +8,19 @@
 #include "build_info.h"
 #include "options.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static const struct command { const char *name; int (*run)(int, char **); const char *sentence; } commands[] = {
     { "run", command_run, "train the rows of an experiment, with monitors and linear probe" },
     { "eval", command_eval, "monitors and linear probe of a run's checkpoint" },
     { "table", command_table, "rows beside the paper's numbers, and each claim's verdict" },
     { "report", command_report, "all tables of a scale on one page, the claims first" },
+    { "list", command_list, "the tables of the paper that there are" },
     { "plan", command_plan, "what an experiment would cost on this machine" },
     { "check", command_check, "has a run collapsed; and is the rule that says so still right" },
     { "config", command_config, "a row's resolved settings and their hash; all keys" },
@@ -35,8 +40,37 @@ static void help(FILE *out)
                  "      75 stopped after a checkpoint: run it again and it goes on\n");
 }
 
+/* OpenBLAS asks for its room when it is loaded, and where the address space has none it asks for ever.  This runs
+ * before any library does, so that nothing but the kernel may be asked here. */
+__attribute__((no_sanitize("address", "thread", "undefined")))
+static void room_check(int argc, char **argv, char **environment)
+{
+    static const char message[] = "simsiam: under 512 MiB of address space, in which OpenBLAS never starts (try "
+                                  "ulimit -v unlimited)\n";
+    struct rlimit room;
+    (void)argc;
+    (void)argv;
+    (void)environment;
+    if (getrlimit(RLIMIT_AS, &room) || room.rlim_cur == RLIM_INFINITY || room.rlim_cur >= (rlim_t)512 << 20) return;
+    const ssize_t unheard = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)unheard;
+    _exit(EXIT_WORLD);
+}
+__attribute__((section(".preinit_array"), used))
+static void (*const room_check_first)(int, char **, char **) = room_check;
+
+/* A file that may not grow is a write that fails, with a message, not the end without one. */
+static void size_signal_ignore(void)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    sigemptyset(&ignore.sa_mask);
+    if (sigaction(SIGXFSZ, &ignore, NULL))
+        die("cannot ignore SIGXFSZ: %s (is this a POSIX system?)", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
+    size_signal_ignore();
     if (argc < 2) {
         help(stderr);
         return EXIT_USER;

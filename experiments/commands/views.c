@@ -4,8 +4,7 @@
  */
 #include <assert.h>
 #include <stdlib.h>
-#include "../../engine/folder.h"
-#include "../../engine/ops.h"
+#include "../../engine/images.h"
 #include "../../engine/png.h"
 #include "views.h"
 
@@ -34,40 +33,30 @@ static void draw_view(const struct sheet *s, int row, int column, const float *y
 }
 
 /* All views of one kind, a column of the sheet.  The test transform is the recipe with everything random off. */
-static void draw_column(const struct sheet *s, int column, const struct dataset *set, const struct augment *recipe,
-                        int size, int n, int scale, uint64_t seed, uint32_t view)
+static void draw_column(const struct sheet *s, int column, const struct image_set *set,
+                        const struct augment *recipe, int size, int n, int scale, uint64_t seed, uint32_t view)
 {
-    const size_t floats = (size_t)3 * size * size, stored = (size_t)3 * set->h * set->w * n;
-    dev_act *y = mem_alloc(n * floats * mem_act_bytes());
-    dev_byte *images = stored ? mem_alloc(stored) : NULL;
-    dev_int *index = mem_alloc(n * sizeof(int32_t)), *epoch = mem_alloc(sizeof(int32_t));     /* zeroed: 0 */
-    float *host = host_alloc(n * floats, sizeof *host);
-    int32_t *order = host_alloc(n, sizeof *order);
-    for (int i = 0; i < n; i++)
-        order[i] = i;
-    mem_upload(index, order, n * sizeof *order);
-    if (set->folder) {
-        const struct view_order o = { recipe, seed, 0, view, 1, size };
-        folder_batch(set->folder, y, order, n, &o);
-    } else {
-        mem_upload(images, set->images, stored);
-        op_augment(y, images, index, n, set->h, set->w, size, recipe, seed, epoch, view);
-    }
+    const size_t floats = (size_t)3 * size * size;
+    dev_act *const y = mem_alloc(n * floats * mem_act_bytes());
+    float *const host = host_alloc(n * floats, sizeof *host);
+    struct image_batch batch;
+    const struct view_order o = { recipe, seed, 0, view, 1, size };
+    image_batch_open(&batch, n);
+    for (int i = 0; i < n; i++) batch.order[i] = i;
+    image_batch_send(&batch, 0);
+    images_views(set, y, &batch, &o);
     mem_act_download(host, y, n * floats);
-    for (int i = 0; i < n; i++)
-        draw_view(s, i, column, host + i * floats, size, scale, recipe);
-    free(order);
+    for (int i = 0; i < n; i++) draw_view(s, i, column, host + i * floats, size, scale, recipe);
+    image_batch_close(&batch);
     free(host);
-    mem_free(index), mem_free(epoch);
-    mem_free(images);
     mem_free(y);
 }
 
-bool views_sheet(const char *path, const struct dataset *set, const struct augment *recipe, int size, int n_images,
-                 int n_views, uint64_t seed, int scale)
+bool views_sheet(const char *path, const struct image_set *set, const struct augment *recipe, int size,
+                 int n_images, int n_views, uint64_t seed, int scale)
 {
     assert(size > 0 && n_images > 0 && n_views >= 0 && scale > 0);
-    const int n = n_images < set->n ? n_images : set->n, cell = size * scale + GAP;
+    const int n = n_images < set->host.n ? n_images : set->host.n, cell = size * scale + GAP;
     if (n > (PNG_SIDE_MAX - GAP) / cell || n_views + 1 > (PNG_SIDE_MAX - GAP) / cell) {
         warn("cannot write %s: the sheet would have more than %d pixels a side (try fewer images or views, or a "
              "smaller scale)", path, (int)PNG_SIDE_MAX);
@@ -78,7 +67,7 @@ bool views_sheet(const char *path, const struct dataset *set, const struct augme
     s.rgb = host_alloc(bytes, 1);
     for (size_t i = 0; i < bytes; i++)
         s.rgb[i] = 255;
-    struct augment test = { .centre = set->folder != NULL };
+    struct augment test = { .centre = !set->host.h };
     for (int c = 0; c < 3; c++) {
         test.mean[c] = recipe->mean[c];
         test.std[c] = recipe->std[c];

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "settings.h"
+#include "method.h"
 #include "code_hash.h"             /* CODE_HASHES, CODES_EQUAL */
 
 static const struct { const char *method; char hash[HASH_TEXT]; } hashes[] = { CODE_HASHES };
@@ -19,8 +19,8 @@ static const struct { char hash[HASH_TEXT]; int group; } equal[] = { CODES_EQUAL
 const char *code_hash_of(int method)
 {
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
-        if (!strcmp(hashes[i].method, method_names[method])) return hashes[i].hash;
-    die("no hash of the code of method %s (METHODS in CMakeLists.txt lacks it)", method_names[method]);
+        if (!strcmp(hashes[i].method, methods[method].name)) return hashes[i].hash;
+    die("no hash of the code of method %s (CMakeLists.txt: METHODS lacks it)", methods[method].name);
 }
 
 static int group_of(const char *hash)

@@ -7,7 +7,7 @@
 #include "../../engine/base.h"
 
 /* SHA-256 of the tokens of the sources, and of the flags, that compute a run of this method (an
- * index into method_names): of the shared files, this machine's, and the method's own.  What
+ * index into methods): of the shared files, this machine's, and the method's own.  What
  * only reads settings, tells or writes papers is not in it. */
 const char *code_hash_of(int method);
 /* The same code, or two of which the committed list (equal_codes.txt) says that they were shown

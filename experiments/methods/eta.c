@@ -1,33 +1,109 @@
 /* SPDX-License-Identifier: MIT
  *
- * eta.c -- targets kept from before: a cache, or a moving average.
+ * eta.c -- targets kept from before: a cache, or a moving average; the keys that ask for them.
  */
 #include "eta.h"
 
 #include <assert.h>
-#include <string.h>
+#include <stdlib.h>
 
-void eta_open(struct eta *e, const struct settings *s, int d, int steps)
+/* ---- keys ------------------------------------------------------------------------------------------------ */
+
+static const char *const from_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache",
+                                          [ETA_AVERAGE] = "average", NULL };
+static const char *const views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew", [ETA_ONE] = "one",
+                                           NULL };
+static const char *const bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
+static const char *const init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
+
+#define AT(key, field) .name = key, .offset = OWN_OFFSET(struct eta_settings, field)
+const struct key eta_keys[] = {
+    { AT("eta", from), .type = KEY_CHOICE, .choices = from_names, .unit = "",
+      .sentence = "the target: this step's z, one computed before, or a moving average (Sec. 5.2)" },
+    { AT("eta_every", every), .type = KEY_INT, .high = 10000000, .unit = "steps",
+      .sentence = "cache: of an alternation, starting anew each epoch; 0: the whole epoch" },
+    { AT("eta_views", views), .type = KEY_CHOICE, .choices = views_names, .unit = "",
+      .sentence = "cache: of the batch's own target views, of others, or of one for all" },
+    { AT("eta_bn", bn), .type = KEY_CHOICE, .choices = bn_names, .unit = "",
+      .sentence = "cache: batch norm by the batch's statistics, or by the running ones" },
+    { AT("eta_momentum", momentum), .type = KEY_FLOAT, .high = 0.9999, .unit = "",
+      .sentence = "average: m of eta = m eta + (1 - m) z" },
+    { AT("eta_init", init), .type = KEY_CHOICE, .choices = init_names, .unit = "",
+      .sentence = "average: starts as the image's first z, or as zero" },
+    { AT("eta_normalise", normalise), .type = KEY_BOOL, .unit = "",
+      .sentence = "average: of z/|z| (footnote 5)" },
+    { .name = NULL }
+};
+
+const struct eta_settings eta_defaults = {
+    .from = ETA_FRESH, .every = 1, .views = ETA_BATCH, .bn = ETA_BN_BATCH,
+    .momentum = 0.8, .init = ETA_FIRST, .normalise = true,
+};
+
+static bool eta_without_stop(const struct settings *s, char *why)
 {
-    *e = (struct eta){ .momentum = (float)s->eta_momentum, .from_first = s->eta_init == ETA_FIRST,
-                       .normalise = s->eta_normalise };
-    if (s->eta == ETA_CACHE) {
-        e->steps = s->eta_every ? s->eta_every : steps;
-        e->terms = s->eta_views == ETA_ONE ? 1 : s->pairs.n;
-        e->floats = (size_t)e->steps * (size_t)e->terms * (size_t)s->batch * (size_t)d;
+    return eta_settings(s)->from != ETA_FRESH && !s->stop_grad &&
+           because(why, "a target that was computed before has no gradient; stop_grad: true goes with it");
+}
+
+/* It would silently be another experiment. */
+static bool alternation_long(const struct settings *s, char *why)
+{
+    const struct eta_settings *const own = eta_settings(s);
+    const int steps = s->train_count / s->batch;
+    return own->from == ETA_CACHE && s->batch <= s->train_count && own->every > steps &&
+           because(why, "eta_every %d is more than the %d steps of an epoch; 0 is a whole epoch", own->every,
+                   steps);
+}
+
+const struct rule eta_rules[] = {
+    { { "eta", "stop_grad" }, eta_without_stop },
+    { { "eta_every", "eta", "batch", "train_count" }, alternation_long },
+    { { NULL }, NULL }
+};
+
+/* ---- state ----------------------------------------------------------------------------------------------- */
+
+void *eta_open(const struct model *f, const struct settings *s)
+{
+    struct eta *const e = host_alloc(1, sizeof *e);
+    const size_t d = (size_t)f->projector.out, batch = (size_t)s->batch;
+    e->s = *eta_settings(s);
+    if (e->s.from == ETA_CACHE) {
+        e->steps = e->s.every ? e->s.every : s->train_count / s->batch;
+        e->terms = e->s.views == ETA_ONE ? 1 : s->pairs.n;
+        e->floats = (size_t)e->steps * (size_t)e->terms * batch * d;
         e->cache = mem_alloc(e->floats * mem_act_bytes());
     }
-    if (s->eta == ETA_AVERAGE) {
-        e->floats = (size_t)s->train_count * (size_t)d;
+    if (e->s.from == ETA_AVERAGE) {
+        e->floats = (size_t)s->train_count * d;
         e->memory = mem_alloc(e->floats * sizeof(float));
+        e->index = mem_alloc(batch * sizeof(int32_t));
+        e->order = host_alloc(batch, sizeof *e->order);
     }
+    return e;
 }
 
-void eta_close(struct eta *e)
+void eta_close(void *own)
 {
-    mem_free(e->cache), mem_free(e->memory);
-    memset(e, 0, sizeof *e);
+    struct eta *const e = own;
+    mem_free(e->cache);
+    mem_free(e->memory);
+    mem_free(e->index);
+    free(e->order);
+    free(e);
 }
+
+int eta_tensors(void *own, struct tensor *list)
+{
+    const struct eta *const e = own;
+    if (!e->floats) return 0;
+    list[0] = (struct tensor){ .name = "eta", .data = e->cache ? (void *)e->cache : (void *)e->memory,
+                               .floats = e->floats, .act = e->cache != NULL, .by_image = true };
+    return 1;
+}
+
+/* ---- alternation ----------------------------------------------------------------------------------------- */
 
 /* Where the cache has term k of a slot, [n, d]. */
 static dev_act *cache_at(const struct eta *e, int slot, int k, int n, int d)
@@ -35,7 +111,8 @@ static dev_act *cache_at(const struct eta *e, int slot, int k, int n, int d)
     return act_at(e->cache, ((size_t)slot * (size_t)e->terms + (size_t)k) * (size_t)n * (size_t)d);
 }
 
-void eta_store(const struct eta *e, int slot, const struct pair_list *pairs, struct var z, int n)
+/* Keeps z [views * N, d] as the targets of the pairs in `slot`; of a single view, as all pairs'. */
+static void store(const struct eta *e, int slot, const struct pair_list *pairs, struct var z, int n)
 {
     const size_t bytes = (size_t)n * (size_t)z.c * mem_act_bytes();
     assert(slot < e->steps);
@@ -45,17 +122,63 @@ void eta_store(const struct eta *e, int slot, const struct pair_list *pairs, str
     }
 }
 
+/* Steps of an alternation. */
+static int alternation(const struct eta *e, const struct step *s)
+{
+    return s->ahead && s->ahead < e->steps ? s->ahead : e->steps;
+}
+
+bool eta_ahead(const struct step *s)
+{
+    const struct eta *const e = s->own;
+    if (!e->cache || s->step % alternation(e, s)) return true;
+    const int k = alternation(e, s), end = s->step + k < s->steps ? s->step + k : s->steps;
+    const int views = e->s.views == ETA_ONE ? 1 : s->plan->views, size = s->s->image_size;
+    const int first = e->s.views == ETA_BATCH ? 0 : VIEW_ETA, groups = e->s.bn == ETA_BN_BATCH ? views : 0;
+    struct model *const frozen = model_frozen(s->f);
+    int step = s->step;
+    for (; step < end && !stop_requested(); step++) {
+        dev_act *const made = loader_make(s->loader, s->epoch, step, first, views);
+        const struct var x = var_input(made, views * s->s->batch, size, size, 3);
+        tape_reset(s->tape);
+        const struct var features = model_features(s->tape, frozen, x, groups, false);
+        store(e, step % k, &s->s->pairs, model_project(s->tape, frozen, features, groups, false),
+              s->s->batch);
+    }
+    free(frozen);
+    return step == end;
+}
+
+/* Cached targets lie at another address in every step of an alternation. */
+bool eta_aim(const struct step *s)
+{
+    struct eta *const e = s->own;
+    if (e->cache) e->slot = s->step % alternation(e, s);
+    if (e->memory) {
+        loader_order(&s->loader->source, e->order, s->epoch, s->step);
+        mem_upload(e->index, e->order, sizeof *e->order * (size_t)s->s->batch);
+    }
+    return !e->cache;
+}
+
+/* ---- targets --------------------------------------------------------------------------------------------- */
+
+static void average(const struct eta *e, dev_act *eta, struct var z, bool keep)
+{
+    op_average(eta, e->memory, e->index, z.data, z.n, z.c, (float)e->s.momentum, e->s.init == ETA_FIRST,
+               e->s.normalise, keep);
+}
+
 struct var eta_target(const struct eta *e, struct tape *t, int k, struct var z)
 {
-    if (e && e->cache) return var_input(cache_at(e, e->slot, k % e->terms, z.n, z.c), z.n, 1, 1, z.c);
-    if (!e || !e->memory) return z;
+    if (e->cache) return var_input(cache_at(e, e->slot, k % e->terms, z.n, z.c), z.n, 1, 1, z.c);
+    if (!e->memory) return z;
     const struct var eta = var_room(t, z.n, 1, 1, z.c);
-    op_average(eta.data, e->memory, e->index, z.data, z.n, z.c, e->momentum, e->from_first, e->normalise, false);
+    average(e, eta.data, z, false);
     return eta;
 }
 
 void eta_move(const struct eta *e, struct var z)
 {
-    if (!e || !e->memory) return;
-    op_average(NULL, e->memory, e->index, z.data, z.n, z.c, e->momentum, e->from_first, e->normalise, true);
+    if (e->memory) average(e, NULL, z, true);
 }

@@ -24,26 +24,53 @@
 #pragma once
 #include "method.h"
 
+/* The keys of method simsiam. */
+enum eta_from { ETA_FRESH, ETA_CACHE, ETA_AVERAGE };
+enum eta_views { ETA_BATCH, ETA_ANEW, ETA_ONE };
+enum eta_bn { ETA_BN_BATCH, ETA_BN_RUNNING };
+enum eta_init { ETA_FIRST, ETA_ZERO };
+struct eta_settings {
+    int from;                      /* enum eta_from */
+    int every;                     /* steps of an alternation; 0: an epoch */
+    int views, bn;                 /* enum eta_views, eta_bn: of the cache */
+    double momentum;               /* of the average, */
+    int init;                      /* enum eta_init: of the average, */
+    bool normalise;                /* of what enters it */
+};
+extern const struct key eta_keys[];
+extern const struct rule eta_rules[];
+extern const struct eta_settings eta_defaults;
+static inline struct eta_settings *eta_own(struct settings *s)
+{
+    return (struct eta_settings *)(void *)s->own;
+}
+static inline const struct eta_settings *eta_settings(const struct settings *s)
+{
+    return (const struct eta_settings *)(const void *)s->own;
+}
+
+/* SimSiam's state. */
 struct eta {
+    struct eta_settings s;
     int steps;                     /* cache: of a whole alternation */
     int terms;                     /* cache: targets a step */
     int slot;                      /* cache: of the step under way */
     dev_act *cache;                /* [steps, terms, batch, d]; NULL: none */
     dev_float *memory;             /* [images, d]: the average; NULL: none */
-    const dev_int *index;          /* average: [batch], the images of the step under way */
+    dev_int *index;                /* average: [batch], the images of the step under way, */
+    int32_t *order;                /* and its host twin */
     size_t floats;                 /* of the cache or of the memory */
-    float momentum;
-    bool from_first, normalise;
 };
 
-/* d: width of z; steps: of an epoch.  eta_close() accepts a zeroed struct. */
-void eta_open(struct eta *e, const struct settings *s, int d, int steps);
-void eta_close(struct eta *e);
+/* The hooks of struct method. */
+void *eta_open(const struct model *f, const struct settings *s);
+void eta_close(void *own);
+int eta_tensors(void *own, struct tensor *list);
+/* Where an alternation starts, keeps the targets of all its steps, with the weights as they are. */
+bool eta_ahead(const struct step *s);
+bool eta_aim(const struct step *s);
 
-/* Keeps z [views * N, d] as the targets of the pairs in `slot`; of a single view, as all pairs'. */
-void eta_store(const struct eta *e, int slot, const struct pair_list *pairs, struct var z, int n);
-
-/* The target of pair k whose target view has the outputs z [N, d]: z itself where e is NULL or has no other. */
+/* The target of pair k whose target view has the outputs z [N, d]: z itself where no other is kept. */
 struct var eta_target(const struct eta *e, struct tape *t, int k, struct var z);
 /* Moves the average by z, once all targets of the step are read. */
 void eta_move(const struct eta *e, struct var z);

@@ -1,51 +1,68 @@
 /* SPDX-License-Identifier: MIT
  *
- * method.h -- what the methods share: the model, the (source, target) pairs, the distances.
+ * method.h -- all that differs between methods.
+ *
+ * A method is one file: its loss, which reads like the paper's algorithm, and where it needs them keys, tensors of
+ * its own, and what happens before and after a step.  What several methods share (pairs, predictor, stop-gradient,
+ * distance) are values that it is told.
  */
 #pragma once
-#include "../../engine/resnet.h"
+#include "distance.h"
+#include "encoder.h"
 #include "settings.h"
+#include "../../engine/loader.h"
 
-/* Adds weight * mean D(p, target) to loss[0]. */
-typedef void distance_fn(struct tape *, dev_float *loss, float weight, struct var p, struct var target);
-struct distance { const char *name; distance_fn *add; };
-extern const struct distance distances[];        /* NULL-named row at the end */
+/* Views by number: training draws 0 .. VIEWS_MAX-1; what else is drawn has numbers of its own, so that no monitor
+ * sees the crops of training, and every epoch sees the same ones: a curve moves by the weights alone. */
+enum { VIEW_TEST = VIEWS_MAX, VIEW_MONITOR, VIEW_PROBE = VIEW_MONITOR + 2, VIEW_ETA,
+       VIEW_EXPECTATION = VIEW_ETA + VIEWS_MAX };
 
-struct model {
-    struct params params;
-    struct resnet backbone;
-    struct head projector, predictor;
-    struct pair_list pairs;        /* (source, target) views */
-    int n_views;                   /* largest of them + 1 */
-    bool stop_grad;
-    distance_fn *distance;
+/* A step, as a method sees it. */
+struct step {
+    struct tape *tape;
+    const struct model *f;         /* backbone and projector f, predictor h */
+    struct var x;                  /* all views [views * N, S, S, 3]; void in ahead() and aim() */
+    const struct settings *s;
+    const struct view_plan *plan;
+    distance_fn *distance;         /* D */
+    void *own;                     /* what open() returned */
+    dev_float *loss;               /* [1], 0 before the loss is added to it */
+    int epoch, step, steps;        /* where the step is; steps of an epoch */
+    int ahead;                     /* steps that ahead() may work for at a time; 0: as many as the method likes */
+    struct loader *loader;         /* views of this and of other steps, for ahead() */
 };
 
-/* What a forward pass of all views yields, each [N, d]: z of every view, p of those that are sources. */
-struct outputs { struct var z[VIEWS_MAX], p[VIEWS_MAX]; };
-
-struct eta;                        /* eta.h: targets that are not this step's z; NULL: there are none */
-struct method {
+/* Numbers that a checkpoint keeps, by name; `act`: a dev_act's, else a dev_float's. */
+struct tensor {
     const char *name;
-    /* Forward pass and loss of one step: x holds all views, view v in rows v N .. v N + N - 1.  loss[0] is added
-     * to. */
-    struct outputs (*loss)(struct tape *, const struct model *, struct var x, const struct eta *, dev_float *loss);
+    void *data;
+    size_t floats;
+    bool act;
+    bool by_image;                 /* as many as there are training images: for the estimate of a plan */
 };
-extern const struct method *const methods[];     /* NULL at the end */
-extern const struct method simsiam;
+enum { METHOD_TENSORS = 8 };
 
-struct resnet_shape model_shape(const struct settings *s);         /* its backbone */
-int model_views(const struct settings *s);                         /* that a step draws of each image */
-void model_build(struct model *m, const struct settings *s, uint64_t seed);
-void model_free(struct model *m);
-/* The same model wanting no gradient, so that nothing of it is recorded: free() it, the tensors are m's. */
-struct model *model_frozen(const struct model *m);
-/* f: backbone and projector; h.  groups and track as in bn_apply(). */
-struct var model_features(struct tape *t, const struct model *m, struct var x, int groups, bool track);
-struct var model_project(struct tape *t, const struct model *m, struct var features, int groups, bool track);
-struct var model_predict(struct tape *t, const struct model *m, struct var z, int groups, bool track);
-/* f on all views of x, h on the sources, in training. */
-struct outputs model_outputs(struct tape *t, const struct model *m, struct var x);
-/* Mean distance over the pairs (eq. 2 to 4). */
-void pair_mean(struct tape *t, const struct model *m, dev_float *loss, const struct outputs *o,
-               const struct eta *eta);
+/* NULL where a method has nothing to do; `loss` is always there. */
+struct method {
+    const struct key *keys;        /* NULL-named at the end; values in struct settings' `own` (OWN_KEY) */
+    const struct rule *rules;      /* NULL function at the end */
+    const void *defaults;          /* of the keys: `own_bytes` of them */
+    size_t own_bytes;
+    /* Its state beside the model, which is initialised. */
+    void *(*open)(const struct model *f, const struct settings *s);
+    /* Work that lies before a step and outside of it; false: a stop was requested, and the step is not made. */
+    bool (*ahead)(const struct step *s);
+    /* Tells the machine what differs from step to step; false: its ops are at other addresses than the last step's,
+     * so that it is not to be recorded. */
+    bool (*aim)(const struct step *s);
+    /* Forward pass and loss.  Returns z of all views [views * N, d], one view after the other. */
+    struct var (*loss)(const struct step *s);
+    /* After the optimiser, with the new weights, inside of the recorded step. */
+    void (*moved)(const struct step *s);
+    /* Writes at most METHOD_TENSORS; returns how many. */
+    int (*tensors)(void *own, struct tensor *list);
+    void (*close)(void *own);
+};
+
+struct named_method { const char *name; const struct method *method; };
+extern const struct named_method methods[];      /* method.c: NULL-named row at the end */

@@ -11,8 +11,7 @@
 #include "../../engine/data.h"
 #include "../../engine/resnet.h"
 
-/* Writes the reason and is true, so that a rule reads `return condition && because(why, ...)`. */
-PRINTF_LIKE(2, 3) static bool because(char why[TEXT_MAX], const char *format, ...)
+bool because(char why[TEXT_MAX], const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -185,21 +184,6 @@ static bool view_unused(const struct settings *s, char *why)
     return false;
 }
 
-static bool eta_without_stop(const struct settings *s, char *why)
-{
-    return s->eta != ETA_FRESH && !s->stop_grad &&
-           because(why, "a target that was computed before has no gradient; stop_grad: true goes with it");
-}
-
-/* It would silently be another experiment. */
-static bool alternation_long(const struct settings *s, char *why)
-{
-    const int steps = s->train_count / s->batch;
-    return s->eta == ETA_CACHE && s->batch <= s->train_count && s->eta_every > steps &&
-           because(why, "eta_every %d is more than the %d steps of an epoch; 0 is a whole epoch", s->eta_every,
-                   steps);
-}
-
 /* ---- optimisation, augmentation --------------------------------------------------------------------------- */
 
 static bool crop_scale_order(const struct settings *s, char *why)
@@ -241,8 +225,6 @@ const struct rule settings_rules[] = {
     { { "predictor", "projector", "dim", "widths", "block" }, predictor_width },
     { { "pairs" }, pair_of_itself },
     { { "pairs" }, view_unused },
-    { { "eta", "stop_grad" }, eta_without_stop },
-    { { "eta_every", "eta", "batch", "train_count" }, alternation_long },
     { { "crop_scale" }, crop_scale_order },
     { { "crop_ratio" }, crop_ratio_order },
     { { "blur_sigma" }, blur_sigma_order },

@@ -4,17 +4,16 @@
  */
 #include "settings.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "method.h"
 #include "../../engine/data.h"
 #include "../../engine/eval.h"
 #include "../../engine/nn.h"
 #include "../../engine/ops.h"
 #include "../../engine/resnet.h"
-
-const char *const method_names[] = { "simsiam", NULL };
-const char *const distance_names[] = { "cosine", "cross_entropy", NULL };
 
 static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
 static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
@@ -24,12 +23,6 @@ static const char *const stem_names[] = { [STEM_CIFAR] = "cifar", [STEM_IMAGENET
 static const char *const block_names[] = { [BLOCK_BASIC] = "basic", [BLOCK_BOTTLENECK] = "bottleneck", NULL };
 static const char *const probe_optimizer_names[] = { [PROBE_SGD] = "sgd", [PROBE_LARS] = "lars", NULL };
 
-static const char *const eta_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache", [ETA_AVERAGE] = "average",
-                                         NULL };
-static const char *const eta_views_names[] = { [ETA_BATCH] = "batch", [ETA_ANEW] = "anew", [ETA_ONE] = "one",
-                                               NULL };
-static const char *const eta_bn_names[] = { [ETA_BN_BATCH] = "batch", [ETA_BN_RUNNING] = "running", NULL };
-static const char *const eta_init_names[] = { [ETA_FIRST] = "first", [ETA_ZERO] = "zero", NULL };
 const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
                                         [PRECISION_FP16] = "fp16", NULL };
 
@@ -82,18 +75,13 @@ const struct key settings_keys[] = {
     HEAD(projector, "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias|constant], bn [no-affine], relu"),
     HEAD(predictor, "h, the prediction MLP, in the same words; [] is the identity (Table 1a)"),
     /* method */
-    CHOICE(method, method_names, "which loss is made of the views' outputs"),
+    { AT(method), .type = KEY_CHOICE, .choices = &methods[0].name, .stride = sizeof methods[0],
+      .unit = "", .sentence = "which loss is made of the views' outputs" },
     BOOL(stop_grad, "treat the target as a constant (Sec. 3, Figure 2)"),
-    CHOICE(distance, distance_names, "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)"),
+    { AT(distance), .type = KEY_CHOICE, .choices = &distances[0].name, .stride = sizeof distances[0],
+      .unit = "", .sentence = "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)" },
     { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = VIEWS_MAX - 1, .unit = "",
       .sentence = "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
-    CHOICE(eta, eta_names, "the target: this step's z, one computed before, or a moving average (Sec. 5.2)"),
-    INT(eta_every, 0, 10000000, "steps", "cache: of an alternation, starting anew each epoch; 0: the whole epoch"),
-    CHOICE(eta_views, eta_views_names, "cache: of the batch's own target views, of others, or of one for all"),
-    CHOICE(eta_bn, eta_bn_names, "cache: batch norm by the batch's statistics, or by the running ones"),
-    FLOAT(eta_momentum, 0, 0.9999, "", "average: m of eta = m eta + (1 - m) z"),
-    CHOICE(eta_init, eta_init_names, "average: starts as the image's first z, or as zero"),
-    BOOL(eta_normalise, "average: of z/|z| (footnote 5)"),
     /* optimisation */
     INT(epochs, 1, 100000, "passes", "passes over the training images"),
     INT(batch, 2, 65536, "images", "images of one step; an incomplete last batch is dropped (Table 2)"),
@@ -128,7 +116,7 @@ const struct key settings_keys[] = {
 };
 
 /* Appendix D where it speaks; where it does not, Sec. 3 and App. A, whose SGD the probe takes. */
-const struct settings settings_defaults = {
+static const struct settings defaults = {
     .dataset = 0,                  /* cifar10 */
     .image_size = 32,
     .train_first = 0, .train_count = 50000,
@@ -139,8 +127,6 @@ const struct settings settings_defaults = {
     .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
     .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } },
     .method = 0, .stop_grad = true, .distance = 0, .pairs = { 2, { { 0, 1 }, { 1, 0 } } },
-    .eta = ETA_FRESH, .eta_every = 1, .eta_views = ETA_BATCH, .eta_bn = ETA_BN_BATCH,
-    .eta_momentum = 0.8, .eta_init = ETA_FIRST, .eta_normalise = true,
     .epochs = 800, .batch = 512,
     .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup = 0,
     .predictor_lr = PREDICTOR_CONSTANT,
@@ -152,9 +138,44 @@ const struct settings settings_defaults = {
     .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
 };
 
+struct settings settings_default(int method)
+{
+    const struct method *const m = methods[method].method;
+    struct settings s = defaults;
+    s.method = method;
+    assert(m->own_bytes <= sizeof s.own);
+    if (m->own_bytes) memcpy(s.own, m->defaults, m->own_bytes);
+    return s;
+}
+
+const struct key *settings_own_keys(int method)
+{
+    return methods[method].method->keys;
+}
+
+const struct rule *settings_own_rules(int method)
+{
+    return methods[method].method->rules;
+}
+
+int settings_keys_of(struct key list[KEYS_MAX], int method)
+{
+    int n = 0;
+    for (const struct key *k = settings_keys; k->name; k++) {
+        list[n++] = *k;
+        if (k->offset != offsetof(struct settings, pairs)) continue;
+        for (const struct key *own = settings_own_keys(method); own && own->name; own++) list[n++] = *own;
+    }
+    assert(n < KEYS_MAX);
+    list[n] = (struct key){ .name = NULL };
+    return n;
+}
+
 char *settings_print(const struct settings *s)
 {
-    return config_print(settings_keys, s);
+    struct key keys[KEYS_MAX];
+    settings_keys_of(keys, s->method);
+    return config_print(keys, s);
 }
 
 void settings_hash(char hex[HASH_TEXT], const struct settings *s)

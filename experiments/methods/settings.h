@@ -7,13 +7,10 @@
 #include "../../engine/base.h"
 
 enum predictor_lr { PREDICTOR_COSINE, PREDICTOR_CONSTANT, PREDICTOR_ZERO };
-/* Sec. 5's eta_x, the target: where it comes from, and the readings that the paper leaves open (eta.h). */
-enum eta_from { ETA_FRESH, ETA_CACHE, ETA_AVERAGE };
-enum eta_views { ETA_BATCH, ETA_ANEW, ETA_ONE };
-enum eta_bn { ETA_BN_BATCH, ETA_BN_RUNNING };
-enum eta_init { ETA_FIRST, ETA_ZERO };
 
-enum { VIEWS_MAX = 4, PATH_TEXT = 256, TEXT_MAX = 256 };
+enum { VIEWS_MAX = 4, PATH_TEXT = 256, TEXT_MAX = 256, OWN_BYTES = 256 };
+enum { RULES_MAX = 48, KEYS_MAX = 80 };        /* of one method, those that all share included */
+struct rule;
 
 struct settings {
     /* data */
@@ -32,16 +29,10 @@ struct settings {
     int dim;                       /* d */
     struct word_list projector, predictor;
     /* method */
-    int method;                    /* index into method_names */
+    int method;                    /* index into methods (method.h) */
     bool stop_grad;
-    int distance;                  /* index into distance_names */
+    int distance;                  /* index into distances (distance.h) */
     struct pair_list pairs;        /* (source, target) views of the loss */
-    int eta;                       /* enum eta_from */
-    int eta_every;                 /* steps of an alternation; 0: an epoch */
-    int eta_views, eta_bn;         /* enum eta_views, eta_bn: of the cache */
-    double eta_momentum;           /* of the average, */
-    int eta_init;                  /* enum eta_init: of the average, */
-    bool eta_normalise;            /* of what enters it */
     /* optimisation */
     int epochs, batch;
     double base_lr, momentum, weight_decay, warmup;
@@ -58,14 +49,24 @@ struct settings {
     double probe_lr;
     int probe_epochs, probe_batch;
     bool probe_augment;            /* crop and flip anew each epoch */
+    /* the values of the method's own keys, as the method's struct has them */
+    _Alignas(max_align_t) unsigned char own[OWN_BYTES];
 };
-extern const struct key settings_keys[];
-extern const struct settings settings_defaults;            /* the paper's CIFAR-10 recipe (App. D) */
-/* The names of the methods and of the distances, in the order of method.h's tables; NULL at the end. */
-extern const char *const method_names[], *const distance_names[], *const precision_names[];
+/* Where a field of a method's own struct lies in struct settings. */
+#define OWN_OFFSET(type, field) (offsetof(struct settings, own) + offsetof(type, field))
 
-/* A row's resolved config as text (config_print of settings_keys), and its SHA-256: rows of one hash
- * are one run. */
+extern const struct key settings_keys[];                   /* what all methods share */
+extern const char *const precision_names[];
+
+/* The paper's CIFAR-10 recipe (App. D) with the method's own defaults. */
+struct settings settings_default(int method);
+/* The keys and rules of one method alone; NULL if it has none. */
+const struct key *settings_own_keys(int method);
+const struct rule *settings_own_rules(int method);
+/* All keys of a method, its own right behind `pairs`, with a NULL-named row at the end; returns how many. */
+int settings_keys_of(struct key list[KEYS_MAX], int method);
+
+/* A row's resolved config as text (its method's keys alone), and its SHA-256: rows of one hash are one run. */
 char *settings_print(const struct settings *s);
 void settings_hash(char hex[HASH_TEXT], const struct settings *s);
 
@@ -77,5 +78,6 @@ struct rule {
     const char *keys[6];
     bool (*broken)(const struct settings *s, char why[TEXT_MAX]);
 };
-enum { RULES_MAX = 32, KEYS_MAX = 64 };         /* KEYS_MAX: rows of settings_keys */
-extern const struct rule settings_rules[];       /* NULL function at the end */
+extern const struct rule settings_rules[];       /* of what all methods share; NULL function at the end */
+/* Writes the reason and is true, so that a rule reads `return condition && because(why, ...)`. */
+bool because(char why[TEXT_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));

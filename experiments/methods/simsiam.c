@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
  * simsiam.c -- SimSiam (Sec. 3, Algorithm 1).
- *
- *     for each view x:   z = f(x)    p = h(z)
- *     loss = mean over pairs (i, j) of  D(p_i, stopgrad(z_j))
  */
 #include "method.h"
+#include "eta.h"
 
-static struct outputs loss(struct tape *t, const struct model *m, struct var x, const struct eta *eta,
-                           dev_float *total)
+static struct var loss(const struct step *s)
 {
-    const struct outputs o = model_outputs(t, m, x);
-    pair_mean(t, m, total, &o, eta);
-    return o;
+    const struct pair_list *const pairs = &s->s->pairs;
+    const struct views z = encode(s->tape, s->f, s->x, s->plan);       /* z = f(x) */
+    const struct views p = predict(s->tape, s->f, &z, s->plan);        /* p = h(z) */
+    for (int k = 0; k < pairs->n; k++) {
+        const int i = pairs->v[k][0], j = pairs->v[k][1];
+        struct var eta = eta_target(s->own, s->tape, k, z.of[j]);      /* Sec. 5: z_j itself, but for Sec. 5.2 */
+        if (s->s->stop_grad) eta = stopgrad(eta);                      /* Sec. 3, Figure 2 */
+        s->distance(s->tape, s->loss, 1.0f / (float)pairs->n, p.of[i], eta);     /* L = mean D(p_i, z_j), eq. 2-4 */
+    }
+    for (int k = 0; k < pairs->n; k++) eta_move(s->own, z.of[pairs->v[k][1]]);
+    return whole(s->tape, &z, s->plan);
 }
 
-const struct method simsiam = { .name = "simsiam", .loss = loss };
+const struct method simsiam = {
+    .keys = eta_keys, .rules = eta_rules, .defaults = &eta_defaults, .own_bytes = sizeof eta_defaults,
+    .open = eta_open, .ahead = eta_ahead, .aim = eta_aim, .loss = loss,
+    .tensors = eta_tensors, .close = eta_close,
+};

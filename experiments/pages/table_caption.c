@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * table_caption.c -- what a table's caption says: the sizes, the rules of its states, where its numbers come from.
+ * table_caption.c -- what a table's caption says: the sizes, the rules of its states, where its
+ * numbers come from.
  */
-#include "table_write.h"
+#include "table_page.h"
 #include "../../engine/collapse.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* kNN before training, of the first row that has it: a backbone that was never trained is not at chance. */
+/* kNN before training, of the first row that has it: a backbone that was never trained is not at
+ * chance. */
 static struct spread untrained_knn(const struct table *t)
 {
     for (int i = 0; i < t->e.n_rows; i++) {
@@ -44,10 +46,23 @@ static void hashes_print(FILE *out, const struct table *t, const char *title, si
 static void stability_print(FILE *out, const struct table *t)
 {
     if (t->e.baseline < 0) return;
-    fprintf(out, "Unstable: the loss's noise from step to step, averaged over the epochs, is over %d times that of "
-                 "the same seed in row %s, where batch and distance are the same; the ratio is the column "
-                 "oscillation.\n", UNSTABLE_RATIO,
-            t->e.row[t->e.baseline].name);
+    fprintf(out, "Unstable: the loss's noise from step to step, averaged over the epochs, is over %d times "
+                 "that of the same seed in row %s, where batch and distance are the same; the ratio is the "
+                 "column oscillation.\n", UNSTABLE_RATIO, t->e.row[t->e.baseline].name);
+}
+
+/* "loss: ...; kNN: ..." of the measures of a kind: those of a whole run, or of an epoch. */
+static void sentences_print(FILE *out, unsigned kind, bool end, const char *stop)
+{
+    const struct measure *list[MEASURES_MAX];
+    const int n = measures_of(list, kind);
+    const char *between = "";
+    for (int i = 0; i < n; i++) {
+        if (!list[i]->sentence || !(list[i]->is & MEASURE_END) == end) continue;
+        fprintf(out, "%s%s", between, list[i]->sentence);
+        between = "; ";
+    }
+    fputs(stop, out);
 }
 
 static void caption_print(FILE *out, const struct table *t)
@@ -55,11 +70,9 @@ static void caption_print(FILE *out, const struct table *t)
     const size_t title = strlen(t->e.title);
     fprintf(out, "%s%s\n", t->e.title, title && strchr(".?!", t->e.title[title - 1]) ? "" : ".");
     fprintf(out, "Scale %s: %s\n", t->e.scale, t->e.caption);
-    fprintf(out, "linear: top-1 (%%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
-                 "seeds; paper: ImageNet, ResNet-50, linear top-1 (%%).\n");
-    fprintf(out, "loss: last epoch's mean in training; kNN (%%): on backbone features; std·√d and view share: "
-                 "of z/|z|, in evaluation mode on the monitor images.  |E z'|: length of the mean of z/|z|; rank: "
-                 "effective rank of z over the largest it could be; cos: to the mean of z/|z| over 32 views.\n");
+    sentences_print(out, MEASURE_COLUMN, true, ".\n");
+    sentences_print(out, MEASURE_COLUMN, false, ".  ");
+    sentences_print(out, MEASURE_EVIDENCE, false, ".\n");
     const struct spread knn = untrained_knn(t);
     if (isfinite(knn.mean)) {
         char cell[CELL];
@@ -71,9 +84,10 @@ static void caption_print(FILE *out, const struct table *t)
     stability_print(out, t);
     for (int i = 0; i < t->e.n_rows; i++)
         if (*t->e.row[i].not_run)
-            fprintf(out, "Row %s is not run at this scale: %s.\n", t->e.row[i].name, t->e.row[i].not_run);
-    fprintf(out, "A claim's estimate is the difference to the row or value it names; of rises, the slope per "
-                 "epoch, leaving out epoch 0 (the untrained network).\n");
+            fprintf(out, "Row %s is not run at this scale: %s.\n", t->e.row[i].name,
+                    t->e.row[i].not_run);
+    fprintf(out, "A claim's estimate is the difference to the row or value it names; of rises, the slope "
+                 "per epoch, leaving out epoch 0 (the untrained network).\n");
     fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
     int runs = 0;
     for (int i = 0; i < t->e.n_rows; i++) runs += t->row[i].n;

@@ -151,19 +151,29 @@ int monitor_probe_open(struct trainer *t, struct probe_data *data)
     return done ? 0 : EXIT_AGAIN;
 }
 
-int monitor_probe_epoch(struct trainer *t, struct probe_data *data)
+void monitor_probe_restart(struct trainer *t)
+{
+    mem_zero(t->probe.state, sizeof(float) * probe_floats(t->probe.d, t->probe.classes));
+    t->probe.epoch = 0;
+}
+
+struct probe_plan monitor_probe_plan(const struct trainer *t)
+{
+    const struct settings *const s = t->s;
+    return (struct probe_plan){ s->probe_lr, s->probe_epochs, s->probe_batch, t->seed,
+                                (enum probe_optimizer)s->probe_optimizer };
+}
+
+int monitor_probe_epoch(struct trainer *t, const struct probe_plan *plan, struct probe_data *data)
 {
     phase("probe");
-    const struct settings *s = t->s;
-    if (s->probe_augment && !trainer_encode(t, &t->train, &t->probe_recipe, (uint32_t)t->probe.epoch, VIEW_PROBE,
+    if (t->s->probe_augment && !trainer_encode(t, &t->train, &t->probe_recipe, (uint32_t)t->probe.epoch, VIEW_PROBE,
                                             data->train.x, NULL, NULL))
         return EXIT_AGAIN;
-    const struct probe_plan plan = { s->probe_lr, s->probe_epochs, s->probe_batch, t->seed,
-                                     (enum probe_optimizer)s->probe_optimizer };
-    const double loss = probe_epoch(&t->probe, &plan, &data->train);
+    const double loss = probe_epoch(&t->probe, plan, &data->train);
     if (loss < 0) return EXIT_AGAIN;
     if (isfinite(loss)) return 0;
-    warn("the linear probe diverged in its epoch %d (try a smaller probe_lr than %g)", t->probe.epoch, s->probe_lr);
+    warn("the linear probe diverged in its epoch %d (try a smaller probe_lr than %g)", t->probe.epoch, plan->lr);
     return EXIT_DIVERGED;
 }
 

@@ -15,7 +15,10 @@ struct probe_data { struct features train, test; };
 int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *keep);
 
 /* The linear probe on frozen backbone features, going on from t->probe: one epoch each call; status as above.
- * Opening makes the features unless `data` has them. */
+ * Opening makes the features unless `data` has them; restarting forgets what the probe has learnt. */
 int monitor_probe_open(struct trainer *t, struct probe_data *data);
-int monitor_probe_epoch(struct trainer *t, struct probe_data *data);
+void monitor_probe_restart(struct trainer *t);
+/* The plan that the run's settings ask for; another one may be tried. */
+struct probe_plan monitor_probe_plan(const struct trainer *t);
+int monitor_probe_epoch(struct trainer *t, const struct probe_plan *plan, struct probe_data *data);
 void monitor_probe_close(struct probe_data *data);

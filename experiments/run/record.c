@@ -17,26 +17,13 @@
 #include <jansson.h>
 
 #include "../../engine/collapse.h"
+#include "measures.h"
 
 enum { SCHEMA = 2, DIGITS = 9 };   /* 9 significant digits tell any two floats apart */
 
 const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged", NULL };
 
-/* ---- tables: which key is which number ---------------------------------------------------------------- */
-
-struct real_key { const char *name; size_t offset; };
-#define REAL(member) { #member, offsetof(struct epoch_record, member) }
-static const struct real_key trained_keys[] = {
-    REAL(loss), REAL(oscillation), REAL(std_train), REAL(grad_norm), REAL(lr), REAL(lr_predictor), { NULL, 0 }
-};
-static const struct real_key monitor_keys[] = {
-    REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank), REAL(knn), REAL(knn_z), REAL(cos_h),
-    REAL(cos_z), { NULL, 0 }
-};
-static const struct real_key final_keys[] = {
-    REAL(loss), REAL(oscillation), REAL(std_train), REAL(std_sqrtd), REAL(mean_norm), REAL(view_share), REAL(rank),
-    REAL(knn), REAL(knn_z), REAL(cos_h), REAL(cos_z), { NULL, 0 }
-};
+/* ---- tables: which key is which text (of numbers: measures.h) -------------------------------- */
 
 struct text_key { const char *name; size_t offset, size; };
 #define TEXT(member) { #member, offsetof(struct run_record, member), sizeof ((struct run_record *)0)->member }
@@ -45,7 +32,7 @@ static const struct text_key identity_texts[] = {
 };
 static const struct text_key row_text[] = { TEXT(row), { NULL, 0, 0 } };
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* A value that jansson has not made (out of memory, a text that is not UTF-8) ends the program here: half a record
  * would be worse. */
@@ -64,10 +51,10 @@ static json_t *real_new(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
-static void put_reals(json_t *object, const struct real_key *keys, const struct epoch_record *e)
+static void put_reals(json_t *object, unsigned kinds, const struct epoch_record *e)
 {
-    for (; keys->name; keys++)
-        put(object, keys->name, real_new(*(const double *)((const char *)e + keys->offset)));
+    for (const struct measure *m = measures; m->name; m++)
+        if (m->is & kinds) put(object, m->name, real_new(epoch_number(e, m)));
 }
 static void put_texts(json_t *object, const struct text_key *keys, const struct run_record *r)
 {
@@ -88,8 +75,8 @@ char *epoch_print(const struct epoch_record *e)
 {
     json_t *object = object_new();
     put(object, "epoch", json_integer(e->epoch));
-    put_reals(object, trained_keys, e);
-    if (e->monitored) put_reals(object, monitor_keys, e);
+    put_reals(object, MEASURE_TRAINED, e);
+    if (e->monitored) put_reals(object, MEASURE_MONITORED, e);
     return object_text(object, JSON_COMPACT);
 }
 
@@ -103,9 +90,10 @@ bool summary_write(const struct run_record *r, const char *folder)
     put(object, "state", json_string(run_state_names[r->state]));
     put_texts(object, identity_texts, r);
     put(final, "epoch", json_integer(r->last.epoch));
-    put_reals(final, final_keys, &r->last);
+    put_reals(final, MEASURE_FINAL, &r->last);
     put(object, "final", final);
-    put(object, "linear", real_new(r->linear));
+    for (const struct measure *m = measures; m->name; m++)
+        if (m->is & MEASURE_END) put(object, m->name, real_new(run_number(r, m)));
     if (r->skipped) put(object, "skipped", json_integer(r->skipped));
 
     char *text = object_text(object, JSON_INDENT(2)), *path = text_format("%s/summary.json", folder);
@@ -117,7 +105,7 @@ bool summary_write(const struct run_record *r, const char *folder)
     return written;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* jansson's getters take NULL and wrong types and answer NULL, so a missing key is a wrong value. */
 static bool get_int(int *out, const json_t *object, const char *name)
@@ -136,10 +124,11 @@ static bool get_real(double *out, const json_t *object, const char *name)
     *out = json_is_null(value) ? NAN : json_number_value(value);
     return true;
 }
-static bool get_reals(struct epoch_record *e, const json_t *object, const struct real_key *keys)
+/* The measures of these kinds, into the struct that their offsets are of. */
+static bool get_reals(void *record, const json_t *object, unsigned kinds)
 {
-    for (; keys->name; keys++)
-        if (!get_real((double *)((char *)e + keys->offset), object, keys->name)) return false;
+    for (const struct measure *m = measures; m->name; m++)
+        if (m->is & kinds && !get_real((double *)((char *)record + m->offset), object, m->name)) return false;
     return true;
 }
 static bool get_texts(struct run_record *r, const json_t *object, const struct text_key *keys)
@@ -154,12 +143,13 @@ static bool get_texts(struct run_record *r, const json_t *object, const struct t
 
 bool epoch_parse(struct epoch_record *e, const char *line)
 {
-    *e = (struct epoch_record){ .std_sqrtd = NAN, .mean_norm = NAN, .view_share = NAN, .rank = NAN, .knn = NAN,
-                                .knn_z = NAN, .cos_h = NAN, .cos_z = NAN };
+    const struct measure *monitored[MEASURES_MAX];
+    measures_of(monitored, MEASURE_MONITORED);
+    *e = epoch_empty(0);
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-    e->monitored = json_object_get(object, monitor_keys[0].name) != NULL;
-    const bool right = get_int(&e->epoch, object, "epoch") && get_reals(e, object, trained_keys) &&
-                       (!e->monitored || get_reals(e, object, monitor_keys));
+    e->monitored = json_object_get(object, monitored[0]->name) != NULL;
+    const bool right = get_int(&e->epoch, object, "epoch") && get_reals(e, object, MEASURE_TRAINED) &&
+                       (!e->monitored || get_reals(e, object, MEASURE_MONITORED));
     json_decref(object);
     return right;
 }
@@ -185,8 +175,8 @@ static bool summary_parse(struct run_record *r, const char *text, size_t bytes)
     const bool right = get_int(&schema, object, "schema") && schema == SCHEMA && get_texts(r, object, row_text) &&
                        get_int(&r->seed, object, "seed") && get_int(&r->epochs, object, "epochs") &&
                        get_state(&r->state, object) && get_texts(r, object, identity_texts) &&
-                       get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, final_keys) &&
-                       get_real(&r->linear, object, "linear") &&
+                       get_int(&r->last.epoch, final, "epoch") && get_reals(&r->last, final, MEASURE_FINAL) &&
+                       get_reals(r, object, MEASURE_END) &&
                        (!json_object_get(object, "skipped") || get_int(&r->skipped, object, "skipped"));
     json_decref(object);
     return right;
@@ -241,9 +231,9 @@ static bool run_parse(struct run_record *r, const char *summary_path, const char
         warn("%s is broken: the run counts as not run (run it again)", metrics_path);
     } else {
         /* What the summary does not hold. */
-        r->last.grad_norm = end->grad_norm;
-        r->last.lr = end->lr;
-        r->last.lr_predictor = end->lr_predictor;
+        for (const struct measure *m = measures; m->name; m++)
+            if (!(m->is & (MEASURE_END | MEASURE_FINAL)))
+                memcpy((char *)&r->last + m->offset, (const char *)end + m->offset, sizeof(double));
         r->last.monitored = end->monitored;
         return true;
     }
@@ -274,7 +264,7 @@ char *run_folder(const char *root, const char *hash, int seed)
     return text_format("%s/%.16s/seed-%d", root, hash, seed);
 }
 
-/* ---- verdict ------------------------------------------------------------------------------------------ */
+/* ---- verdict --------------------------------------------------------------------------------- */
 
 struct collapse epoch_collapse(const struct epoch_record *e)
 {

@@ -10,15 +10,12 @@
  *   checkpoint.bin   (and .prev) everything needed to go on
  *   summary.json     written last, atomically: its presence means the run is finished
  *
- * metrics.jsonl, keys of a line: epoch, loss, oscillation (root mean square of the loss's change from step to
- * step, over sqrt(2): the noise of a step), std_train (mean of the views), grad_norm, lr, lr_predictor and, in
- * monitored epochs, std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z (monitor.h).  A value that
- * does not exist is null.
+ * metrics.jsonl, keys of a line: epoch, the trained measures (measures.h) and, in monitored epochs, the monitored
+ * ones.  A value that does not exist is null.
  *
  * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
- * frozen_hash, final (epoch, loss, oscillation, std_train, std_sqrtd, mean_norm, view_share, rank, knn, knn_z,
- * cos_h, cos_z), linear, and skipped: how many images were bad (settings: skip_bad), if any.  No clock readings:
- * it is part of every byte comparison.
+ * frozen_hash, final (epoch and the final measures), linear, and skipped: how many images were bad (settings:
+ * skip_bad), if any.  No clock readings: it is part of every byte comparison.
  */
 #pragma once
 #include <stdbool.h>
@@ -27,9 +24,13 @@
 
 struct epoch_record {
     int epoch;
-    double loss, oscillation, std_train, grad_norm, lr, lr_predictor;    /* NaN in epoch 0 */
+    double loss;                   /* these are NaN in epoch 0, the untrained network (monitors only) */
+    double oscillation;            /* root mean square of the loss's change from step to step, over sqrt(2):
+                                      the noise of a step */
+    double std_train;              /* mean of the views */
+    double grad_norm, lr, lr_predictor;
     bool monitored;
-    double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;     /* NaN where undefined or not */
+    double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;     /* monitor.h; NaN where not */
     int left_out;                  /* steps whose gradient overflowed fp16: told, not written down */
 };
 

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * runner.c -- training, monitors and probe of one run, with its papers.
+ * runner.c -- a run's folder, lock, papers, checkpoints and words; course.h says what is run.
  *
  * The order of writing makes a kill harmless: metrics.jsonl first, then the checkpoint that counts its bytes; what
  * lies behind that count after a restart is cut off and made again.  summary.json is last.
  */
 #include "runner.h"
 #include "found.h"
-#include "monitor.h"
-#include "phase.h"
-#include "progress.h"
-#include "provenance.h"
-#include "../methods/code.h"
-#include "../../engine/collapse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +17,14 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "course.h"
+#include "phase.h"
+#include "progress.h"
+#include "provenance.h"
+#include "state.h"
+#include "../methods/code.h"
+#include "../../engine/collapse.h"
 
 /* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only then. */
 static const double LOOK_GAP = 1;
@@ -40,11 +42,11 @@ struct runner {
     int lock;
     struct trainer t;
     struct progress progress;
-    struct epoch_record now, last;     /* the epoch under way; the last one finished */
+    struct course course;
+    struct epoch_record last;          /* the last epoch finished */
     int collapsed_in_a_row;            /* monitored epochs, without the untrained one */
-    struct probe_data features;        /* of the last epoch's monitors, for the probe; none after a restart */
     double saved_at, save_seconds;     /* when a checkpoint was last made, and what it took */
-    double looked_at, epoch_start;
+    double looked_at, began_at;        /* when the log was last looked at, and when this part began */
 };
 
 /* ---- the run's folder ---------------------------------------------------------------------------------- */
@@ -112,9 +114,6 @@ static FILE *append_open(const struct runner *r, const char *name)
     return f;
 }
 
-/* Two collapsed epochs in a row are no accident of one. */
-enum { COLLAPSED_ENOUGH = 2 };
-
 /* Takes note of a line of metrics.jsonl. */
 static bool line_note(struct runner *r, const char *line)
 {
@@ -143,27 +142,6 @@ static void metrics_open(struct runner *r)
     if (fseek(r->metrics, 0, SEEK_END)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
 }
 
-static void metrics_append(struct runner *r)
-{
-    char *const line = epoch_print(&r->now);
-    if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
-    r->t.metrics_bytes += strlen(line);
-    /* What counts is the line, not the digits behind it: a run that goes on from here has no others. */
-    if (!line_note(r, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
-    free(line);
-}
-
-/* views: through the network meanwhile, in training; 0 elsewhere. */
-static void timing_append(struct runner *r, const char *what, double since, double views)
-{
-    const double seconds = clock_seconds() - since;
-    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f", what, r->t.epoch,
-            seconds, clock_cpu_seconds());
-    if (views > 0 && seconds > 0) fprintf(r->timing, ",\"views_per_second\":%.1f", views / seconds);
-    fprintf(r->timing, "}\n");
-    fflush(r->timing);                         /* a lost clock reading is no loss */
-}
-
 /* Each start of the run: the threads and the library may be others than the first time. */
 static void timing_start(struct runner *r, bool resumed)
 {
@@ -179,132 +157,102 @@ static void papers_write(const struct runner *r, int seed)
     char *const config = settings_print(r->s), *const path = text_format("%s/config.yaml", r->folder);
     if (!file_write_atomic(path, config, strlen(config))) die("cannot write %s: %s", path, strerror(errno));
     provenance_write(r->folder, r->s, seed, r->t.train.host.hash, r->t.monitor.host.hash);
-    free(config), free(path);
+    free(config);
+    free(path);
 }
 
-/* ---- training ------------------------------------------------------------------------------------------ */
+/* ---- the course's keeper --------------------------------------------------------------------------------- */
 
-static void record_start(struct runner *r, int epoch)
+/* Two collapsed epochs in a row are no accident of one. */
+enum { COLLAPSED_ENOUGH = 2 };
+
+static bool keep_enough(void *self)
 {
-    const double none = nan("");
-    r->now = (struct epoch_record){ .epoch = epoch, .loss = none, .oscillation = none, .std_train = none,
-                                    .grad_norm = none, .lr = none, .lr_predictor = none, .std_sqrtd = none,
-                                    .mean_norm = none, .view_share = none, .rank = none, .knn = none,
-                                    .knn_z = none, .cos_h = none, .cos_z = none };
+    const struct runner *const r = self;
+    return r->o->stop_on_collapse && r->collapsed_in_a_row >= COLLAPSED_ENOUGH;
 }
 
-/* The untrained network is worth a line: on small images its kNN is far above chance. */
-static int monitor_untrained(struct runner *r)
+static void keep_began(void *self)
 {
-    if (r->t.untrained_monitored) return 0;
-    record_start(r, 0);
-    const double start = clock_seconds();
-    const int status = monitor_run(&r->t, &r->now, NULL);
-    if (status == EXIT_AGAIN) return status;
-    metrics_append(r);
-    if (status) return status;
-    timing_append(r, "monitor", start, 0);
-    r->t.untrained_monitored = true;
-    save(r);
-    return 0;
+    struct runner *const r = self;
+    r->began_at = r->looked_at = clock_seconds();
 }
 
-static bool is_time_to_look(struct runner *r)
+static bool keep_time_to_look(void *self)
 {
+    struct runner *const r = self;
     const double now = clock_seconds(), gap = fmin(LOOK_GAP, r->o->checkpoint_seconds);
     if (r->t.step < r->t.steps && now - r->looked_at < gap) return false;
     r->looked_at = now;
     return true;
 }
 
+/* Views through the network in so many steps. */
+static double views_of(const struct runner *r, int steps)
+{
+    return (double)steps * r->s->batch * r->t.plan.views;
+}
+
+static void keep_looked(void *self, int steps)
+{
+    struct runner *const r = self;
+    const struct trainer *const t = &r->t;
+    const struct epoch_record *const now = &r->course.now;
+    progress_step(&r->progress, now->epoch, r->s->epochs, t->step, t->steps, now->loss, now->std_train,
+                  r->last.knn, views_of(r, steps) / (clock_seconds() - r->began_at));
+}
+
+static void keep_diverged(void *self, int step)
+{
+    const struct runner *const r = self;
+    const struct epoch_record *const now = &r->course.now;
+    fprintf(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label, now->epoch, step,
+            now->loss, now->grad_norm);
+}
+
+static void keep_took(void *self, const char *part, int steps)
+{
+    struct runner *const r = self;
+    const double seconds = clock_seconds() - r->began_at, views = views_of(r, steps);
+    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f", part, r->t.epoch,
+            seconds, clock_cpu_seconds());
+    if (views > 0 && seconds > 0) fprintf(r->timing, ",\"views_per_second\":%.1f", views / seconds);
+    fprintf(r->timing, "}\n");
+    fflush(r->timing);                         /* a lost clock reading is no loss */
+}
+
+static void keep_line(void *self)
+{
+    struct runner *const r = self;
+    const struct epoch_record *const now = &r->course.now;
+    if (now->left_out)
+        fprintf(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n", r->label,
+                now->epoch, now->left_out);
+    char *const line = epoch_print(now);
+    if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
+    r->t.metrics_bytes += strlen(line);
+    /* What counts is the line, not the digits behind it: a run that goes on from here has no others. */
+    if (!line_note(r, line)) die("%s: wrote a line that does not read: a bug; report it", r->label);
+    free(line);
+}
+
 /* At the end of an epoch: as often as costs at most a fiftieth of the time.  A small run's checkpoint is a matter
  * of milliseconds; on a fast device a large one's takes as long as an epoch. */
-static bool is_time_to_save(const struct runner *r)
+static void keep_save(void *self, enum occasion when)
 {
-    return clock_seconds() - r->saved_at >= fmin(r->o->checkpoint_seconds, 50 * r->save_seconds);
+    struct runner *const r = self;
+    const double age = clock_seconds() - r->saved_at, most = r->o->checkpoint_seconds;
+    if (when == SAVE_NOW || age >= (when == SAVE_EPOCH ? fmin(most, 50 * r->save_seconds) : most)) save(r);
 }
 
-static int train_epoch(struct runner *r)
+static struct course course_of(struct runner *r)
 {
-    struct trainer *const t = &r->t;
-    phase("train");
-    record_start(r, t->epoch + 1);
-    r->epoch_start = r->looked_at = clock_seconds();
-    const int first = t->step;
-    while (t->step < t->steps) {
-        if (stop_requested()) return EXIT_AGAIN;
-        if (!trainer_step(t)) return EXIT_AGAIN;
-        if (!is_time_to_look(r)) continue;
-        const int diverged = trainer_summary(t, &r->now);
-        if (diverged) {
-            fprintf(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label,
-                    t->epoch + 1, diverged, r->now.loss, r->now.grad_norm);
-            return EXIT_DIVERGED;
-        }
-        const double views = (double)(t->step - first) * t->s->batch * t->model.n_views;
-        progress_step(&r->progress, t->epoch + 1, t->s->epochs, t->step, t->steps, r->now.loss, r->now.std_train,
-                      r->last.knn, views / (clock_seconds() - r->epoch_start));
-        if (clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) {
-            save(r);
-            phase("train");
-        }
-    }
-    if (first == t->steps) trainer_summary(t, &r->now);      /* a run that goes on from here has made no step */
-    if (r->now.left_out)
-        fprintf(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n", r->label,
-                t->epoch + 1, r->now.left_out);
-    r->now.lr = schedule_lr(&t->schedule[GROUP_ENCODER], t->epoch, t->steps - 1);
-    r->now.lr_predictor = t->s->predictor_lr == PREDICTOR_ZERO ? 0 :
-                          schedule_lr(&t->schedule[GROUP_PREDICTOR], t->epoch, t->steps - 1);
-    timing_append(r, "train", r->epoch_start, (double)(t->steps - first) * t->s->batch * t->model.n_views);
-    return 0;
-}
-
-static int train(struct runner *r)
-{
-    struct trainer *const t = &r->t;
-    int status = monitor_untrained(r);
-    while (!status && t->epoch < t->s->epochs) {
-        if (r->o->stop_on_collapse && r->collapsed_in_a_row >= COLLAPSED_ENOUGH) return EXIT_COLLAPSED;
-        status = train_epoch(r);
-        const int epoch = t->epoch + 1;
-        if (!status && (epoch % t->s->knn_every == 0 || epoch == t->s->epochs)) {
-            const double start = clock_seconds();
-            status = monitor_run(t, &r->now, epoch == t->s->epochs ? &r->features : NULL);
-            timing_append(r, "monitor", start, 0);
-        }
-        if (status == EXIT_AGAIN) break;
-        metrics_append(r);                     /* of an epoch that diverged too: the numbers as far as they go */
-        if (status) break;
-        t->epoch++;
-        t->step = 0;
-        if (t->epoch == t->s->epochs || is_time_to_save(r)) save(r);
-    }
-    return status;
-}
-
-/* ---- linear probe -------------------------------------------------------------------------------------- */
-
-/* "Linear" means that the backbone does not move: the weights are hashed before and after. */
-static int probe(struct runner *r, double *linear)
-{
-    struct trainer *const t = &r->t;
-    const double start = clock_seconds();
-    if (!*t->frozen) trainer_hash(t, t->frozen);
-    int status = monitor_probe_open(t, &r->features);
-    while (!status && t->probe.epoch < t->s->probe_epochs) {
-        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &r->features);
-        if (!status && clock_seconds() - r->saved_at >= r->o->checkpoint_seconds) save(r);
-    }
-    if (!status) *linear = probe_accuracy(&t->probe, &r->features.test);
-    if (status) return status;
-    char after[HASH_TEXT];
-    trainer_hash(t, after);
-    if (strcmp(t->frozen, after))
-        die("%s: the frozen weights moved during the linear probe: a bug; report it", r->label);
-    timing_append(r, "probe", start, 0);
-    save(r);
-    return 0;
+    return (struct course){
+        .t = &r->t, .label = r->label,
+        .keeper = { .self = r, .enough = keep_enough, .began = keep_began, .time_to_look = keep_time_to_look,
+                    .looked = keep_looked, .diverged = keep_diverged, .took = keep_took, .line = keep_line,
+                    .save = keep_save },
+    };
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
@@ -367,13 +315,15 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
 {
     char *const label = text_format("%s/%s seed %d", table, row, seed);
     struct runner *const r = host_alloc(1, sizeof *r);
-    r->o = o, r->s = s, r->label = label;
+    r->o = o;
+    r->s = s;
+    r->label = label;
     r->last.knn = nan("");
+    r->course = course_of(r);
     runner_open(r, seed);
 
     double linear = nan("");
-    int status = train(r);
-    if (!status) status = probe(r, &linear);
+    int status = course_run(&r->course, &linear);
     if (status == EXIT_AGAIN || status == EXIT_COLLAPSED) save(r);
     const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
     if (skipped < 0) status = EXIT_AGAIN;      /* stopped while counting: the last checkpoint is what goes on */
@@ -389,8 +339,11 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
                 r->t.step);
     if (fclose(r->metrics) || fclose(r->timing) || close(r->lock))
         die("cannot write into %s: %s " GOES_ON, r->folder, strerror(errno));
-    monitor_probe_close(&r->features);
+    course_close(&r->course);
     trainer_close(&r->t);
-    free(r->folder), free(r->checkpoint), free(r), free(label);
+    free(r->folder);
+    free(r->checkpoint);
+    free(r);
+    free(label);
     return status;
 }

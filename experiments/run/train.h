@@ -6,23 +6,14 @@
  * all there is to keep.
  */
 #pragma once
+#include "record.h"
+#include "../methods/method.h"
 #include "../../engine/augment.h"
 #include "../../engine/data.h"
 #include "../../engine/eval.h"
-#include "../../engine/folder.h"
-#include "../../engine/optim.h"
-#include "../methods/eta.h"
+#include "../../engine/images.h"
 #include "../../engine/loader.h"
-#include "../methods/method.h"
-#include "record.h"
-
-/* Views by number: training draws 0 .. VIEWS_MAX-1; what else is drawn has numbers of its own, so that no monitor
- * sees the crops of training, and every epoch sees the same ones: a curve moves by the weights alone. */
-enum { VIEW_TEST = VIEWS_MAX, VIEW_MONITOR, VIEW_PROBE = VIEW_MONITOR + 2, VIEW_ETA,
-       VIEW_EXPECTATION = VIEW_ETA + VIEWS_MAX };
-
-/* A data set on the machine; a folder's images are not (`images` is NULL). */
-struct image_set { struct dataset host; dev_byte *images; dev_int *labels; };
+#include "../../engine/optim.h"
 
 /* One step's numbers on the machine: loss, sum of squares of the gradient, std of each view. */
 enum { LOG_LOSS, LOG_GRAD, LOG_STD, LOG_WIDTH = LOG_STD + VIEWS_MAX };
@@ -31,19 +22,20 @@ struct trainer {
     const struct settings *s;
     uint64_t seed;
     struct model model;
+    const struct method *method;
+    void *own;                     /* its state */
+    struct view_plan plan;         /* the views of a step */
+    int ahead;                     /* trainer_ahead() */
     struct tape tape;
     struct image_set train, monitor;
     struct augment recipe, test_recipe, probe_recipe;
     struct loader loader;
-    struct eta eta;
     struct schedule schedule[GROUPS];
     int steps;                     /* per epoch; the last, smaller batch is dropped (the released code) */
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
     dev_float *log_now;            /* [LOG_WIDTH], of the step under way: at the same address in every step */
     dev_float *lr;                 /* [GROUPS] */
-    dev_int *index;                /* [batch or EVAL_CHUNK], */
-    int32_t *order;                /* and its host twin */
-    dev_int *view_epoch;           /* [1], of the views in evaluation */
+    struct image_batch encoded;    /* what goes through the model in evaluation, at most EVAL_CHUNK at a time */
 
     /* position: what a checkpoint holds beside the tensors */
     int epoch, step;               /* epochs done; steps done in the current one */
@@ -60,13 +52,22 @@ enum { EVAL_CHUNK = 256 };
 void trainer_open(struct trainer *t, const struct settings *s, int seed);
 void trainer_close(struct trainer *t);
 
-/* One optimisation step at the trainer's position, which it advances; where targets are kept (eta.h), after they
- * are made.  A stop requested meanwhile leaves the position where it is. */
+/* One optimisation step at the trainer's position, which it advances, after what the method does ahead of it.  A
+ * stop requested meanwhile leaves the position where it is. */
 bool trainer_step(struct trainer *t);
-/* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now (and the targets, if they
- * are kept), good until the next call; and the step on views that are there already. */
+/* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now (and what the method does
+ * ahead), good until the next call; and the step on views that are there already. */
 struct var trainer_views(struct trainer *t);
 void trainer_step_on(struct trainer *t, struct var views);
+/* Of such a step the forward pass alone, recorded on the trainer's tape. */
+void trainer_forward(struct trainer *t, struct var views);
+
+/* To step `step` of epoch `epoch`, both from 0; the weights stay as they are. */
+void trainer_seek(struct trainer *t, int epoch, int step);
+/* For measurements: a method works ahead for at most so many steps at a time (0: for as many as it likes), ... */
+void trainer_ahead(struct trainer *t, int steps);
+/* ... and evaluation sees only the first images of each set. */
+void trainer_scale(struct trainer *t, int train, int monitor);
 /* Means over the current epoch's first `step` steps, and 0.  Where a number among them is not finite: over the
  * steps up to the first that has one, and its number, from 1; so the answer does not depend on when one looks.  In
  * fp16 a gradient alone may overflow: such steps count in left_out, and are no divergence up to 20 in a row. */
@@ -81,12 +82,3 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
 /* How many images of a folder are bad and were skipped: a property of the files, whether this process met them or
  * the one before did.  -1 if a stop was requested. */
 int trainer_skipped(const struct trainer *t);
-
-/* SHA-256 of all weights and running statistics. */
-void trainer_hash(const struct trainer *t, char hex[HASH_TEXT]);
-
-/* Checkpoint: tensors, position, log and probe.  trainer_load is false if there is none, or only damaged ones: the
- * trainer is then as it was.  One that cannot be read exits 1; a whole one of another run (`identity` is the run's
- * hash) or version exits 2: it is somebody's work, and this run would replace it. */
-bool trainer_save(const struct trainer *t, const char *path, const char *identity);
-bool trainer_load(struct trainer *t, const char *path, const char *identity);

@@ -5,47 +5,25 @@
  * Each asks one question of the numbers x, one a seed: does their mean lie in a region?
  * `A > B` and `rises`: (0, infinity).  `within X`: (-X, X).  The interval inside it holds, outside it fails.
  */
-#include "claims.h"
+#include "claims_inside.h"
 #include "../../engine/stats.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a metric of claim_metrics lies: at the end of a run, and in an epoch of its curve. */
-static const struct metric { const char *name; size_t end, epoch; bool has_curve; } metrics[] = {
-#define CURVE(member) \
-    { #member, offsetof(struct run_record, last.member), offsetof(struct epoch_record, member), true }
-    { "linear", offsetof(struct run_record, linear), 0, false },
-    CURVE(knn), CURVE(loss), CURVE(std_sqrtd), CURVE(view_share), CURVE(cos_h), CURVE(cos_z),
-#undef CURVE
-};
-
-static const struct metric *metric_find(int index)
-{
-    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
-        if (!strcmp(metrics[i].name, claim_metrics[index])) return &metrics[i];
-    assert(!"a metric of claim_metrics has no place in a run");
-    return NULL;
-}
-
-static double number_at(const void *record, size_t offset)
-{
-    return *(const double *)((const char *)record + offset);
-}
-
 /* Slope of the metric over the monitored epochs >= 1; NaN if there is none.  Epoch 0, the untrained network, is
  * left out: the step from it to the first epoch is not what `rises` means. */
-static double run_slope(const struct run_record *r, const struct metric *metric)
+static double run_slope(const struct run_record *r, const struct measure *metric)
 {
-    if (!metric->has_curve || r->n_curve == 0) return NAN;
+    if (metric->is & MEASURE_END || r->n_curve == 0) return NAN;
     double *x = host_alloc(2 * (size_t)r->n_curve, sizeof *x), *y = x + r->n_curve;
     int n = 0;
     for (int i = 0; i < r->n_curve; i++) {
         const struct epoch_record *epoch = &r->curve[i];
         if (!epoch->monitored || epoch->epoch < 1) continue;
         x[n] = epoch->epoch;
-        y[n++] = number_at(epoch, metric->epoch);
+        y[n++] = epoch_number(epoch, metric);
     }
     const double slope = slope_of(x, y, n);
     free(x);
@@ -56,16 +34,16 @@ static double run_slope(const struct run_record *r, const struct metric *metric)
 static bool numbers_of(struct decision *d, double *x, const struct experiment *e, const struct predicate *p,
                        const struct row_runs *row, const struct row_runs *other)
 {
-    const struct metric *metric = metric_find(p->metric);
-    const struct metric *beside = metric_find(p->kind == CLAIM_GREATER ? p->other_metric : p->metric);
+    const struct measure *metric = p->metric;
+    const struct measure *beside = p->kind == CLAIM_GREATER ? p->other_metric : p->metric;
     for (int i = 0; i < row->n; i++) {
         const struct run_record *r = &row->run[i];
         if (p->kind == CLAIM_RISES)
             x[i] = run_slope(r, metric);
         else if (other)
-            x[i] = number_at(r, metric->end) - number_at(run_of_seed(other, r->seed), beside->end);
+            x[i] = run_number(r, metric) - run_number(run_of_seed(other, r->seed), beside);
         else
-            x[i] = number_at(r, metric->end) - p->value;
+            x[i] = run_number(r, metric) - p->value;
         if (isfinite(x[i])) continue;
         const bool rows = other && other != row, kinds = beside != metric;
         conclude(d, VERDICT_NOT_RUN, "%s%s%s has no %s%s%s%s (seed %d)", e->row[p->row].name, rows ? " or " : "",

@@ -23,8 +23,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-const char *const claim_metrics[] = { "linear", "knn", "loss", "std_sqrtd", "view_share", "cos_h", "cos_z", NULL };
-
 enum { TOKENS_MAX = 2 * ROWS_MAX + 3, TOKEN_MAX = 64 };      /* `not no collapse` and a list of all rows */
 struct parser {
     const struct experiment *e;
@@ -98,12 +96,16 @@ static bool is_row(const struct parser *p, int i)
 }
 
 /* A metric at token i; `also` are the other words that could stand there. */
-static bool metric_parse(struct parser *p, int i, int *metric, const char *also)
+static bool metric_parse(struct parser *p, int i, const struct measure **metric, const char *also)
 {
-    *metric = name_index(claim_metrics, word(p, i));
-    return *metric >= 0 ||
-           wrong(p, place(p, i), "%s is no metric; one of linear, knn, loss, std_sqrtd, view_share, cos_h, cos_z%s",
-                 word(p, i), also);
+    *metric = measure_find(word(p, i), MEASURE_CLAIMED);
+    if (*metric) return true;
+    const struct measure *claimed[MEASURES_MAX];
+    const int count = measures_of(claimed, MEASURE_CLAIMED);
+    char names[TEXT_MAX] = "";
+    for (int k = 0, n = 0; k < count; k++)
+        n += snprintf(names + n, sizeof names - (size_t)n, "%s%s", k ? ", " : "", claimed[k]->name);
+    return wrong(p, place(p, i), "%s is no metric; one of %s%s", word(p, i), names, also);
 }
 
 /* Words that are as they are, from token i on. */
@@ -151,8 +153,9 @@ static int greater_parse(struct parser *p, int i, struct predicate *part)
 {
     part->kind = CLAIM_GREATER;
     part->other_metric = part->metric;
-    const bool two = !is_row(p, i + 1) && name_index(claim_metrics, word(p, i + 1)) >= 0;
-    if (two) part->other_metric = name_index(claim_metrics, word(p, i + 1));
+    const struct measure *other = is_row(p, i + 1) ? NULL : measure_find(word(p, i + 1), MEASURE_CLAIMED);
+    const bool two = other != NULL;
+    if (two) part->other_metric = other;
     return row_parse(p, i + 1 + two, &part->other) ? i + 2 + two : 0;
 }
 

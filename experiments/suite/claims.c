@@ -2,7 +2,7 @@
  *
  * claims.c -- from runs to verdicts: which runs may be compared, states, `not`, and conjunctions.
  */
-#include "claims.h"
+#include "claims_inside.h"
 #include "../methods/code.h"
 #include "../../engine/collapse.h"
 #include <limits.h>

@@ -5,22 +5,35 @@
 #include "experiment.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "heading.h"
+#include "../methods/method.h"
+
+/* Keys whose value is wrong: of settings_keys, and of a method's own. */
+struct wrong { bool shared[KEYS_MAX], own[KEYS_MAX]; };
+
+enum { METHODS_MAX = 8 };
+struct base { struct settings settings; struct wrong wrong; bool used; };
 
 struct loading {
     struct experiment *e;
     struct config_file file, scale;
     yaml_node_t *top, *scale_top;              /* their roots; NULL if reported */
     yaml_node_t *not_run;                      /* the scale's `not_run:` for this table; NULL if it has none */
-    bool wrong[KEYS_MAX];                      /* settings_keys whose value above the rows is wrong */
-    bool told[RULES_MAX];                      /* a rule broken above the rows is reported once, not per row */
+    struct base base[METHODS_MAX];             /* what stands above the rows, for the rows of each method */
+    int above;                                 /* the method of rows that choose none */
+    bool method_wrong;                         /* some `method:` is unknown: no key is said to be another's */
+    const struct rule *told[RULES_MAX];        /* broken above the rows: reported once, not per row */
+    int n_told;
 };
 
-static const char *const top_others[] = { "title", "baseline", "rows", "claims", NULL };
+static const char *const top_others[] = {
+    "title", "target", "order", "turn", "cost", "baseline", "rows", "claims", NULL
+};
 static const char *const row_others[] = { "name", "paper", NULL };
 static const char *const scale_others[] = { "note", "runs_on", "not_run", NULL };
 
@@ -41,8 +54,7 @@ static const struct key name_key = { .name = "name", .type = KEY_TEXT, .count = 
 static const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
 static const struct key paper_key = { .name = "paper", .type = KEY_FLOAT, .high = 100, .unit = "percent" };
 
-/* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name, "fig2_stopgrad". */
-static char *path_split(const char *path, char name[NAME_LENGTH])
+char *experiment_place(const char *path, char name[NAME_LENGTH])
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
     const size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
@@ -50,12 +62,6 @@ static char *path_split(const char *path, char name[NAME_LENGTH])
     memcpy(name, base, n);
     name[n] = 0;
     return slash ? text_format("%.*s", (int)(slash - path), path) : text_format(".");
-}
-
-static int is_yaml(const struct dirent *entry)
-{
-    const size_t n = strlen(entry->d_name);
-    return n > strlen(".yaml") && !strcmp(entry->d_name + n - strlen(".yaml"), ".yaml");
 }
 
 /* Exits 2: "no scale quik; did you mean quick? There are cifar10, quick" */
@@ -69,31 +75,10 @@ static _Noreturn void unknown_die(const char *what, const char *name, const char
     die_user("no %s %s; there are %s", what, name, all);
 }
 
-/* The names of a folder's YAML files without ".yaml", sorted, NULL at the end; exits 2 without the folder. */
-static char **names_list(const char *folder, const char *what)
-{
-    struct dirent **entry;
-    const int n = scandir(folder, &entry, is_yaml, alphasort);
-    if (n < 0) die_user("cannot list %s: %s (%s)", folder, strerror(errno), what);
-    char **names = host_alloc((size_t)n + 1, sizeof *names);
-    for (int i = 0; i < n; i++) {
-        names[i] = text_format("%.*s", (int)(strlen(entry[i]->d_name) - strlen(".yaml")), entry[i]->d_name);
-        free(entry[i]);
-    }
-    free(entry);
-    return names;
-}
-
 static bool name_listed(char **names, const char *name)
 {
     while (*names && strcmp(*names, name)) names++;
     return *names != NULL;
-}
-
-static void names_free(char **names)
-{
-    for (char **name = names; *name; name++) free(*name);
-    free(names);
 }
 
 /* Exits 2 unless `scale` is one of the files in the folder. */
@@ -123,27 +108,38 @@ static yaml_node_t *rule_place(struct loading *l, yaml_node_t *row, const struct
     return NULL;
 }
 
-/* A wrong value is not in the settings: judging them by it would invent mistakes. */
-static bool rule_judgeable(const struct rule *rule, const bool wrong[KEYS_MAX])
+static bool reads_wrong(const struct rule *rule, const struct key *keys, const bool *wrong)
 {
-    for (int k = 0; settings_keys[k].name; k++)
+    for (int k = 0; keys && keys[k].name; k++)
         for (const char *const *key = rule->keys; wrong[k] && *key; key++)
-            if (!strcmp(*key, settings_keys[k].name)) return false;
-    return true;
+            if (!strcmp(*key, keys[k].name)) return true;
+    return false;
 }
 
-static void rules_check(struct loading *l, yaml_node_t *row_node, const struct row *row, const bool wrong[KEYS_MAX])
+static bool is_told(const struct loading *l, const struct rule *rule)
 {
-    for (int i = 0; settings_rules[i].broken; i++) {
+    for (int i = 0; i < l->n_told; i++)
+        if (l->told[i] == rule) return true;
+    return false;
+}
+
+static void rules_check(struct loading *l, yaml_node_t *row_node, const struct row *row,
+                        const struct rule *rules, const struct wrong *wrong)
+{
+    const struct settings *const s = &row->settings;
+    for (const struct rule *rule = rules; rule && rule->broken; rule++) {
         char why[TEXT_MAX];
-        if (!rule_judgeable(&settings_rules[i], wrong)) continue;
-        if (!settings_rules[i].broken(&row->settings, why)) continue;
+        /* A wrong value is not in the settings: judging them by it would invent mistakes. */
+        if (reads_wrong(rule, settings_keys, wrong->shared) ||
+            reads_wrong(rule, settings_own_keys(s->method), wrong->own) || !rule->broken(s, why))
+            continue;
         struct config_file *f;
-        const yaml_node_t *node = rule_place(l, row_node, &settings_rules[i], &f);
+        const yaml_node_t *node = rule_place(l, row_node, rule, &f);
         const bool own = f == &l->file && node->start_mark.index >= row_node->start_mark.index &&
                          node->end_mark.index <= row_node->end_mark.index;
-        if (!own && l->told[i]) continue;
-        l->told[i] = l->told[i] || !own;
+        if (!own && is_told(l, rule)) continue;
+        assert(l->n_told < RULES_MAX);
+        if (!own) l->told[l->n_told++] = rule;
         config_error(f, node, "%s", why);
     }
 }
@@ -212,10 +208,110 @@ static void not_run_rows_check(struct loading *l)
         row_look(l->e, &l->scale, yaml_document_get_node(&l->scale.document, p->key), "not_run");
 }
 
+/* ---- keys of methods -------------------------------------------------------------------------------------- */
+
+static const struct key *own_key(int method, const char *name)
+{
+    for (const struct key *k = settings_own_keys(method); k && k->name; k++)
+        if (!strcmp(k->name, name)) return k;
+    return NULL;
+}
+
+/* The method that has a key of this name; -1: none. */
+static int method_of_key(const char *name)
+{
+    for (int m = 0; methods[m].name; m++)
+        if (own_key(m, name)) return m;
+    return -1;
+}
+
+/* `fixed` (NULL-terminated) and the own keys of all methods: what is left when settings_keys are read.  Fresh. */
+static const char **others_of(const char *const *fixed)
+{
+    size_t n = 0;
+    const char **const names = host_alloc(KEYS_MAX, sizeof *names);
+    while (fixed[n]) n++;
+    memcpy(names, fixed, n * sizeof *names);
+    for (int m = 0; methods[m].name; m++)
+        for (const struct key *k = settings_own_keys(m); k && k->name; k++) {
+            assert(n + 1 < KEYS_MAX);
+            names[n++] = k->name;
+        }
+    return names;
+}
+
+static void shared_apply(struct config_file *f, yaml_node_t *mapping, struct settings *s,
+                         const char *const *fixed, struct wrong *wrong)
+{
+    const char **const others = others_of(fixed);
+    config_apply(f, mapping, settings_keys, s, others, wrong->shared);
+    free(others);
+}
+
+/* Reads the own keys of the method that `s` has chosen. */
+static void own_apply(struct config_file *f, yaml_node_t *mapping, struct settings *s, struct wrong *wrong)
+{
+    const struct key *const keys = settings_own_keys(s->method);
+    for (int k = 0; keys && keys[k].name; k++) {
+        const yaml_node_t *const node = config_get(f, mapping, keys[k].name);
+        if (node) wrong->own[k] = !config_value(f, node, &keys[k], s);
+    }
+}
+
+/* The method that a row chooses; that of the rows above it if it chooses none. */
+static int method_chosen(struct loading *l, yaml_node_t *row)
+{
+    const yaml_node_t *const node = row->type == YAML_MAPPING_NODE ? config_get(&l->file, row, "method") : NULL;
+    const char *const name = node ? config_text(node) : NULL;
+    for (int m = 0; name && methods[m].name; m++)
+        if (!strcmp(methods[m].name, name)) return m;
+    l->method_wrong |= node != NULL;           /* reported where its value is read */
+    return l->above;
+}
+
+/* A key of another method would be read by nobody.  method < 0: above the rows, where those of any row's method
+ * are right; in a scale, which serves many tables, those of every method are. */
+static void own_keys_check(struct loading *l, yaml_node_t *mapping, int method)
+{
+    if (l->method_wrong) return;
+    const yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
+    for (; p < mapping->data.mapping.pairs.top; p++) {
+        const yaml_node_t *const key = yaml_document_get_node(&l->file.document, p->key);
+        const char *const name = config_text(key);
+        const int of = name ? method_of_key(name) : -1;
+        if (of < 0 || (method >= 0 && own_key(method, name))) continue;
+        bool used = false;
+        for (int m = 0; m < METHODS_MAX && method < 0; m++) used |= l->base[m].used && own_key(m, name);
+        if (used) continue;
+        if (method < 0)
+            config_error(&l->file, key, "%s: a key of method: %s, which no row here has; leave it out", name,
+                         methods[of].name);
+        else
+            config_error(&l->file, key, "%s: a key of method: %s, and this row has method: %s; leave it out", name,
+                         methods[of].name, methods[method].name);
+    }
+}
+
 /* ---- reading ---------------------------------------------------------------------------------------------- */
 
-/* Reads one row over `base`. */
-static void row_read(struct loading *l, yaml_node_t *node, const struct settings *base)
+/* What a row says over what stands above it. */
+static void row_settings(struct loading *l, yaml_node_t *node, struct row *row, const struct base *above)
+{
+    struct wrong wrong = above->wrong;
+    row->settings = above->settings;
+    shared_apply(&l->file, node, &row->settings, row_others, &wrong);
+    own_apply(&l->file, node, &row->settings, &wrong);
+    own_keys_check(l, node, row->settings.method);
+    const yaml_node_t *reason = l->not_run ? config_get(&l->scale, l->not_run, row->name) : NULL;
+    if (reason) {                                               /* what is not run need not go together here */
+        config_value(&l->scale, reason, &reason_key, row->not_run);
+        return;
+    }
+    rules_check(l, node, row, settings_rules, &wrong);
+    rules_check(l, node, row, settings_own_rules(row->settings.method), &wrong);
+}
+
+static void row_read(struct loading *l, yaml_node_t *node)
 {
     struct experiment *e = l->e;
     if (node->type != YAML_MAPPING_NODE) {
@@ -223,7 +319,7 @@ static void row_read(struct loading *l, yaml_node_t *node, const struct settings
         return;
     }
     struct row *row = &e->row[e->n_rows];
-    *row = (struct row){ .settings = *base };
+    *row = (struct row){ .has_paper = false };
     const yaml_node_t *name = config_get(&l->file, node, "name"), *paper = config_get(&l->file, node, "paper");
     if (!name) config_error(&l->file, node, "the row has no name; `name: with`");
     else if (config_value(&l->file, name, &name_key, row->name))
@@ -231,33 +327,58 @@ static void row_read(struct loading *l, yaml_node_t *node, const struct settings
             if (!strcmp(e->row[i].name, row->name))
                 config_error(&l->file, name, "row %s stands twice; each row has its own name", row->name);
     if (paper) row->has_paper = config_value(&l->file, paper, &paper_key, &row->paper);
-    bool wrong[KEYS_MAX];
-    memcpy(wrong, l->wrong, sizeof wrong);
-    config_apply(&l->file, node, settings_keys, &row->settings, row_others, wrong);
-    const yaml_node_t *reason = l->not_run ? config_get(&l->scale, l->not_run, row->name) : NULL;
-    if (reason) config_value(&l->scale, reason, &reason_key, row->not_run);
-    else rules_check(l, node, row, wrong);                      /* what is not run need not go together here */
+    row_settings(l, node, row, &l->base[method_chosen(l, node)]);
     e->n_rows++;
+}
+
+/* What stands above the rows of one method, over what all methods share. */
+static void base_read(struct loading *l, struct base *base, int method, const struct base *shared)
+{
+    const struct settings own = settings_default(method);
+    *base = *shared;
+    base->used = true;
+    base->settings.method = method;
+    memcpy(base->settings.own, own.own, sizeof own.own);
+    if (l->scale_top) own_apply(&l->scale, l->scale_top, &base->settings, &base->wrong);
+    else memset(base->wrong.own, true, sizeof base->wrong.own);
+    own_apply(&l->file, l->top, &base->settings, &base->wrong);
+}
+
+/* The bases of the methods that the rows choose. */
+static void bases_read(struct loading *l, const yaml_node_item_t *start, const yaml_node_item_t *end)
+{
+    struct base shared = { .settings = settings_default(0) };
+    if (l->scale_top) shared_apply(&l->scale, l->scale_top, &shared.settings, scale_others, &shared.wrong);
+    else memset(shared.wrong.shared, true, sizeof shared.wrong.shared);         /* whatever it was to set */
+    if (!l->top) return;
+    shared_apply(&l->file, l->top, &shared.settings, top_others, &shared.wrong);
+    l->above = shared.settings.method;
+    for (int k = 0; settings_keys[k].name; k++)
+        if (settings_keys[k].offset == offsetof(struct settings, method)) l->method_wrong = shared.wrong.shared[k];
+    if (start == end) base_read(l, &l->base[l->above], l->above, &shared);
+    for (; start < end; start++) {
+        const int method = method_chosen(l, yaml_document_get_node(&l->file.document, *start));
+        assert(method < METHODS_MAX);
+        if (!l->base[method].used) base_read(l, &l->base[method], method, &shared);
+    }
+    own_keys_check(l, l->top, -1);
 }
 
 static void rows_read(struct loading *l)
 {
-    struct settings base = settings_defaults;
-    if (l->scale_top) config_apply(&l->scale, l->scale_top, settings_keys, &base, scale_others, l->wrong);
-    else memset(l->wrong, true, sizeof l->wrong);               /* whatever it was to set */
-    if (!l->top) return;
-    config_apply(&l->file, l->top, settings_keys, &base, top_others, l->wrong);
-    const yaml_node_t *rows = config_get(&l->file, l->top, "rows");
+    const yaml_node_t *rows = l->top ? config_get(&l->file, l->top, "rows") : NULL;
     const yaml_node_item_t *start = NULL, *end = NULL;
     if (rows && rows->type == YAML_SEQUENCE_NODE) {
         start = rows->data.sequence.items.start;
         end = rows->data.sequence.items.top;
     }
+    bases_read(l, start, end);
+    if (!l->top) return;
     if (end - start < 1 || end - start > ROWS_MAX) {
         config_error(&l->file, rows ? rows : l->top, "rows: 1 to %d are wanted, like - { name: with }", ROWS_MAX);
         return;
     }
-    for (; start < end; start++) row_read(l, yaml_document_get_node(&l->file.document, *start), &base);
+    for (; start < end; start++) row_read(l, yaml_document_get_node(&l->file.document, *start));
     if (!l->e->n_rows) return;                                  /* reported */
     const yaml_node_t *baseline = config_get(&l->file, l->top, "baseline");
     if (baseline) l->e->baseline = row_look(l->e, &l->file, baseline, "baseline");
@@ -274,12 +395,11 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
 {
     memset(e, 0, sizeof *e);
     e->baseline = -1;
-    char *folder = path_split(path, e->name);
+    char *folder = experiment_place(path, e->name);
     char *scales = text_format("%s/scale", folder), *scale_path = text_format("%s/%s.yaml", scales, scale);
     char *paper_path = text_format("%s/paper.yaml", folder);
     struct loading l = { .e = e };
     if (!config_open(&l.file, path)) {                          /* no experiment: nothing need lie beside it */
-        free(folder), free(scales), free(scale_path), free(paper_path);
         exit(EXIT_USER);
     }
     l.top = config_root(&l.file);
@@ -291,6 +411,8 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
 
     memcpy(e->title, e->name, sizeof e->name);
     text_get(&l.file, l.top, &title_key, e->title);
+    struct heading unused;
+    if (l.top) heading_read(&unused, &l.file, l.top);           /* what is wrong there is wrong here, too */
     text_get(&l.scale, l.scale_top, &note_key, e->caption);
     text_get(&l.scale, l.scale_top, &runs_on_key, e->runs_on);
     rows_read(&l);

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "../methods/settings.h"
+#include "../run/measures.h"
 
 enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_LENGTH = 48, CAPTION_MAX = 1024 };
 
@@ -18,14 +19,12 @@ enum predicate_kind {
 struct predicate {
     enum predicate_kind kind;
     bool negated;                  /* `not` stands in front */
-    int metric, other_metric;      /* indices into claim_metrics; differ in `cos_h A > cos_z A` alone */
+    const struct measure *metric, *other_metric;       /* they differ in `cos_h A > cos_z A` alone */
     int row, other;                /* indices into the experiment's rows; other where two are compared */
     uint32_t rows;                 /* bit i is row i: those of a state, or of `each` */
     bool every;                    /* `each`, `in every row`, `in any row`: without those the scale cannot host */
     double within, value;
 };
-/* The metrics a claim may name: linear, knn, loss, std_sqrtd, view_share, cos_h, cos_z; NULL at the end. */
-extern const char *const claim_metrics[];
 enum { PARTS_MAX = 4 };
 struct claim {
     char id[NAME_LENGTH], text[TEXT_MAX];      /* the predicate as written */
@@ -54,6 +53,8 @@ struct experiment {
     int n_claims;
 };
 
+/* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name, "fig2_stopgrad". */
+char *experiment_place(const char *path, char name[NAME_LENGTH]);
 /* Reads an experiment's file at a scale (scale files lie in scale/ beside it, statements in paper.yaml beside
  * it).  All mistakes of all three files are reported, then exit 2. */
 void experiment_load(struct experiment *e, const char *path, const char *scale);

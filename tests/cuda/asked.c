@@ -101,6 +101,7 @@ void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr,
             size_t n) {}
 void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
              float trust, size_t n) {}
+void op_ema(dev_float *y, const dev_float *x, const dev_float *momentum, size_t n) {}
 void op_sumsq(dev_float *out, const dev_float *x, size_t n) {}
 void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank, const dev_int *label, int m,
             int d, int classes, int k, float temperature) {}

@@ -4,6 +4,7 @@
 # exchange.sh SIMSIAM OTHER CONFIGS -- either machine reads the other's checkpoint and comes to the same numbers;
 # runs of the two are told apart; and what is no run's folder, or another row's, is refused.
 set -eu
+export LC_ALL=C
 simsiam=$(realpath "$1") other=$(realpath "$2") configs=$(realpath "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -8,6 +8,7 @@
 # A step says in its last line what came out.  It ends with 0 if all went well, with 77 if something that is not the
 # project's is missing, and else with anything.
 set -uo pipefail
+export LC_ALL=C
 verb=$1 name=$2 build=$3 out=$4 python=${5:-}
 program=$build/simsiam-cuda
 beside=$(($(nproc) < 8 ? $(nproc) : 8))          # processes on the card at a time, where nothing is timed

@@ -3,6 +3,7 @@
 #
 # spills.sh REPORT... -- what ptxas said of each kernel: none may keep registers in memory.
 set -euo pipefail
+export LC_ALL=C
 
 kernels=$(cat "$@" | grep -c 'Used [0-9]* registers' || true)
 [ "$kernels" -gt 0 ] || { echo 'not ok: the reports speak of no kernel' >&2; exit 1; }

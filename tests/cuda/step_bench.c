@@ -59,7 +59,7 @@ struct steps { bool open; struct settings s; struct trainer t; struct var views;
 /* A step on views that are there, or NULL. */
 static void step_make(struct trainer *t, const struct var *views)
 {
-    if (t->step == t->steps) t->step = 0;
+    if (t->step == t->steps) trainer_seek(t, t->epoch, 0);
     if (views) trainer_step_on(t, *views);
     else trainer_step(t);
 }

@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <time.h>
 #include "../../engine/augment.h"
-#include "../../experiments/run/train.h"
+#include "../../experiments/methods/eta.h"
+#include "../../experiments/run/state.h"
 
 enum { N = 4, SIDE = 6, C = 3, K = 8, D = 5, STEPS = 9, ROOMS = 2, VIEW = 9 };
 static const struct conv_shape shape = { N, SIDE, SIDE, C, K, 3, 1, 1 };
@@ -189,7 +190,7 @@ static void a_view_made_beside_is_no_part_of_the_record(void **state)
 
 static struct settings tiny_settings(void)
 {
-    struct settings s = settings_defaults;
+    struct settings s = settings_default(0);
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
     s.image_size = 4, s.train_count = 16, s.monitor_count = 2, s.dim = 4, s.epochs = 2, s.batch = 2, s.base_lr = 1;
@@ -204,9 +205,12 @@ static void weights_after(char hex[HASH_TEXT], bool recorded)
 {
     static struct trainer t;
     struct settings s = tiny_settings();
-    if (!recorded) s.eta = ETA_CACHE, s.eta_every = 1;
+    if (!recorded) {
+        eta_own(&s)->from = ETA_CACHE;
+        eta_own(&s)->every = 1;
+    }
     trainer_open(&t, &s, 3);
-    for (; t.epoch < 2; t.epoch++, t.step = 0)           /* each with views of its own */
+    for (; t.epoch < 2; trainer_seek(&t, t.epoch + 1, 0))           /* each with views of its own */
         while (t.step < t.steps) assert_true(trainer_step(&t));
     trainer_hash(&t, hex);
     trainer_close(&t);

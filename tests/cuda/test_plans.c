@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include "asked.h"
 #include "../../experiments/suite/experiment.h"
-#include "../../experiments/methods/method.h"
+#include "../../experiments/methods/eta.h"
 #include "../../experiments/run/train.h"
 
 static const char *const precisions[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
@@ -83,19 +83,26 @@ static void net_asks(const struct settings *s)
 {
     static struct model m;
     static struct tape t;
-    const int views = model_views(s), size = s->image_size;
+    const struct view_plan plan = model_views(s);
+    const struct method *const method = methods[s->method].method;
+    const struct eta_settings *const eta = eta_settings(s);
+    const int views = plan.views, size = s->image_size;
     model_build(&m, s, 1);
     for (int p = 0; p < PRECISIONS; p++) {
         machine_set_precision((enum precision)p);
         memset(&t, 0, sizeof t);
-        methods[s->method]->loss(&t, &m, var_room(&t, views * s->batch, size, size, 3), NULL,
-                                 mem_alloc(sizeof(float)));
+        struct settings fresh = *s;
+        eta_own(&fresh)->from = ETA_FRESH;
+        const struct step step = { .tape = &t, .f = &m, .s = s, .plan = &plan, .distance = neg_cosine,
+                                   .x = var_room(&t, views * s->batch, size, size, 3),
+                                   .own = method->open(&m, &fresh), .loss = mem_alloc(sizeof(float)) };
+        method->loss(&step);
         tape_backward(&t);
         tape_reset(&t);
         struct model *const frozen = model_frozen(&m);
-        if (s->eta == ETA_CACHE) {
-            const int kept = s->eta_views == ETA_ONE ? 1 : views;
-            const int groups = s->eta_bn == ETA_BN_BATCH ? kept : 0;
+        if (eta->from == ETA_CACHE) {
+            const int kept = eta->views == ETA_ONE ? 1 : views;
+            const int groups = eta->bn == ETA_BN_BATCH ? kept : 0;
             model_features(&t, frozen, var_room(&t, kept * s->batch, size, size, 3), groups, false);
         }
         evaluation_asks(&t, frozen, size, s->train_count);
@@ -112,11 +119,15 @@ static void row_asks(const struct settings *row)
 {
     static char *seen[NETS];
     static int n;
-    struct settings s = settings_defaults;
+    struct settings s = settings_default(0);
     s.image_size = row->image_size, s.train_count = row->train_count, s.monitor_count = row->monitor_count;
     s.stem = row->stem, s.block = row->block, s.widths = row->widths, s.blocks = row->blocks;
     s.stop_grad = row->stop_grad, s.pairs = row->pairs, s.method = row->method, s.batch = row->batch;
-    s.eta = row->eta, s.eta_views = row->eta_views, s.eta_bn = row->eta_bn, s.dim = 8;
+    *eta_own(&s) = eta_defaults;
+    eta_own(&s)->from = eta_settings(row)->from;
+    eta_own(&s)->views = eta_settings(row)->views;
+    eta_own(&s)->bn = eta_settings(row)->bn;
+    s.dim = 8;
     char *const text = settings_print(&s);
     int i = 0;
     while (i < n && strcmp(seen[i], text)) i++;

@@ -9,6 +9,7 @@
 # finding is reported and starts no further target; the input lies in BUILD/found, and belongs into the corpus with
 # its mending.
 set -euo pipefail
+export LC_ALL=C
 cd "$(dirname "$0")/../.."
 
 build=$1 seconds=$2 jobs=$3

@@ -5,7 +5,7 @@
  * If the first byte is `+`, a right SHA-256 is put behind the others, so that what is past the checksum is reached.
  */
 #include "fuzz.h"
-#include "../../experiments/run/train.h"
+#include "../../experiments/run/state.h"
 
 #include <openssl/sha.h>
 
@@ -17,7 +17,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
     input_open(&file);
-    settings = settings_defaults;
+    settings = settings_default(0);
     settings.dataset = (int)(data_source_find("synthetic") - data_sources);
     settings.image_size = 4, settings.train_count = 4, settings.monitor_count = 2;
     settings.widths = settings.blocks = (struct int_list){ 1, { 1 } }, settings.dim = 4;

@@ -3,7 +3,7 @@
  * fuzz_config.c -- any bytes as a YAML file of settings: refused, or settings that print and read back.
  */
 #include "fuzz.h"
-#include "../../experiments/methods/settings.h"
+#include "../../experiments/methods/method.h"
 
 static struct input_file file;
 
@@ -20,8 +20,15 @@ static bool settings_read(struct settings *s)
     struct config_file f;
     config_open(&f, file.path);
     yaml_node_t *root = config_root(&f);
-    *s = settings_defaults;
-    if (root) config_apply(&f, root, settings_keys, s, NULL, NULL);
+    const yaml_node_t *const node = root ? config_get(&f, root, "method") : NULL;
+    const char *const name = node ? config_text(node) : NULL;
+    int method = 0;
+    while (name && methods[method].name && strcmp(methods[method].name, name)) method++;
+    if (!methods[method].name) method = 0;     /* refused below */
+    struct key keys[KEYS_MAX];
+    settings_keys_of(keys, method);
+    *s = settings_default(method);
+    if (root) config_apply(&f, root, keys, s, NULL, NULL);
     const bool right = !f.errors;
     config_close(&f);
     return right;

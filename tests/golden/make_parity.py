@@ -185,8 +185,9 @@ def head(words, width, d):
     for i, word in enumerate(words):
         kind, *options = word.split()
         if kind == "fc":
-            bias = options[1:] != [] or i + 1 == len(words) or not words[i + 1].startswith("bn")
-            k = {"d": d, "d/4": d // 4}[options[0]]
+            free = i + 1 == len(words) or not words[i + 1].startswith("bn")      # no batch norm would remove it
+            bias = "no-bias" not in options and (free or options[1:] != [])
+            k = d // 4 if options[0] == "d/4" else d if options[0] == "d" else int(options[0])
             layers.append(nn.Linear(width, k, bias=bias))
             if "frozen-bias" in options:
                 layers[-1].bias.requires_grad = False

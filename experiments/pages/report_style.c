@@ -1,81 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * report_html.c -- the report's language: escapes, verdicts, drawings inside a page, and the style sheet.
+ * report_style.c -- the report's style sheet.
  */
-#include "report.h"
-#include <ctype.h>
-#include <string.h>
+#include "look_html.h"
 
-void html_text(FILE *out, const char *text)
-{
-    static const struct { char from; const char *to; } escapes[] = {
-        { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" }, { '\'', "&#39;" },
-    };
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < sizeof escapes / sizeof *escapes && escapes[i].from != *text) i++;
-        if (i < sizeof escapes / sizeof *escapes)
-            fputs(escapes[i].to, out);
-        else
-            fputc(*text, out);
-    }
-}
-
-void html_number(FILE *out, const char *text)
-{
-    const char *const start = text;
-    for (char one[2] = ""; *text; text++) {
-        one[0] = *text;
-        /* A sign, not the hyphen of ResNet-18. */
-        if (*text == '-' && isdigit((unsigned char)text[1]) &&
-            (text == start || !isalnum((unsigned char)text[-1])))
-            fputs("−", out);
-        else
-            html_text(out, one);
-    }
-}
-
-void html_verdict(FILE *out, enum verdict verdict)
-{
-    static const struct { const char *class, *sign; } looks[] = {
-        [VERDICT_HOLDS] = { "holds", "✓" }, [VERDICT_FAILS] = { "fails", "✗" },
-        [VERDICT_INCONCLUSIVE] = { "open", "?" }, [VERDICT_NOT_RUN] = { "none", "–" },
-    };
-    fprintf(out, "<span class=\"verdict %s\"><span aria-hidden=\"true\">%s</span> %s</span>", looks[verdict].class,
-            looks[verdict].sign, verdict_names[verdict]);
-}
-
-bool html_svg(FILE *out, const char *svg, const char *prefix)
-{
-    static const struct { const char *from, *to; } left_out[] = {
-        { "<title>", "</title>" }, { "<desc>", "</desc>" }, { "xmlns=\"", "\"" }, { "xmlns:xlink=\"", "\"" },
-    };
-    enum { LEFT_OUT = sizeof left_out / sizeof *left_out };
-    static const char *const named[] = { " id='", " id=\"", "href='#", "href=\"#", "url(#" };
-    const char *at = strstr(svg, "<svg"), *end = at ? strstr(at, "</svg>") : NULL;
-    if (!end) return false;
-    while (at < end) {
-        size_t i = 0, k = 0;
-        while (i < LEFT_OUT && strncmp(at, left_out[i].from, strlen(left_out[i].from))) i++;
-        if (i < LEFT_OUT) {
-            const char *close = strstr(at + strlen(left_out[i].from), left_out[i].to);
-            at = close && close < end ? close + strlen(left_out[i].to) : end;
-            continue;
-        }
-        while (k < sizeof named / sizeof *named && strncmp(at, named[k], strlen(named[k]))) k++;
-        if (k < sizeof named / sizeof *named) {
-            fprintf(out, "%s%s-", named[k], prefix);
-            at += strlen(named[k]);
-        } else {
-            fputc(*at++, out);
-        }
-    }
-    fputs("</svg>\n", out);
-    return true;
-}
-
-/* Colours are said once for light and once for dark; verdicts keep 4.5 : 1 on both.  Drawings have a white ground
- * and keep it.  What is wider than the page scrolls in its own box. */
+/* Colours are said once for light and once for dark; verdicts keep 4.5 : 1 on both.  Drawings have
+ * a white ground and keep it.  What is wider than the page scrolls in its own box. */
 const char report_css[] =
     ":root{color-scheme:light dark;--ink:#1b1e22;--soft:#59606a;--ground:#fff;--panel:#f4f5f7;--rule:#d8dce1;"
     "--link:#0b57a4;--holds:#00664a;--holds-bg:#ddf3ea;--fails:#a3310a;--fails-bg:#fce7df;--open:#665000;"

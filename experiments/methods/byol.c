@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * byol.c -- BYOL (Grill et al. 2020, Algorithm 1; Sec. 6.2: SimSiam with a momentum encoder).
+ */
+#include "byol.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static struct var loss(const struct step *s)
+{
+    const struct pair_list *const pairs = &s->s->pairs;
+    const struct byol *const own = s->own;
+    const bool squared = own->s.scale == SCALE_SQUARED;
+    const struct views z = encode(s->tape, s->f, s->x, s->plan);       /* z = f(x), weights theta */
+    const struct views p = predict(s->tape, s->f, &z, s->plan);        /* p = h(z) */
+    const struct views t = encode(s->tape, own->target, s->x, s->plan);        /* z' = f(x), weights xi: constants */
+    mem_copy(s->loss, own->constant, sizeof(float));
+    for (int k = 0; k < pairs->n; k++) {
+        const int i = pairs->v[k][0], j = pairs->v[k][1];
+        /* eq. 2: L = sum |unit(p_i) - unit(z'_j)|^2 = sum 2 + 2 D(p_i, z'_j); SimSiam's is the mean of D */
+        s->distance(s->tape, s->loss, squared ? 2 : 1.0f / (float)pairs->n, p.of[i], t.of[j]);
+    }
+    return whole(s->tape, &z, s->plan);
+}
+
+/* xi <- tau xi + (1 - tau) theta, once theta has made its step.  The running statistics stay the target's own. */
+static void moved(const struct step *s)
+{
+    const struct byol *const own = s->own;
+    op_ema(own->target->params.data, s->f->params.data, own->tau, s->f->params.count);
+}
+
+/* tau_k = 1 - (1 - tau_base) (cos(pi k / K) + 1) / 2 */
+double byol_tau(const struct byol_settings *s, double k, double steps)
+{
+    const double pi = 3.14159265358979323846;
+    if (s->schedule == TARGET_CONSTANT) return s->momentum;
+    return 1 - (1 - s->momentum) * (cos(pi * k / steps) + 1) / 2;
+}
+
+static bool aim(const struct step *s)
+{
+    const struct byol *const own = s->own;
+    const double k = (double)s->epoch * s->steps + s->step, steps = (double)s->s->epochs * s->steps;
+    const float tau = (float)byol_tau(&own->s, k, steps);
+    mem_upload(own->tau, &tau, sizeof tau);
+    return true;
+}
+
+static void *target_open(const struct model *f, const struct settings *s)
+{
+    struct byol *const own = host_alloc(1, sizeof *own);
+    own->s = *(const struct byol_settings *)(const void *)s->own;
+    own->target = model_twin(f);                         /* xi starts as theta */
+    own->tau = mem_alloc(sizeof(float));
+    own->constant = mem_alloc(sizeof(float));
+    const float constant = own->s.scale == SCALE_SQUARED ? 2.0f * (float)s->pairs.n : 0;
+    mem_upload(own->constant, &constant, sizeof constant);
+    return own;
+}
+
+static void target_close(void *state)
+{
+    struct byol *const own = state;
+    mem_free(own->tau);
+    mem_free(own->constant);
+    model_free(own->target);
+    free(own->target);
+    free(own);
+}
+
+static int tensors(void *state, struct tensor *list)
+{
+    const struct params *const ps = &((const struct byol *)state)->target->params;
+    list[0] = (struct tensor){ .name = "target", .data = ps->data, .floats = ps->count };
+    list[1] = (struct tensor){ .name = "target_statistics", .data = ps->stats, .floats = ps->n_stats };
+    return 2;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------ */
+
+static const char *const schedule_names[] = { [TARGET_COSINE] = "cosine", [TARGET_CONSTANT] = "constant", NULL };
+static const char *const scale_names[] = { [SCALE_SQUARED] = "squared", [SCALE_COSINE] = "cosine", NULL };
+
+#define AT(key, field) .name = key, .offset = OWN_OFFSET(struct byol_settings, field), .unit = ""
+static const struct key keys[] = {
+    { AT("target_momentum", momentum), .type = KEY_FLOAT, .high = 1,
+      .sentence = "tau of xi = tau xi + (1 - tau) theta, in the first step" },
+    { AT("target_schedule", schedule), .type = KEY_CHOICE, .choices = schedule_names,
+      .sentence = "tau: on a cosine to 1 over all steps, or as it is" },
+    { AT("loss_scale", scale), .type = KEY_CHOICE, .choices = scale_names,
+      .sentence = "the sum of |unit(p) - unit(z')|^2 over the pairs (BYOL, eq. 2), or SimSiam's mean distance" },
+    { .name = NULL }
+};
+static const struct byol_settings defaults = { .momentum = 0.99, .schedule = TARGET_COSINE, .scale = SCALE_SQUARED };
+
+static bool target_flows(const struct settings *s, char *why)
+{
+    return !s->stop_grad && because(why, "byol's target is another network's, which has no gradient; stop_grad: true");
+}
+
+static bool squared_elsewhere(const struct settings *s, char *why)
+{
+    const struct byol_settings *const own = (const void *)s->own;
+    return own->scale == SCALE_SQUARED && distances[s->distance].add != neg_cosine &&
+           because(why, "loss_scale: squared is a distance of unit vectors; loss_scale: cosine, or distance: cosine");
+}
+
+static const struct rule rules[] = {
+    { { "stop_grad", "method" }, target_flows },
+    { { "loss_scale", "distance", "method" }, squared_elsewhere },
+    { { NULL }, NULL }
+};
+
+const struct method byol = {
+    .keys = keys, .rules = rules, .defaults = &defaults, .own_bytes = sizeof defaults,
+    .open = target_open, .aim = aim, .loss = loss, .moved = moved, .tensors = tensors, .close = target_close,
+};

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * encoder.c -- the model every method shares, and the pass of a step's views through it.
+ */
+#include "encoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../engine/base.h"
+
+struct resnet_shape model_shape(const struct settings *s)
+{
+    struct resnet_shape shape = { .stem = (enum stem)s->stem, .block = (enum block_kind)s->block,
+                                  .stages = s->widths.n, .zero_init = s->zero_init_residual };
+    for (int i = 0; i < s->widths.n; i++) {
+        shape.widths[i] = s->widths.v[i];
+        shape.blocks[i] = s->blocks.v[s->blocks.n > 1 ? i : 0];
+    }
+    return shape;
+}
+
+void model_build(struct model *m, const struct settings *s, uint64_t seed)
+{
+    memset(m, 0, sizeof *m);
+    const char *words[2][LIST_MAX];
+    for (int i = 0; i < s->projector.n; i++) words[0][i] = s->projector.v[i];
+    for (int i = 0; i < s->predictor.n; i++) words[1][i] = s->predictor.v[i];
+    struct params *const ps = &m->params;
+    ps->group = GROUP_ENCODER;
+    const struct resnet_shape shape = model_shape(s);
+    m->backbone = resnet_declare(ps, &shape);
+    const int f = m->backbone.features;
+    m->projector = head_declare(ps, "projector", words[0], s->projector.n, f, s->dim, f);
+    ps->group = GROUP_PREDICTOR;
+    m->predictor = head_declare(ps, "predictor", words[1], s->predictor.n, m->projector.out, s->dim, f);
+    if (s->predictor_lr == PREDICTOR_ZERO)     /* Table 1b, fixed random init: no gradient is wanted */
+        for (int i = 0; i < ps->n; i++) ps->p[i].frozen |= ps->p[i].group == GROUP_PREDICTOR;
+    params_alloc(ps, seed);
+}
+
+void model_free(struct model *m)
+{
+    params_free(&m->params);
+    memset(m, 0, sizeof *m);
+}
+
+struct model *model_frozen(const struct model *m)
+{
+    struct model *const frozen = host_alloc(1, sizeof *frozen);
+    *frozen = *m;
+    frozen->params.grad = NULL;
+    return frozen;
+}
+
+struct model *model_twin(const struct model *m)
+{
+    struct model *const twin = model_frozen(m);
+    struct params *const ps = &twin->params;
+    ps->velocity = NULL;
+    ps->data = mem_alloc(sizeof(float) * ps->count);
+    ps->stats = mem_alloc(sizeof(float) * ps->n_stats);
+    mem_copy(ps->data, m->params.data, sizeof(float) * ps->count);
+    mem_copy(ps->stats, m->params.stats, sizeof(float) * ps->n_stats);
+    return twin;
+}
+
+struct var model_features(struct tape *t, const struct model *m, struct var x, int groups, bool track)
+{
+    return resnet_apply(t, &m->params, &m->backbone, x, groups, track);
+}
+
+struct var model_project(struct tape *t, const struct model *m, struct var features, int groups,
+                         bool track)
+{
+    return head_apply(t, &m->params, &m->projector, features, groups, track);
+}
+
+struct var model_predict(struct tape *t, const struct model *m, struct var z, int groups, bool track)
+{
+    return head_apply(t, &m->params, &m->predictor, z, groups, track);
+}
+
+/* ---- all views of a step, in training -------------------------------------------------------------------- */
+
+struct view_plan model_views(const struct settings *s)
+{
+    struct view_plan plan = { .stop = s->stop_grad };
+    for (int k = 0; k < s->pairs.n; k++) {
+        const int *const pair = s->pairs.v[k];
+        for (int j = 0; j < 2; j++)
+            if (pair[j] >= plan.views) plan.views = pair[j] + 1;
+        plan.sources |= 1u << pair[0];
+    }
+    return plan;
+}
+
+static bool is_source(const struct view_plan *plan, int v)
+{
+    return plan->sources >> v & 1;
+}
+
+/* Views side by side that are all sources, or all not, go through together, with statistics for each; the
+ * symmetric loss has one such run.  The view behind the run that begins at `first`. */
+static int run_end(const struct view_plan *plan, int first)
+{
+    int end = first + 1;
+    while (end < plan->views && is_source(plan, end) == is_source(plan, first)) end++;
+    return end;
+}
+
+/* A target's run wants no gradient (Sec. 3), so none of it is computed. */
+struct views encode(struct tape *t, const struct model *f, struct var x, const struct view_plan *plan)
+{
+    struct views z = { .of[0].data = NULL };
+    const int n = x.n / plan->views;
+    struct model *const frozen = plan->stop ? model_frozen(f) : NULL;
+    for (int first = 0, end; first < plan->views; first = end) {
+        end = run_end(plan, first);
+        const int views = end - first;
+        const struct model *const g = is_source(plan, first) || !frozen ? f : frozen;
+        const struct var run = var_rows(x, first * n, views * n);
+        const struct var features = model_features(t, g, run, views, true);
+        const struct var out = model_project(t, g, features, views, true);
+        for (int v = first; v < end; v++) z.of[v] = var_rows(out, (v - first) * n, n);
+    }
+    free(frozen);
+    return z;
+}
+
+struct views predict(struct tape *t, const struct model *h, const struct views *z,
+                     const struct view_plan *plan)
+{
+    struct views p = { .of[0].data = NULL };
+    for (int first = 0, end; first < plan->views; first = end) {
+        end = run_end(plan, first);
+        if (!is_source(plan, first)) continue;
+        const int views = end - first, n = z->of[first].n;
+        struct var run = z->of[first];         /* the views of a run lie one behind the other */
+        run.n = views * n;
+        const struct var out = model_predict(t, h, run, views, true);
+        for (int v = first; v < end; v++) p.of[v] = var_rows(out, (v - first) * n, n);
+    }
+    return p;
+}
+
+struct var whole(struct tape *t, const struct views *z, const struct view_plan *plan)
+{
+    struct var all = stopgrad(z->of[0]);
+    const int n = all.n;
+    all.n = plan->views * n;
+    if (run_end(plan, 0) == plan->views) return all;           /* one run: it is whole already */
+    all = var_room(t, plan->views * n, 1, 1, all.c);
+    for (int v = 0; v < plan->views; v++)
+        mem_copy(var_rows(all, v * n, n).data, z->of[v].data, mem_act_bytes() * (size_t)n * (size_t)all.c);
+    return all;
+}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+#
+# read.gp -- the rows and thresholds of `data`, and which of its curves there are; read once, after style.gp.
+#
+#   n, name[i], state[i], paper[i], linear[i], linear_std[i]
+#                    the rows, in the table's order; NaN is no number
+#   right[i]         the row's loss is another quantity, with the axis on the right
+#   epochs           where the x axis ends: the last epoch of any row, or 1 so that it is no point
+#   curve(name, i)   the number of a curve: at[] is how many points it has, lowest[] and highest[]
+#                    its ends, if any
+#   run, probed      the rows that were run; those that have a linear top-1: a diverged one has none
+measures = "loss std_train std_sqrtd view_share knn rank cos_h cos_z"
+most = 32                                       # rows of a table (ROWS_MAX)
+array name[most]
+array state[most]
+array paper[most]
+array linear[most]
+array linear_std[most]
+array right[most]
+array at[most * words(measures)]
+array lowest[most * words(measures)]
+array highest[most * words(measures)]
+
+stats data index 0 using (threshold_std = column("std"), threshold_share = column("share")) nooutput
+n = 0
+stats data index 1 using (n = n + 1, \
+    name[n] = stringcolumn("row"), state[n] = stringcolumn("state"), \
+    paper[n] = column("paper"), linear[n] = column("linear_mean"), \
+    linear_std[n] = column("linear_std"), right[n] = column("right")) nooutput
+
+# The curve of a measure and a row, as one number, and back from a list's word.
+number(m) = int(sum [k = 1:words(measures)] (word(measures, k) eq m ? k : 0))
+curve(m, i) = most * (number(m) - 1) + i
+measure(c) = word(measures, (int(c) - 1) / most + 1)
+place(c) = (int(c) - 1) % most + 1
+
+do for [m in measures] {
+    i = 0
+    stats data index 1 using (i = i + 1, at[curve(m, i)] = column(m . "_points")) nooutput
+}
+run = ""
+probed = ""
+epochs = 1
+do for [i = 1:n] {
+    if (linear[i] == linear[i]) { probed = probed . sprintf(" %d", i) }
+    do for [m in measures] {
+        if (at[curve(m, i)] > 0) {
+            stats data index i + 1 using (low(m)) nooutput
+            lowest[curve(m, i)] = STATS_min
+            stats data index i + 1 using (high(m)) nooutput
+            highest[curve(m, i)] = STATS_max
+        }
+    }
+    if (at[curve("knn", i)] + at[curve("loss", i)] > 0) {
+        run = run . sprintf(" %d", i)
+        stats data index i + 1 using "epoch" nooutput
+        if (STATS_max > epochs) { epochs = STATS_max }
+    }
+}
+
+# The curves of a measure that there are, as a list.
+found = ""
+having(m) = (found = "", \
+    sum [i = 1:n] (at[curve(m, i)] > 0 ? (found = found . sprintf(" %d", curve(m, i)), 1) : 0), \
+    found)
+
+# Pieces of a plot command, and the command of them: a dotted line at each y; a curve's band, and
+# its line, on axes x1y1 or x1y2.  Strings, since `plot for` over an empty list looks for its first
+# curve all the same.
+pieces = ""
+dots(ys) = (pieces = "", sum [k = 1:words(ys)] \
+    (pieces = pieces . sprintf(", %s with lines linecolor rgb grey dashtype 3", word(ys, k)), 0), \
+    pieces)
+band(c, axes) = sprintf(", data index %d using 'epoch':(low('%s')):(high('%s')) axes %s with filledcurves " \
+    . "linecolor rgb '%s'", place(c) + 1, measure(c), measure(c), axes, tone(place(c)))
+line(c, axes, how) = sprintf( \
+    ", data index %d using 'epoch':(mean('%s')) axes %s with %s linecolor rgb '%s'", \
+    place(c) + 1, measure(c), axes, how, tone(place(c)))
+command(pieces) = "plot " . (pieces eq "" ? "NaN" : pieces[3:*])

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_figure.c -- the data of a figure, from a table's CSV files.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../experiments/pages/figure.h"
+#include "../engine/base.h"
+#include "../engine/collapse.h"
+
+static const char rows[] =
+    "row,n,paper,linear_mean,linear_std,knn_mean,state\n"
+    "a,3,67.7,42.5,1.5,38,healthy\n"
+    "64,1,,40,,37,healthy\n"
+    "later,0,1.5,,,,not run\n"
+    "other,2,,39,0.5,37,diverged\n";
+/* Columns in an order of their own, seeds before epochs, an epoch that one seed of two has. */
+static const char curves[] =
+    "row,seed,epoch,knn,loss\n"
+    "a,1,0,30,\n"
+    "a,1,1,31,-0.25\n"
+    "a,1,2,,-0.75\n"
+    "a,2,0,34,\n"
+    "a,2,1,33,-0.75\n"
+    "64,1,0,30,\n"
+    "64,1,1,,-0.125\n"
+    "other,1,1,20,7.5\n"
+    "other,2,1,22,\n"
+    "other,2,2,24,6.5\n";
+
+static char folder[64];
+
+static void put(const char *name, const char *text)
+{
+    char *path = text_format("%s/%s", folder, name);
+    assert_true(file_write_atomic(path, text, strlen(text)));
+    free(path);
+}
+
+static char *figure(void)
+{
+    char *text;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    figure_write(out, folder, "t");
+    fclose(out);
+    return text;
+}
+
+static void blocks_are_thresholds_rows_and_a_curve_a_row(void **state)
+{
+    (void)state;
+    put("t.csv", rows);
+    put("t_curves.csv", curves);
+    char *text = figure();
+    char *wanted = text_format(
+        "# thresholds\nstd share\n%g %g\n\n\n"
+        "# rows\nrow place n paper linear_mean linear_std state right knn_points loss_points\n"
+        "\"a\" 1 3 67.7 42.5 1.5 \"healthy\" 0 2 2\n"
+        "\"64\" 2 1 NaN 40 0 \"healthy\" 0 1 1\n"
+        "\"later\" 3 0 1.5 NaN NaN \"not run\" 0 0 0\n"
+        "\"other\" 4 2 NaN 39 0.5 \"diverged\" 1 2 1\n\n\n"
+        "# curves of a\nepoch knn_mean knn_std loss_mean loss_std\n"
+        "0 32 %.9g NaN NaN\n1 32 %.9g -0.5 %.9g\n2 NaN NaN -0.75 0\n\n\n"
+        "# curves of 64\nepoch knn_mean knn_std loss_mean loss_std\n"
+        "0 30 0 NaN NaN\n1 NaN NaN -0.125 0\n\n\n"
+        "# curves of later\nepoch knn_mean knn_std loss_mean loss_std\n\n\n"
+        "# curves of other\nepoch knn_mean knn_std loss_mean loss_std\n"
+        "1 21 %.9g NaN NaN\n2 24 0 6.5 0\n\n\n",
+        COLLAPSE_STD, COLLAPSE_SHARE, 2 * sqrt(2), sqrt(2), sqrt(0.125), sqrt(2));
+    assert_string_equal(text, wanted);
+    free(wanted);
+    free(text);
+}
+
+/* A child's exit status and what it said. */
+static int ends(char said[512])
+{
+    int pipes[2], status;
+    assert_int_equal(pipe(pipes), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        dup2(pipes[1], STDERR_FILENO);
+        free(figure());
+        _exit(0);
+    }
+    close(pipes[1]);
+    size_t n = 0;
+    for (ssize_t got; n < 511 && (got = read(pipes[0], said + n, 511 - n)) > 0;) n += (size_t)got;
+    said[n] = 0;
+    close(pipes[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void damaged_files_are_refused_where_they_are_wrong(void **state)
+{
+    (void)state;
+    static const struct { const char *rows, *curves, *said; } cases[] = {
+        { rows, "row,seed,epoch,loss\nb,1,1,-0.5\n", "t_curves.csv:2: row b is not in" },
+        { rows, "row,seed,epoch,loss\na,1,1\n", "t_curves.csv:2: 3 fields where the first line has 4" },
+        { rows, "row,seed,epoch,loss\na,1,1,-0.5\na,1,2,-0,5\n", "t_curves.csv:3: 5 fields" },
+        { rows, "row,seed,epoch,loss\na,1,1,much\n", "t_curves.csv:2: loss is no number: much" },
+        { rows, "row,seed,epoch,loss\na,1,-1,0\n", "t_curves.csv:2: no epoch: -1" },
+        { rows, "row,seed,epoch\na,1,1\n", "t_curves.csv:1: there is no column loss" },
+        { rows, "row,seed,epoch,loss\n\"a\",1,1,0\n", "t_curves.csv:2: a quote" },
+        { "row,n,paper,linear_mean,linear_std\n", "row,seed,epoch,loss\n", "t.csv:1: there is no column state" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char said[512];
+        put("t.csv", cases[i].rows);
+        put("t_curves.csv", cases[i].curves);
+        assert_int_equal(ends(said), EXIT_USER);
+        if (!strstr(said, cases[i].said)) fail_msg("no `%s` in: %s", cases[i].said, said);
+    }
+    char said[512];
+    put("t.csv", rows);
+    char *path = text_format("%s/t_curves.csv", folder);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    assert_int_equal(ends(said), EXIT_WORLD);
+    assert_non_null(strstr(said, "make the table first"));
+}
+
+static int folder_make_fresh(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/figure-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int folder_remove(void **state)
+{
+    (void)state;
+    char *command = text_format("rm -r '%s'", folder);
+    const int status = system(command);
+    free(command);
+    return status;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_are_thresholds_rows_and_a_curve_a_row),
+        cmocka_unit_test(damaged_files_are_refused_where_they_are_wrong),
+    };
+    return cmocka_run_group_tests(tests, folder_make_fresh, folder_remove);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_pages.c -- one content in five looks: nothing is missing in one, and no text is more than text.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../experiments/pages/claims_page.h"
+#include "../experiments/pages/table_page.h"
+
+static const struct look *const looks[] = { &look_text, &look_md, &look_tex, &look_csv, &look_html };
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part)) return;
+    print_error("%s\n", text);
+    fail_msg("no \"%s\" in the text above", part);
+}
+
+static void row_made(struct table *t, int i, const char *name, double linear, double std)
+{
+    snprintf(t->e.row[i].name, NAME_LENGTH, "%s", name);
+    for (int k = 0; k < 3; k++) {
+        struct run_record *r = &t->row[i].run[k];
+        *r = (struct run_record){ .seed = k + 1, .linear = linear + k, .code_hash = "<script src=//x>",
+                                  .data_hash = "da7a", .machine = "cpu", .last = epoch_empty(3) };
+        r->last.std_sqrtd = std;
+        r->last.view_share = 0.8;
+        r->last.loss = -0.5;
+        r->last.rank = 0.25;
+        run_judge(r, false);
+    }
+    t->row[i].n = 3;
+}
+
+/* Two rows with runs, one that the scale does not host, and a conjunction; texts that each look must escape. */
+static struct table *table_made(void)
+{
+    struct table *t = host_alloc(1, sizeof *t);
+    const struct measure *linear = measure_find("linear", MEASURE_CLAIMED);
+    strcpy(t->e.name, "made_up");
+    strcpy(t->e.title, "A <b>title</b> & more, 100 %");
+    strcpy(t->e.scale, "tiny");
+    t->e.n_rows = 3;
+    t->e.baseline = -1;
+    row_made(t, 0, "with_a|b", 45, 0.9);
+    row_made(t, 1, "<i>other</i>", 30, 0.4);
+    strcpy(t->e.row[2].name, "third");
+    strcpy(t->e.row[2].not_run, "no <i>room</i>");
+    t->e.row[0].has_paper = true;
+    t->e.row[0].paper = 67.7;
+    t->e.n_claims = 1;
+    struct claim *c = &t->e.claim[0];
+    strcpy(c->id, "better");
+    strcpy(c->text, "linear a > b; linear a within 1 of -1");
+    c->n = 2;
+    c->part[0] = (struct predicate){ .kind = CLAIM_GREATER, .metric = linear, .other_metric = linear,
+                                     .other = 1 };
+    c->part[1] = (struct predicate){ .kind = CLAIM_WITHIN_VALUE, .metric = linear, .within = 1,
+                                     .value = -1 };
+    t->finished = 6;
+    rows_summarise(t);
+    struct row_runs rows[ROWS_MAX];
+    for (int i = 0; i < t->e.n_rows; i++) rows[i] = (struct row_runs){ t->row[i].run, t->row[i].n };
+    claim_decide(&t->claim[0], c, &t->e, rows);
+    return t;
+}
+
+static char *walked(const struct look *look, const struct table *t)
+{
+    char *text;
+    size_t bytes;
+    FILE *out = text_stream(&text, &bytes);
+    table_page(&(struct page){ out, look }, t);
+    text_stream_end(out);
+    return text;
+}
+
+/* Every look has each row, each number, each claim with its parts and verdicts. */
+static void every_look_shows_the_whole_table(void **state)
+{
+    (void)state;
+    static const char *const everywhere[] = { "third", "collapsed", "healthy", "67.7", "better.2", "fails",
+                                              "holds" };
+    struct table *t = table_made();
+    for (int k = 0; k < LOOKS; k++) {
+        assert_int_equal(looks[k]->name, k);
+        char *text = walked(looks[k], t);
+        for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
+            assert_has(text, everywhere[i]);
+        free(text);
+    }
+    free(t);
+}
+
+static void each_look_formats_numbers_in_its_own_way(void **state)
+{
+    (void)state;
+    static const char *const number[LOOKS] = { "46.0 ± 1.0", "| 46.0 ± 1.0 |", "46.0 $\\pm$ 1.0", ",46,1,",
+                                               "<td>46.0 ± 1.0</td>" };
+    static const char *const minus[LOOKS] = { "-0.500", "| -0.500 ± 0.000 |", "$-$0.500", ",-0.5,0,",
+                                              "<td>−0.500 ± 0.000</td>" };
+    struct table *t = table_made();
+    for (int k = 0; k < LOOKS; k++) {
+        char *text = walked(looks[k], t);
+        assert_has(text, number[k]);
+        assert_has(text, minus[k]);
+        free(text);
+    }
+    free(t);
+}
+
+/* Names, titles and a code hash that somebody edited: text, in each look that could take it for more. */
+static void texts_are_escaped_by_the_look(void **state)
+{
+    (void)state;
+    static const char *const name[LOOKS] = { "with_a|b", "with_a\\|b", "with\\_a$|$b", "with_a|b", "with_a|b" };
+    static const char *const title[LOOKS] = { "A <b>title</b> & more, 100 %.", "A \\<b>title\\</b> & more",
+                                              "A $<$b$>$title$<$/b$>$ \\& more, 100 \\%", "", "&lt;b&gt;title" };
+    struct table *t = table_made();
+    for (int k = 0; k < LOOKS; k++) {
+        char *text = walked(looks[k], t);
+        assert_has(text, name[k]);
+        assert_has(text, title[k]);
+        if (k == LOOK_HTML && strstr(text, "<script")) fail_msg("a code hash is an element");
+        if (k == LOOK_HTML) assert_has(text, "no &lt;i&gt;room");
+        if (k == LOOK_MD) assert_has(text, " code \\<script");
+        free(text);
+    }
+    strcpy(t->e.row[0].name, "a\033[31mb, \"c\"");
+    char *text = walked(&look_text, t), *csv = walked(&look_csv, t);
+    assert_has(text, "a?[31mb");
+    assert_has(csv, "\"a\033[31mb, \"\"c\"\"\",3,67.7,");
+    free(text);
+    free(csv);
+    free(t);
+}
+
+/* What is wider than the text is scaled, and only that. */
+static void latex_tables_fit_the_text(void **state)
+{
+    (void)state;
+    struct table *t = table_made();
+    char *text = walked(&look_tex, t);
+    int open = 0, fitted = 0;
+    for (const char *at = text; (at = strstr(at, "\\begin{tabular}")) != NULL; at++) {
+        open++;
+        fitted += at - text >= 7 && !strncmp(at - 7, "\\sbox0{", 7);
+    }
+    assert_int_equal(open, 2);
+    assert_int_equal(fitted, 2);
+    assert_has(text, "\\end{tabular}}%\n"
+                     "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n");
+    assert_has(text, "% needs booktabs and graphicx\n");
+    free(text);
+    free(t);
+}
+
+/* Statements: one of this table, one exact, one of a table that there is not. */
+static void statements_are_walked_by_the_looks_that_have_them(void **state)
+{
+    (void)state;
+    struct named_statement known[] = {
+        { "better", true, { .section = "1", .says = "better <b>", .reported = "a 67.7, b -0.1",
+                            .table = "made_up", .predicate = "linear a > b; linear a within 1 of -1" } },
+        { "one", true, { .section = "2", .says = "the same", .exact = true, .test = "one_is_one" } },
+        { "far", true, { .section = "3", .says = "far", .table = "nowhere",
+                         .predicate = "collapse a" } },
+        { .id = NULL },
+    };
+    const struct statements paper = { .v = known };
+    static const char *const tally[] = {
+        [LOOK_MD] = "3 statements: 1 holds, 1 fails, 0 inconclusive, 1 not run.",
+        [LOOK_HTML] = "<li><b>1</b> <span class=\"verdict fails\">"
+    };
+    static const char *const says[] = { [LOOK_MD] = "| better \\<b> |", [LOOK_HTML] = "better &lt;b&gt;" };
+    static const char *const ours[] = {
+        [LOOK_MD] = "with_a\\|b 46.0 ± 1.0, \\<i>other\\</i> 31.0 ± 1.0",
+        [LOOK_HTML] = "linear <b>with_a|b</b> 46.0 ± 1.0, <b>&lt;i&gt;other"
+    };
+    const struct table *t = table_made();
+    for (int k = 0; k < LOOKS; k++) {
+        if (!looks[k]->answer) continue;
+        char *text;
+        size_t bytes;
+        FILE *out = text_stream(&text, &bytes);
+        claims_page(&(struct page){ out, looks[k] }, &t, 1, &paper, "tiny");
+        text_stream_end(out);
+        assert_has(text, tally[k]);
+        assert_has(text, says[k]);
+        assert_has(text, ours[k]);
+        assert_has(text, "one_is_one");
+        assert_has(text, "nowhere");
+        free(text);
+    }
+    free((void *)t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_look_shows_the_whole_table),
+        cmocka_unit_test(each_look_formats_numbers_in_its_own_way),
+        cmocka_unit_test(texts_are_escaped_by_the_look),
+        cmocka_unit_test(latex_tables_fit_the_text),
+        cmocka_unit_test(statements_are_walked_by_the_looks_that_have_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
