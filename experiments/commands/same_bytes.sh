@@ -178,5 +178,7 @@ while IFS=$'\t' read -r point folder; do
 done <"$kept/runs.txt"
 [ $compared -gt 0 ] || die "nothing was compared"
 echo "$compared runs compared, all of the same bytes as $commit"
+# A part shows nothing of the rest.
+[ -z "${TABLES:-}${ISAS:-}" ] || exit 0
 echo "for experiments/methods/equal_codes.txt:"
 sort -u "$own/codes.txt" | sed "s/\$/ same-bytes${kind:+, $kind}, BASE=${commit:0:7}/"
