@@ -129,8 +129,10 @@ grep '^engine/cpu/' <<<"$compiled" | grep -vx engine/cpu/peak.c | while read -r 
     hashed "$one" || echo "$one"
 done >"$work/not"
 check "every file of the machine is hashed: $(xargs <"$work/not")" [ ! -s "$work/not" ]
-# What a hashed file includes computes with it, but for what settings and papers are made of.
-telling=' base.h config.h phase.h record.h settings.h code_hash.h '
+# What a hashed file includes computes with it, but for what settings and papers are made of, and for the
+# tables that the build makes of ops.h.
+telling=' base.h config.h measures.h phase.h record.h settings.h '
+telling+='ops_calls.h ops_members.h ops_names.h ops_values.h '
 for one in "${files[@]}"; do
     sed -n 's/^# *include "\(.*\)".*/\1/p' "$sources/$one" | sed 's,.*/,,' | while read -r name; do
         [[ $telling == *" $name "* ]] || printf '%s\n' "${files[@]}" | grep -qE "(^|/)${name//./\\.}\$" ||

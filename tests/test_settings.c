@@ -17,6 +17,7 @@
 #include "../engine/data.h"
 #include "../engine/ops.h"
 #include "../experiments/suite/experiment.h"
+#include "../experiments/methods/code.h"
 #include "../experiments/methods/method.h"
 #include "config_files.h"
 
@@ -192,6 +193,19 @@ static void hash_changes_with_every_key(void **state)
             if (!strcmp(was, is)) fail_msg("%s does not change the hash", k->name);
         }
     }
+}
+
+static void codes_of_the_committed_list_are_one_code(void **state)
+{
+    (void)state;
+    static const char results[] = "0ce2937d0226b9253beeb2855bac758ce9a74a72f906511fa49e2ef45076c48b";
+    static const char later[] = "75ddb13761621cf99bc410ae9933fd71888c53465eca73f5a10adb1f3146ad50";
+    char other[HASH_TEXT];
+    hash_bytes(other, "other", 5);
+    assert_true(code_same(results, later) && code_same(later, results));
+    assert_true(code_same(other, other) && code_same(code_hash_of(0), code_hash_of(0)));
+    assert_false(code_same(results, other) || code_same(other, later));
+    assert_int_equal(strlen(code_hash_of(0)), 64);
 }
 
 /* ---- mistakes ---------------------------------------------------------------------------------------------- */
@@ -376,6 +390,7 @@ int main(void)
         cmocka_unit_test(row_overrides_top_overrides_scale_overrides_defaults),
         cmocka_unit_test(printed_row_is_a_config_of_the_same_hash),
         cmocka_unit_test(hash_changes_with_every_key),
+        cmocka_unit_test(codes_of_the_committed_list_are_one_code),
         cmocka_unit_test(mistakes_of_all_files_come_in_one_pass),
         cmocka_unit_test(a_wrong_value_invents_no_other_mistake),
         cmocka_unit_test(a_wrong_value_hides_only_the_rules_that_read_it),

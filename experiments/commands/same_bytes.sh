@@ -11,8 +11,9 @@
 # A line for each row, the first difference, exit 1 if there is one or if nothing was compared; else
 # the lines that equal_codes.txt may take.
 #
-# TABLES, if set, are the only ones looked at.  build-same/COMMIT/ keeps BASE's program and runs: a
-# second call does not repeat them.
+# TABLES and ISAS, if set, are the only tables and instruction sets (best: the one that the program
+# chooses) looked at.  build-same/COMMIT/ keeps BASE's program and runs: a second call does not repeat
+# them.
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
@@ -146,7 +147,9 @@ runs() {
 }
 
 isas=best          # the one that the program chooses
-if [ $kind = short ]; then
+if [ -n "${ISAS:-}" ]; then
+    isas=$ISAS
+elif [ $kind = short ]; then
     chosen=$("$build/simsiam" info | sed -n 's/^kernels *\([^ ,]*\).*/\1/p')
     for isa in plain avx2 avx512 avx512-bf16; do
         [ $isa != "$chosen" ] || continue
@@ -175,5 +178,7 @@ while IFS=$'\t' read -r point folder; do
 done <"$kept/runs.txt"
 [ $compared -gt 0 ] || die "nothing was compared"
 echo "$compared runs compared, all of the same bytes as $commit"
+# A part shows nothing of the rest.
+[ -z "${TABLES:-}${ISAS:-}" ] || exit 0
 echo "for experiments/methods/equal_codes.txt:"
 sort -u "$own/codes.txt" | sed "s/\$/ same-bytes${kind:+, $kind}, BASE=${commit:0:7}/"
