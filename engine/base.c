@@ -334,8 +334,10 @@ bool file_write_atomic(const char *path, const void *data, size_t bytes)
         ok = false;
         unlink(temp);
     }
-    if (lock >= 0)
-        close(lock);
+    if (lock >= 0 && close(lock) != 0 && ok) {
+        error = errno;
+        ok = false;
+    }
     if (ok && !folder_sync(folder)) {
         error = errno;
         ok = false;
