@@ -7,7 +7,7 @@
 #include "../../engine/data.h"
 
 /* Writes provenance.json into the run's folder; dies if it cannot. */
-void provenance_write(const char *folder, const struct settings *s, int seed, const char *train_hash,
-                      const char *monitor_hash);
+void provenance_write(const char *folder, const struct settings *s, int seed,
+                      const char *train_hash, const char *monitor_hash);
 /* The same facts of this machine and build, as lines of text. */
 void provenance_print(FILE *out);
