@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fault_shim.c -- for LD_PRELOAD: the N-th call that touches a file below a folder fails, for faults.sh.
+ * fault_shim.c -- for LD_PRELOAD: the N-th call that touches a file below a folder fails, for
+ * faults.sh.
  *
  *   FAULT_ROOT   the folder
  *   FAULT_AT     N, counted from 1 over the calls that FAULT_KIND can befall
@@ -23,18 +24,19 @@
 
 enum call { OPEN = 1, WRITE = 2, SYNC = 4, CLOSE = 8, NAME = 16, CUT = 32, FLUSH = 64, ANY = 127 };
 enum way { FAIL, SHORT, DIE, GO_ON };
-static const struct kind { const char *name; int calls, error; enum way way; } kinds[] = {
-    { "EIO",    ANY, EIO, FAIL },
-    { "ENOSPC", OPEN | WRITE | FLUSH | SYNC | NAME, ENOSPC, FAIL },    /* some disks say so only at the sync */
-    { "EACCES", OPEN | NAME, EACCES, FAIL },
-    { "EINTR",  OPEN | WRITE | FLUSH | SYNC, EINTR, FAIL },
-    { "SHORT",  WRITE, 0, SHORT },     /* half of the bytes are taken */
-    { "KILL",   ANY, 0, DIE },         /* before the call; a write is half done */
-    { "STOP",   ANY, 0, GO_ON },       /* no fault: the call is made while a stop is asked for */
-    { NULL, 0, 0, FAIL }
-};
+static const struct kind { const char *name; int calls, error; enum way way;
+} kinds[] = { { "EIO", ANY, EIO, FAIL },
+              { "ENOSPC", OPEN | WRITE | FLUSH | SYNC | NAME, ENOSPC,
+                FAIL }, /* some disks say so only at the sync */
+              { "EACCES", OPEN | NAME, EACCES, FAIL },
+              { "EINTR", OPEN | WRITE | FLUSH | SYNC, EINTR, FAIL },
+              { "SHORT", WRITE, 0, SHORT }, /* half of the bytes are taken */
+              { "KILL", ANY, 0, DIE }, /* before the call; a write is half done */
+              { "STOP", ANY, 0, GO_ON }, /* no fault: the call is made while a stop is asked for */
+              { NULL, 0, 0, FAIL } };
 
-/* The function behind ours; dlsym's answer is an object pointer, which only a union turns into a function's. */
+/* The function behind ours; dlsym's answer is an object pointer, which only a union turns into a
+ * function's. */
 #define NEXT(name) \
     static union { void *object; __typeof__(&name) call; } next; \
     if (!next.object && !(next.object = dlsym(RTLD_NEXT, #name))) abort()
@@ -87,7 +89,7 @@ static const struct kind *fault(enum call call, const char *name, const char *pa
     return k;
 }
 
-/* ---- the system's calls -------------------------------------------------------------------------------- */
+/* ---- the system's calls ---------------------------------------------------------------------- */
 
 int open(const char *path, int flags, ...)
 {
@@ -161,7 +163,7 @@ int mkdir(const char *path, mode_t mode)
     return fault(NAME, "mkdir", path) ? -1 : next.call(path, mode);
 }
 
-/* ---- stdio's ------------------------------------------------------------------------------------------- */
+/* ---- stdio's --------------------------------------------------------------------------------- */
 
 FILE *fopen(const char *path, const char *mode)
 {
