@@ -55,7 +55,8 @@ static void greater_is_the_paired_interval_above_zero(void **state)
     t->run[A][0].linear = 11.9;                /* 1.9, 2, 3 */
     assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
     struct predicate reverse = p;
-    reverse.row = B, reverse.other = A;
+    reverse.row = B;
+    reverse.other = A;
     assert_verdict(decide(t, 1, &reverse), VERDICT_FAILS);
     free(t);
 }

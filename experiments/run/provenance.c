@@ -76,6 +76,7 @@ void provenance_write(const char *folder, const struct settings *s, int seed,
     if (!text) die("no memory for provenance.json");
     if (!file_write_atomic(path, text, strlen(text)))
         die("cannot write %s: %s", path, strerror(errno));
-    free(path), free(text);
+    free(path);
+    free(text);
     json_decref(o);
 }

@@ -23,7 +23,8 @@ static int padded(int channels)
 
 static void ask(enum conv_pass pass, bool add, struct conv_shape s)
 {
-    s.c = padded(s.c), s.k = padded(s.k);
+    s.c = padded(s.c);
+    s.k = padded(s.k);
     const struct conv_work work = { pass, precision, add, s };
     for (int i = 0; i < n_asked; i++)
         if (asked[i].pass == pass && asked[i].precision == precision && asked[i].add == add &&

@@ -162,7 +162,8 @@ static struct features features_make(int n, uint32_t state)
     mem_upload(f.x, x, numbers * sizeof *x);
     mem_upload(f.label, label, (size_t)n * sizeof *label);
     op_normalize_rows(f.x, n, KNN_WIDTH);
-    free(x), free(label);
+    free(x);
+    free(label);
     return f;
 }
 
@@ -191,7 +192,8 @@ static void answer_knn(const struct settings *s, int queries, int bank)
     print_times(all, KNN_REPEATS);
     putchar('\n');
     mem_free(pred);
-    features_free(&q), features_free(&b);
+    features_free(&q);
+    features_free(&b);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
