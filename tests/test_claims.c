@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include "../experiments/suite/heading.h"
+
 #include "claim_rows.h"
+#include "../experiments/suite/heading.h"
 
 /* Hand arithmetic with a six-digit t. */
 #define HAND 1e-5

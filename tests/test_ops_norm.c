@@ -167,10 +167,13 @@ static struct gradients naive_gradients(const struct problem *p, const float *y)
                 const double g = !p->naive.relu || y[e] > 0 ? p->dyd[e] : 0;
                 const double xhat = (p->naive.x[e] - p->naive.mean[gj]) * rstd;
                 const double scale = p->naive.gamma ? p->naive.gamma[j] * rstd : rstd;
-                if (pass == 0) sum += g, product += g * xhat;
-                else
-                    want.x[e] = scale * (g - sum / s.rows - xhat * product / s.rows),
+                if (pass == 0) {
+                    sum += g;
+                    product += g * xhat;
+                } else {
+                    want.x[e] = scale * (g - sum / s.rows - xhat * product / s.rows);
                     want.residual[e] = g;
+                }
             }
         want.gamma[j] += product;
         want.beta[j] += sum;

@@ -8,14 +8,15 @@
  * experiment after the other.
  */
 #include "calibrate.h"
-#include "commands.h"
-#include "../suite/experiment.h"
-#include "options.h"
-#include "cmd_run.h"
-#include "../run/found.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "commands.h"
+#include "options.h"
+#include "cmd_run.h"
+#include "../suite/experiment.h"
+#include "../run/found.h"
 
 enum { JOBS_MAX = 1024 };
 

@@ -3,12 +3,13 @@
  * monitor.c -- collapse measures, rank, kNN and the probe's features.
  */
 #include "monitor.h"
-#include "phase.h"
-#include "../../engine/collapse.h"
-#include "../../engine/spectrum.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+#include "phase.h"
+#include "../../engine/collapse.h"
+#include "../../engine/spectrum.h"
 
 /* What an encoding pass yields, on the machine: features [n, f] and z [n, d] with the set's
  * labels. */

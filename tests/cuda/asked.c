@@ -5,9 +5,10 @@
  *
  * Memory is addresses that nobody looks at, so that a step of any size fits.
  */
+#include "asked.h"
+
 #include <stdio.h>
 #include <string.h>
-#include "asked.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"     /* of ops that do nothing */
 

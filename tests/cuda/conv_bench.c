@@ -9,9 +9,10 @@
  * Prints CSV, and the sum in its last line.
  */
 #include <stdlib.h>
+
+#include "numbers.h"
 #include "../../engine/base.h"
 #include "../../engine/ops.h"
-#include "numbers.h"
 
 enum { WINDOWS = 7, CALLS = 8, IMAGES_MAX = 4096 };
 

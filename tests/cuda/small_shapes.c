@@ -9,10 +9,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "numbers.h"
 #include "../../engine/augment.h"
 #include "../../engine/base.h"
 #include "../../engine/ops.h"
-#include "numbers.h"
 
 static dev_float *floats(size_t n)
 {

@@ -20,10 +20,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "watch.h"
 #include "../../experiments/commands/calibrate.h"
 #include "../../experiments/suite/experiment.h"
 #include "../../experiments/run/train.h"
-#include "watch.h"
 
 enum { REPEATS_MAX = 1001, KNN_REPEATS = 5, KNN_WIDTH = 512, KNN_CLASSES = 10, KNN_ROWS = 1024,
        LINE = 128 };

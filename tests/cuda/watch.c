@@ -3,12 +3,14 @@
  * watch.c -- sums what lies between marks, by name; and stands between the machine's parts
  * (--wrap).
  */
+#include "watch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "../../engine/cuda/cudnn_run.h"
 #include "../../engine/cuda/cublas.h"
-#include "watch.h"
 
 enum { ROWS = 512, NAME = 512, CALLS = MARKS / 2 };
 

@@ -6,9 +6,10 @@
  * checksum is reached.
  */
 #include "fuzz.h"
-#include "../../experiments/run/state.h"
 
 #include <openssl/sha.h>
+
+#include "../../experiments/run/state.h"
 
 static struct input_file file;
 static struct trainer trainer;
