@@ -75,11 +75,18 @@ static struct timing timing_of(double *seconds, int n)
     return t;
 }
 
+static struct var views_make(struct trainer *t)
+{
+    const struct var views = trainer_views(t);
+    if (!views.data) exit(EXIT_AGAIN);
+    return views;
+}
+
 /* Views of one batch, made once and kept outside the tape. */
 static struct var views_keep(struct trainer *t)
 {
     tape_reset(&t->tape);
-    const struct var x = trainer_views(t);
+    const struct var x = views_make(t);
     const size_t bytes = (size_t)x.n * x.h * x.w * x.c * mem_act_bytes();
     void *const host = host_alloc(bytes, 1);
     struct var kept = x;
@@ -115,7 +122,7 @@ static double time_augment(struct trainer *t, int repeats)
     for (int i = 0; i < repeats; i++) {
         tape_reset(&t->tape);
         const double start = clock_settled(t->log);
-        trainer_views(t);
+        views_make(t);
         seconds[i] = clock_settled(t->log) - start;
     }
     return median(seconds, repeats);
@@ -130,7 +137,7 @@ static double cpu_augment(struct trainer *t)
     int batches = 0;
     for (; spent < enough; batches++) {
         tape_reset(&t->tape);
-        trainer_views(t);
+        views_make(t);
         spent = clock_cpu_seconds() - start;
     }
     return spent / batches;
