@@ -70,7 +70,7 @@ void provenance_write(const char *folder, const struct settings *s, int seed, co
     bad |= json_object_set_new(o, "started", json_string(started));
     char *const text = bad ? NULL : json_dumps(o, JSON_INDENT(1));
     char *const path = text_format("%s/provenance.json", folder);
-    if (!text) die("no memory for provenance.json");
+    if (!text) die("no memory for provenance.json (close other programs)");
     if (!file_write_atomic(path, text, strlen(text))) die("cannot write %s: %s", path, strerror(errno));
     free(path), free(text);
     json_decref(o);
