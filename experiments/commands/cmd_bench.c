@@ -359,7 +359,7 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
            t->s->batch / step, 100 * (sum.bound + update.bound) / step);
     printf("%-39s %8.3f        %.3f of the step without; augmentation alone %.0f views/s a core\n",
            "step with augmentation", 1e3 * made->median, made->median / step, views_made / augment / m.threads);
-    if (!images_are_there(&t->train)) {
+    if (!images_on_machine(&t->train)) {
         const double cpu = cpu_augment(t), images = t->s->batch;
         printf("%-39s %8.0f images in a second of one core's work; the step takes %.0f images/s, %.2f cores'\n",
                "decode and augmentation", images / cpu, images / step, cpu / step);
