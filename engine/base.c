@@ -167,20 +167,14 @@ void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes)
     hash_close(hex, md);
 }
 
-/* A pipe must not hold the program up until somebody writes to it, and a device may have no end:
- * errno is EINVAL then. */
+/* A pipe must not hold the program up until somebody writes to it, and a device may have no end: errno
+ * is EINVAL then.  A folder fails when it is read. */
 static FILE *regular_open(const char *path)
 {
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return NULL;
     struct stat st;
-    FILE *const in = fstat(fd, &st) ? NULL : fdopen(fd, "rb");
-    /* a folder fails when it is read */
-    if (in && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) return in;
-    const int error = in ? EINVAL : errno;
-    if (in) fclose(in);
-    else close(fd);
-    errno = error;
+    if (stat(path, &st)) return NULL;
+    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) return fopen(path, "rbe");
+    errno = EINVAL;
     return NULL;
 }
 

@@ -44,7 +44,7 @@ void images_close(struct image_set *set)
     *set = (struct image_set){ .images = NULL };
 }
 
-bool images_are_there(const struct image_set *set)
+bool images_on_machine(const struct image_set *set)
 {
     return !set->host.folder;
 }

@@ -37,12 +37,12 @@ static struct view_order view_order_of(const struct loader_source *s, int epoch,
 
 bool loader_is_issued(const struct loader *l)
 {
-    return images_are_there(l->source.images) && !l->beside;
+    return images_on_machine(l->source.images) && !l->beside;
 }
 
 dev_act *loader_issue(struct loader *l, int first, int views)
 {
-    assert(images_are_there(l->source.images) && "files are not made by ops alone");
+    assert(images_on_machine(l->source.images) && "files are not made by ops alone");
     /* The machine draws for the epoch that loader_aim() sent: this order's own is for files. */
     const struct view_order o = view_order_of(&l->source, 0, first, views);
     images_views(l->source.images, l->room[0], &l->batch, &o);
@@ -137,7 +137,7 @@ static int threads_beside(const struct loader_source *s)
     const bool cpu = !strcmp(m.machine, "cpu");
     const int cores = sched_getaffinity(0, sizeof allowed, &allowed) ? 1 : CPU_COUNT(&allowed);
     const int spare = cpu ? cores - m.threads : cores;
-    if (images_are_there(s->images)) return cpu && spare > 0;
+    if (images_on_machine(s->images)) return cpu && spare > 0;
     return spare < 1 ? 1 : spare < LOADER_THREADS_MAX ? spare : LOADER_THREADS_MAX;
 }
 

@@ -223,6 +223,39 @@ static void statements_are_walked_by_the_looks_that_have_them(void **state)
     free((void *)t);
 }
 
+/* A column of texts may stand behind the numbers, or there may be none. */
+static void html_says_why_whatever_column_is_last(void **state)
+{
+    (void)state;
+    static const enum cell_kind kinds[][3] = {
+        { CELL_NAME, CELL_NUMBER, CELL_TEXT }, { CELL_NAME, CELL_TEXT, CELL_NUMBER },
+        { CELL_NAME, CELL_TEXT, CELL_TEXT },
+    };
+    static const char *const says[] = {
+        "<th scope=\"row\">third</th><td colspan=\"2\" class=\"soft\">no room</td>",
+        "<th scope=\"row\">third</th><td>word</td><td colspan=\"1\" class=\"soft\">no room</td>",
+        "<th scope=\"row\">third</th><td colspan=\"2\" class=\"soft\">no room</td>",
+    };
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        struct line line = { .cell = { { .text = "third" }, { .text = "word" }, { .text = "word" } },
+                             .why = "no room" };
+        struct grid *g = host_alloc(1, sizeof *g);
+        *g = (struct grid){ .kind = GRID_NUMBERS, .table = "t", .n_columns = 3, .n_lines = 1,
+                            .line = &line };
+        for (int c = 0; c < 3; c++)
+            g->column[c] = (struct column){ .title = "x", .kind = kinds[i][c],
+                                            .at[LOOK_HTML] = c + 1 };
+        char *text;
+        size_t bytes;
+        FILE *out = text_stream(&text, &bytes);
+        look_html.grid(out, g);
+        text_stream_end(out);
+        assert_has(text, says[i]);
+        free(text);
+        free(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +263,7 @@ int main(void)
         cmocka_unit_test(each_look_formats_numbers_in_its_own_way),
         cmocka_unit_test(texts_are_escaped_by_the_look),
         cmocka_unit_test(latex_tables_fit_the_text),
+        cmocka_unit_test(html_says_why_whatever_column_is_last),
         cmocka_unit_test(statements_are_walked_by_the_looks_that_have_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

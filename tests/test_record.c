@@ -192,12 +192,44 @@ static void a_line_comes_back_as_it_was(void **state)
     }
 }
 
+static struct epoch_columns columns_of_today(void)
+{
+    struct epoch_columns columns;
+    char *titles;
+    size_t bytes;
+    FILE *out = open_memstream(&titles, &bytes);
+    epoch_fields_head(out);
+    fclose(out);
+    assert_true(epoch_columns_take(&columns, titles));
+    free(titles);
+    return columns;
+}
+
+/* A file without a number that was always recorded, or with one that is not known, is none of ours. */
+static void other_columns_are_refused(void **state)
+{
+    (void)state;
+    static const char *const titles[] = {
+        "", "epoch", "epoch,monitored", "monitored,epoch,loss",
+        "epoch,monitored,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,mean_norm,"
+        "view_share,rank,knn,knn_z,cos_h",
+        "epoch,monitored,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,mean_norm,"
+        "view_share,rank,knn,knn_z,cos_h,cos_z,more",
+    };
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        struct epoch_columns columns;
+        char *text = text_format("%s", titles[i]);
+        if (epoch_columns_take(&columns, text)) fail_msg("taken: %s", titles[i]);
+        free(text);
+    }
+}
+
 /* A line of metrics.jsonl from its fields in CSV, whichever numbers it has. */
 static void fields_make_the_line_again_to_the_byte(void **state)
 {
     (void)state;
-    static const double odd[] = { 0, -0.0, 1, 1e-5, 1e22, 123456789, 0.1 + 0.2, 1 / 3.0, 5e-324,
-                                  NAN };
+    const struct epoch_columns columns = columns_of_today();
+    static const double odd[] = { 0, -0.0, 1, 1e-5, 1e22, 123456789, 0.1 + 0.2, 1 / 3.0, 5e-324, NAN };
     enum { ODD = sizeof odd / sizeof *odd };
     for (int i = 0; i < 2 * ODD; i++) {
         struct epoch_record e = epoch_example(i), read, back;
@@ -210,7 +242,7 @@ static void fields_make_the_line_again_to_the_byte(void **state)
         FILE *out = open_memstream(&fields, &bytes);
         epoch_fields(out, &read);
         fclose(out);
-        assert_true(epoch_fields_take(&back, fields));
+        assert_true(epoch_fields_take(&back, &columns, fields));
         char *again = epoch_print(&back);
         assert_string_equal(line, again);
         free(line);
@@ -232,11 +264,11 @@ static void wrong_fields_are_refused(void **state)
         { "1,0,inf,,,,,,,,,,,,,", false },  { "1,0,1e999,,,,,,,,,,,,,", false },
         { "1,0, 1,,,,,,,,,,,,,", false },   { "1,0,1x,,,,,,,,,,,,,", false },
     };
+    const struct epoch_columns columns = columns_of_today();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct epoch_record e;
         char *text = text_format("%s", cases[i].text);
-        if (epoch_fields_take(&e, text) != cases[i].right)
-            fail_msg("wrongly judged: %s", cases[i].text);
+        if (epoch_fields_take(&e, &columns, text) != cases[i].right) fail_msg("wrongly judged: %s", cases[i].text);
         free(text);
     }
 }
@@ -536,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_line_has_its_keys_in_order),
         cmocka_unit_test(a_line_comes_back_as_it_was),
         cmocka_unit_test(fields_make_the_line_again_to_the_byte),
+        cmocka_unit_test(other_columns_are_refused),
         cmocka_unit_test(wrong_fields_are_refused),
         cmocka_unit_test(a_torn_line_is_refused_wherever_it_is_torn),
         cmocka_unit_test(wrong_lines_are_refused),

@@ -137,14 +137,19 @@ static void looks_seconds(struct trainer *t, const struct settings *whole, doubl
     monitor_probe_close(&features);
 }
 
-/* Numbers that the method keeps in a whole run, of which the trainer's has `share` of the
- * images. */
-static double method_floats(const struct trainer *t, double share)
+/* Numbers that the method keeps in the run that `whole` describes, of which the trainer's may be a
+ * part. */
+static double method_floats(const struct trainer *t, const struct settings *whole)
 {
     struct tensor list[METHOD_TENSORS];
     const int n = trainer_tensors(t, list);
     double floats = 0;
-    for (int i = 0; i < n; i++) floats += (double)list[i].floats / (list[i].by_image ? share : 1);
+    const double times[] = {
+        [GROWS_NOT] = 1,
+        [GROWS_WITH_IMAGES] = (double)whole->train_count / t->s->train_count,
+        [GROWS_WITH_BATCH] = (double)whole->batch / t->s->batch,
+    };
+    for (int i = 0; i < n; i++) floats += (double)list[i].floats * times[list[i].grows];
     return floats;
 }
 
@@ -169,7 +174,7 @@ static struct cost measure(const struct settings *s, int steps)
 
     const size_t widths = (size_t)t->model.backbone.features + (size_t)t->model.projector.out;
     const size_t features = (size_t)(s->train_count + s->monitor_count) * widths;
-    const double kept = method_floats(t, part ? (double)taken.train_count / s->train_count : 1);
+    const double kept = method_floats(t, s);
     const double tape = part ? scale * (double)activations : (double)tape_bytes(&t->tape);
     c.memory_mib = (tape + 12 * (double)ps->count + 4 * (double)features + 4 * kept) / (1 << 20);
     c.checkpoint_mib = 2.0 * 4 * (2 * (double)ps->count + kept) / (1 << 20);

@@ -102,13 +102,13 @@ static void results_write(const struct table *t, const struct places *p)
 
 /* The data of a figure, from the table as it lies under results/, to a file of its own. */
 static void figure_save(const char *path, const char *experiment, const char *scale,
-                        const char *results)
+                        const char *results, const struct seeds *seeds)
 {
     char name[NAME_LENGTH], *text, *folder = text_format("%s/%s", results, scale);
     free(experiment_place(experiment, name));
     size_t bytes;
     FILE *out = text_stream(&text, &bytes);
-    figure_write(out, folder, name);
+    figure_write(out, folder, name, seeds);
     text_stream_end(out);
     if (!file_write_atomic(path, text, bytes))
         die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
@@ -145,7 +145,7 @@ int command_table(int argc, char **argv)
     const int n_seeds = seeds_parse(seeds, seed_text);
     struct table *t = host_alloc(1, sizeof *t);
     if (figure) {
-        figure_save(figure, argv[1], scale, p.results);
+        figure_save(figure, argv[1], scale, p.results, &(struct seeds){ seeds, n_seeds });
         return 0;
     }
     phase("table");

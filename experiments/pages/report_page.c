@@ -180,7 +180,7 @@ static void distinct_add(json_t *list, const json_t *value)
     bool found = !text;
     json_array_foreach(list, i, have) found = found || !strcmp(json_string_value(have), text);
     if (!found && json_array_append_new(list, json_string(text)))
-        die("no memory for the provenance");
+        die("no memory for the provenance (close other programs)");
     free(text);
 }
 
@@ -197,7 +197,7 @@ static json_t *provenance_collect(const struct report *r, int table)
             json_object_foreach(one, key, value) {
                 json_t *list = json_object_get(all, key);
                 if (!list && json_object_set_new(all, key, list = json_array()))
-                    die("no memory for the provenance");
+                    die("no memory for the provenance (close other programs)");
                 distinct_add(list, value);
             }
             json_decref(one);

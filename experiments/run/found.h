@@ -44,9 +44,9 @@ enum run_state found_state(struct found *f, const struct settings *s, int seed);
 const struct found_run *found_other(struct found *f, const struct settings *s, int seed,
                                     const char **why);
 
-/* Fills code, machine, data and seed from provenance.json in r->folder; false if one of them is
- * not there. */
-bool found_papers(struct found_run *r);
+/* Fills code, machine, data and seed from provenance.json in r->folder; false if it is no JSON, or one
+ * of them is not there, and then `why` (may be NULL) says where and what. */
+bool found_papers(struct found_run *r, char why[TEXT_MAX]);
 
 /* SHA-256 that names a run of a resolved config.  `data`: run_data_hash(). */
 void run_hash(char hex[HASH_TEXT], const char *config, const char *machine, const char *code,

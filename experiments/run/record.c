@@ -164,9 +164,12 @@ static bool get_real(double *out, const json_t *object, const char *name)
 /* The measures of these kinds, into the struct that their offsets are of. */
 static bool get_reals(void *record, const json_t *object, unsigned kinds)
 {
-    for (const struct measure *m = measures; m->name; m++)
-        if (m->is & kinds && !get_real((double *)((char *)record + m->offset), object, m->name))
-            return false;
+    for (const struct measure *m = measures; m->name; m++) {
+        double *x = (double *)((char *)record + m->offset);
+        if (!(m->is & kinds)) continue;
+        if (m->is & MEASURE_LATER && !json_object_get(object, m->name)) *x = NAN;
+        else if (!get_real(x, object, m->name)) return false;
+    }
     return true;
 }
 static bool get_texts(struct run_record *r, const json_t *object, const struct text_key *keys)
@@ -204,23 +207,41 @@ static char *field_next(char **text)
     return field;
 }
 
-static bool fields_get(struct epoch_record *e, char **text, unsigned kind, bool given)
+bool epoch_columns_take(struct epoch_columns *c, char *text)
 {
-    for (const struct measure *m = measures; m->name; m++) {
-        if (!(m->is & kind)) continue;
-        double *x = (double *)((char *)e + m->offset);
-        char *field = field_next(text), *end;
-        *x = NAN;
-        if (!field) return false;
-        if (!*field) continue;
-        if (!given || !strchr("-0123456789", *field)) return false;
-        *x = strtod(field, &end);
-        if (*end || !isfinite(*x)) return false;
+    const char *title = field_next(&text);
+    *c = (struct epoch_columns){ .n = 0 };
+    if (!title || strcmp(title, "epoch")) return false;
+    title = field_next(&text);
+    if (!title || strcmp(title, "monitored")) return false;
+    title = field_next(&text);
+    for (int i = 0; i < 2; i++) {
+        const struct measure *list[MEASURES_MAX];
+        const int n = measures_of(list, field_kinds[i]);
+        for (int k = 0; k < n; k++) {
+            const bool there = title && !strcmp(title, list[k]->name);
+            if (there) {
+                c->of[c->n++] = list[k];
+                title = field_next(&text);
+            } else if (!(list[k]->is & MEASURE_LATER)) {
+                return false;
+            }
+        }
     }
-    return true;
+    return !title;
 }
 
-bool epoch_fields_take(struct epoch_record *e, char *text)
+static bool field_get(double *x, const char *field, bool given)
+{
+    char *end;
+    if (!field) return false;
+    if (!*field) return true;
+    if (!given || !strchr("-0123456789", *field)) return false;
+    *x = strtod(field, &end);
+    return !*end && isfinite(*x);
+}
+
+bool epoch_fields_take(struct epoch_record *e, const struct epoch_columns *c, char *text)
 {
     *e = epoch_empty(0);
     const char *epoch = field_next(&text), *monitored = field_next(&text);
@@ -228,8 +249,12 @@ bool epoch_fields_take(struct epoch_record *e, char *text)
     if (!monitored || (strcmp(monitored, "0") && strcmp(monitored, "1"))) return false;
     e->epoch = atoi(epoch);
     e->monitored = *monitored == '1';
-    return fields_get(e, &text, field_kinds[0], true) &&
-           fields_get(e, &text, field_kinds[1], e->monitored) && !text;
+    for (int i = 0; i < c->n; i++) {
+        const struct measure *m = c->of[i];
+        const bool given = m->is & MEASURE_TRAINED || e->monitored;
+        if (!field_get((double *)((char *)e + m->offset), field_next(&text), given)) return false;
+    }
+    return !text;
 }
 
 /* The state a finished run may have. */

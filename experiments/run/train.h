@@ -59,8 +59,8 @@ void trainer_close(struct trainer *t);
  * ahead of it.  A stop requested meanwhile leaves the position where it is. */
 bool trainer_step(struct trainer *t);
 /* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now (and
- * what the method does ahead), good until the next call; and the step on views that are there
- * already. */
+ * what the method does ahead), good until the next call, void if a stop was requested meanwhile;
+ * and the step on views that are there already. */
 struct var trainer_views(struct trainer *t);
 void trainer_step_on(struct trainer *t, struct var views);
 /* Of such a step the forward pass alone, recorded on the trainer's tape. */
