@@ -115,8 +115,8 @@ bool provenance_kernels_add(const char *folder)
     return true;
 }
 
-void provenance_write(const char *folder, const struct settings *s, int seed, const char *train_hash,
-                      const char *monitor_hash)
+void provenance_write(const char *folder, const struct settings *s, int seed,
+                      const char *train_hash, const char *monitor_hash)
 {
     struct fact fact[FACTS];
     struct machine_info m;
