@@ -12,7 +12,7 @@
 #include "base.h"
 #include "philox.h"
 
-/* ---- a batch ------------------------------------------------------------------------------------------- */
+/* ---- a batch --------------------------------------------------------------------------------- */
 
 void loader_order(const struct loader_source *s, int32_t *order, int epoch, int step)
 {
@@ -27,10 +27,12 @@ void loader_aim(struct loader *l, int epoch, int step)
     image_batch_send(&l->batch, (uint32_t)epoch);
 }
 
-static struct view_order view_order_of(const struct loader_source *s, int epoch, int first, int views)
+static struct view_order view_order_of(const struct loader_source *s, int epoch, int first,
+                                       int views)
 {
     assert(views <= s->views);
-    return (struct view_order){ s->recipe, s->seed, (uint32_t)epoch, (uint32_t)first, views, s->size };
+    return (struct view_order){ s->recipe, s->seed, (uint32_t)epoch, (uint32_t)first, views,
+                                s->size };
 }
 
 bool loader_is_issued(const struct loader *l)
@@ -57,7 +59,8 @@ dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views
 
 dev_act *loader_take(struct loader *l, int epoch, int step)
 {
-    if (l->ahead.epoch != epoch || l->ahead.step != step) return loader_make(l, epoch, step, 0, l->source.views);
+    if (l->ahead.epoch != epoch || l->ahead.step != step)
+        return loader_make(l, epoch, step, 0, l->source.views);
     dev_act *const made = l->room[1];
     l->room[1] = l->room[0];
     l->room[0] = made;
@@ -65,7 +68,7 @@ dev_act *loader_take(struct loader *l, int epoch, int step)
     return made;
 }
 
-/* ---- the threads --------------------------------------------------------------------------------------- */
+/* ---- the threads ----------------------------------------------------------------------------- */
 
 /* All views of the i-th image of the batch ahead. */
 static void image_make(struct loader *l, struct view_maker *maker, int i)
@@ -123,7 +126,7 @@ void loader_wait(struct loader *l)
     images_check(l->source.images);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* How many threads are to work beside the step. */
 static int threads_beside(const struct loader_source *s)
@@ -138,7 +141,8 @@ static int threads_beside(const struct loader_source *s)
     return spare < 1 ? 1 : spare < LOADER_THREADS_MAX ? spare : LOADER_THREADS_MAX;
 }
 
-/* Signals are the host thread's business.  Without the threads the run is the same, so none is no fault. */
+/* Signals are the host thread's business.  Without the threads the run is the same, so none is no
+ * fault. */
 static int threads_start(struct loader *l, int n)
 {
     sigset_t all, before;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fault_shim.c -- for LD_PRELOAD: the N-th call that touches a file below a folder fails, for faults.sh.
+ * fault_shim.c -- for LD_PRELOAD: the N-th call that touches a file below a folder fails, for
+ * faults.sh.
  *
  *   FAULT_ROOT   the folder
  *   FAULT_AT     N, counted from 1 over the calls that FAULT_KIND can befall
@@ -36,7 +37,8 @@ static const struct kind { const char *name; int calls, error; enum way way; } k
     { NULL, 0, 0, FAIL }
 };
 
-/* The function behind ours; dlsym's answer is an object pointer, which only a union turns into a function's. */
+/* The function behind ours; dlsym's answer is an object pointer, which only a union turns into a
+ * function's. */
 #define NEXT(name) \
     static union { void *object; __typeof__(&name) call; } next; \
     if (!next.object && !(next.object = dlsym(RTLD_NEXT, #name))) abort()
@@ -89,7 +91,7 @@ static const struct kind *fault(enum call call, const char *name, const char *pa
     return k;
 }
 
-/* ---- the system's calls -------------------------------------------------------------------------------- */
+/* ---- the system's calls ---------------------------------------------------------------------- */
 
 int open(const char *path, int flags, ...)
 {
@@ -170,7 +172,7 @@ int mkdir(const char *path, mode_t mode)
     return fault(NAME, "mkdir", path) ? -1 : next.call(path, mode);
 }
 
-/* ---- stdio's ------------------------------------------------------------------------------------------- */
+/* ---- stdio's --------------------------------------------------------------------------------- */
 
 FILE *fopen(const char *path, const char *mode)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_table.c -- `simsiam table`: an experiment's runs beside the paper's numbers, its claims decided.
+ * cmd_table.c -- `simsiam table`: an experiment's runs beside the paper's numbers, its claims
+ * decided.
  */
 #include "commands.h"
 #include "../suite/experiment.h"
@@ -124,7 +125,8 @@ int command_table(int argc, char **argv)
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
         { "results", OPTION_TEXT, &p.results, "DIR", "where tables are written" },
-        { "from-results", OPTION_FLAG, &p.from_results, NULL, "print the committed runs; write nothing" },
+        { "from-results", OPTION_FLAG, &p.from_results, NULL,
+          "print the committed runs; write nothing" },
         { "rewrite", OPTION_FLAG, &rewrite, NULL,
           "write the committed runs' table and files again" },
         { "figure", OPTION_TEXT, &figure, "PATH",
@@ -132,9 +134,11 @@ int command_table(int argc, char **argv)
         { "require", OPTION_FLAG, &require, NULL, "exit 3 if a claim fails" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
-    options_parse(argc, argv, "table FILE [options]",
-                  "Prints an experiment's finished runs beside the paper's numbers, decides its claims, and writes "
-                  "both under results/.", rows, 1, 1);
+    options_parse(
+        argc, argv, "table FILE [options]",
+        "Prints an experiment's finished runs beside the paper's numbers, decides its claims, and writes "
+        "both under results/.",
+        rows, 1, 1);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     struct table *t = host_alloc(1, sizeof *t);

@@ -7,7 +7,8 @@
 #include "settings.h"
 #include "../../engine/resnet.h"
 
-/* Groups of parameters (nn.h): the encoder's come first; the predictor's rate may have a schedule of its own. */
+/* Groups of parameters (nn.h): the encoder's come first; the predictor's rate may have a schedule
+ * of its own. */
 enum param_group { GROUP_ENCODER, GROUP_PREDICTOR, GROUPS };
 
 struct model {

@@ -10,8 +10,8 @@
  *   curves of R  for each row R in that order: epoch, and X_mean and X_std over the seeds of its line
  *
  * A number that does not exist is NaN; one seed has a std of 0, that is a band of no width.  Made
- * from the CSV files of a table (look_csv.c, committed.h), and so of what was written, whatever lies in runs/
- * now and whatever experiments there are.
+ * from the CSV files of a table (look_csv.c, committed.h), and so of what was written, whatever
+ * lies in runs/ now and whatever experiments there are.
  */
 #pragma once
 #include <stdio.h>

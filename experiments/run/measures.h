@@ -27,7 +27,7 @@ struct measure {
     int place;                     /* on pages and in lists of claims, from the left */
     const char *title;             /* on pages, with so many decimals */
     int decimals;
-    const char *sentence;          /* what captions say; NULL: another's, or a rule, speaks for it */
+    const char *sentence;         /* what captions say; NULL: another's, or a rule, speaks for it */
 };
 extern const struct measure measures[];    /* in the order of the files; NULL-named at the end */
 enum { MEASURES_MAX = 24 };                /* the end counted */

@@ -25,11 +25,13 @@ static void facts_gather(struct fact fact[FACTS])
     struct utsname u;
     machine_describe(&m);
     if (uname(&u)) die("uname: %s", strerror(errno));
-    const char *const name[FACTS] = { "version", "commit", "compiler", "flags", "machine", "device", "kernels",
-                                      "library", "system", "libc", "libyaml", "jansson" };
-    const char *const value[FACTS] = { BUILD_VERSION, BUILD_COMMIT, BUILD_COMPILER, BUILD_FLAGS, m.machine,
-                                       m.device, m.kernels, m.library, u.release, gnu_get_libc_version(),
-                                       yaml_get_version_string(), JANSSON_VERSION };
+    const char *const name[FACTS] = { "version", "commit", "compiler", "flags", "machine", "device",
+                                      "kernels", "library", "system", "libc", "libyaml",
+                                      "jansson" };
+    const char *const value[FACTS] = { BUILD_VERSION, BUILD_COMMIT, BUILD_COMPILER, BUILD_FLAGS,
+                                       m.machine, m.device, m.kernels, m.library, u.release,
+                                       gnu_get_libc_version(), yaml_get_version_string(),
+                                       JANSSON_VERSION };
     for (int i = 0; i < FACTS; i++) {
         fact[i].name = name[i];
         snprintf(fact[i].value, sizeof fact[i].value, "%s", value[i]);
@@ -126,7 +128,8 @@ void provenance_write(const char *folder, const struct settings *s, int seed, co
 
     json_t *const o = json_object();
     int bad = json_object_set_new(o, "code_hash", json_string(code_hash_of(s->method)));
-    for (int i = 0; i < FACTS; i++) bad |= json_object_set_new(o, fact[i].name, json_string(fact[i].value));
+    for (int i = 0; i < FACTS; i++)
+        bad |= json_object_set_new(o, fact[i].name, json_string(fact[i].value));
     bad |= json_object_set_new(o, "threads", json_integer(m.threads));
     bad |= json_object_set_new(o, "seed", json_integer(seed));
     bad |= json_object_set_new(o, "dataset", json_string(data_sources[s->dataset].name));

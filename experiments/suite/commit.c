@@ -26,8 +26,8 @@ static bool same_key(const char *a, const char *b)
     return !strncmp(a, b, n + 1);
 }
 
-/* Lays row k's line into the list, behind `at`: at the same line if there is one, else beside others
- * of its key.  Returns the place behind it: each row's lines stay in their order. */
+/* Lays row k's line into the list, behind `at`: at the same line if there is one, else beside
+ * others of its key.  Returns the place behind it: each row's lines stay in their order. */
 static int setting_lay(struct settings_list *list, int at, const char *line, int k, int rows)
 {
     for (int i = at; i < list->n; i++) {
