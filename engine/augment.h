@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * augment.h -- the recipe's random parameters (App. A), drawn by one piece of code on every machine.
+ * augment.h -- the recipe's random parameters (App. A), drawn by one piece of code on every
+ * machine.
  *
- * gcc and nvcc both compile this header, and the numbers must agree to the bit: only +, -, *, / in a fixed
- * order, no libm, no contraction of a * b + c (the build passes -ffp-contract=off and -fmad=false).  A draw is a
- * function of (seed, epoch, image, view, what): threads, prefetch and resume change nothing.
+ * gcc and nvcc both compile this header, and the numbers must agree to the bit: only +, -, *, / in
+ * a fixed order, no libm, no contraction of a * b + c (the build passes -ffp-contract=off and
+ * -fmad=false).  A draw is a function of (seed, epoch, image, view, what): threads, prefetch and
+ * resume change nothing.
  */
 #pragma once
 #include <stdbool.h>
@@ -14,7 +16,8 @@
 
 struct augment {
     bool crop;                     /* false: the whole image (the test transform) */
-    bool centre;                   /* not cropped at random: resized by its shorter side, and of that the centre */
+    bool centre;                   /* not cropped at random: resized by its shorter side, and of
+                                      that the centre */
     float crop_scale[2];           /* share of the area, uniform */
     float crop_ratio[2];           /* aspect ratio, log-uniform */
     float jitter[4], jitter_p;     /* brightness, contrast, saturation, hue */
@@ -26,7 +29,8 @@ struct augment {
 
 enum { JITTER_BRIGHTNESS, JITTER_CONTRAST, JITTER_SATURATION, JITTER_HUE, JITTERS };
 
-/* What is done to one view, in the order of the released code.  A transform that is off is the identity. */
+/* What is done to one view, in the order of the released code.  A transform that is off is the
+ * identity. */
 struct view_params {
     int top, left, height, width;  /* the crop box, in pixels of the stored image */
     bool jitter, gray, blur, flip;
@@ -35,18 +39,29 @@ struct view_params {
     float sigma;
 };
 
-/* Each transform has draws of its own, so that switching one off leaves the others as they were.  A crop uses
- * one draw of four words a try, from DRAW_CROP on. */
+/* Each transform has draws of its own, so that switching one off leaves the others as they were.  A
+ * crop uses one draw of four words a try, from DRAW_CROP on. */
 enum { CROP_TRIES = 10 };
-enum augment_draws { DRAW_CROP = 0, DRAW_JITTER = CROP_TRIES, DRAW_FACTORS, DRAW_GRAY, DRAW_BLUR, DRAW_FLIP };
+enum augment_draws { DRAW_CROP = 0, DRAW_JITTER = CROP_TRIES, DRAW_FACTORS, DRAW_GRAY, DRAW_BLUR,
+                     DRAW_FLIP };
 
-/* ---- elementary functions, the same on every machine ---------------------------------------------------- */
+/* ---- elementary functions, the same on every machine ----------------------------------------- */
 
-HOST_DEVICE static inline uint64_t double_bits(double x) { uint64_t u; memcpy(&u, &x, sizeof u); return u; }
-HOST_DEVICE static inline double bits_double(uint64_t u) { double x; memcpy(&x, &u, sizeof x); return x; }
+HOST_DEVICE static inline uint64_t double_bits(double x)
+{
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+HOST_DEVICE static inline double bits_double(uint64_t u)
+{
+    double x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
 
-/* Square root of a normal x > 0; relative error below 4e-16.  Halving the exponent is right to 6 %, and each of
- * Newton's steps squares that: 2e-3, 2e-6, 2e-12, rounding. */
+/* Square root of a normal x > 0; relative error below 4e-16.  Halving the exponent is right to 6 %,
+ * and each of Newton's steps squares that: 2e-3, 2e-6, 2e-12, rounding. */
 HOST_DEVICE static inline double portable_sqrt(double x)
 {
     double y = bits_double((double_bits(x) >> 1) + ((uint64_t)0x1FF << 52) + ((uint64_t)1 << 51));
@@ -55,8 +70,8 @@ HOST_DEVICE static inline double portable_sqrt(double x)
     return y;
 }
 
-/* Natural logarithm of a normal x > 0; error below 4e-16 max(1, |log x|).  x = 2^e m with m in [2/3, 4/3), and
- * log m = 2 atanh s with s = (m - 1) / (m + 1), |s| <= 1/5. */
+/* Natural logarithm of a normal x > 0; error below 4e-16 max(1, |log x|).  x = 2^e m with m in
+ * [2/3, 4/3), and log m = 2 atanh s with s = (m - 1) / (m + 1), |s| <= 1/5. */
 HOST_DEVICE static inline double portable_log(double x)
 {
     const uint64_t bits = double_bits(x);
@@ -73,8 +88,8 @@ HOST_DEVICE static inline double portable_log(double x)
     return e * 0.69314718055994530942 + 2.0 * s * sum;
 }
 
-/* exp x for |x| <= 700; relative error below 4e-16 max(1, |x|).  x = k log 2 + r with |r| <= log(2) / 2; Taylor in
- * r. */
+/* exp x for |x| <= 700; relative error below 4e-16 max(1, |x|).  x = k log 2 + r with |r| <= log(2)
+ * / 2; Taylor in r. */
 HOST_DEVICE static inline double portable_exp(double x)
 {
     const double t = x * 1.44269504088896340736;
@@ -86,11 +101,12 @@ HOST_DEVICE static inline double portable_exp(double x)
     return sum * bits_double((uint64_t)(1023 + k) << 52);
 }
 
-/* ---- blurring --------------------------------------------------------------------------------------------- */
+/* ---- blurring -------------------------------------------------------------------------------- */
 
-/* A Gaussian cut at 3 sigma (0.3 % of its mass), or at what a mirrored border can give, and normalised: with the
- * same kernel size this is torchvision's gaussian_blur.  The released code's PIL blur approximates the same
- * Gaussian by boxes.  kernel[0 .. radius] is the right half, its centre first; returns the radius. */
+/* A Gaussian cut at 3 sigma (0.3 % of its mass), or at what a mirrored border can give, and
+ * normalised: with the same kernel size this is torchvision's gaussian_blur.  The released code's
+ * PIL blur approximates the same Gaussian by boxes.  kernel[0 .. radius] is the right half, its
+ * centre first; returns the radius. */
 HOST_DEVICE static inline int blur_kernel(float *kernel, int size, float sigma)
 {
     int radius = (int)(3.0f * sigma);
@@ -113,7 +129,7 @@ HOST_DEVICE static inline int mirrored(int i, int n)
     return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 HOST_DEVICE static inline float between(const float range[2], uint32_t word)
 {
@@ -121,16 +137,19 @@ HOST_DEVICE static inline float between(const float range[2], uint32_t word)
 }
 
 /* One try of a random crop: its share of the area, and its width / height. */
-HOST_DEVICE static inline void crop_shape_draw(float *share, float *ratio, const struct augment *recipe,
-                                               struct philox r)
+HOST_DEVICE static inline void crop_shape_draw(float *share, float *ratio,
+                                               const struct augment *recipe, struct philox r)
 {
-    const double low = portable_log(recipe->crop_ratio[0]), high = portable_log(recipe->crop_ratio[1]);
+    const double low = portable_log(recipe->crop_ratio[0]),
+                 high = portable_log(recipe->crop_ratio[1]);
     *share = between(recipe->crop_scale, r.v[0]);
     *ratio = (float)portable_exp(low + (high - low) * philox_unit(r.v[1]));
 }
 
-/* The central crop that torchvision falls back on: as much of the image as the range of ratios allows. */
-HOST_DEVICE static inline void crop_central(struct view_params *v, const struct augment *recipe, int h, int w)
+/* The central crop that torchvision falls back on: as much of the image as the range of ratios
+ * allows. */
+HOST_DEVICE static inline void crop_central(struct view_params *v, const struct augment *recipe,
+                                            int h, int w)
 {
     const double ratio = (double)w / h;
     v->height = h;
@@ -144,12 +163,15 @@ HOST_DEVICE static inline void crop_central(struct view_params *v, const struct 
     v->left = (w - v->width) / 2;
 }
 
-/* torchvision's RandomResizedCrop.get_params: ten tries for a box that fits, then the central one. */
-HOST_DEVICE static inline void crop_draw(struct view_params *v, const struct augment *recipe, uint64_t seed,
-                                         uint32_t epoch, uint32_t image, uint32_t view, int h, int w)
+/* torchvision's RandomResizedCrop.get_params: ten tries for a box that fits, then the central
+ * one. */
+HOST_DEVICE static inline void crop_draw(struct view_params *v, const struct augment *recipe,
+                                         uint64_t seed, uint32_t epoch, uint32_t image,
+                                         uint32_t view, int h, int w)
 {
     for (uint32_t attempt = 0; attempt < CROP_TRIES; attempt++) {
-        const struct philox r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_CROP + attempt);
+        const struct philox r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view,
+                                            DRAW_CROP + attempt);
         float share, ratio;
         crop_shape_draw(&share, &ratio, recipe, r);
         const double area = (double)h * w * share;
@@ -164,13 +186,14 @@ HOST_DEVICE static inline void crop_draw(struct view_params *v, const struct aug
     crop_central(v, recipe, h, w);
 }
 
-/* torchvision's ColorJitter.get_params: each order equally likely; factors uniform in [max(0, 1 - x), 1 + x], hue
- * in [-x, x].  A jitter of 0 gives the factor that changes nothing. */
-HOST_DEVICE static inline void jitter_draw(struct view_params *v, const float jitter[JITTERS], uint32_t order,
-                                           struct philox r)
+/* torchvision's ColorJitter.get_params: each order equally likely; factors uniform in [max(0, 1 -
+ * x), 1 + x], hue in [-x, x].  A jitter of 0 gives the factor that changes nothing. */
+HOST_DEVICE static inline void jitter_draw(struct view_params *v, const float jitter[JITTERS],
+                                           uint32_t order, struct philox r)
 {
     uint8_t left[JITTERS] = { JITTER_BRIGHTNESS, JITTER_CONTRAST, JITTER_SATURATION, JITTER_HUE };
-    uint32_t code = philox_below(order, 4 * 3 * 2);        /* the digits of `code` pick from what is left */
+    /* the digits of `code` pick from what is left */
+    uint32_t code = philox_below(order, 4 * 3 * 2);
     for (uint32_t i = 0; i < JITTERS; i++) {
         const uint32_t n = JITTERS - i, pick = code % n;
         code /= n;
@@ -186,18 +209,22 @@ HOST_DEVICE static inline void jitter_draw(struct view_params *v, const float ji
     }
 }
 
-/* The parameters of view `view` of image `image` [h, w] in `epoch`.  A probability of 0 is never, of 1 always. */
-HOST_DEVICE static inline struct view_params augment_draw(const struct augment *recipe, uint64_t seed,
-                                                          uint32_t epoch, uint32_t image, uint32_t view,
-                                                          int h, int w)
+/* The parameters of view `view` of image `image` [h, w] in `epoch`.  A probability of 0 is never,
+ * of 1 always. */
+HOST_DEVICE static inline struct view_params augment_draw(const struct augment *recipe,
+                                                          uint64_t seed, uint32_t epoch,
+                                                          uint32_t image, uint32_t view, int h,
+                                                          int w)
 {
-    struct view_params v = { 0, 0, h, w, false, false, false, false, { 0, 1, 2, 3 }, { 1, 1, 1, 0 }, 0 };
+    struct view_params v = { 0, 0, h, w, false, false, false, false, { 0, 1, 2, 3 }, { 1, 1, 1, 0 },
+                             0 };
     if (recipe->crop)
         crop_draw(&v, recipe, seed, epoch, image, view, h, w);
     struct philox r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_JITTER);
     v.jitter = philox_unit(r.v[0]) < recipe->jitter_p;
     if (v.jitter) {
-        const struct philox factors = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_FACTORS);
+        const struct philox factors = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view,
+                                                  DRAW_FACTORS);
         jitter_draw(&v, recipe->jitter, r.v[1], factors);
     }
     r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_GRAY);
@@ -211,50 +238,58 @@ HOST_DEVICE static inline struct view_params augment_draw(const struct augment *
     return v;
 }
 
-/* ---- where a view looks -------------------------------------------------------------------------------- */
+/* ---- where a view looks ---------------------------------------------------------------------- */
 
-/* Along one axis: `extent` pixels from `start` on, and no pixel outside low .. high-1.  In pixels of the image as
- * it is held, which may be the stored one made smaller by 1, 2, 4 or 8 (`shrink`) when it was decoded. */
+/* Along one axis: `extent` pixels from `start` on, and no pixel outside low .. high-1.  In pixels
+ * of the image as it is held, which may be the stored one made smaller by 1, 2, 4 or 8 (`shrink`)
+ * when it was decoded. */
 struct view_axis { float start, extent; int low, high; };
 
 /* A random crop sees its box alone, as torchvision's does. */
 HOST_DEVICE static inline struct view_axis view_axis_box(int first, int count, int shrink)
 {
-    const struct view_axis a = { (float)first / (float)shrink, (float)count / (float)shrink, first / shrink,
-                                 (first + count + shrink - 1) / shrink };
+    const struct view_axis a = { (float)first / (float)shrink, (float)count / (float)shrink,
+                                 first / shrink, (first + count + shrink - 1) / shrink };
     return a;
 }
 
-/* The paper's test transform: the shorter side to 256/224 of the view's, the other in proportion and cut to whole
- * pixels, then the central `size`; halves are rounded to even (torchvision's Resize and CenterCrop).  Here it is
- * one box of `n` pixels' axis, whose resize sees the pixels around it, too. */
-HOST_DEVICE static inline struct view_axis view_axis_centre(int n, int shorter, int size, int shrink)
+/* The paper's test transform: the shorter side to 256/224 of the view's, the other in proportion
+ * and cut to whole pixels, then the central `size`; halves are rounded to even (torchvision's
+ * Resize and CenterCrop).  Here it is one box of `n` pixels' axis, whose resize sees the pixels
+ * around it, too. */
+HOST_DEVICE static inline struct view_axis view_axis_centre(int n, int shorter, int size,
+                                                            int shrink)
 {
-    const int side = (8 * size + 3) / 7, resized = (int)((double)side * n / shorter), rest = resized - size;
+    const int side = (8 * size + 3) / 7, resized = (int)((double)side * n / shorter),
+              rest = resized - size;
     const int half = rest / 2, first = half + ((rest & 1) && (half & 1));
     const double scale = (double)n / resized / shrink, reach = scale > 1.0 ? scale : 1.0;
     const double start = first * scale, extent = size * scale;
     const int held = (n + shrink - 1) / shrink, low = (int)(start - reach);
     const int high = (int)(start + extent + reach) + 1;
-    const struct view_axis a = { (float)start, (float)extent, low > 0 ? low : 0, high < held ? high : held };
+    const struct view_axis a = { (float)start, (float)extent, low > 0 ? low : 0,
+                                 high < held ? high : held };
     return a;
 }
 
 HOST_DEVICE static inline void view_axes(struct view_axis axis[2], const struct augment *recipe,
-                                         const struct view_params *v, int h, int w, int size, int shrink)
+                                         const struct view_params *v, int h, int w, int size,
+                                         int shrink)
 {
     const bool centre = recipe->centre && !recipe->crop;
     const int shorter = h < w ? h : w;
-    axis[0] = centre ? view_axis_centre(h, shorter, size, shrink) : view_axis_box(v->top, v->height, shrink);
-    axis[1] = centre ? view_axis_centre(w, shorter, size, shrink) : view_axis_box(v->left, v->width, shrink);
+    axis[0] = centre ? view_axis_centre(h, shorter, size, shrink)
+                     : view_axis_box(v->top, v->height, shrink);
+    axis[1] = centre ? view_axis_centre(w, shorter, size, shrink)
+                     : view_axis_box(v->left, v->width, shrink);
 }
 
-/* By how much (1, 2, 4, 8) an image may be made smaller before a view is cut from it: as long as the view still
- * is a reduction by SHRINK_REST, whose tent then decides what is seen, and not the decoder's filter.
- * tests/test_image.c says what that changes. */
+/* By how much (1, 2, 4, 8) an image may be made smaller before a view is cut from it: as long as
+ * the view still is a reduction by SHRINK_REST, whose tent then decides what is seen, and not the
+ * decoder's filter.  tests/test_image.c says what that changes. */
 enum { SHRINK_MAX = 8, SHRINK_REST = 2 };
-HOST_DEVICE static inline int view_shrink(const struct augment *recipe, const struct view_params *v, int h, int w,
-                                          int size)
+HOST_DEVICE static inline int view_shrink(const struct augment *recipe, const struct view_params *v,
+                                          int h, int w, int size)
 {
     struct view_axis axis[2];
     view_axes(axis, recipe, v, h, w, size, 1);

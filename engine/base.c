@@ -19,7 +19,7 @@
 
 #include <openssl/evp.h>
 
-/* ---- messages ---------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 void text_disarm(char *text)
 {
@@ -29,15 +29,16 @@ void text_disarm(char *text)
     }
 }
 
-/* A message may hold a file's name, and the file may be another's.  One write per line as far as stdio allows, so
- * that lines of parallel programs do not mix. */
+/* A message may hold a file's name, and the file may be another's.  One write per line as far as
+ * stdio allows, so that lines of parallel programs do not mix. */
 static void message(const char *kind, const char *format, va_list args)
 {
     char *text;
     const bool formatted = vasprintf(&text, format, args) >= 0;
     if (formatted) text_disarm(text);
     fflush(stdout);                /* what was said before comes before */
-    fprintf(stderr, PROGRAM ": %s%s\n", kind, formatted ? text : "out of memory (close other programs)");
+    fprintf(stderr, PROGRAM ": %s%s\n", kind,
+            formatted ? text : "out of memory (close other programs)");
     if (formatted) free(text);
 }
 
@@ -76,7 +77,7 @@ bool refuse(char wrong[WRONG_TEXT], const char *format, ...)
     return false;
 }
 
-/* ---- memory and text --------------------------------------------------------------------------------- */
+/* ---- memory and text ------------------------------------------------------------------------- */
 
 void *host_alloc(size_t count, size_t size)
 {
@@ -100,7 +101,7 @@ char *text_format(const char *format, ...)
     return text;
 }
 
-/* ---- threads ----------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 void each_parallel(int n, int workers, int few, each_fn *f, void *context)
 {
@@ -108,7 +109,7 @@ void each_parallel(int n, int workers, int few, each_fn *f, void *context)
     for (int i = 0; i < n; i++) f(context, i, omp_get_thread_num());
 }
 
-/* ---- clocks ------------------------------------------------------------------------------------------ */
+/* ---- clocks ---------------------------------------------------------------------------------- */
 
 static double clock_read(clockid_t clock)
 {
@@ -128,7 +129,7 @@ double clock_cpu_seconds(void)
     return clock_read(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* ---- hashes ------------------------------------------------------------------------------------------ */
+/* ---- hashes ---------------------------------------------------------------------------------- */
 
 static EVP_MD_CTX *hash_open(void)
 {
@@ -166,19 +167,14 @@ void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes)
     hash_close(hex, md);
 }
 
-/* A pipe must not hold the program up until somebody writes to it, and a device may have no end: errno is EINVAL
- * then. */
+/* A pipe must not hold the program up until somebody writes to it, and a device may have no end: errno
+ * is EINVAL then.  A folder fails when it is read. */
 static FILE *regular_open(const char *path)
 {
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return NULL;
     struct stat st;
-    FILE *const in = fstat(fd, &st) ? NULL : fdopen(fd, "rb");
-    if (in && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) return in;     /* a folder fails when it is read */
-    const int error = in ? EINVAL : errno;
-    if (in) fclose(in);
-    else close(fd);
-    errno = error;
+    if (stat(path, &st)) return NULL;
+    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) return fopen(path, "rbe");
+    errno = EINVAL;
     return NULL;
 }
 
@@ -200,7 +196,7 @@ bool hash_file(char hex[HASH_TEXT], const char *path)
     return error == 0;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 const char *data_folder(void)
 {
@@ -217,7 +213,8 @@ const char *data_folder(void)
         die("there is no home folder to keep data in (set DATA to a folder)");
     }
     if (n < 0 || (size_t)n >= sizeof folder)
-        die("the data folder's name is longer than %zu bytes (set DATA to another)", sizeof folder - 1);
+        die("the data folder's name is longer than %zu bytes (set DATA to another)",
+            sizeof folder - 1);
     return folder;
 }
 
@@ -271,7 +268,8 @@ bool folder_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return false;
-    /* Some file systems cannot sync a folder and say EINVAL: there is nothing more that could be done. */
+    /* Some file systems cannot sync a folder and say EINVAL: there is nothing more that could be
+     * done. */
     bool ok = fsync(fd) == 0 || errno == EINVAL;
     int error = errno;
     close(fd);
@@ -279,7 +277,8 @@ bool folder_sync(const char *path)
     return ok;
 }
 
-/* Writes, syncs and closes fd, whose file is `path`; false with errno set, and no file, on failure. */
+/* Writes, syncs and closes fd, whose file is `path`; false with errno set, and no file, on
+ * failure. */
 static bool write_synced(int fd, const char *path, const void *data, size_t bytes)
 {
     bool ok = write_whole(fd, data, bytes) && fsync(fd) == 0;
@@ -301,8 +300,9 @@ bool file_write_synced(const char *path, const void *data, size_t bytes)
     return fd >= 0 && write_synced(fd, path, data, bytes);
 }
 
-/* Opens `path` for writing, alone: a second writer waits until the first has renamed its file away, and
- * then makes a new one.  Where the file system knows no locks, nobody waits.  -1 with errno set. */
+/* Opens `path` for writing, alone: a second writer waits until the first has renamed its file away,
+ * and then makes a new one.  Where the file system knows no locks, nobody waits.  -1 with errno
+ * set. */
 static int open_alone(const char *path)
 {
     for (;;) {
@@ -321,8 +321,9 @@ static int open_alone(const char *path)
 
 bool file_write_atomic(const char *path, const void *data, size_t bytes)
 {
-    /* Always the same name: what a kill leaves behind, the next write takes.  Two programs may write one table at
-     * once, so the lock is held, on a second number of the file, until the name is given away. */
+    /* Always the same name: what a kill leaves behind, the next write takes.  Two programs may
+     * write one table at once, so the lock is held, on a second number of the file, until the name
+     * is given away. */
     char *temp = text_format("%s.tmp", path);
     char *folder = path_folder(path);
     const int lock = open_alone(temp);
@@ -334,8 +335,10 @@ bool file_write_atomic(const char *path, const void *data, size_t bytes)
         ok = false;
         unlink(temp);
     }
-    if (lock >= 0)
-        close(lock);
+    if (lock >= 0 && close(lock) != 0 && ok) {
+        error = errno;
+        ok = false;
+    }
     if (ok && !folder_sync(folder)) {
         error = errno;
         ok = false;
@@ -346,8 +349,8 @@ bool file_write_atomic(const char *path, const void *data, size_t bytes)
     return ok;
 }
 
-/* mkdir, where an existing folder is as good.  Only EEXIST asks what is there: another process may be making the
- * same folder at this moment. */
+/* mkdir, where an existing folder is as good.  Only EEXIST asks what is there: another process may
+ * be making the same folder at this moment. */
 static bool folder_make_one(const char *path)
 {
     if (mkdir(path, 0777) == 0) return true;
@@ -378,9 +381,10 @@ bool folder_make(const char *path)
     return ok;
 }
 
-/* ---- the stop flag ----------------------------------------------------------------------------------- */
+/* ---- the stop flag --------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t stop_raised;      /* the process's own: a signal has no other place to write to */
+static volatile sig_atomic_t stop_raised;      /* the process's own: a signal has no other place to
+                                                  write to */
 
 static void stop_raise(int signal_number)
 {
@@ -396,7 +400,8 @@ void stop_install(void)
     sigemptyset(&act.sa_mask);
     for (size_t i = 0; i < sizeof raising / sizeof *raising; i++) {
         if (sigaction(raising[i], &act, NULL) != 0)
-            die("cannot catch signal %d: %s (is this a POSIX system?)", raising[i], strerror(errno));
+            die("cannot catch signal %d: %s (is this a POSIX system?)", raising[i],
+                strerror(errno));
     }
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigemptyset(&ignore.sa_mask);

@@ -2,9 +2,9 @@
  *
  * checkpoint.c -- named blobs in one file that is whole or is not taken.
  *
- * Two promises.  A process killed at any instruction of checkpoint_save() leaves a whole file at `path` or at
- * `path`.prev.  And checkpoint_load() believes no length it reads: any bytes at all are either a checkpoint whose
- * SHA-256 fits, or refused.
+ * Two promises.  A process killed at any instruction of checkpoint_save() leaves a whole file at
+ * `path` or at `path`.prev.  And checkpoint_load() believes no length it reads: any bytes at all
+ * are either a checkpoint whose SHA-256 fits, or refused.
  */
 #include "checkpoint.h"
 
@@ -20,7 +20,7 @@
 static const char magic[8] = { 'S', 'S', 'C', 'K', 'P', 'T', '0', '1' };
 enum { VERSION = 1, DIGEST = SHA256_DIGEST_LENGTH, HEADER = 16, BLOB_MIN = 4 + 8 };
 
-/* ---- writing ----------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Little endian whatever the machine, so that a checkpoint can be moved. */
 static char *put(char *at, uint64_t value, int bytes)
@@ -60,8 +60,8 @@ static char *image_make(size_t *bytes, const struct blob *blobs, int n)
     return image;
 }
 
-/* Gives the file at `path` the second name `spare`; where there are no hard links, a copy does.  True as well if
- * there is no file yet. */
+/* Gives the file at `path` the second name `spare`; where there are no hard links, a copy does.
+ * True as well if there is no file yet. */
 static bool spare_make(const char *spare, const char *path)
 {
     if (unlink(spare) != 0 && errno != ENOENT) {       /* there if the last save was killed */
@@ -78,8 +78,9 @@ static bool spare_make(const char *spare, const char *path)
     return ok;
 }
 
-/* The step after `fresh` is on the disk.  `path` is replaced before `prev` is touched: had `path` been damaged,
- * `prev` was the only whole file until then.  The sync between them keeps that order through a power loss. */
+/* The step after `fresh` is on the disk.  `path` is replaced before `prev` is touched: had `path`
+ * been damaged, `prev` was the only whole file until then.  The sync between them keeps that order
+ * through a power loss. */
 static bool names_move(const char *path, const char *fresh)
 {
     char *prev = text_format("%s.prev", path);
@@ -104,7 +105,8 @@ bool checkpoint_save(const char *path, const struct blob *blobs, int n)
     size_t bytes;
     char *image = image_make(&bytes, blobs, n);
     char *fresh = text_format("%s.new", path);
-    /* The new bytes are on the disk before anything happens to the old ones: a full disk is found out here. */
+    /* The new bytes are on the disk before anything happens to the old ones: a full disk is found
+     * out here. */
     bool ok = file_write_synced(fresh, image, bytes) && names_move(path, fresh);
     int error = errno;
     free(image);
@@ -113,7 +115,7 @@ bool checkpoint_save(const char *path, const struct blob *blobs, int n)
     return ok;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* What is left to read; every take checks against `left` before it moves. */
 struct cursor { char *at; size_t left; };
@@ -195,7 +197,8 @@ static enum checkpoint_end load_one(struct checkpoint *c, const char *path)
     const char *wrong = image_parse(c);
     if (!wrong)
         return CHECKPOINT_LOADED;
-    warn("the checkpoint %s %s: %s", path, wrong == other_version ? "is of no use here" : "is damaged", wrong);
+    warn("the checkpoint %s %s: %s", path,
+         wrong == other_version ? "is of no use here" : "is damaged", wrong);
     checkpoint_free(c);
     return wrong == other_version ? CHECKPOINT_OTHER_VERSION : CHECKPOINT_DAMAGED;
 }

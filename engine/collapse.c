@@ -5,8 +5,9 @@
  *   z' = z / |z|,   std_sqrtd = sqrt(d) mean_c std(z'_c)                              (Sec. 4.1)
  *   S = E|z'1 - z'2|^2 / (2 E|z' - E z'|^2)                                           (view share)
  *
- * Sec. 4.1 tells a collapse by std alone.  That accuses outputs with a large common offset, such as those of heads
- * without batch norm (Table 3a), which still tell images apart; the view share does not.
+ * Sec. 4.1 tells a collapse by std alone.  That accuses outputs with a large common offset, such as
+ * those of heads without batch norm (Table 3a), which still tell images apart; the view share does
+ * not.
  */
 #include "collapse.h"
 
@@ -32,15 +33,17 @@ static void inverse_norms(double *out, const float *z, int n, int d)
 }
 
 /* mean[d] += weight * sum of the rows of z'. */
-static void mean_add(double *mean, const float *z, const double *inverse, int n, int d, double weight)
+static void mean_add(double *mean, const float *z, const double *inverse, int n, int d,
+                     double weight)
 {
     for (int i = 0; i < n; i++)
         for (int c = 0; c < d; c++) mean[c] += weight * inverse[i] * z[(size_t)i * d + c];
 }
 
-/* square[d] += sum over the rows of (z' - mean)^2.  Two passes: with a mean near 1 and a spread near 0, which is
- * what a collapse looks like, E z'^2 - (E z')^2 would be all rounding. */
-static void square_add(double *square, const float *z, const double *inverse, const double *mean, int n, int d)
+/* square[d] += sum over the rows of (z' - mean)^2.  Two passes: with a mean near 1 and a spread
+ * near 0, which is what a collapse looks like, E z'^2 - (E z')^2 would be all rounding. */
+static void square_add(double *square, const float *z, const double *inverse, const double *mean,
+                       int n, int d)
 {
     for (int i = 0; i < n; i++) {
         for (int c = 0; c < d; c++) {
@@ -54,7 +57,8 @@ void collapse_spread(struct collapse *c, const float *z, int n, int d)
 {
     assert(n > 1 && d > 0);
     double *inverse = host_alloc((size_t)n, sizeof *inverse);
-    double *mean = host_alloc((size_t)d, sizeof *mean), *square = host_alloc((size_t)d, sizeof *square);
+    double *mean = host_alloc((size_t)d, sizeof *mean),
+           *square = host_alloc((size_t)d, sizeof *square);
     inverse_norms(inverse, z, n, d);
     mean_add(mean, z, inverse, n, d, 1.0 / n);
     square_add(square, z, inverse, mean, n, d);
@@ -75,7 +79,8 @@ void collapse_view_share(struct collapse *c, const float *z1, const float *z2, i
 {
     assert(n > 0 && d > 0);
     double *inverse = host_alloc(2 * (size_t)n, sizeof *inverse), *inverse2 = inverse + n;
-    double *mean = host_alloc((size_t)d, sizeof *mean), *square = host_alloc((size_t)d, sizeof *square);
+    double *mean = host_alloc((size_t)d, sizeof *mean),
+           *square = host_alloc((size_t)d, sizeof *square);
     inverse_norms(inverse, z1, n, d);
     inverse_norms(inverse2, z2, n, d);
     mean_add(mean, z1, inverse, n, d, 0.5 / n);
@@ -98,11 +103,12 @@ void collapse_view_share(struct collapse *c, const float *z1, const float *z2, i
     free(square);
 }
 
-/* The rule with its thresholds moved by a share: `slack` > 0 makes it easier to be called collapsed.  An undefined
- * view share is no evidence (NaN >= x is false), and std alone decides. */
+/* The rule with its thresholds moved by a share: `slack` > 0 makes it easier to be called
+ * collapsed.  An undefined view share is no evidence (NaN >= x is false), and std alone decides. */
 static bool rule(const struct collapse *c, double slack)
 {
-    return (c->std_sqrtd <= COLLAPSE_STD * (1 + slack) && c->view_share >= COLLAPSE_SHARE * (1 - slack)) ||
+    return (c->std_sqrtd <= COLLAPSE_STD * (1 + slack) &&
+            c->view_share >= COLLAPSE_SHARE * (1 - slack)) ||
            c->std_sqrtd <= COLLAPSE_DEAD * (1 + slack);
 }
 

@@ -8,16 +8,16 @@
 #include <stdbool.h>
 
 struct collapse {
-    double std_sqrtd;              /* sqrt(d) * mean over channels of std(z'), Sec. 4.1: 1 spread, 0 constant */
-    double mean_norm;              /* |E z'|; sum of the variances of z' is 1 - |E z'|^2 */
-    double view_share;             /* S = E|z'1 - z'2|^2 / (2 E|z' - E z'|^2); NaN where undefined */
+    double std_sqrtd;  /* sqrt(d) * mean over channels of std(z'), Sec. 4.1: 1 spread, 0 constant */
+    double mean_norm;  /* |E z'|; sum of the variances of z' is 1 - |E z'|^2 */
+    double view_share; /* S = E|z'1 - z'2|^2 / (2 E|z' - E z'|^2); NaN where undefined */
 };
 
 /* std_sqrtd and mean_norm of z [n, d], one view with the test transform. */
 void collapse_spread(struct collapse *c, const float *z, int n, int d);
-/* view_share of two augmented views z1, z2 [n, d] of the same images: of the variance of z' over images and
- * views, the part between the two views of one image.  1 - S is the intraclass correlation.  NaN where
- * E|z' - E z'|^2 < 1e-12. */
+/* view_share of two augmented views z1, z2 [n, d] of the same images: of the variance of z' over
+ * images and views, the part between the two views of one image.  1 - S is the intraclass
+ * correlation.  NaN where E|z' - E z'|^2 < 1e-12. */
 void collapse_view_share(struct collapse *c, const float *z1, const float *z2, int n, int d);
 
 /* The rule, fixed before any reported run was looked at. */
@@ -25,6 +25,7 @@ void collapse_view_share(struct collapse *c, const float *z1, const float *z2, i
 #define COLLAPSE_SHARE 0.43
 #define COLLAPSE_DEAD 0.05         /* or if std_sqrtd <= COLLAPSE_DEAD */
 bool collapsed(const struct collapse *c);
-/* Would moving the thresholds by COLLAPSE_NEAR of themselves, all one way or all the other, change the verdict? */
+/* Would moving the thresholds by COLLAPSE_NEAR of themselves, all one way or all the other, change
+ * the verdict? */
 #define COLLAPSE_NEAR 0.1
 bool collapse_near(const struct collapse *c);

@@ -2,9 +2,9 @@
  *
  * config.c -- YAML files read against a table of keys (config.h).
  *
- * A file is walked twice.  First as a stream of events, to stop at what must not become a document: bad syntax,
- * too many nodes, too deep a nest, aliases (a few of them can stand for billions of nodes, or for a cycle).  What
- * is left is a small tree, and is loaded as libyaml's document.
+ * A file is walked twice.  First as a stream of events, to stop at what must not become a document:
+ * bad syntax, too many nodes, too deep a nest, aliases (a few of them can stand for billions of
+ * nodes, or for a cycle).  What is left is a small tree, and is loaded as libyaml's document.
  */
 #include "config.h"
 
@@ -21,16 +21,18 @@
 enum { BYTES_MAX = 1 << 20, NODES_MAX = 20000, DEPTH_MAX = 32, TAGS_MAX = 16 };
 enum { ERRORS_MAX = 100 };         /* shown per file: more would only scroll the first ones away */
 
-/* ---- reporting ------------------------------------------------------------------------------------------ */
+/* ---- reporting ------------------------------------------------------------------------------- */
 
 static void report(struct config_file *f, yaml_mark_t mark, const char *format, va_list arguments)
 {
     char text[1024];
     if (++f->errors > ERRORS_MAX) return;
-    if (vsnprintf(text, sizeof text, format, arguments) < 0) die("cannot format a message about %s", f->path);
+    if (vsnprintf(text, sizeof text, format, arguments) < 0)
+        die("cannot format a message about %s", f->path);
     text_disarm(text);             /* YAML can spell an escape "\e" */
     fprintf(stderr, "%s:%zu:%zu: %s\n", f->path, mark.line + 1, mark.column + 1, text);
-    if (f->errors == ERRORS_MAX) fprintf(stderr, "%s: the %dth mistake; more are not shown\n", f->path, ERRORS_MAX);
+    if (f->errors == ERRORS_MAX)
+        fprintf(stderr, "%s: the %dth mistake; more are not shown\n", f->path, ERRORS_MAX);
 }
 
 __attribute__((format(printf, 3, 4)))
@@ -52,7 +54,8 @@ void config_error(struct config_file *f, const yaml_node_t *at, const char *form
 
 const char *config_shown(char shown[SHOWN_MAX], const yaml_node_t *node)
 {
-    if (node->type != YAML_SCALAR_NODE) return node->type == YAML_SEQUENCE_NODE ? "a list" : "a mapping";
+    if (node->type != YAML_SCALAR_NODE)
+        return node->type == YAML_SEQUENCE_NODE ? "a list" : "a mapping";
     const char *text = (const char *)node->data.scalar.value;
     const bool quoted = node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (!*text && !quoted) return "nothing";
@@ -64,21 +67,27 @@ const char *config_shown(char shown[SHOWN_MAX], const yaml_node_t *node)
     return shown;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
-static void parser_open(yaml_parser_t *parser, const struct config_file *f, const char *text, size_t bytes)
+static void parser_open(yaml_parser_t *parser, const struct config_file *f, const char *text,
+                        size_t bytes)
 {
-    if (!yaml_parser_initialize(parser)) die("out of memory: cannot read %s (close other programs)", f->path);
-    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);      /* or it would guess UTF-16 from the first bytes */
+    if (!yaml_parser_initialize(parser))
+        die("out of memory: cannot read %s (close other programs)", f->path);
+    /* or it would guess UTF-16 from the first bytes */
+    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(parser, (const unsigned char *)text, bytes);
 }
 
 static void syntax_error(struct config_file *f, const yaml_parser_t *parser, const char *text)
 {
-    if (parser->error == YAML_MEMORY_ERROR) die("out of memory: cannot read %s (close other programs)", f->path);
+    if (parser->error == YAML_MEMORY_ERROR)
+        die("out of memory: cannot read %s (close other programs)", f->path);
     if (parser->error != YAML_READER_ERROR) {
-        error_at(f, parser->problem_mark, "%s%s%s; YAML wants `key: value` lines, indented by spaces",
-                 parser->context ? parser->context : "", parser->context ? ": " : "", parser->problem);
+        error_at(f, parser->problem_mark,
+                 "%s%s%s; YAML wants `key: value` lines, indented by spaces",
+                 parser->context ? parser->context : "", parser->context ? ": " : "",
+                 parser->problem);
         return;
     }
     /* The reader knows the byte, not the line. */
@@ -127,14 +136,15 @@ static bool event_count(struct config_file *f, const yaml_event_t *event, struct
     return false;
 }
 
-/* libyaml compares each tag directive with all before it: a megabyte of them would take minutes.  Looked for
- * anywhere, because lines end in more ways than one. */
+/* libyaml compares each tag directive with all before it: a megabyte of them would take minutes.
+ * Looked for anywhere, because lines end in more ways than one. */
 static bool directives_check(struct config_file *f, const char *text)
 {
     const char *at = text;
     for (int n = 0; (at = strstr(at, "%TAG")); at++) {
         if (++n <= TAGS_MAX) continue;
-        error_at(f, (yaml_mark_t){ 0, 0, 0 }, "more than %d %%TAG directives; a config needs none", TAGS_MAX);
+        error_at(f, (yaml_mark_t){ 0, 0, 0 }, "more than %d %%TAG directives; a config needs none",
+                 TAGS_MAX);
         return false;
     }
     return true;
@@ -167,13 +177,14 @@ static void keys_check(struct config_file *f, const yaml_node_t *mapping)
         const yaml_node_t *node = yaml_document_get_node(&f->document, p->key);
         const char *name = config_text(node);
         char shown[SHOWN_MAX];
-        if (!name || !*name) config_error(f, node, "%s as a key; a key is a word", config_shown(shown, node));
+        if (!name || !*name)
+            config_error(f, node, "%s as a key; a key is a word", config_shown(shown, node));
         for (const yaml_node_pair_t *q = start; name && *name && q < p; q++) {
             const yaml_node_t *first = yaml_document_get_node(&f->document, q->key);
             const char *other = config_text(first);
             if (!other || strcmp(name, other)) continue;
-            config_error(f, node, "%s stands twice, first in line %zu; keep one", config_shown(shown, node),
-                         first->start_mark.line + 1);
+            config_error(f, node, "%s stands twice, first in line %zu; keep one",
+                         config_shown(shown, node), first->start_mark.line + 1);
             break;
         }
     }
@@ -184,7 +195,8 @@ static char *text_read(struct config_file *f, size_t *bytes)
 {
     struct stat st;
     if (stat(f->path, &st)) {
-        error_at(f, (yaml_mark_t){ 0, 0, 0 }, "cannot read it: %s; name an existing YAML file", strerror(errno));
+        error_at(f, (yaml_mark_t){ 0, 0, 0 }, "cannot read it: %s; name an existing YAML file",
+                 strerror(errno));
         return NULL;
     }
     if (!S_ISREG(st.st_mode) || st.st_size > BYTES_MAX) {
@@ -192,7 +204,9 @@ static char *text_read(struct config_file *f, size_t *bytes)
         return NULL;
     }
     char *text = file_read(f->path, bytes);
-    if (!text) error_at(f, (yaml_mark_t){ 0, 0, 0 }, "cannot read it: %s; make it readable", strerror(errno));
+    if (!text)
+        error_at(f, (yaml_mark_t){ 0, 0, 0 }, "cannot read it: %s; make it readable",
+                 strerror(errno));
     return text;
 }
 
@@ -201,7 +215,8 @@ bool config_open(struct config_file *f, const char *path)
     *f = (struct config_file){ .path = path };
     size_t bytes = 0;
     char *content = text_read(f, &bytes);
-    const size_t bom = content && !strncmp(content, "\xef\xbb\xbf", 3) ? 3 : 0;        /* some editors write one */
+    /* some editors write one */
+    const size_t bom = content && !strncmp(content, "\xef\xbb\xbf", 3) ? 3 : 0;
     const char *text = content ? content + bom : NULL;
     bytes -= bom;
     if (text && directives_check(f, text) && events_check(f, text, bytes)) {
@@ -224,7 +239,7 @@ void config_close(struct config_file *f)
     f->open = false;
 }
 
-/* ---- walking -------------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 yaml_node_t *config_root(struct config_file *f)
 {
@@ -238,7 +253,8 @@ yaml_node_t *config_root(struct config_file *f)
 yaml_node_t *config_get(struct config_file *f, yaml_node_t *mapping, const char *name)
 {
     if (!mapping || mapping->type != YAML_MAPPING_NODE) return NULL;
-    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < mapping->data.mapping.pairs.top; p++) {
+    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
+         p < mapping->data.mapping.pairs.top; p++) {
         const char *text = config_text(yaml_document_get_node(&f->document, p->key));
         if (text && !strcmp(text, name)) return yaml_document_get_node(&f->document, p->value);
     }
@@ -249,7 +265,7 @@ const char *config_text(const yaml_node_t *node)
 {
     if (!node || node->type != YAML_SCALAR_NODE) return NULL;
     const char *text = (const char *)node->data.scalar.value;
-    return strlen(text) == node->data.scalar.length ? text : NULL;      /* "\0" inside: no C string */
+    return strlen(text) == node->data.scalar.length ? text : NULL;    /* "\0" inside: no C string */
 }
 
 /* Skips digits; how many there were. */
@@ -278,8 +294,8 @@ bool config_number(const char *text, double *value)
     if (*at) return false;
     errno = 0;
     const double number = strtod(text, NULL);
-    if (errno) return false;                                    /* 1e999, and 1e-999, which is not 0 */
-    *value = number + 0.0;                                      /* -0 prints, and hashes, as 0 */
+    if (errno) return false;                                 /* 1e999, and 1e-999, which is not 0 */
+    *value = number + 0.0;                                   /* -0 prints, and hashes, as 0 */
     return true;
 }
 
@@ -306,8 +322,8 @@ static int distance(const char *a, const char *b, int limit)
 
 const char *config_nearest(const char *word, const char *const *names)
 {
-    /* Near is one letter, and one more for every three, but never all of them: `epoch` and `stopgrad` have a
-     * neighbour, `lr` has none. */
+    /* Near is one letter, and one more for every three, but never all of them: `epoch` and
+     * `stopgrad` have a neighbour, `lr` has none. */
     const size_t n = strlen(word);
     int best = n > WORD_MAX ? 0 : n < 3 ? (int)n : 2 + (int)n / 3;
     const char *nearest = NULL;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * config.h -- YAML files read against a table of keys; libyaml for the syntax, the table for the meaning.
+ * config.h -- YAML files read against a table of keys; libyaml for the syntax, the table for the
+ * meaning.
  *
- * A key is one row: name, type, where it goes, range, unit, sentence.  Everything wrong with a file is reported in
- * one pass as "file:line:column: what is wrong, what would be right", and no value is half-applied.
+ * A key is one row: name, type, where it goes, range, unit, sentence.  Everything wrong with a file
+ * is reported in one pass as "file:line:column: what is wrong, what would be right", and no value
+ * is half-applied.
  *
- * A file is small by decree: at most 1 MiB, 20,000 nodes and 32 levels, and no aliases, so that it is a tree and
- * every walk over it is linear.
+ * A file is small by decree: at most 1 MiB, 20,000 nodes and 32 levels, and no aliases, so that it
+ * is a tree and every walk over it is linear.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,15 +17,15 @@
 #include <yaml.h>
 
 enum key_type {
-    KEY_INT,                       /* int; 010 is refused: to some readers it is 8 */
-    KEY_FLOAT,                     /* double; 1e-5 is a number, NaN and inf are not */
-    KEY_BOOL,                      /* bool: true, false */
-    KEY_TEXT,                      /* char[count]: 1..count-1 bytes on one line, as `check` wants it */
-    KEY_CHOICE,                    /* int: index into `choices` (NULL-terminated) */
-    KEY_FLOATS,                    /* double[count], exactly `count` numbers */
-    KEY_INTS,                      /* struct int_list, 1..LIST_MAX numbers; with `scalar`, one may stand alone */
-    KEY_WORDS,                     /* struct word_list, 0..LIST_MAX texts, each checked by `check` */
-    KEY_PAIRS                      /* struct pair_list, 1..PAIRS_MAX lists of two whole numbers */
+    KEY_INT,          /* int; 010 is refused: to some readers it is 8 */
+    KEY_FLOAT,        /* double; 1e-5 is a number, NaN and inf are not */
+    KEY_BOOL,         /* bool: true, false */
+    KEY_TEXT,         /* char[count]: 1..count-1 bytes on one line, as `check` wants it */
+    KEY_CHOICE,       /* int: index into `choices` (NULL-terminated) */
+    KEY_FLOATS,       /* double[count], exactly `count` numbers */
+    KEY_INTS,         /* struct int_list, 1..LIST_MAX numbers; with `scalar`, one may stand alone */
+    KEY_WORDS,        /* struct word_list, 0..LIST_MAX texts, each checked by `check` */
+    KEY_PAIRS         /* struct pair_list, 1..PAIRS_MAX lists of two whole numbers */
 };
 
 enum { LIST_MAX = 16, WORD_MAX = 48, PAIRS_MAX = 4 };
@@ -39,11 +41,12 @@ struct key {
     const char *unit;              /* "" if none */
     const char *sentence;          /* help */
     const char *const *choices;    /* KEY_CHOICE: the first name */
-    size_t stride;                 /* bytes from one name to the next: names may stand in a table of structs; 0: an
+    size_t stride; /* bytes from one name to the next: names may stand in a table of structs; 0: an
                                     * array of names */
     int count;                     /* KEY_FLOATS, KEY_TEXT */
     bool scalar;                   /* KEY_INTS: 2 is [2], and is printed so */
-    const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would be right */
+    const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would
+                                                 be right */
     const char *before;            /* the value, as config_print() writes it, that means what was
                                     * done before the key existed: then it is not printed, and a
                                     * config that does not speak of it is what it was; NULL: always
@@ -53,15 +56,15 @@ struct key {
 /* One parsed file. */
 struct config_file {
     const char *path;
-    const char *help;              /* set after config_open(): where all keys are listed; NULL: nowhere */
+    const char *help;        /* set after config_open(): where all keys are listed; NULL: nowhere */
     yaml_document_t document;
     bool open;
     int errors;
 };
 
-/* Parses.  False (reported) if the file is not one readable document: missing, too large, syntax, non-UTF-8,
- * aliases.  Names repeated in any of its mappings are reported too, but leave the document readable: count
- * f->errors at the end.  `path` must outlive f. */
+/* Parses.  False (reported) if the file is not one readable document: missing, too large, syntax,
+ * non-UTF-8, aliases.  Names repeated in any of its mappings are reported too, but leave the
+ * document readable: count f->errors at the end.  `path` must outlive f. */
 bool config_open(struct config_file *f, const char *path);
 void config_close(struct config_file *f);
 /* Reports "path:line:column: message" at the node to stderr and counts it in f->errors. */
@@ -79,12 +82,15 @@ const char *config_shown(char shown[SHOWN_MAX], const yaml_node_t *node);
 /* A decimal number that a double holds: 1, +3, -0.5, .5, 1e-5; false if the text is not one. */
 bool config_number(const char *text, double *value);
 
-/* Reads one value; `target` is the struct that key->offset counts from.  False (reported) if it is wrong. */
-bool config_value(struct config_file *f, const yaml_node_t *node, const struct key *key, void *target);
-/* Reads every pair of `mapping` into `target` by `keys` (NULL-named row at the end).  Names in `others` (NULL-
- * terminated, may be NULL) are left to the caller; any other unknown name is an error with the nearest known one.
- * False if the value of a known key was wrong: `target` then lacks it.  wrong[i] (unless NULL) becomes whether the
- * value of keys[i] was, and stays as it was if the mapping has none. */
+/* Reads one value; `target` is the struct that key->offset counts from.  False (reported) if it is
+ * wrong. */
+bool config_value(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                  void *target);
+/* Reads every pair of `mapping` into `target` by `keys` (NULL-named row at the end).  Names in
+ * `others` (NULL- terminated, may be NULL) are left to the caller; any other unknown name is an
+ * error with the nearest known one.  False if the value of a known key was wrong: `target` then
+ * lacks it.  wrong[i] (unless NULL) becomes whether the value of keys[i] was, and stays as it was
+ * if the mapping has none. */
 bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key *keys, void *target,
                   const char *const *others, bool *wrong);
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL if none is near. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * config_keys.c -- the half of config.h that knows the table of keys: reading by it, printing by it, its help.
+ * config_keys.c -- the half of config.h that knows the table of keys: reading by it, printing by
+ * it, its help.
  */
 #include "config.h"
 
@@ -19,7 +20,8 @@ static void number_text(char out[NUMBER_MAX], double value)
     snprintf(out, NUMBER_MAX, "%.17g", value);
     for (int digits = 1; digits < 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value && strlen(text) <= strlen(out)) memcpy(out, text, sizeof text);
+        if (strtod(text, NULL) == value && strlen(text) <= strlen(out))
+            memcpy(out, text, sizeof text);
     }
 }
 
@@ -50,7 +52,7 @@ static const char *choice(const struct key *key, int i)
     return *(const char *const *)((const char *)key->choices + (size_t)i * stride);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* "010": eight to some readers, ten to others. */
 static bool starts_with_zero(const char *text)
@@ -59,7 +61,8 @@ static bool starts_with_zero(const char *text)
     return text[0] == '0' && isdigit((unsigned char)text[1]);
 }
 
-static bool number_read(struct config_file *f, const yaml_node_t *node, const struct key *key, double *value)
+static bool number_read(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                        double *value)
 {
     char range[RANGE_MAX], shown[SHOWN_MAX];
     const char *text = config_text(node);
@@ -73,7 +76,8 @@ static bool number_read(struct config_file *f, const yaml_node_t *node, const st
         return false;
     }
     if (is_whole(key) && starts_with_zero(text)) {
-        config_error(f, node, "%s: %s starts with 0; write %.0f", key->name, config_shown(shown, node), *value);
+        config_error(f, node, "%s: %s starts with 0; write %.0f", key->name,
+                     config_shown(shown, node), *value);
         return false;
     }
     if (*value >= key->low && *value <= key->high) return true;
@@ -82,7 +86,8 @@ static bool number_read(struct config_file *f, const yaml_node_t *node, const st
     return false;
 }
 
-static bool bool_read(struct config_file *f, const yaml_node_t *node, const struct key *key, bool *value)
+static bool bool_read(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                      bool *value)
 {
     char shown[SHOWN_MAX];
     const char *text = config_text(node);
@@ -95,7 +100,8 @@ static bool bool_read(struct config_file *f, const yaml_node_t *node, const stru
     return false;
 }
 
-static bool choice_read(struct config_file *f, const yaml_node_t *node, const struct key *key, int *value)
+static bool choice_read(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                        int *value)
 {
     char all[512] = "", shown[SHOWN_MAX];
     const char *text = config_text(node), *name;
@@ -107,28 +113,33 @@ static bool choice_read(struct config_file *f, const yaml_node_t *node, const st
         const size_t n = strlen(all);
         snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", name);
     }
-    config_error(f, node, "%s: %s is not known; one of %s", key->name, config_shown(shown, node), all);
+    config_error(f, node, "%s: %s is not known; one of %s", key->name, config_shown(shown, node),
+                 all);
     return false;
 }
 
-static bool text_read(struct config_file *f, const yaml_node_t *node, const struct key *key, char *out, int size)
+static bool text_read(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                      char *out, int size)
 {
     char shown[SHOWN_MAX];
     const char *text = config_text(node), *wrong = text && key->check ? key->check(text) : NULL;
     if (!text || !*text || strlen(text) >= (size_t)size) {
-        config_error(f, node, "%s: %s is not a text of 1 to %d bytes", key->name, config_shown(shown, node),
-                     size - 1);
+        config_error(f, node, "%s: %s is not a text of 1 to %d bytes", key->name,
+                     config_shown(shown, node), size - 1);
         return false;
     }
     for (const char *c = text; *c && !wrong; c++)
-        if (iscntrl((unsigned char)*c)) wrong = "a text on one line; >- folds several lines into one";
-    if (wrong) config_error(f, node, "%s: %s is wrong; %s", key->name, config_shown(shown, node), wrong);
+        if (iscntrl((unsigned char)*c))
+            wrong = "a text on one line; >- folds several lines into one";
+    if (wrong)
+        config_error(f, node, "%s: %s is wrong; %s", key->name, config_shown(shown, node), wrong);
     else memcpy(out, text, strlen(text) + 1);
     return !wrong;
 }
 
 /* The number of a list's elements; -1 (reported) if it is not a list of low..high of them. */
-static int list_size(struct config_file *f, const yaml_node_t *node, const struct key *key, int low, int high)
+static int list_size(struct config_file *f, const yaml_node_t *node, const struct key *key, int low,
+                     int high)
 {
     char shown[SHOWN_MAX], range[RANGE_MAX];
     const bool numbers = key->type != KEY_WORDS;
@@ -137,8 +148,8 @@ static int list_size(struct config_file *f, const yaml_node_t *node, const struc
     if (low == high) snprintf(wanted, sizeof wanted, "exactly %d", low);
     else snprintf(wanted, sizeof wanted, "%d to %d", low, high);
     if (node->type != YAML_SEQUENCE_NODE) {
-        config_error(f, node, "%s: %s is not a list; [...] of %s%s%s", key->name, config_shown(shown, node), wanted,
-                     comma, each);
+        config_error(f, node, "%s: %s is not a list; [...] of %s%s%s", key->name,
+                     config_shown(shown, node), wanted, comma, each);
         return -1;
     }
     const long n = node->data.sequence.items.top - node->data.sequence.items.start;
@@ -148,7 +159,8 @@ static int list_size(struct config_file *f, const yaml_node_t *node, const struc
 }
 
 /* The one number of a list that is none. */
-static bool lone_read(struct config_file *f, const yaml_node_t *node, const struct key *key, struct int_list *out)
+static bool lone_read(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                      struct int_list *out)
 {
     double number = 0;
     if (!number_read(f, node, key, &number)) return false;
@@ -156,18 +168,23 @@ static bool lone_read(struct config_file *f, const yaml_node_t *node, const stru
     return true;
 }
 
-static bool list_read(struct config_file *f, const yaml_node_t *node, const struct key *key, void *out)
+static bool list_read(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                      void *out)
 {
     if (key->scalar && node->type == YAML_SCALAR_NODE) return lone_read(f, node, key, out);
     const bool fixed = key->type == KEY_FLOATS;
-    const int low = fixed ? key->count : key->type == KEY_INTS ? 1 : 0, high = fixed ? key->count : LIST_MAX;
+    const int low = fixed                   ? key->count
+                    : key->type == KEY_INTS ? 1
+                                            : 0,
+              high = fixed ? key->count : LIST_MAX;
     const int n = list_size(f, node, key, low, high);
     struct int_list ints = { .n = n };
     struct word_list words = { .n = n };
     double floats[LIST_MAX];
     bool right = n >= 0;
     for (int i = 0; i < n; i++) {
-        const yaml_node_t *item = yaml_document_get_node(&f->document, node->data.sequence.items.start[i]);
+        const yaml_node_t *item = yaml_document_get_node(&f->document,
+                                                         node->data.sequence.items.start[i]);
         if (key->type == KEY_WORDS) {
             right &= text_read(f, item, key, words.v[i], WORD_MAX);
         } else {
@@ -188,23 +205,27 @@ static bool list_read(struct config_file *f, const yaml_node_t *node, const stru
 /* Of anything else: 0. */
 static long sequence_size(const yaml_node_t *node)
 {
-    return node->type == YAML_SEQUENCE_NODE ? node->data.sequence.items.top - node->data.sequence.items.start : 0;
+    return node->type == YAML_SEQUENCE_NODE
+               ? node->data.sequence.items.top - node->data.sequence.items.start
+               : 0;
 }
 
 /* [[0, 1], [1, 0]] */
-static bool pairs_read(struct config_file *f, const yaml_node_t *node, const struct key *key, struct pair_list *out)
+static bool pairs_read(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                       struct pair_list *out)
 {
     char shown[SHOWN_MAX], range[RANGE_MAX];
     const long n = sequence_size(node);
     if (n < 1 || n > PAIRS_MAX) {
-        config_error(f, node, "%s: %s; a list of 1 to %d pairs of numbers, like [[0, 1], [1, 0]]", key->name,
-                     config_shown(shown, node), PAIRS_MAX);
+        config_error(f, node, "%s: %s; a list of 1 to %d pairs of numbers, like [[0, 1], [1, 0]]",
+                     key->name, config_shown(shown, node), PAIRS_MAX);
         return false;
     }
     struct pair_list pairs = { .n = (int)n };
     bool right = true;
     for (int i = 0; i < n; i++) {
-        const yaml_node_t *item = yaml_document_get_node(&f->document, node->data.sequence.items.start[i]);
+        const yaml_node_t *item = yaml_document_get_node(&f->document,
+                                                         node->data.sequence.items.start[i]);
         if (sequence_size(item) != 2) {
             config_error(f, item, "%s: %s is no pair; two numbers, each %s, like [0, 1]", key->name,
                          config_shown(shown, item), range_text(range, key));
@@ -213,16 +234,19 @@ static bool pairs_read(struct config_file *f, const yaml_node_t *node, const str
         }
         for (int j = 0; j < 2; j++) {
             double number = 0;
-            right &= number_read(f, yaml_document_get_node(&f->document, item->data.sequence.items.start[j]), key,
-                                 &number);
-            if (right) pairs.v[i][j] = (int)number;            /* what is out of range may be beyond an int */
+            right &= number_read(f,
+                                 yaml_document_get_node(&f->document,
+                                                        item->data.sequence.items.start[j]),
+                                 key, &number);
+            if (right) pairs.v[i][j] = (int)number;  /* what is out of range may be beyond an int */
         }
     }
     if (right) *out = pairs;
     return right;
 }
 
-bool config_value(struct config_file *f, const yaml_node_t *node, const struct key *key, void *target)
+bool config_value(struct config_file *f, const yaml_node_t *node, const struct key *key,
+                  void *target)
 {
     void *out = (char *)target + key->offset;
     double number = 0;
@@ -270,7 +294,9 @@ static void unknown_report(struct config_file *f, const yaml_node_t *node, const
     for (size_t i = 0; i < count; i++) names[n + i] = others[i];
     char shown[SHOWN_MAX];
     const char *nearest = config_nearest(config_text(node), names);
-    if (nearest) config_error(f, node, "unknown key %s; did you mean %s?", config_shown(shown, node), nearest);
+    if (nearest)
+        config_error(f, node, "unknown key %s; did you mean %s?", config_shown(shown, node),
+                     nearest);
     else config_error(f, node, "unknown key %s%s%s", config_shown(shown, node), f->help ? "; " : "",
                       f->help ? f->help : "");
     free(names);
@@ -280,23 +306,26 @@ bool config_apply(struct config_file *f, yaml_node_t *mapping, const struct key 
                   const char *const *others, bool *wrong)
 {
     bool all = true;
-    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < mapping->data.mapping.pairs.top; p++) {
+    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
+         p < mapping->data.mapping.pairs.top; p++) {
         const yaml_node_t *node = yaml_document_get_node(&f->document, p->key);
         const char *name = config_text(node);
-        if (!name || !*name || is_one_of(name, others)) continue;       /* config_open() reported what is no word */
+        /* config_open() reported what is no word */
+        if (!name || !*name || is_one_of(name, others)) continue;
         const struct key *key = key_find(keys, name);
         if (!key) {
             unknown_report(f, node, keys, others);
             continue;
         }
-        const bool right = config_value(f, yaml_document_get_node(&f->document, p->value), key, target);
+        const bool right = config_value(f, yaml_document_get_node(&f->document, p->value), key,
+                                        target);
         if (wrong) wrong[key - keys] = !right;
         all &= right;
     }
     return all;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static void numbers_print(FILE *out, const double *v, int n)
 {
@@ -349,7 +378,8 @@ static void value_print(FILE *out, const struct key *key, const void *value)
 /* A stream's text, whole, or the program ends. */
 static void text_end(FILE *out)
 {
-    if (ferror(out) | fclose(out)) die("out of memory: cannot print a configuration (close other programs)");
+    if (ferror(out) | fclose(out))
+        die("out of memory: cannot print a configuration (close other programs)");
 }
 
 static FILE *text_begin(char **text, size_t *size)
@@ -389,14 +419,17 @@ void config_help(FILE *out, const struct key *keys)
         case KEY_CHOICE:
             for (int i = 0; choice(k, i); i++) fprintf(out, "%s%s", i ? " | " : "", choice(k, i));
             break;
-        case KEY_FLOATS: fprintf(out, "list of %d numbers, each %s", k->count, range_text(range, k)); break;
+        case KEY_FLOATS:
+            fprintf(out, "list of %d numbers, each %s", k->count, range_text(range, k));
+            break;
         case KEY_INTS:
-            fprintf(out, "%slist of 1 to %d whole numbers, each %s", k->scalar ? "whole number or " : "", LIST_MAX,
-                    range_text(range, k));
+            fprintf(out, "%slist of 1 to %d whole numbers, each %s",
+                    k->scalar ? "whole number or " : "", LIST_MAX, range_text(range, k));
             break;
         case KEY_WORDS: fprintf(out, "list of at most %d %s", LIST_MAX, k->unit); break;
         case KEY_PAIRS:
-            fprintf(out, "list of 1 to %d pairs of whole numbers, each %s", PAIRS_MAX, range_text(range, k));
+            fprintf(out, "list of 1 to %d pairs of whole numbers, each %s", PAIRS_MAX,
+                    range_text(range, k));
             break;
         }
         fprintf(out, "\n%20s%s\n", "", k->sentence);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * data.c -- image sets in memory: CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST from files, and a synthetic set from
- * a formula.
+ * data.c -- image sets in memory: CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST from files, and a
+ * synthetic set from a formula.
  */
 #include "data.h"
 
@@ -13,17 +13,23 @@
 #include "data_formats.h"
 #include "folder.h"
 
-/* ---- the files of each set --------------------------------------------------------------------------- */
+/* ---- the files of each set ------------------------------------------------------------------- */
 
 /* The official files, as cifar-10-binary.tar.gz holds them. */
 #define BATCH (10000 * (size_t)CIFAR_RECORD)      /* bytes of a file */
 static const struct data_file cifar10_files[] = {
-    { "data_batch_1.bin", DATA_TRAIN, BATCH, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5" },
-    { "data_batch_2.bin", DATA_TRAIN, BATCH, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed" },
-    { "data_batch_3.bin", DATA_TRAIN, BATCH, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67" },
-    { "data_batch_4.bin", DATA_TRAIN, BATCH, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48" },
-    { "data_batch_5.bin", DATA_TRAIN, BATCH, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add" },
-    { "test_batch.bin", DATA_TEST, BATCH, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b" },
+    { "data_batch_1.bin", DATA_TRAIN, BATCH,
+      "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5" },
+    { "data_batch_2.bin", DATA_TRAIN, BATCH,
+      "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed" },
+    { "data_batch_3.bin", DATA_TRAIN, BATCH,
+      "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67" },
+    { "data_batch_4.bin", DATA_TRAIN, BATCH,
+      "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48" },
+    { "data_batch_5.bin", DATA_TRAIN, BATCH,
+      "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add" },
+    { "test_batch.bin", DATA_TEST, BATCH,
+      "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b" },
     { NULL, DATA_TRAIN, 0, NULL }
 };
 
@@ -36,8 +42,8 @@ static const struct data_file cifar100_files[] = {
     { NULL, DATA_TRAIN, 0, NULL }
 };
 
-/* idx files: images before labels in each split.  The hash is that of the unpacked content, because one content
- * can be packed in many ways. */
+/* idx files: images before labels in each split.  The hash is that of the unpacked content, because
+ * one content can be packed in many ways. */
 #define IDX_FILES(train_images, train_labels, test_images, test_labels) {                       \
     { "train-images-idx3-ubyte", DATA_TRAIN, 16 + 60000 * 784, train_images },                  \
     { "train-labels-idx1-ubyte", DATA_TRAIN, 8 + 60000, train_labels },                         \
@@ -58,11 +64,11 @@ static const struct data_file no_files[] = { { NULL, DATA_TRAIN, 0, NULL } };
 
 enum { SYNTHETIC_SIDE = 16 };
 
-/* ---- files ------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* The path of a file as it lies there: plain, or else gzipped.  Fresh memory. */
-static uint8_t *file_open(char **path, size_t *bytes, bool *packed, const struct data_source *source,
-                          const struct data_file *file)
+static uint8_t *file_open(char **path, size_t *bytes, bool *packed,
+                          const struct data_source *source, const struct data_file *file)
 {
     *packed = false;
     *path = text_format("%s/%s/%s", data_folder(), source->folder, file->name);
@@ -91,11 +97,13 @@ uint8_t *data_file_read(const struct data_source *source, const struct data_file
         if (!content) die_user("%s: %s; run %s", at, wrong, source->fetch);
     }
     if (bytes != file->bytes)
-        die_user("%s: it has %zu bytes, should have %zu; run %s", at, bytes, file->bytes, source->fetch);
+        die_user("%s: it has %zu bytes, should have %zu; run %s", at, bytes, file->bytes,
+                 source->fetch);
     char hash[HASH_TEXT];
     hash_bytes(hash, content, bytes);
     if (strcmp(hash, file->sha256) != 0)
-        die_user("%s: its SHA-256 is %s, should be %s; run %s", at, hash, file->sha256, source->fetch);
+        die_user("%s: its SHA-256 is %s, should be %s; run %s", at, hash, file->sha256,
+                 source->fetch);
     if (path) {
         *path = at;
     } else {
@@ -104,24 +112,25 @@ uint8_t *data_file_read(const struct data_source *source, const struct data_file
     return content;
 }
 
-/* ---- readers: images first .. first+count-1 of a split into a set that has room for them --------------------- */
+/* ---- readers: images first .. first+count-1 of a split into a set that has room for them ----- */
 
 /* A file that has passed its SHA-256 and does not parse is a wrong row in the tables above. */
 static void parsed(bool ok, const char *wrong)
 {
     if (!ok)
-        die("a file with the right SHA-256 does not parse: %s (this is a bug; please report it)", wrong);
+        die("a file with the right SHA-256 does not parse: %s (this is a bug; please report it)",
+            wrong);
 }
 
 typedef bool records_fn(uint8_t *images, int32_t *labels, int n, const uint8_t *file, size_t bytes,
                         char wrong[WRONG_TEXT]);
 
-static void records_read(struct dataset *set, const struct data_source *source, enum data_split split, int first,
-                         records_fn *parse, size_t bytes)
+static void records_read(struct dataset *set, const struct data_source *source,
+                         enum data_split split, int first, records_fn *parse, size_t bytes)
 {
     const size_t image = CIFAR_RECORD - 1;
     char wrong[WRONG_TEXT] = "";
-    int begin = 0, last = first + set->n;      /* this file's images are begin .. end-1 of the split */
+    int begin = 0, last = first + set->n;   /* this file's images are begin .. end-1 of the split */
     for (const struct data_file *f = source->files; f->name; f++) {
         if (f->split != split) continue;
         int end = begin + (int)(f->bytes / bytes);
@@ -131,24 +140,28 @@ static void records_read(struct dataset *set, const struct data_source *source, 
             const uint8_t *record = content + (size_t)(from - begin) * bytes;
             const int n = to - from;
             uint8_t *images = set->images + (size_t)(from - first) * image;
-            parsed(parse(images, set->labels + (from - first), n, record, (size_t)n * bytes, wrong), wrong);
+            parsed(parse(images, set->labels + (from - first), n, record, (size_t)n * bytes, wrong),
+                   wrong);
             free(content);
         }
         begin = end;
     }
 }
 
-static void cifar10_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
+static void cifar10_read(struct dataset *set, const struct data_source *source,
+                         enum data_split split, int first)
 {
     records_read(set, source, split, first, cifar_parse, CIFAR_RECORD);
 }
 
-static void cifar100_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
+static void cifar100_read(struct dataset *set, const struct data_source *source,
+                          enum data_split split, int first)
 {
     records_read(set, source, split, first, cifar100_parse, CIFAR100_RECORD);
 }
 
-static void idx_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
+static void idx_read(struct dataset *set, const struct data_source *source, enum data_split split,
+                     int first)
 {
     const struct data_file *f = source->files;
     while (f->split != split) f++;
@@ -182,8 +195,8 @@ static int triangle(int x)
     return t < 8 ? 32 * t : 32 * (15 - t);
 }
 
-/* Class c: stripes in one of five directions, fine in classes 0..4 and coarse above.  Where they start, how strong
- * they are in each channel, and the noise are the image's own. */
+/* Class c: stripes in one of five directions, fine in classes 0..4 and coarse above.  Where they
+ * start, how strong they are in each channel, and the noise are the image's own. */
 static void synthetic_image(uint8_t *image, int label, uint64_t key)
 {
     static const int direction[5][2] = { { 1, 0 }, { 0, 1 }, { 1, 1 }, { 1, -1 }, { 2, 1 } };
@@ -196,40 +209,48 @@ static void synthetic_image(uint8_t *image, int label, uint64_t key)
             const int wave = triangle(step * (d[0] * y + d[1] * x) + phase) - 112;
             const int noise = (int)(mix(key + (uint64_t)(16 + 3 * i + c)) & 63) - 32;
             const int v = 128 + wave * strength / 96 + noise;
-            image[c * SYNTHETIC_SIDE * SYNTHETIC_SIDE + i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+            image[c * SYNTHETIC_SIDE * SYNTHETIC_SIDE + i] = (uint8_t)(v < 0     ? 0
+                                                                       : v > 255 ? 255
+                                                                                 : v);
         }
     }
 }
 
-static void synthetic_read(struct dataset *set, const struct data_source *source, enum data_split split, int first)
+static void synthetic_read(struct dataset *set, const struct data_source *source,
+                           enum data_split split, int first)
 {
     for (int i = 0; i < set->n; i++) {
         uint64_t key = mix((uint64_t)split << 32 | (uint64_t)(first + i));
         /* Every class equally often in each ten neighbours. */
         set->labels[i] = (first + i) % source->classes;
-        synthetic_image(set->images + (size_t)i * 3 * SYNTHETIC_SIDE * SYNTHETIC_SIDE, set->labels[i], key);
+        synthetic_image(set->images + (size_t)i * 3 * SYNTHETIC_SIDE * SYNTHETIC_SIDE,
+                        set->labels[i], key);
     }
 }
 
-/* ---- the sets ----------------------------------------------------------------------------------------- */
+/* ---- the sets -------------------------------------------------------------------------------- */
 
-/* CIFAR-10's deviations are the mean over images of each image's own, not that over all pixels (0.247 0.243
- * 0.262): the reproductions use these, and so do we. */
+/* CIFAR-10's deviations are the mean over images of each image's own, not that over all pixels
+ * (0.247 0.243 0.262): the reproductions use these, and so do we. */
 const struct data_source data_sources[] = {
-    { "cifar10", "cifar10", "make -f Makefile.repro data-cifar10", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 10,
-      { 0.4914f, 0.4822f, 0.4465f }, { 0.2023f, 0.1994f, 0.2010f }, cifar10_files, cifar10_read },
+    { "cifar10", "cifar10", "make -f Makefile.repro data-cifar10", { 50000, 10000 }, CIFAR_SIDE,
+      CIFAR_SIDE, 10, { 0.4914f, 0.4822f, 0.4465f }, { 0.2023f, 0.1994f, 0.2010f }, cifar10_files,
+      cifar10_read },
     { "mnist", "mnist", "cp {train,t10k}-{images-idx3,labels-idx1}-ubyte.gz DATA/mnist",
       { 60000, 10000 }, 28, 28, 10,
       { 0.1307f, 0.1307f, 0.1307f }, { 0.3081f, 0.3081f, 0.3081f }, mnist_files, idx_read },
-    { "fashion-mnist", "fashion-mnist", "make -f Makefile.repro data-fashion-mnist", { 60000, 10000 }, 28, 28, 10,
-      { 0.2860f, 0.2860f, 0.2860f }, { 0.3530f, 0.3530f, 0.3530f }, fashion_mnist_files, idx_read },
-    { "synthetic", "", "nothing: it is made in code", { 60000, 10000 }, SYNTHETIC_SIDE, SYNTHETIC_SIDE, 10,
-      { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files, synthetic_read },
-    { "cifar100", "cifar100", "make -f Makefile.repro data-cifar100", { 50000, 10000 }, CIFAR_SIDE, CIFAR_SIDE, 100,
-      { 0.5071f, 0.4865f, 0.4409f }, { 0.2009f, 0.1984f, 0.2023f }, cifar100_files, cifar100_read },
+    { "fashion-mnist", "fashion-mnist", "make -f Makefile.repro data-fashion-mnist",
+      { 60000, 10000 }, 28, 28, 10, { 0.2860f, 0.2860f, 0.2860f }, { 0.3530f, 0.3530f, 0.3530f },
+      fashion_mnist_files, idx_read },
+    { "synthetic", "", "nothing: it is made in code", { 60000, 10000 }, SYNTHETIC_SIDE,
+      SYNTHETIC_SIDE, 10, { 0.5f, 0.5f, 0.5f }, { 0.2257f, 0.2257f, 0.2257f }, no_files,
+      synthetic_read },
+    { "cifar100", "cifar100", "make -f Makefile.repro data-cifar100", { 50000, 10000 }, CIFAR_SIDE,
+      CIFAR_SIDE, 100, { 0.5071f, 0.4865f, 0.4409f }, { 0.2009f, 0.1984f, 0.2023f }, cifar100_files,
+      cifar100_read },
     /* ImageNet's, whatever the images: what networks trained elsewhere are used to. */
-    { "folder", "", "nothing: the images are yours", { FOLDER_IMAGES_MAX, FOLDER_IMAGES_MAX }, 0, 0, 0,
-      { 0.485f, 0.456f, 0.406f }, { 0.229f, 0.224f, 0.225f }, no_files, NULL },
+    { "folder", "", "nothing: the images are yours", { FOLDER_IMAGES_MAX, FOLDER_IMAGES_MAX }, 0, 0,
+      0, { 0.485f, 0.456f, 0.406f }, { 0.229f, 0.224f, 0.225f }, no_files, NULL },
     { NULL, NULL, NULL, { 0, 0 }, 0, 0, 0, { 0, 0, 0 }, { 0, 0, 0 }, NULL, NULL }
 };
 
@@ -246,7 +267,7 @@ bool data_is_folder(const struct data_source *source)
     return !source->read;
 }
 
-/* ---- a set ------------------------------------------------------------------------------------------- */
+/* ---- a set ----------------------------------------------------------------------------------- */
 
 static void set_hash(struct dataset *set)
 {
@@ -262,11 +283,12 @@ void data_load(struct dataset *set, const char *name, enum data_split split, int
     assert(source && "the name has been checked by the config");
     assert(source->read && "folder_load() reads those");
     if (first < 0 || count < 1 || count > source->n[split] || first > source->n[split] - count) {
-        die_user("%s has %d %s images, numbered from 0; %d from %d on were asked for", name, source->n[split],
-                 split == DATA_TRAIN ? "training" : "test", count, first);
+        die_user("%s has %d %s images, numbered from 0; %d from %d on were asked for", name,
+                 source->n[split], split == DATA_TRAIN ? "training" : "test", count, first);
     }
     const size_t image = 3 * (size_t)source->h * (size_t)source->w;
-    *set = (struct dataset){ .n = count, .h = source->h, .w = source->w, .classes = source->classes };
+    *set = (struct dataset){ .n = count, .h = source->h, .w = source->w,
+                             .classes = source->classes };
     set->images = host_alloc((size_t)count, image);
     set->labels = host_alloc((size_t)count, sizeof *set->labels);
     source->read(set, source, split, first);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * eval.c -- what frozen features are worth: weighted kNN (Wu et al. 2018) and the linear probe (Sec. 3, App. A).
+ * eval.c -- what frozen features are worth: weighted kNN (Wu et al. 2018) and the linear probe
+ * (Sec. 3, App. A).
  *
  *   kNN:    the K nearest by cosine vote exp(s / T) for their label
  *   probe:  SGD or LARS on mean cross-entropy of x w^T + b, momentum 0.9, no weight decay,
  *           lr_e = lr (1 + cos(pi e / epochs)) / 2, e = 0 .. epochs - 1
  *
- * Features keep their place; what moves is an index.  So an epoch uploads one permutation and reads the losses back
- * once, and the machine is never waited for in between.
+ * Features keep their place; what moves is an index.  So an epoch uploads one permutation and reads
+ * the losses back once, and the machine is never waited for in between.
  */
 #include "eval.h"
 
@@ -18,7 +19,8 @@
 #include "philox.h"
 
 static const float PROBE_MOMENTUM = 0.9f;
-/* LARS's eta, "how much we trust the layer to change its weights" (You et al. 2017); the released code's value. */
+/* LARS's eta, "how much we trust the layer to change its weights" (You et al. 2017); the released
+ * code's value. */
 static const float PROBE_TRUST = 0.001f;
 
 /* Queries a call of op_knn: enough for many threads, few enough to look for a stop in time. */
@@ -53,7 +55,8 @@ static int hits(const dev_int *pred, const dev_int *label, int n)
     return equal;
 }
 
-double knn_accuracy(const struct features *query, const struct features *bank, int k, float temperature)
+double knn_accuracy(const struct features *query, const struct features *bank, int k,
+                    float temperature)
 {
     assert(query->d == bank->d && query->n > 0 && bank->n > 0 && k > 0);
     dev_float *q = normalised_copy(query), *b = normalised_copy(bank);
@@ -61,17 +64,18 @@ double knn_accuracy(const struct features *query, const struct features *bank, i
     int done = 0;
     for (; done < query->n && !stop_requested(); done += KNN_ROWS) {
         const int n = query->n - done < KNN_ROWS ? query->n - done : KNN_ROWS;
-        op_knn(int_at(pred, (size_t)done), float_at(q, (size_t)done * query->d), n, b, bank->label, bank->n,
-               bank->d, bank->classes, k, temperature);
+        op_knn(int_at(pred, (size_t)done), float_at(q, (size_t)done * query->d), n, b, bank->label,
+               bank->n, bank->d, bank->classes, k, temperature);
     }
-    const double accuracy = done < query->n ? -1 : 100.0 * hits(pred, query->label, query->n) / query->n;
+    const double accuracy = done < query->n ? -1
+                                            : 100.0 * hits(pred, query->label, query->n) / query->n;
     mem_free(pred);
     mem_free(q);
     mem_free(b);
     return accuracy;
 }
 
-/* ---- linear probe ------------------------------------------------------------------------------------ */
+/* ---- linear probe ---------------------------------------------------------------------------- */
 
 /* w [classes, d] and b [classes]; the velocities behind them have the same layout. */
 static size_t weights_count(int d, int classes)
@@ -103,7 +107,8 @@ static dev_int *order_upload(uint64_t seed, uint32_t epoch, int n)
 {
     int32_t *host = host_alloc((size_t)n, sizeof *host);
     const uint32_t own = epoch | 1u << 31;     /* not the orders of training's epochs */
-    for (int i = 0; i < n; i++) host[i] = (int32_t)permute_index(seed, own, (uint32_t)n, (uint32_t)i);
+    for (int i = 0; i < n; i++)
+        host[i] = (int32_t)permute_index(seed, own, (uint32_t)n, (uint32_t)i);
     dev_int *order = mem_alloc((size_t)n * sizeof *host);
     mem_upload(order, host, (size_t)n * sizeof *host);
     free(host);
@@ -120,8 +125,8 @@ static void probe_step(struct probe *p, enum probe_optimizer optimizer, const de
         op_lars(p->state, velocity, p->grad, lr, PROBE_MOMENTUM, 0, PROBE_TRUST, w);
         plain = w;
     }
-    op_sgd(float_at(p->state, plain), float_at(velocity, plain), float_at(p->grad, plain), lr, PROBE_MOMENTUM, 0,
-           count - plain);
+    op_sgd(float_at(p->state, plain), float_at(velocity, plain), float_at(p->grad, plain), lr,
+           PROBE_MOMENTUM, 0, count - plain);
 }
 
 double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct features *train)
@@ -132,21 +137,24 @@ double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct 
     const size_t b_at = (size_t)p->classes * p->d, count = weights_count(p->d, p->classes);
     const float lr = (float)(plan->lr * 0.5 * (1 + cos(M_PI * p->epoch / plan->epochs)));
 
-    /* A stop in the middle goes back to the epoch's start: a checkpoint holds whole epochs of the probe. */
+    /* A stop in the middle goes back to the epoch's start: a checkpoint holds whole epochs of the
+     * probe. */
     const size_t state = probe_floats(p->d, p->classes) * sizeof(float);
     float *before = host_alloc(1, state);
     mem_download(before, p->state, state);
     dev_int *order = order_upload(plan->seed, (uint32_t)p->epoch, n);
-    dev_float *losses = mem_alloc(((size_t)batches + 1) * sizeof(float));    /* [batches]; behind them the lr */
+    /* [batches]; behind them the lr */
+    dev_float *losses = mem_alloc(((size_t)batches + 1) * sizeof(float));
     dev_float *lr_there = float_at(losses, (size_t)batches);
     mem_upload(lr_there, &lr, sizeof lr);
     int done = 0;
     for (; done < batches && !stop_requested(); done++) {
-        const int i = done, first = i * plan->batch, rows = n - first < plan->batch ? n - first : plan->batch;
+        const int i = done, first = i * plan->batch,
+                  rows = n - first < plan->batch ? n - first : plan->batch;
         mem_zero(p->grad, count * sizeof(float));
-        op_classifier_grad(float_at(losses, (size_t)i), p->grad, float_at(p->grad, b_at), train->x, train->label,
-                           int_at(order, (size_t)first), rows, p->d, p->classes, p->state,
-                           float_at(p->state, b_at));
+        op_classifier_grad(float_at(losses, (size_t)i), p->grad, float_at(p->grad, b_at), train->x,
+                           train->label, int_at(order, (size_t)first), rows, p->d, p->classes,
+                           p->state, float_at(p->state, b_at));
         probe_step(p, plan->optimizer, lr_there);
     }
 
@@ -154,7 +162,8 @@ double probe_epoch(struct probe *p, const struct probe_plan *plan, const struct 
     mem_download(loss, losses, (size_t)batches * sizeof *loss);
     double sum = 0;                /* over images: the last batch weighs what it holds */
     for (int i = 0; i < batches; i++)
-        sum += (double)loss[i] * (n - i * plan->batch < plan->batch ? n - i * plan->batch : plan->batch);
+        sum += (double)loss[i] *
+               (n - i * plan->batch < plan->batch ? n - i * plan->batch : plan->batch);
     free(loss);
     mem_free(losses);
     mem_free(order);
@@ -168,7 +177,8 @@ double probe_accuracy(const struct probe *p, const struct features *test)
 {
     assert(p->d == test->d && p->classes == test->classes && test->n > 0);
     dev_int *pred = mem_alloc((size_t)test->n * sizeof(int32_t));
-    op_classify(pred, test->x, test->n, p->d, p->classes, p->state, float_at(p->state, (size_t)p->classes * p->d));
+    op_classify(pred, test->x, test->n, p->d, p->classes, p->state,
+                float_at(p->state, (size_t)p->classes * p->d));
     const double accuracy = 100.0 * hits(pred, test->label, test->n) / test->n;
     mem_free(pred);
     return accuracy;

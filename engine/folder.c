@@ -11,9 +11,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- names ------------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-/* Not alphasort(), which goes by the locale: on another machine the classes would have other labels. */
+/* Not alphasort(), which goes by the locale: on another machine the classes would have other
+ * labels. */
 static int by_bytes(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -31,8 +32,9 @@ static int names_read(char ***names, const char *path)
     const int n = scandir(path, &entry, is_seen, by_bytes);
     if (n < 0) {
         if (errno == ENOENT || errno == ENOTDIR)
-            die_user("%s: there is no such folder; images lie in FOLDER/train/CLASS and FOLDER/val/CLASS (or test)",
-                     path);
+            die_user(
+                "%s: there is no such folder; images lie in FOLDER/train/CLASS and FOLDER/val/CLASS (or test)",
+                path);
         die("cannot list %s: %s (is it readable?)", path, strerror(errno));
     }
     *names = host_alloc((size_t)n + 1, sizeof **names);
@@ -66,11 +68,15 @@ static int classes_read(char ***names, const char *path)
     for (int i = 0; i < n; i++) {
         char *const folder = text_format("%s/%s", path, (*names)[i]);
         if (!is_folder(folder))
-            die_user("%s: it lies beside the classes' folders; images lie in a folder for each class", folder);
+            die_user(
+                "%s: it lies beside the classes' folders; images lie in a folder for each class",
+                folder);
         free(folder);
     }
     if (n < 2)
-        die_user("%s: it has one class; at least 2, or kNN and the linear probe have nothing to tell apart", path);
+        die_user(
+            "%s: it has one class; at least 2, or kNN and the linear probe have nothing to tell apart",
+            path);
     return n;
 }
 
@@ -85,7 +91,7 @@ static void classes_compare(char **names, int n, const char *path, char **train,
     }
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 struct class_files { char **name; int n; };
 
@@ -108,8 +114,8 @@ static struct class_files *files_read(const char *path, char **class, int classe
 }
 
 /* Places first .. first+n-1 of the order: one file of each class in turn. */
-static void files_take(struct folder *f, int32_t *label, const struct class_files *files, char **class, int classes,
-                       int first)
+static void files_take(struct folder *f, int32_t *label, const struct class_files *files,
+                       char **class, int classes, int first)
 {
     long place = 0;
     for (int rank = 0, taken = 0; taken < f->n; rank++) {
@@ -129,7 +135,8 @@ static void names_hash(char hash[HASH_TEXT], const struct folder *f)
         if (stop_requested()) exit(EXIT_AGAIN);
         char *const path = text_format("%s/%s", f->path, f->name[i]);
         struct stat st;
-        const long long bytes = stat(path, &st) ? -1 : (long long)st.st_size;    /* gone: a bad image */
+        /* gone: a bad image */
+        const long long bytes = stat(path, &st) ? -1 : (long long)st.st_size;
         char *const line = text_format("%s %lld", f->name[i], bytes);
         hash_bytes(part[i], line, strlen(line));
         free(line);
@@ -139,7 +146,7 @@ static void names_hash(char hash[HASH_TEXT], const struct folder *f)
     free(part);
 }
 
-/* ---- a set -------------------------------------------------------------------------------------------------- */
+/* ---- a set ----------------------------------------------------------------------------------- */
 
 char *folder_root(const char *root)
 {
@@ -181,9 +188,11 @@ static struct folder *folder_new(char *path, int n, int may_skip)
     return f;
 }
 
-void folder_load(struct dataset *set, const char *root, enum data_split split, int first, int count, int may_skip)
+void folder_load(struct dataset *set, const char *root, enum data_split split, int first, int count,
+                 int may_skip)
 {
-    char **train, **class, *const at = folder_root(root), *const train_path = split_path(at, DATA_TRAIN);
+    char **train,
+        **class, *const at = folder_root(root), *const train_path = split_path(at, DATA_TRAIN);
     char *const path = split_path(at, split);
     long total;
     const int n_train = classes_read(&train, train_path), classes = classes_read(&class, path);
@@ -191,7 +200,8 @@ void folder_load(struct dataset *set, const char *root, enum data_split split, i
     struct class_files *const files = files_read(path, class, classes, &total);
     if (!count && first < total) count = (int)(total - first);
     if (first < 0 || count < 1 || first + (long)count > total)
-        die_user("%s has %ld images, numbered from 0; %d from %d on were asked for", path, total, count, first);
+        die_user("%s has %ld images, numbered from 0; %d from %d on were asked for", path, total,
+                 count, first);
     *set = (struct dataset){ .n = count, .classes = classes };
     set->labels = host_alloc((size_t)count, sizeof *set->labels);
     set->folder = folder_new(path, count, may_skip);
@@ -219,7 +229,7 @@ void folder_free(struct folder *f)
     free(f);
 }
 
-/* ---- bad ones --------------------------------------------------------------------------------------------- */
+/* ---- bad ones -------------------------------------------------------------------------------- */
 
 char *folder_name(const struct folder *f, int image)
 {
@@ -234,11 +244,12 @@ void folder_note(struct folder *f, int image, bool good, const char *wrong)
         return;                    /* nearly always: no thread waits for another then */
     pthread_mutex_lock(&f->mutex);
     if (good && f->state[image] == IMAGE_UNSEEN) f->state[image] = IMAGE_GOOD;
-    /* One that was good is bad once it is gone or cut short: else the batch would keep what was in its place. */
-    if (!good && f->state[image] != IMAGE_BAD) {               /* another thread may have been first */
+    /* One that was good is bad once it is gone or cut short: else the batch would keep what was in
+     * its place. */
+    if (!good && f->state[image] != IMAGE_BAD) {            /* another thread may have been first */
         f->state[image] = IMAGE_BAD;
         f->bad++;
-        if (image < f->first_bad) {        /* not the one met first: that would depend on the threads */
+        if (image < f->first_bad) {    /* not the one met first: that would depend on the threads */
             f->first_bad = image;
             memcpy(f->wrong, wrong, WRONG_TEXT);
         }

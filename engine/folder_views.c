@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * folder_views.c -- from a file to its views: read, decode as small as the crops allow, crop and resize in one
- * pass.
+ * folder_views.c -- from a file to its views: read, decode as small as the crops allow, crop and
+ * resize in one pass.
  */
 #include "folder.h"
 
@@ -23,11 +23,12 @@ void maker_free(struct view_maker *m)
     *m = (struct view_maker){ .file = NULL };
 }
 
-/* ---- a file ------------------------------------------------------------------------------------------------- */
+/* ---- a file ---------------------------------------------------------------------------------- */
 
-/* Of an open file into m->file, as long as it is now.  A disk that fails is no bad image: that is the fault of the
- * world, and skipping over it would make another run of this one. */
-static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char *path, char wrong[WRONG_TEXT])
+/* Of an open file into m->file, as long as it is now.  A disk that fails is no bad image: that is
+ * the fault of the world, and skipping over it would make another run of this one. */
+static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char *path,
+                         char wrong[WRONG_TEXT])
 {
     struct stat st;
     if (fstat(fd, &st)) die("cannot read %s: %s (is the disk in order?)", path, strerror(errno));
@@ -53,7 +54,8 @@ static bool file_load(struct view_maker *m, size_t *bytes, const struct folder *
                       char wrong[WRONG_TEXT])
 {
     char *const path = text_format("%s/%s", f->path, f->name[image]);
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);      /* a pipe must not hold the run up */
+    /* a pipe must not hold the run up */
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     bool ok = false;
     if (fd >= 0) {
         ok = content_read(m, bytes, fd, path, wrong);
@@ -75,7 +77,7 @@ bool folder_look(struct folder *f, struct view_maker *m, int image, char wrong[W
            image_decode(&m->picture, &info, m->file, bytes, 1, wrong);
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------ */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 /* The picture as it was decoded decides, which may be the smaller one. */
 static void room_for(struct view_maker *m, int size)
@@ -89,8 +91,8 @@ static void room_for(struct view_maker *m, int size)
 }
 
 /* The views of `place`, cut from `image`. */
-static bool views_make(struct folder *f, struct view_maker *m, dev_act *y, size_t stride, int image, int place,
-                       const struct view_order *o, char wrong[WRONG_TEXT])
+static bool views_make(struct folder *f, struct view_maker *m, dev_act *y, size_t stride, int image,
+                       int place, const struct view_order *o, char wrong[WRONG_TEXT])
 {
     enum { VIEWS_MOST = 16 };
     assert(o->views <= VIEWS_MOST);
@@ -101,10 +103,13 @@ static bool views_make(struct folder *f, struct view_maker *m, dev_act *y, size_
         return false;
     int shrink[VIEWS_MOST];
     for (int k = 0; k < o->views; k++) {
-        v[k] = augment_draw(o->recipe, o->seed, o->epoch, (uint32_t)place, o->first + (uint32_t)k, info.h, info.w);
-        shrink[k] = info.kind == IMAGE_JPEG ? view_shrink(o->recipe, &v[k], info.h, info.w, o->size) : 1;
+        v[k] = augment_draw(o->recipe, o->seed, o->epoch, (uint32_t)place, o->first + (uint32_t)k,
+                            info.h, info.w);
+        shrink[k] = info.kind == IMAGE_JPEG ? view_shrink(o->recipe, &v[k], info.h, info.w, o->size)
+                                            : 1;
     }
-    /* Decoded once for each size that is wanted, so that no view depends on what is asked for beside it. */
+    /* Decoded once for each size that is wanted, so that no view depends on what is asked for
+     * beside it. */
     for (int now = 1; now <= SHRINK_MAX; now *= 2) {
         bool decoded = false;
         for (int k = 0; k < o->views; k++) {
@@ -113,8 +118,8 @@ static bool views_make(struct folder *f, struct view_maker *m, dev_act *y, size_
                 return false;
             decoded = true;
             room_for(m, o->size);
-            op_view(act_at(y, (size_t)k * stride), m->room, m->picture.pixels, info.h, info.w, now, o->size,
-                    o->recipe, &v[k]);
+            op_view(act_at(y, (size_t)k * stride), m->room, m->picture.pixels, info.h, info.w, now,
+                    o->size, o->recipe, &v[k]);
         }
     }
     return true;
@@ -143,7 +148,7 @@ void folder_views(struct folder *f, struct view_maker *m, dev_act *y, size_t str
             if (good) return;
         }
         if (!f->may_skip)
-            return;                /* folder_check() will end it, on the host's thread: an exit here would race */
+            return;  /* folder_check() will end it, on the host's thread: an exit here would race */
         from = next_of_class(f, from);
     } while (from != image);
     pthread_mutex_lock(&f->mutex);
@@ -151,18 +156,25 @@ void folder_views(struct folder *f, struct view_maker *m, dev_act *y, size_t str
     pthread_mutex_unlock(&f->mutex);
 }
 
-struct batch_work { struct folder *f; dev_act *y; const int32_t *index; int n; const struct view_order *order; };
+struct batch_work {
+    struct folder *f;
+    dev_act *y;
+    const int32_t *index;
+    int n;
+    const struct view_order *order;
+};
 
 static void batch_image(void *context, int i, int worker)
 {
     const struct batch_work *const w = context;
     const size_t pixels = (size_t)3 * (size_t)w->order->size * (size_t)w->order->size;
-    folder_views(w->f, &w->f->team[worker], act_at(w->y, pixels * (size_t)i), pixels * (size_t)w->n, w->index[i],
-                 w->order);
+    folder_views(w->f, &w->f->team[worker], act_at(w->y, pixels * (size_t)i), pixels * (size_t)w->n,
+                 w->index[i], w->order);
 }
 
 /* Who makes an image changes nothing in it, so threads take the next as they come. */
-void folder_batch(struct folder *f, dev_act *y, const int32_t *index, int n, const struct view_order *o)
+void folder_batch(struct folder *f, dev_act *y, const int32_t *index, int n,
+                  const struct view_order *o)
 {
     struct batch_work w = { f, y, index, n, o };
     each_parallel(n, f->threads, 1, batch_image, &w);

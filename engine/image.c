@@ -2,8 +2,9 @@
  *
  * image.c -- JPEG by libjpeg-turbo, PNG by png.c.
  *
- * Both libraries leave by longjmp() when a file is wrong.  All that is needed afterwards lies in a struct outside
- * the frame of setjmp(), and what the library allocated is freed in one place, reached either way.
+ * Both libraries leave by longjmp() when a file is wrong.  All that is needed afterwards lies in a
+ * struct outside the frame of setjmp(), and what the library allocated is freed in one place,
+ * reached either way.
  */
 #include "image.h"
 
@@ -27,8 +28,8 @@ _Static_assert((int)IMAGE_SIDE_MAX <= (int)PNG_SIDE_MAX && (int)PNG_WRONG == (in
 static bool size_check(long h, long w, char wrong[WRONG_TEXT])
 {
     if (h < 1 || w < 1 || h > IMAGE_SIDE_MAX || w > IMAGE_SIDE_MAX || h * w > IMAGE_PIXELS_MAX)
-        return refuse(wrong, "it has %ld x %ld pixels; at most %d a side and %d in all are taken", w, h,
-                      IMAGE_SIDE_MAX, IMAGE_PIXELS_MAX);
+        return refuse(wrong, "it has %ld x %ld pixels; at most %d a side and %d in all are taken",
+                      w, h, IMAGE_SIDE_MAX, IMAGE_PIXELS_MAX);
     return true;
 }
 
@@ -51,10 +52,10 @@ void picture_free(struct picture *p)
     *p = (struct picture){ 0 };
 }
 
-/* ---- JPEG ---------------------------------------------------------------------------------------------- */
+/* ---- JPEG ------------------------------------------------------------------------------------ */
 
-/* A progressive file of a few kilobytes may have a scan for each bit of each coefficient, and each costs as much
- * as a picture; encoders write about 10. */
+/* A progressive file of a few kilobytes may have a scan for each bit of each coefficient, and each
+ * costs as much as a picture; encoders write about 10. */
 enum { SCANS_MAX = 200 };
 
 struct jpeg {
@@ -75,8 +76,8 @@ static _Noreturn void on_error(j_common_ptr common)
     longjmp(j->leave, 1);
 }
 
-/* Level -1 is a warning: libjpeg would go on and invent pixels.  Two are about a number in a header alone, which no
- * pixel hangs on. */
+/* Level -1 is a warning: libjpeg would go on and invent pixels.  Two are about a number in a header
+ * alone, which no pixel hangs on. */
 static void on_message(j_common_ptr common, int level)
 {
     const int code = common->err->msg_code;
@@ -91,7 +92,8 @@ static void on_progress(j_common_ptr common)
     longjmp(j->leave, 1);
 }
 
-/* Everything that the library calls is set before it is called; jpeg_destroy_decompress() is always right. */
+/* Everything that the library calls is set before it is called; jpeg_destroy_decompress() is always
+ * right. */
 static void jpeg_open(struct jpeg *j, char wrong[WRONG_TEXT])
 {
     *j = (struct jpeg){ .wrong = wrong };
@@ -111,7 +113,8 @@ static bool jpeg_header(struct jpeg *j, const uint8_t *file, size_t bytes)
     return size_check((long)j->d.image_height, (long)j->d.image_width, j->wrong);
 }
 
-static bool jpeg_look(struct image_info *info, const uint8_t *file, size_t bytes, char wrong[WRONG_TEXT])
+static bool jpeg_look(struct image_info *info, const uint8_t *file, size_t bytes,
+                      char wrong[WRONG_TEXT])
 {
     struct jpeg j;
     jpeg_open(&j, wrong);
@@ -125,8 +128,9 @@ static bool jpeg_look(struct image_info *info, const uint8_t *file, size_t bytes
     return ok;
 }
 
-/* One row of CMYK to the planes' rows: each ink takes its share of the light, black of all three colours.  255 is
- * no ink, as Adobe writes it; PIL, and with it ImageFolder, takes files without Adobe's marker so too. */
+/* One row of CMYK to the planes' rows: each ink takes its share of the light, black of all three
+ * colours.  255 is no ink, as Adobe writes it; PIL, and with it ImageFolder, takes files without
+ * Adobe's marker so too. */
 static void cmyk_row(uint8_t *const to[3], const uint8_t *row, int w)
 {
     for (int x = 0; x < w; x++, row += 4)
@@ -155,7 +159,7 @@ static void jpeg_rows(struct jpeg *j, struct picture *p, int shrink)
     picture_resize(p, (int)d->output_height, (int)d->output_width);
     JSAMPARRAY row = d->mem->alloc_sarray((j_common_ptr)d, JPOOL_IMAGE,
                                           d->output_width * (unsigned)d->output_components, 1);
-    while (d->output_scanline < d->output_height) {        /* interleaved in libjpeg, planar for op_view */
+    while (d->output_scanline < d->output_height) { /* interleaved in libjpeg, planar for op_view */
         uint8_t *const at = p->pixels + (size_t)d->output_scanline * d->output_width;
         uint8_t *const to[3] = { at, at + plane, at + 2 * plane };
         jpeg_read_scanlines(d, row, 1);
@@ -166,7 +170,8 @@ static void jpeg_rows(struct jpeg *j, struct picture *p, int shrink)
 }
 
 /* Nothing that is needed after a longjmp() changes between it and setjmp(): `ok` is set last. */
-static bool jpeg_decode(struct picture *p, const uint8_t *file, size_t bytes, int shrink, char wrong[WRONG_TEXT])
+static bool jpeg_decode(struct picture *p, const uint8_t *file, size_t bytes, int shrink,
+                        char wrong[WRONG_TEXT])
 {
     struct jpeg j;
     jpeg_open(&j, wrong);
@@ -179,7 +184,7 @@ static bool jpeg_decode(struct picture *p, const uint8_t *file, size_t bytes, in
     return ok;
 }
 
-/* ---- PNG ----------------------------------------------------------------------------------------------- */
+/* ---- PNG ------------------------------------------------------------------------------------- */
 
 static uint32_t big_endian(const uint8_t *b)
 {
@@ -187,7 +192,8 @@ static uint32_t big_endian(const uint8_t *b)
 }
 
 /* The size stands in the first chunk: length, "IHDR", width, height. */
-static bool png_look(struct image_info *info, const uint8_t *file, size_t bytes, char wrong[WRONG_TEXT])
+static bool png_look(struct image_info *info, const uint8_t *file, size_t bytes,
+                     char wrong[WRONG_TEXT])
 {
     if (bytes < 24 || memcmp(file + 12, "IHDR", 4) != 0)
         return refuse(wrong, "not a whole PNG picture: it does not begin with its size");
@@ -215,7 +221,7 @@ static bool png_decode(struct picture *p, const uint8_t *file, size_t bytes, cha
     return true;
 }
 
-/* ---- either -------------------------------------------------------------------------------------------- */
+/* ---- either ---------------------------------------------------------------------------------- */
 
 static const struct { const char *bytes; size_t n; enum image_kind kind; } beginnings[] = {
     { "\xff\xd8\xff", 3, IMAGE_JPEG }, { "\x89PNG\r\n\x1a\n", 8, IMAGE_PNG }
@@ -228,14 +234,15 @@ bool image_look(struct image_info *info, const uint8_t *file, size_t bytes, char
         if (bytes < beginnings[i].n || memcmp(file, beginnings[i].bytes, beginnings[i].n) != 0)
             continue;
         info->kind = beginnings[i].kind;
-        return info->kind == IMAGE_JPEG ? jpeg_look(info, file, bytes, wrong) : png_look(info, file, bytes, wrong);
+        return info->kind == IMAGE_JPEG ? jpeg_look(info, file, bytes, wrong)
+                                        : png_look(info, file, bytes, wrong);
     }
     return refuse(wrong, "neither JPEG nor PNG: it begins with %02x %02x %02x %02x", file[0],
                   bytes > 1 ? file[1] : 0, bytes > 2 ? file[2] : 0, bytes > 3 ? file[3] : 0);
 }
 
-bool image_decode(struct picture *p, const struct image_info *info, const uint8_t *file, size_t bytes, int shrink,
-                  char wrong[WRONG_TEXT])
+bool image_decode(struct picture *p, const struct image_info *info, const uint8_t *file,
+                  size_t bytes, int shrink, char wrong[WRONG_TEXT])
 {
     assert(shrink == 1 || info->kind == IMAGE_JPEG);
     return info->kind == IMAGE_JPEG ? jpeg_decode(p, file, bytes, shrink, wrong) :

@@ -8,7 +8,7 @@
 
 #include "folder.h"
 
-/* ---- a set ------------------------------------------------------------------------------------- */
+/* ---- a set ----------------------------------------------------------------------------------- */
 
 /* The labels and the hash are still of use afterwards. */
 static void pixels_move(struct image_set *set)
@@ -25,7 +25,8 @@ void images_open(struct image_set *set, const struct image_part *part)
 {
     *set = (struct image_set){ .images = NULL };
     if (data_is_folder(part->source)) {
-        folder_load(&set->host, part->folder, part->split, part->first, part->count, part->may_skip);
+        folder_load(&set->host, part->folder, part->split, part->first, part->count,
+                    part->may_skip);
     } else {
         data_load(&set->host, part->source->name, part->split, part->first, part->count);
         pixels_move(set);
@@ -43,7 +44,7 @@ void images_close(struct image_set *set)
     *set = (struct image_set){ .images = NULL };
 }
 
-bool images_are_there(const struct image_set *set)
+bool images_on_machine(const struct image_set *set)
 {
     return !set->host.folder;
 }
@@ -67,7 +68,7 @@ void images_check(const struct image_set *set)
     if (set->host.folder) folder_check(set->host.folder);
 }
 
-/* ---- views ------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 void image_batch_open(struct image_batch *b, int most)
 {
@@ -92,14 +93,14 @@ void image_batch_send(const struct image_batch *b, uint32_t epoch)
 }
 
 /* By the machine's op: of n images of the batch from the i-th on. */
-static void views_there(const struct image_set *set, dev_act *y, const struct image_batch *b, int i, int n,
-                        const struct view_order *o)
+static void views_there(const struct image_set *set, dev_act *y, const struct image_batch *b, int i,
+                        int n, const struct view_order *o)
 {
     const size_t pixels = (size_t)3 * (size_t)o->size * (size_t)o->size;
     for (int v = 0; v < o->views; v++)
         op_augment(act_at(y, pixels * ((size_t)v * (size_t)b->n + (size_t)i)), set->images,
-                   int_at(b->index, (size_t)i), n, set->host.h, set->host.w, o->size, o->recipe, o->seed,
-                   b->epoch, o->first + (uint32_t)v);
+                   int_at(b->index, (size_t)i), n, set->host.h, set->host.w, o->size, o->recipe,
+                   o->seed, b->epoch, o->first + (uint32_t)v);
 }
 
 void images_views(const struct image_set *set, dev_act *y, const struct image_batch *b,
@@ -117,5 +118,6 @@ void images_views_of(const struct image_set *set, struct view_maker *m, dev_act 
         return;
     }
     const size_t pixels = (size_t)3 * (size_t)o->size * (size_t)o->size;
-    folder_views(set->host.folder, m, act_at(y, pixels * (size_t)i), pixels * (size_t)b->n, b->order[i], o);
+    folder_views(set->host.folder, m, act_at(y, pixels * (size_t)i), pixels * (size_t)b->n,
+                 b->order[i], o);
 }

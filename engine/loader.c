@@ -12,7 +12,7 @@
 #include "base.h"
 #include "philox.h"
 
-/* ---- a batch ------------------------------------------------------------------------------------------- */
+/* ---- a batch --------------------------------------------------------------------------------- */
 
 void loader_order(const struct loader_source *s, int32_t *order, int epoch, int step)
 {
@@ -27,20 +27,22 @@ void loader_aim(struct loader *l, int epoch, int step)
     image_batch_send(&l->batch, (uint32_t)epoch);
 }
 
-static struct view_order view_order_of(const struct loader_source *s, int epoch, int first, int views)
+static struct view_order view_order_of(const struct loader_source *s, int epoch, int first,
+                                       int views)
 {
     assert(views <= s->views);
-    return (struct view_order){ s->recipe, s->seed, (uint32_t)epoch, (uint32_t)first, views, s->size };
+    return (struct view_order){ s->recipe, s->seed, (uint32_t)epoch, (uint32_t)first, views,
+                                s->size };
 }
 
 bool loader_is_issued(const struct loader *l)
 {
-    return images_are_there(l->source.images) && !l->beside;
+    return images_on_machine(l->source.images) && !l->beside;
 }
 
 dev_act *loader_issue(struct loader *l, int first, int views)
 {
-    assert(images_are_there(l->source.images) && "files are not made by ops alone");
+    assert(images_on_machine(l->source.images) && "files are not made by ops alone");
     /* The machine draws for the epoch that loader_aim() sent: this order's own is for files. */
     const struct view_order o = view_order_of(&l->source, 0, first, views);
     images_views(l->source.images, l->room[0], &l->batch, &o);
@@ -57,7 +59,8 @@ dev_act *loader_make(struct loader *l, int epoch, int step, int first, int views
 
 dev_act *loader_take(struct loader *l, int epoch, int step)
 {
-    if (l->ahead.epoch != epoch || l->ahead.step != step) return loader_make(l, epoch, step, 0, l->source.views);
+    if (l->ahead.epoch != epoch || l->ahead.step != step)
+        return loader_make(l, epoch, step, 0, l->source.views);
     dev_act *const made = l->room[1];
     l->room[1] = l->room[0];
     l->room[0] = made;
@@ -65,7 +68,7 @@ dev_act *loader_take(struct loader *l, int epoch, int step)
     return made;
 }
 
-/* ---- the threads --------------------------------------------------------------------------------------- */
+/* ---- the threads ----------------------------------------------------------------------------- */
 
 /* All views of the i-th image of the batch ahead. */
 static void image_make(struct loader *l, struct view_maker *maker, int i)
@@ -123,7 +126,7 @@ void loader_wait(struct loader *l)
     images_check(l->source.images);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* How many threads are to work beside the step. */
 static int threads_beside(const struct loader_source *s)
@@ -134,11 +137,12 @@ static int threads_beside(const struct loader_source *s)
     const bool cpu = !strcmp(m.machine, "cpu");
     const int cores = sched_getaffinity(0, sizeof allowed, &allowed) ? 1 : CPU_COUNT(&allowed);
     const int spare = cpu ? cores - m.threads : cores;
-    if (images_are_there(s->images)) return cpu && spare > 0;
+    if (images_on_machine(s->images)) return cpu && spare > 0;
     return spare < 1 ? 1 : spare < LOADER_THREADS_MAX ? spare : LOADER_THREADS_MAX;
 }
 
-/* Signals are the host thread's business.  Without the threads the run is the same, so none is no fault. */
+/* Signals are the host thread's business.  Without the threads the run is the same, so none is no
+ * fault. */
 static int threads_start(struct loader *l, int n)
 {
     sigset_t all, before;

@@ -12,13 +12,15 @@
 #include "base.h"
 #include "philox.h"
 
-/* ---- parameters ---------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
-int params_add(struct params *ps, const char *name, enum init init, int fan, int n_dims, const int *dim)
+int params_add(struct params *ps, const char *name, enum init init, int fan, int n_dims,
+               const int *dim)
 {
     if (ps->n == PARAMS_MAX) die("the net has more than %d tensors: use fewer blocks", PARAMS_MAX);
     struct param *p = &ps->p[ps->n];
-    *p = (struct param){ .init = init, .fan = fan, .n_dims = n_dims, .group = ps->group, .count = 1 };
+    *p = (struct param){ .init = init, .fan = fan, .n_dims = n_dims, .group = ps->group,
+                         .count = 1 };
     const int length = snprintf(p->name, sizeof p->name, "%s", name);
     assert(length < (int)sizeof p->name);
     (void)length;
@@ -105,7 +107,8 @@ struct weight params_weight(const struct params *ps, int id)
 {
     if (id < 0) return (struct weight){ NULL, NULL };
     const struct param *p = &ps->p[id];
-    return (struct weight){ float_at(ps->data, p->offset), p->frozen ? NULL : float_at(ps->grad, p->offset) };
+    return (struct weight){ float_at(ps->data, p->offset),
+                            p->frozen ? NULL : float_at(ps->grad, p->offset) };
 }
 
 dev_float *params_stat(const struct params *ps, int id)
@@ -114,24 +117,26 @@ dev_float *params_stat(const struct params *ps, int id)
     return float_at(ps->stats, ps->p[id].offset);
 }
 
-/* ---- layers -------------------------------------------------------------------------------------------- */
+/* ---- layers ---------------------------------------------------------------------------------- */
 
-static int add_tensor(struct params *ps, const char *prefix, const char *name, enum init init, int fan, int n_dims,
-                      const int *dim)
+static int add_tensor(struct params *ps, const char *prefix, const char *name, enum init init,
+                      int fan, int n_dims, const int *dim)
 {
     char full[sizeof ps->p[0].name];
     snprintf(full, sizeof full, "%s.%s", prefix, name);
     return params_add(ps, full, init, fan, n_dims, dim);
 }
 
-struct conv_layer conv_declare(struct params *ps, const char *name, int c, int k, int r, int stride, int pad)
+struct conv_layer conv_declare(struct params *ps, const char *name, int c, int k, int r, int stride,
+                               int pad)
 {
     const int dim[4] = { k, r, r, c };
     const int w = add_tensor(ps, name, "weight", INIT_KAIMING, k * r * r, 4, dim);
     return (struct conv_layer){ w, k, r, stride, pad };
 }
 
-struct var conv_apply(struct tape *t, const struct params *ps, const struct conv_layer *l, struct var x)
+struct var conv_apply(struct tape *t, const struct params *ps, const struct conv_layer *l,
+                      struct var x)
 {
     return conv(t, x, params_weight(ps, l->w), l->k, l->r, l->stride, l->pad);
 }
@@ -154,11 +159,12 @@ struct var bn_apply(struct tape *t, const struct params *ps, const struct bn_lay
 {
     const bool stats = track || groups == 0;
     const struct norm bn = { params_weight(ps, l->gamma), params_weight(ps, l->beta),
-                             stats ? params_stat(ps, l->mean) : NULL, stats ? params_stat(ps, l->var) : NULL };
+                             stats ? params_stat(ps, l->mean) : NULL,
+                             stats ? params_stat(ps, l->var) : NULL };
     return bn_act(t, x, &bn, residual, groups, relu_after);
 }
 
-/* ---- heads --------------------------------------------------------------------------------------------- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 /* WIDTH: a number, d, f, d/N, f/N.  0 if it is none of these. */
 static int head_width(const char *text, size_t length, int d, int f)
@@ -201,14 +207,15 @@ const char *head_word_error(const char *words)
 {
     int width;
     enum bias bias;
-    if (!strcmp(words, "relu") || !strcmp(words, "bn") || !strcmp(words, "bn no-affine")) return NULL;
+    if (!strcmp(words, "relu") || !strcmp(words, "bn") || !strcmp(words, "bn no-affine"))
+        return NULL;
     if (fc_words(words, 1 << 16, 1 << 16, &width, &bias)) return NULL;
     return "a layer is `fc WIDTH [bias|no-bias|frozen-bias|constant]` with WIDTH a number to 65536, d, f, d/N or "
            "f/N, or `bn [no-affine]`, or `relu`";
 }
 
-struct head head_declare(struct params *ps, const char *prefix, const char *const *words, int n, int in, int d,
-                         int f)
+struct head head_declare(struct params *ps, const char *prefix, const char *const *words, int n,
+                         int in, int d, int f)
 {
     struct head h = { .out = in };
     assert(n <= HEAD_LAYERS);
@@ -225,7 +232,8 @@ struct head head_declare(struct params *ps, const char *prefix, const char *cons
             const bool before_bn = i + 1 < n && !strncmp(words[i + 1], "bn", 2);
             l->kind = HEAD_FC;
             const enum init init = bias == BIAS_ALONE ? INIT_ZERO : INIT_FC;
-            l->fc = (struct fc_layer){ add_tensor(ps, name, "weight", init, h.out, 2, dim), -1, width };
+            l->fc = (struct fc_layer){ add_tensor(ps, name, "weight", init, h.out, 2, dim), -1,
+                                       width };
             ps->p[l->fc.w].frozen = bias == BIAS_ALONE;
             if (bias != BIAS_NO && (bias != BIAS_DEFAULT || !before_bn)) {
                 l->fc.b = add_tensor(ps, name, "bias", INIT_FC, h.out, 1, &width);
@@ -240,8 +248,8 @@ struct head head_declare(struct params *ps, const char *prefix, const char *cons
     return h;
 }
 
-struct var head_apply(struct tape *t, const struct params *ps, const struct head *h, struct var x, int groups,
-                      bool track)
+struct var head_apply(struct tape *t, const struct params *ps, const struct head *h, struct var x,
+                      int groups, bool track)
 {
     for (int i = 0; i < h->n; i++) {
         const struct head_layer *l = &h->layer[i];

@@ -2,8 +2,9 @@
  *
  * ops.h -- everything the engine asks of a machine.
  *
- * Each function is written once per machine, under the same name: in cpu/ (the specification) and in cuda/.
- * A program links exactly one of them; a missing op is a link error that names it.  The rules:
+ * Each function is written once per machine, under the same name: in cpu/ (the specification) and
+ * in cuda/.  A program links exactly one of them; a missing op is a link error that names it.  The
+ * rules:
  *
  *   1. Destination first, like memcpy.
  *   2. A backward ADDS into the gradients of weights.  An activation's gradient goes where a struct act_grad says:
@@ -12,8 +13,9 @@
  *   4. The result depends on the arguments alone: same bytes for any number of threads, and run to run.
  *   5. Ops are called from one host thread; only op_augment of a single image may run on another one beside them.
  *
- * Shapes are letters: N images (rows), H x W pixels, C channels in, K channels out, D features, G groups
- * (views).  Images are NHWC, convolution weights KRSC, fc weights [K, C]; everything is row-major and dense.
+ * Shapes are letters: N images (rows), H x W pixels, C channels in, K channels out, D features, G
+ * groups (views).  Images are NHWC, convolution weights KRSC, fc weights [K, C]; everything is
+ * row-major and dense.
  */
 #pragma once
 #include <stdbool.h>
@@ -24,8 +26,8 @@
 extern "C" {
 #endif
 
-/* Elements in the machine's memory.  Left incomplete on purpose: code outside cpu/ and cuda/ can hand the
- * pointers around but cannot dereference them.
+/* Elements in the machine's memory.  Left incomplete on purpose: code outside cpu/ and cuda/ can
+ * hand the pointers around but cannot dereference them.
  * dev_float is always fp32: parameters, statistics, losses, optimiser state, evaluation features.
  * dev_act is an activation, as wide as machine_set_precision() said. */
 typedef struct dev_float dev_float;
@@ -33,7 +35,7 @@ typedef struct dev_act dev_act;
 typedef struct dev_int dev_int;      /* int32 */
 typedef struct dev_byte dev_byte;    /* uint8: images as stored */
 
-/* ---- the machine ------------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 struct machine_info {
     char machine[8];       /* "cpu" or "cuda": part of a run's identity */
@@ -43,37 +45,41 @@ struct machine_info {
     int threads;           /* worker threads in use */
 };
 
-/* How activations and their gradients are stored.  Weights, their gradients, statistics, sums and losses are fp32
- * or wider in any case; bf16 is rounded to nearest even, denormals to zero.  fp16 is the CUDA machine's, which
- * scales the gradients that it stores, so that small ones are kept; nothing above this interface sees the scale. */
+/* How activations and their gradients are stored.  Weights, their gradients, statistics, sums and
+ * losses are fp32 or wider in any case; bf16 is rounded to nearest even, denormals to zero.  fp16
+ * is the CUDA machine's, which scales the gradients that it stores, so that small ones are kept;
+ * nothing above this interface sees the scale. */
 enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
 
-/* Before any other call.  threads <= 0: one per core this process may use.  Dies if there is no such device. */
+/* Before any other call.  threads <= 0: one per core this process may use.  Dies if there is no
+ * such device. */
 void machine_open(int threads);
-/* From here on; activations made before are void.  fp32 until the first call.  machine_has_precision() first. */
+/* From here on; activations made before are void.  fp32 until the first call.
+ * machine_has_precision() first. */
 void machine_set_precision(enum precision precision);
 bool machine_has_precision(enum precision precision);
 
-/* A step is the same ops at the same addresses each time, and a machine may record it once and replay it from then
- * on.  machine_record(key): true, and the caller issues the ops and then calls machine_recorded(); or false, and
- * the machine has issued what it recorded for this key.  Nothing in between may read from or write to the host.  A
- * key is an address that the ops have in common and other steps do not; NULL records nothing.  machine_forget()
- * drops all records, before memory that they name is freed. */
+/* A step is the same ops at the same addresses each time, and a machine may record it once and
+ * replay it from then on.  machine_record(key): true, and the caller issues the ops and then calls
+ * machine_recorded(); or false, and the machine has issued what it recorded for this key.  Nothing
+ * in between may read from or write to the host.  A key is an address that the ops have in common
+ * and other steps do not; NULL records nothing.  machine_forget() drops all records, before memory
+ * that they name is freed. */
 bool machine_record(const void *key);
 void machine_recorded(void);
 void machine_forget(void);
 
 void machine_describe(struct machine_info *info);
-/* What the machine reaches at its best on all threads, measured now: a benchmark's yardsticks.  In FLOP/s: loops of
- * fp32 products and of bf16 products, the BLAS's fp32 matrix product; in bytes/s, read and written: a copy from and
- * to the main memory. */
+/* What the machine reaches at its best on all threads, measured now: a benchmark's yardsticks.  In
+ * FLOP/s: loops of fp32 products and of bf16 products, the BLAS's fp32 matrix product; in bytes/s,
+ * read and written: a copy from and to the main memory. */
 struct machine_peaks { double fp32, bf16, sgemm, copy; };
 void machine_peaks(struct machine_peaks *p);
 
-/* ---- memory ------------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
-void *mem_alloc(size_t bytes);                                 /* zeroed, 64-byte aligned; dies with a hint */
-void mem_free(void *p);                                        /* NULL is fine */
+void *mem_alloc(size_t bytes);                       /* zeroed, 64-byte aligned; dies with a hint */
+void mem_free(void *p);                              /* NULL is fine */
 void mem_zero(void *p, size_t bytes);
 void mem_upload(void *dst, const void *host_src, size_t bytes);
 void mem_download(void *host_dst, const void *src, size_t bytes);
@@ -96,31 +102,38 @@ static inline dev_act *act_at(dev_act *p, size_t i)
     return p ? (dev_act *)((char *)p + mem_act_bytes() * i) : NULL;
 }
 
-/* Where a backward leaves the gradient of an activation: `add` to what is there, or over it, whatever it held. */
+/* Where a backward leaves the gradient of an activation: `add` to what is there, or over it,
+ * whatever it held. */
 struct act_grad { dev_act *at; bool add; };
 
-/* ---- convolution ------------------------------------------------------------------------------------- */
+/* ---- convolution ----------------------------------------------------------------------------- */
 
-struct conv_shape { int n, h, w, c, k, r, stride, pad; };      /* r x r kernel; 1 <= r, 0 <= pad < r */
-static inline int conv_out(int size, int r, int stride, int pad) { return (size + 2 * pad - r) / stride + 1; }
+struct conv_shape { int n, h, w, c, k, r, stride, pad; };   /* r x r kernel; 1 <= r, 0 <= pad < r */
+static inline int conv_out(int size, int r, int stride, int pad)
+{
+    return (size + 2 * pad - r) / stride + 1;
+}
 
 /* y[N,P,Q,K] = x[N,H,W,C] * w[K,R,R,C];  P, Q = conv_out of H, W. */
 void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s);
-/* dx[N,H,W,C] = the transposed convolution of dy[N,P,Q,K];  dw[K,R,R,C] += the correlation of x and dy. */
-void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
-                 struct conv_shape s);
+/* dx[N,H,W,C] = the transposed convolution of dy[N,P,Q,K];  dw[K,R,R,C] += the correlation of x and
+ * dy. */
+void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,
+                 const dev_float *w, struct conv_shape s);
 
-/* ---- fully connected --------------------------------------------------------------------------------- */
+/* ---- fully connected ------------------------------------------------------------------------- */
 
 /* y[N,K] = x[N,C] w[K,C]^T + b[K];  b may be NULL. */
-void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c, int k);
+void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c,
+               int k);
 /* dx[N,C] = dy w;  dw[K,C] += dy^T x;  db[K] += column sums of dy. */
-void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
-               const dev_float *w, int n, int c, int k);
+void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy,
+               const dev_act *x, const dev_float *w, int n, int c, int k);
 
-/* ---- batch norm with its ReLU and residual ----------------------------------------------------------- */
+/* ---- batch norm with its ReLU and residual --------------------------------------------------- */
 
-/* x is [G, M, C]: G groups (views) of M rows (images x pixels), statistics per group and channel over M.
+/* x is [G, M, C]: G groups (views) of M rows (images x pixels), statistics per group and channel
+ * over M.
  *   xhat = (x - mean) rstd,   rstd = 1 / sqrt(var + BN_EPS), var biased
  *   y = act(gamma xhat + beta + residual),   act = ReLU or the identity
  * gamma, beta NULL: no affine part.  residual NULL: none. */
@@ -128,23 +141,24 @@ void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *
 #define BN_MOMENTUM 0.1f
 struct bn_shape { int groups, rows, c; };
 
-/* Saves mean, rstd [G,C] for the backward.  run_mean, run_var [C], if not NULL, move by BN_MOMENTUM once per
- * group in order (unbiased variance), as separate forward passes of the views would. */
-void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_mean, dev_float *run_var,
-                   const dev_act *x, const dev_float *gamma, const dev_float *beta, const dev_act *residual,
+/* Saves mean, rstd [G,C] for the backward.  run_mean, run_var [C], if not NULL, move by BN_MOMENTUM
+ * once per group in order (unbiased variance), as separate forward passes of the views would. */
+void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_mean,
+                   dev_float *run_var, const dev_act *x, const dev_float *gamma,
+                   const dev_float *beta, const dev_act *residual, struct bn_shape s, bool relu);
+/* With g = dy where y > 0 (all of dy without ReLU): dresidual = g; dbeta += sum g; dgamma += sum g
+ * xhat; dx = gamma rstd (g - mean_M(g) - xhat mean_M(g xhat)), means per group.  One of dx and
+ * dresidual may lie where dy lies (then it does not add): dy is gone afterwards. */
+void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,
+                   struct act_grad dresidual, const dev_act *dy, const dev_act *y, const dev_act *x,
+                   const dev_float *gamma, const dev_float *mean, const dev_float *rstd,
                    struct bn_shape s, bool relu);
-/* With g = dy where y > 0 (all of dy without ReLU): dresidual = g; dbeta += sum g; dgamma += sum g xhat;
- * dx = gamma rstd (g - mean_M(g) - xhat mean_M(g xhat)), means per group.  One of dx and dresidual may lie where dy
- * lies (then it does not add): dy is gone afterwards. */
-void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual,
-                   const dev_act *dy, const dev_act *y, const dev_act *x, const dev_float *gamma,
-                   const dev_float *mean, const dev_float *rstd, struct bn_shape s, bool relu);
 /* Evaluation: xhat from the running statistics. x is [M, C]. */
 void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *beta,
                     const dev_float *run_mean, const dev_float *run_var, const dev_act *residual,
                     int rows, int c, bool relu);
 
-/* ---- rows -------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 void op_relu_fwd(dev_act *y, const dev_act *x, size_t n);
 /* dx = dy where y > 0; dx may lie where dy lies, then it does not add. */
@@ -154,86 +168,99 @@ void op_relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t
 void op_pool_fwd(dev_act *y, const dev_act *x, int n, int hw, int c);
 void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c);
 
-/* Max-pooling: y[N,P,Q,C] = the largest of each r x r window of x[N,H,W,C], padding apart; P, Q = conv_out of H, W.
- * NaN is larger than any number. */
+/* Max-pooling: y[N,P,Q,C] = the largest of each r x r window of x[N,H,W,C], padding apart; P, Q =
+ * conv_out of H, W.  NaN is larger than any number. */
 struct pool_shape { int n, h, w, c, r, stride, pad; };         /* 1 <= r <= 16, 0 <= pad < r */
 void op_max_pool_fwd(dev_act *y, const dev_act *x, struct pool_shape s);
-/* dx[N,H,W,C] = the sum of dy over the windows whose largest it is: the first one, where several are equal. */
+/* dx[N,H,W,C] = the sum of dy over the windows whose largest it is: the first one, where several
+ * are equal. */
 void op_max_pool_bwd(struct act_grad dx, const dev_act *dy, const dev_act *x, struct pool_shape s);
 
-/* Negative cosine similarity (eq. 1): loss[0] += weight * mean over the N rows of -cos(p_i, z_i); p, z [N,D].
- * Norms are taken as at least COSINE_EPS each, like PyTorch's cosine_similarity. */
+/* Negative cosine similarity (eq. 1): loss[0] += weight * mean over the N rows of -cos(p_i, z_i);
+ * p, z [N,D].  Norms are taken as at least COSINE_EPS each, like PyTorch's cosine_similarity. */
 #define COSINE_EPS 1e-8f
 void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d);
-void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight, int n,
-                   int d);
+void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z,
+                   float weight, int n, int d);
 
 /* Cross-entropy similarity (Sec. 4.5): loss[0] += weight * mean over the N rows of
  * -softmax(z_i) . log softmax(p_i), softmax over the D features. */
-void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d);
-void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight,
-                          int n, int d);
+void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n,
+                          int d);
+void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p,
+                          const dev_act *z, float weight, int n, int d);
 
-/* The moving average of the target (Sec. 5.2): eta[i] = m memory[index[i]] + (1 - m) z_i, which is left in the
- * memory too if `keep`.  eta (may be NULL), z [N,D]; memory [images,D]; index [N], each image once.  normalise:
- * z_i / max(|z_i|, COSINE_EPS) instead of z_i.  from_first: where the memory's row is all 0, m is 0. */
-void op_average(dev_act *eta, dev_float *memory, const dev_int *index, const dev_act *z, int n, int d,
-                float momentum, bool from_first, bool normalise, bool keep);
+/* The moving average of the target (Sec. 5.2): eta[i] = m memory[index[i]] + (1 - m) z_i, which is
+ * left in the memory too if `keep`.  eta (may be NULL), z [N,D]; memory [images,D]; index [N], each
+ * image once.  normalise: z_i / max(|z_i|, COSINE_EPS) instead of z_i.  from_first: where the
+ * memory's row is all 0, m is 0. */
+void op_average(dev_act *eta, dev_float *memory, const dev_int *index, const dev_act *z, int n,
+                int d, float momentum, bool from_first, bool normalise, bool keep);
 
-/* Sec. 4.1: out[g] = sqrt(D) * mean over channels of the standard deviation (over M - 1) of the l2-normalised
- * rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */
+/* Sec. 4.1: out[g] = sqrt(D) * mean over channels of the standard deviation (over M - 1) of the
+ * l2-normalised rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */
 void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d);
 
 void op_act_to_float(dev_float *y, const dev_act *x, size_t n);
-void op_normalize_rows(dev_float *x, int n, int d);            /* each row / max(its l2 norm, COSINE_EPS) */
+void op_normalize_rows(dev_float *x, int n, int d);    /* each row / max(its l2 norm, COSINE_EPS) */
 
-/* ---- optimiser --------------------------------------------------------------------------------------- */
+/* ---- optimiser ------------------------------------------------------------------------------- */
 
-/* PyTorch's SGD: g' = g + wd w;  v = momentum v + g';  w -= lr[0] v.  lr lives on the machine: it varies per
- * step, and a captured step must not. */
-void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
-            size_t n);
+/* PyTorch's SGD: g' = g + wd w;  v = momentum v + g';  w -= lr[0] v.  lr lives on the machine: it
+ * varies per step, and a captured step must not. */
+void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
+            float wd, size_t n);
 /* LARS (You et al. 2017, Algorithm 1) on one layer's tensor:
  *   v = momentum v + lr[0] ratio (g + wd w),   w -= v,   ratio = trust |w| / (|g| + wd |w|)
- * ratio is 1 where |w| or |g| is 0: a layer that starts at zero could never leave it.  NaN in w or g reaches w. */
-void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
-             float trust, size_t n);
-/* The moving average of a block of weights: y = m y + (1 - m) x, m = momentum[0], which lies on the machine as lr
- * does.  m = 0 gives x and m = 1 leaves y, to the bit, whatever the other holds; y equal to x stays so. */
+ * ratio is 1 where |w| or |g| is 0: a layer that starts at zero could never leave it.  NaN in w or
+ * g reaches w. */
+void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
+             float wd, float trust, size_t n);
+/* The moving average of a block of weights: y = m y + (1 - m) x, m = momentum[0], which lies on the
+ * machine as lr does.  m = 0 gives x and m = 1 leaves y, to the bit, whatever the other holds; y
+ * equal to x stays so. */
 void op_ema(dev_float *y, const dev_float *x, const dev_float *momentum, size_t n);
-void op_sumsq(dev_float *out, const dev_float *x, size_t n);   /* out[0] += sum of squares, summed in double */
+/* out[0] += sum of squares, summed in double */
+void op_sumsq(dev_float *out, const dev_float *x, size_t n);
 
-/* ---- evaluation -------------------------------------------------------------------------------------- */
+/* ---- evaluation ------------------------------------------------------------------------------ */
 
-/* Weighted kNN (Wu et al. 2018): for each query the K nearest bank rows by cosine (rows are l2-normalised
- * already, ties to the lower index), each voting exp(s / T) for its label; pred = the class of most votes, ties
- * to the lower class.  query [N,D], bank [M,D], label [M] in 0..classes-1, pred [N].  K is cut to M. */
-void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank, const dev_int *label, int m,
-            int d, int classes, int k, float temperature);
+/* Weighted kNN (Wu et al. 2018): for each query the K nearest bank rows by cosine (rows are
+ * l2-normalised already, ties to the lower index), each voting exp(s / T) for its label; pred = the
+ * class of most votes, ties to the lower class.  query [N,D], bank [M,D], label [M] in
+ * 0..classes-1, pred [N].  K is cut to M. */
+void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank,
+            const dev_int *label, int m, int d, int classes, int k, float temperature);
 
-/* A linear softmax classifier, for the probe.  logits = x[index] w^T + b over the rows of x named by index[N]:
- * loss[0] += mean cross-entropy; dw [K,D], db [K] += its gradient.  label is indexed like x. */
-void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev_float *x, const dev_int *label,
-                        const dev_int *index, int n, int d, int k, const dev_float *w, const dev_float *b);
+/* A linear softmax classifier, for the probe.  logits = x[index] w^T + b over the rows of x named
+ * by index[N]: loss[0] += mean cross-entropy; dw [K,D], db [K] += its gradient.  label is indexed
+ * like x. */
+void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev_float *x,
+                        const dev_int *label, const dev_int *index, int n, int d, int k,
+                        const dev_float *w, const dev_float *b);
 /* pred[N] = argmax of x[N,D] w^T + b, ties to the lower class. */
-void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const dev_float *w, const dev_float *b);
+void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const dev_float *w,
+                 const dev_float *b);
 
-/* ---- augmentation ------------------------------------------------------------------------------------ */
+/* ---- augmentation ---------------------------------------------------------------------------- */
 
 struct augment;                 /* augment.h: the recipe's parameters */
-/* y[N,S,S,3] = N views of images [*,3,H,W] (stored planar, 0..255): view `view` of image index[i] in epoch[0], both
- * in the machine's memory, for they change from step to step and a record of steps does not.
- * Parameters: augment_draw(recipe, seed, epoch, index[i], view) of augment.h, bit-equal on every machine; pixels
- * in float, not rounded between transforms, normalised at the end. */
-void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
-                const struct augment *recipe, uint64_t seed, const dev_int *epoch, uint32_t view);
-/* y[S,S,3] = one view, with parameters already drawn, of an image of its own size: image [3,h,w] lies in the host's
- * memory, and is the stored [3,H,W] made smaller by `shrink`, 1, 2, 4 or 8, when it was decoded (augment.h):
- * h, w = H, W / shrink, rounded up.  `room` is op_view_room(S, the longer of h, w) bytes of the machine's memory.
- * The one op that several host threads may call at a time, each with its own room. */
+/* y[N,S,S,3] = N views of images [*,3,H,W] (stored planar, 0..255): view `view` of image index[i]
+ * in epoch[0], both in the machine's memory, for they change from step to step and a record of
+ * steps does not.  Parameters: augment_draw(recipe, seed, epoch, index[i], view) of augment.h,
+ * bit-equal on every machine; pixels in float, not rounded between transforms, normalised at the
+ * end. */
+void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w,
+                int size, const struct augment *recipe, uint64_t seed, const dev_int *epoch,
+                uint32_t view);
+/* y[S,S,3] = one view, with parameters already drawn, of an image of its own size: image [3,h,w]
+ * lies in the host's memory, and is the stored [3,H,W] made smaller by `shrink`, 1, 2, 4 or 8, when
+ * it was decoded (augment.h): h, w = H, W / shrink, rounded up.  `room` is op_view_room(S, the
+ * longer of h, w) bytes of the machine's memory.  The one op that several host threads may call at
+ * a time, each with its own room. */
 struct view_params;
-void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink, int size,
-             const struct augment *recipe, const struct view_params *v);
+void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink,
+             int size, const struct augment *recipe, const struct view_params *v);
 size_t op_view_room(int size, int side);
 
 #ifdef __cplusplus

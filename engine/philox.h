@@ -2,9 +2,10 @@
  *
  * philox.h -- random numbers without a state: a draw is a function of what it is for.
  *
- * Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011) turns a
- * counter of four words and a key of two into four words.  Key and counter name the draw, so it does not matter
- * which thread asks, in which order, or in which process after a restart.  gcc and nvcc both compile this.
+ * Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
+ * 2011) turns a counter of four words and a key of two into four words.  Key and counter name the
+ * draw, so it does not matter which thread asks, in which order, or in which process after a
+ * restart.  gcc and nvcc both compile this.
  */
 #pragma once
 #include <stdint.h>
@@ -17,7 +18,8 @@
 
 struct philox { uint32_t v[4]; };
 
-/* What a draw is for: one number may be asked for by several parts of the program, and must not be the same. */
+/* What a draw is for: one number may be asked for by several parts of the program, and must not be
+ * the same. */
 enum philox_purpose { PHILOX_INIT, PHILOX_AUGMENT, PHILOX_ORDER };
 
 /* Ten rounds over `c`, keyed by k0, k1.  Equal to Random123's philox4x32(ctr, key). */
@@ -34,10 +36,11 @@ HOST_DEVICE static inline struct philox philox4x32(struct philox c, uint32_t k0,
     return c;
 }
 
-/* The four words of draw number `draw` (below 2^24) for one view of one image in one epoch.  Purposes other than
- * images give `epoch`, `image` and `view` a meaning of their own. */
-HOST_DEVICE static inline struct philox philox_draw(uint64_t seed, enum philox_purpose purpose, uint32_t epoch,
-                                                    uint32_t image, uint32_t view, uint32_t draw)
+/* The four words of draw number `draw` (below 2^24) for one view of one image in one epoch.
+ * Purposes other than images give `epoch`, `image` and `view` a meaning of their own. */
+HOST_DEVICE static inline struct philox philox_draw(uint64_t seed, enum philox_purpose purpose,
+                                                    uint32_t epoch, uint32_t image, uint32_t view,
+                                                    uint32_t draw)
 {
     const struct philox counter = { { image, epoch, view, (uint32_t)purpose << 24 | draw } };
     return philox4x32(counter, (uint32_t)seed, (uint32_t)(seed >> 32));
@@ -55,13 +58,16 @@ HOST_DEVICE static inline uint32_t philox_below(uint32_t word, uint32_t n)
     return (uint32_t)((uint64_t)word * n >> 32);
 }
 
-/* Place i of a random order of 0 .. n-1, i < n: a shuffle that needs no memory and no walk through the places
- * before.  A Feistel network is a bijection of 2^(2 half) numbers whatever its round function is; a result that
- * is not below n is encrypted again until it is (cycle walking), which keeps it a bijection of 0 .. n-1.  The
- * smallest even number of bits that holds n - 1 makes that at most 4 times on average. */
-HOST_DEVICE static inline uint32_t permute_index(uint64_t seed, uint32_t epoch, uint32_t n, uint32_t i)
+/* Place i of a random order of 0 .. n-1, i < n: a shuffle that needs no memory and no walk through
+ * the places before.  A Feistel network is a bijection of 2^(2 half) numbers whatever its round
+ * function is; a result that is not below n is encrypted again until it is (cycle walking), which
+ * keeps it a bijection of 0 .. n-1.  The smallest even number of bits that holds n - 1 makes that
+ * at most 4 times on average. */
+HOST_DEVICE static inline uint32_t permute_index(uint64_t seed, uint32_t epoch, uint32_t n,
+                                                 uint32_t i)
 {
-    enum { ROUNDS = 8 };           /* 4 are known to do for large halves; small sets have halves of 1 to 4 bits */
+    enum { ROUNDS = 8 };           /* 4 are known to do for large halves; small sets have halves of
+                                      1 to 4 bits */
     int half = 0;
     while (((uint64_t)1 << (2 * half)) < n)
         half++;

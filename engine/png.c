@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * png.c -- pictures in and out, by libpng, always through memory: the file itself is read and written by
- * base.c, which knows how to do that atomically.
+ * png.c -- pictures in and out, by libpng, always through memory: the file itself is read and
+ * written by base.c, which knows how to do that atomically.
  */
 #include "png.h"
 
@@ -18,11 +18,12 @@
 bool png_write_rgb(const char *path, const uint8_t *rgb, int w, int h)
 {
     if (w < 1 || h < 1 || w > PNG_SIDE_MAX || h > PNG_SIDE_MAX) {
-        warn("cannot write %s: %d x %d pixels (1 to %d a side are possible)", path, w, h, (int)PNG_SIDE_MAX);
+        warn("cannot write %s: %d x %d pixels (1 to %d a side are possible)", path, w, h,
+             (int)PNG_SIDE_MAX);
         return false;
     }
-    png_image image = { .version = PNG_IMAGE_VERSION, .width = (png_uint_32)w, .height = (png_uint_32)h,
-                        .format = PNG_FORMAT_RGB };
+    png_image image = { .version = PNG_IMAGE_VERSION, .width = (png_uint_32)w,
+                        .height = (png_uint_32)h, .format = PNG_FORMAT_RGB };
     png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(image);
     void *file = malloc(bytes);
     if (!file) {
@@ -36,8 +37,8 @@ bool png_write_rgb(const char *path, const uint8_t *rgb, int w, int h)
     return written;
 }
 
-/* All that a read needs, outside the frame of setjmp(): what longjmp() leaves of that frame's own variables is
- * undefined. */
+/* All that a read needs, outside the frame of setjmp(): what longjmp() leaves of that frame's own
+ * variables is undefined. */
 struct reader {
     const unsigned char *file;
     size_t bytes, at, pixels_most;
@@ -106,8 +107,9 @@ static bool read_picture(struct reader *r)
     return true;
 }
 
-/* Is there as much as each chunk says?  libpng would first make room: a hundred bytes may ask for 2 GiB.  A
- * chunk is its length, its name, the content, a checksum; what comes after the last one is not looked at. */
+/* Is there as much as each chunk says?  libpng would first make room: a hundred bytes may ask for 2
+ * GiB.  A chunk is its length, its name, the content, a checksum; what comes after the last one is
+ * not looked at. */
 static bool chunks_check(const unsigned char *file, size_t bytes)
 {
     enum { SIGNATURE = 8, FRAME = 12 };

@@ -7,7 +7,8 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* A kind of block: its convolutions, the one with the stride, and how much wider than the stage its output is. */
+/* A kind of block: its convolutions, the one with the stride, and how much wider than the stage its
+ * output is. */
 struct block_plan { int n, r[BLOCK_CONVS], strided, expansion; };
 static const struct block_plan block_plans[] = {
     [BLOCK_BASIC] = { 2, { 3, 3 }, 0, 1 },
@@ -21,8 +22,9 @@ int resnet_features(enum block_kind block, int width)
     return width * block_plans[block].expansion;
 }
 
-static struct res_block block_declare(struct params *ps, const char *name, const struct resnet_shape *shape, int c,
-                                      int width, int stride)
+static struct res_block block_declare(struct params *ps, const char *name,
+                                      const struct resnet_shape *shape, int c, int width,
+                                      int stride)
 {
     const struct block_plan *const plan = &block_plans[shape->block];
     const int out = resnet_features(shape->block, width);
@@ -67,8 +69,8 @@ struct resnet resnet_declare(struct params *ps, const struct resnet_shape *shape
     return net;
 }
 
-static struct var block_apply(struct tape *t, const struct params *ps, const struct res_block *b, struct var x,
-                              int groups, bool track)
+static struct var block_apply(struct tape *t, const struct params *ps, const struct res_block *b,
+                              struct var x, int groups, bool track)
 {
     struct var skip = x;
     if (b->project) {
@@ -82,13 +84,14 @@ static struct var block_apply(struct tape *t, const struct params *ps, const str
     return x;
 }
 
-struct var resnet_apply(struct tape *t, const struct params *ps, const struct resnet *net, struct var x, int groups,
-                        bool track)
+struct var resnet_apply(struct tape *t, const struct params *ps, const struct resnet *net,
+                        struct var x, int groups, bool track)
 {
     x = conv_apply(t, ps, &net->stem, x);
     x = bn_apply(t, ps, &net->bn_stem, x, NULL, groups, track, true);
     if (net->kind == STEM_IMAGENET) x = max_pool(t, x, POOL_SIDE, POOL_STRIDE, POOL_PAD);
-    for (int i = 0; i < net->n_blocks; i++) x = block_apply(t, ps, &net->block[i], x, groups, track);
+    for (int i = 0; i < net->n_blocks; i++)
+        x = block_apply(t, ps, &net->block[i], x, groups, track);
     return pool(t, x);
 }
 

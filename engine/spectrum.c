@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * spectrum.c -- effective rank (RankMe: Garrido et al. 2023), the one place where the host calls LAPACK.
+ * spectrum.c -- effective rank (RankMe: Garrido et al. 2023), the one place where the host calls
+ * LAPACK.
  *
  *   p_k = sigma_k / sum sigma,   rank = exp(-sum p_k ln p_k) / min(n - 1, d)
  *
- * sigma are the singular values of the mean-centred z [n, d]: the square roots of the eigenvalues of z^T z.  Going
- * through z^T z costs half the digits, which double has to spare over the float z, and for n = 10,000, d = 2048 it
- * is several times cheaper than a singular value decomposition.
+ * sigma are the singular values of the mean-centred z [n, d]: the square roots of the eigenvalues
+ * of z^T z.  Going through z^T z costs half the digits, which double has to spare over the float z,
+ * and for n = 10,000, d = 2048 it is several times cheaper than a singular value decomposition.
  */
 #include "spectrum.h"
 
@@ -42,7 +43,8 @@ static bool centre(double *x, const float *z, int n, int d)
 /* value[d] = the eigenvalues of x^T x, ascending. */
 static void eigenvalues(double *value, const double *x, int n, int d)
 {
-    /* LAPACK's own dsyrk is dsfrk, on a packed triangle.  Row-major [n, d] is column-major [d, n]. */
+    /* LAPACK's own dsyrk is dsfrk, on a packed triangle.  Row-major [n, d] is column-major [d,
+     * n]. */
     double *packed = host_alloc((size_t)d * ((size_t)d + 1) / 2, sizeof *packed);
     double *gram = host_alloc((size_t)d * d, sizeof *gram);
     int info = LAPACKE_dsfrk(LAPACK_COL_MAJOR, 'N', 'L', 'N', d, n, 1.0, x, d, 0.0, packed);
@@ -64,7 +66,8 @@ double effective_rank(const float *z, int n, int d)
     double rank = NAN;
     if (centre(x, z, n, d)) {
         eigenvalues(value, x, n, d);
-        /* Below this share of the largest an eigenvalue is the rounding of the sums, and may be negative. */
+        /* Below this share of the largest an eigenvalue is the rounding of the sums, and may be
+         * negative. */
         const double floor = DBL_EPSILON * n * value[d - 1];
         double sum = 0, entropy = 0;
         for (int k = 0; k < d; k++) {

@@ -4,7 +4,8 @@
  *
  *   P(|T| > t) = I_{df / (df + t^2)}(df / 2, 1 / 2),   I the regularised incomplete beta function
  *
- * The quantile is the root of that tail: exact tables stop at a few levels, and a corrected interval needs others.
+ * The quantile is the root of that tail: exact tables stop at a few levels, and a corrected
+ * interval needs others.
  */
 #include "stats.h"
 #include <assert.h>
@@ -15,17 +16,17 @@
 struct spread spread_of(const double *x, int n)
 {
     if (n == 0) return (struct spread){ 0, NAN, NAN };
-    double sum = 0;                /* about the first: equal numbers have a std of 0, not of rounding */
+    double sum = 0;            /* about the first: equal numbers have a std of 0, not of rounding */
     for (int i = 0; i < n; i++) sum += x[i] - x[0];
     const double mean = x[0] + sum / n;
     if (n == 1) return (struct spread){ 1, mean, NAN };
-    double square = 0;             /* the second pass: no cancellation, however far the mean is from 0 */
+    double square = 0;        /* the second pass: no cancellation, however far the mean is from 0 */
     for (int i = 0; i < n; i++) square += (x[i] - mean) * (x[i] - mean);
     return (struct spread){ n, mean, sqrt(square / (n - 1)) };
 }
 
-/* The continued fraction of the incomplete beta function (DLMF 8.17.22), by Lentz's method.  It converges fast
- * for x < (a + 1) / (a + b + 2), which beta_regularised() sees to. */
+/* The continued fraction of the incomplete beta function (DLMF 8.17.22), by Lentz's method.  It
+ * converges fast for x < (a + 1) / (a + b + 2), which beta_regularised() sees to. */
 static double beta_fraction(double a, double b, double x)
 {
     enum { TERMS_MAX = 10000 };
@@ -72,7 +73,8 @@ static double student_tail(double t, double df)
 static double student_density(double t, double df)
 {
     const double pi = 3.14159265358979323846;
-    return exp(lgamma((df + 1) / 2) - lgamma(df / 2) - (df + 1) / 2 * log1p(t * t / df)) / sqrt(pi * df);
+    return exp(lgamma((df + 1) / 2) - lgamma(df / 2) - (df + 1) / 2 * log1p(t * t / df)) /
+           sqrt(pi * df);
 }
 
 double student_quantile(double p, double df)

@@ -9,7 +9,7 @@
 
 #include "base.h"
 
-/* ---- the arena ----------------------------------------------------------------------------------------- */
+/* ---- the arena ------------------------------------------------------------------------------- */
 
 enum { ARENA_BLOCK = 64 << 20 };   /* bytes a block has at least: few blocks, little waste */
 
@@ -44,8 +44,9 @@ static int block_open(struct tape *t, size_t bytes)
 
 static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
-/* The first block with room: large activations fill blocks of their own, small things the ends that others leave.
- * The same requests in the same order get the same addresses, so every step after the first finds its blocks. */
+/* The first block with room: large activations fill blocks of their own, small things the ends that
+ * others leave.  The same requests in the same order get the same addresses, so every step after
+ * the first finds its blocks. */
 static int block_with_room(struct tape *t, size_t bytes)
 {
     int i = 0;
@@ -91,7 +92,7 @@ struct var stopgrad(struct var x)
     return x;
 }
 
-/* ---- recording ----------------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 /* Room for a node's output, remembering what lay below it. */
 static void output_room(struct tape *t, struct node *n, int h, int w, int c)
@@ -108,7 +109,8 @@ static struct var record(struct tape *t, struct node *n, bool wanted)
 {
     n->op->fwd(n);
     if (!wanted) return n->y;
-    if (t->n_nodes == TAPE_NODES) die("the net has more than %d layers: use fewer blocks", TAPE_NODES);
+    if (t->n_nodes == TAPE_NODES)
+        die("the net has more than %d layers: use fewer blocks", TAPE_NODES);
     if (n->y.data) {
         n->y.grad = &t->grad[t->n_nodes];
         *n->y.grad = (struct grad){ .n = count(n->y) };
@@ -117,9 +119,12 @@ static struct var record(struct tape *t, struct node *n, bool wanted)
     return n->y;
 }
 
-/* ---- backward ------------------------------------------------------------------------------------------ */
+/* ---- backward -------------------------------------------------------------------------------- */
 
-static char *grad_end(const struct grad *g) { return (char *)g->at + rounded(g->n * mem_act_bytes()); }
+static char *grad_end(const struct grad *g)
+{
+    return (char *)g->at + rounded(g->n * mem_act_bytes());
+}
 
 /* A gradient that lies somewhere in the `bytes` from p on; NULL if there is none. */
 static const struct grad *grad_within(const struct tape *t, const char *p, size_t bytes)
@@ -147,8 +152,8 @@ static void grad_place(struct tape *t, struct grad *g)
     g->at = (dev_act *)t->block[block_open(t, bytes)].base;
 }
 
-/* Where a backward leaves the gradient of v: over what is there for the first writer, added for the next ones.
- * Some rows of a variable are not all of its gradient: that starts as zero. */
+/* Where a backward leaves the gradient of v: over what is there for the first writer, added for the
+ * next ones.  Some rows of a variable are not all of its gradient: that starts as zero. */
 static struct act_grad grad_into(struct tape *t, const struct var *v)
 {
     struct grad *const g = v->grad;
@@ -161,7 +166,8 @@ static struct act_grad grad_into(struct tape *t, const struct var *v)
     return into;
 }
 
-/* Hands the memory of y's gradient, which is gone after this node, to an input that has none yet. */
+/* Hands the memory of y's gradient, which is gone after this node, to an input that has none
+ * yet. */
 static void grad_inherit(struct node *n)
 {
     struct grad *const heir = n->x2.grad && !n->x2.grad->written ? n->x2.grad : n->x.grad;
@@ -192,7 +198,7 @@ void tape_backward_watched(struct tape *t, struct tape_watcher *w)
         }
         if (!dy) continue;
         dy->at = NULL;
-        t->block[n->block].used = n->used;               /* nothing before this node reads what came after */
+        t->block[n->block].used = n->used;      /* nothing before this node reads what came after */
     }
 }
 
@@ -201,9 +207,12 @@ void tape_backward(struct tape *t)
     tape_backward_watched(t, NULL);
 }
 
-/* ---- ops: forward and backward side by side, then the call that records them --------------------------- */
+/* ---- ops: forward and backward side by side, then the call that records them ----------------- */
 
-static void conv_fwd(const struct node *n) { op_conv_fwd(n->y.data, n->x.data, n->w.data, n->conv); }
+static void conv_fwd(const struct node *n)
+{
+    op_conv_fwd(n->y.data, n->x.data, n->w.data, n->conv);
+}
 static void conv_bwd(const struct node *n)
 {
     op_conv_bwd(n->dx, n->w.grad, n->dy, n->x.data, n->w.data, n->conv);
@@ -216,7 +225,8 @@ static const struct op conv_op = { "conv", conv_fwd, conv_bwd, conv_flops, false
 
 struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int stride, int pad)
 {
-    struct node n = { .op = &conv_op, .x = x, .w = w, .conv = { x.n, x.h, x.w, x.c, k, r, stride, pad } };
+    struct node n = { .op = &conv_op, .x = x, .w = w,
+                      .conv = { x.n, x.h, x.w, x.c, k, r, stride, pad } };
     output_room(t, &n, conv_out(x.h, r, stride, pad), conv_out(x.w, r, stride, pad), k);
     return record(t, &n, x.grad || w.grad);
 }
@@ -251,8 +261,14 @@ struct var relu(struct tape *t, struct var x)
     return record(t, &n, x.grad);
 }
 
-static void pool_fwd(const struct node *n) { op_pool_fwd(n->y.data, n->x.data, n->x.n, n->x.h * n->x.w, n->x.c); }
-static void pool_bwd(const struct node *n) { op_pool_bwd(n->dx, n->dy, n->x.n, n->x.h * n->x.w, n->x.c); }
+static void pool_fwd(const struct node *n)
+{
+    op_pool_fwd(n->y.data, n->x.data, n->x.n, n->x.h * n->x.w, n->x.c);
+}
+static void pool_bwd(const struct node *n)
+{
+    op_pool_bwd(n->dx, n->dy, n->x.n, n->x.h * n->x.w, n->x.c);
+}
 static const struct op pool_op = { "pool", pool_fwd, pool_bwd, NULL, false };
 
 struct var pool(struct tape *t, struct var x)
@@ -263,7 +279,10 @@ struct var pool(struct tape *t, struct var x)
 }
 
 static void max_pool_fwd(const struct node *n) { op_max_pool_fwd(n->y.data, n->x.data, n->pool); }
-static void max_pool_bwd(const struct node *n) { op_max_pool_bwd(n->dx, n->dy, n->x.data, n->pool); }
+static void max_pool_bwd(const struct node *n)
+{
+    op_max_pool_bwd(n->dx, n->dy, n->x.data, n->pool);
+}
 static const struct op max_pool_op = { "max-pool", max_pool_fwd, max_pool_bwd, NULL, false };
 
 struct var max_pool(struct tape *t, struct var x, int r, int stride, int pad)
@@ -276,22 +295,22 @@ struct var max_pool(struct tape *t, struct var x, int r, int stride, int pad)
 static void bn_act_fwd(const struct node *n)
 {
     if (n->bn.groups == 0)
-        op_bn_act_eval(n->y.data, n->x.data, n->w.data, n->b.data, n->run_mean, n->run_var, n->x2.data, n->bn.rows,
-                       n->bn.c, n->relu);
+        op_bn_act_eval(n->y.data, n->x.data, n->w.data, n->b.data, n->run_mean, n->run_var,
+                       n->x2.data, n->bn.rows, n->bn.c, n->relu);
     else
-        op_bn_act_fwd(n->y.data, n->mean, n->rstd, n->run_mean, n->run_var, n->x.data, n->w.data, n->b.data,
-                      n->x2.data, n->bn, n->relu);
+        op_bn_act_fwd(n->y.data, n->mean, n->rstd, n->run_mean, n->run_var, n->x.data, n->w.data,
+                      n->b.data, n->x2.data, n->bn, n->relu);
 }
 static void bn_act_bwd(const struct node *n)
 {
     assert(n->bn.groups > 0 && "evaluation has no gradient");
-    op_bn_act_bwd(n->dx, n->w.grad, n->b.grad, n->dx2, n->dy, n->y.data, n->x.data, n->w.data, n->mean,
-                  n->rstd, n->bn, n->relu);
+    op_bn_act_bwd(n->dx, n->w.grad, n->b.grad, n->dx2, n->dy, n->y.data, n->x.data, n->w.data,
+                  n->mean, n->rstd, n->bn, n->relu);
 }
 static const struct op bn_op = { "bn", bn_act_fwd, bn_act_bwd, NULL, true };
 
-struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const struct var *residual, int groups,
-                  bool relu_after)
+struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const struct var *residual,
+                  int groups, bool relu_after)
 {
     struct node n = { .op = &bn_op, .x = x, .w = bn->gamma, .b = bn->beta,
                       .run_mean = bn->run_mean, .run_var = bn->run_var, .relu = relu_after };
@@ -325,11 +344,12 @@ static void cross_entropy_bwd(const struct node *n)
 {
     op_cross_entropy_bwd(n->dx, n->dx2, n->x.data, n->x2.data, n->scale, n->x.n, n->x.c);
 }
-static const struct op cross_entropy_op = { "cross-entropy", cross_entropy_fwd, cross_entropy_bwd, NULL, false };
+static const struct op cross_entropy_op = { "cross-entropy", cross_entropy_fwd, cross_entropy_bwd,
+                                            NULL, false };
 
 /* A loss term has no output to differentiate: it is a root. */
-static void loss_term(struct tape *t, const struct op *op, dev_float *loss, float weight, struct var p,
-                      struct var z)
+static void loss_term(struct tape *t, const struct op *op, dev_float *loss, float weight,
+                      struct var p, struct var z)
 {
     assert(p.n == z.n && p.c == z.c);
     struct node n = { .op = op, .x = p, .x2 = z, .loss = loss, .scale = weight };

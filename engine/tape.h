@@ -6,14 +6,14 @@
  *
  *     grad == NULL  means  "no gradient wanted here".
  *
- * Images have no grad, frozen weights have no grad, evaluation has no grad, and stop-gradient is nothing but a
- * copy of the variable with its grad set to NULL.
+ * Images have no grad, frozen weights have no grad, evaluation has no grad, and stop-gradient is
+ * nothing but a copy of the variable with its grad set to NULL.
  */
 #pragma once
 #include "ops.h"
 
-/* The gradient of a node's output.  It has memory only while tape_backward() is between the first op that writes it
- * and the op that made the output. */
+/* The gradient of a node's output.  It has memory only while tape_backward() is between the first
+ * op that writes it and the op that made the output. */
 struct grad {
     dev_act *at;                   /* NULL at other times */
     size_t n;                      /* elements */
@@ -24,7 +24,7 @@ struct grad {
 struct var {
     dev_act *data;
     struct grad *grad;
-    size_t first;                  /* where in grad it begins, in elements: rows of another begin later */
+    size_t first;            /* where in grad it begins, in elements: rows of another begin later */
     int n, h, w, c;
 };
 
@@ -32,13 +32,14 @@ struct var {
 struct weight { dev_float *data, *grad; };
 
 struct node;
-/* A kind of op.  fwd and bwd read all they need from the node, so that either can be run again by itself, as the
- * benchmark does (bwd once tape_backward() has given it dy, dx and dx2). */
+/* A kind of op.  fwd and bwd read all they need from the node, so that either can be run again by
+ * itself, as the benchmark does (bwd once tape_backward() has given it dy, dx and dx2). */
 struct op {
     const char *name;
     void (*fwd)(const struct node *);
     void (*bwd)(const struct node *);
-    double (*flops)(const struct node *);      /* of fwd; bwd costs as much for each gradient.  NULL: no products */
+    double (*flops)(const struct node *);      /* of fwd; bwd costs as much for each gradient.
+                                                  NULL: no products */
     bool in_place;                 /* may bwd leave dx2, or dx, where dy lies? */
 };
 
@@ -66,9 +67,10 @@ struct tape {
     struct node node[TAPE_NODES];
     struct grad grad[TAPE_NODES];  /* of each node's output */
     int n_nodes;
-    /* The arena: blocks taken from the machine as the first step needs them, used again by every later one, so
-     * that a training step allocates nothing and sees the same addresses each time.  The forward pass piles
-     * activations up, the backward pass takes them away again and lays the gradients where they were. */
+    /* The arena: blocks taken from the machine as the first step needs them, used again by every
+     * later one, so that a training step allocates nothing and sees the same addresses each time.
+     * The forward pass piles activations up, the backward pass takes them away again and lays the
+     * gradients where they were. */
     struct block { char *base; size_t size, used; } block[TAPE_BLOCKS];
     int n_blocks;
 };
@@ -77,31 +79,34 @@ struct tape {
 void tape_reset(struct tape *t);                   /* forget everything; keeps the arena */
 void tape_free(struct tape *t);
 size_t tape_bytes(const struct tape *t);           /* the arena's size on the machine */
-/* Runs backwards every node that a gradient reaches; loss terms are the roots, and their weights the seeds.
- * Activations do not survive it. */
+/* Runs backwards every node that a gradient reaches; loss terms are the roots, and their weights
+ * the seeds.  Activations do not survive it. */
 void tape_backward(struct tape *t);
 /* The same, and `tell` hears of each op before it runs and after. */
 struct tape_watcher { void (*tell)(struct tape_watcher *w, int node, bool done); };
 void tape_backward_watched(struct tape *t, struct tape_watcher *w);
 
 struct var var_input(dev_act *data, int n, int h, int w, int c);
-struct var var_rows(struct var x, int first, int n);    /* images first .. first+n-1 of x: a view, no copy */
+/* images first .. first+n-1 of x: a view, no copy */
+struct var var_rows(struct var x, int first, int n);
 struct var stopgrad(struct var x);                      /* Sec. 3: treat x as a constant */
 /* Room for an input or a batch of views in the arena, without a gradient. */
 struct var var_room(struct tape *t, int n, int h, int w, int c);
 
 /* Ops.  A node is recorded only if some input or weight wants a gradient. */
 struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int stride, int pad);
-struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, int k);   /* b.data may be NULL */
+/* b.data may be NULL */
+struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, int k);
 struct var relu(struct tape *t, struct var x);
-struct var pool(struct tape *t, struct var x);                                          /* global average */
+struct var pool(struct tape *t, struct var x);                                  /* global average */
 struct var max_pool(struct tape *t, struct var x, int r, int stride, int pad);
 
-/* Batch norm, ReLU and residual as one op.  groups > 0: training, statistics per group of n / groups images,
- * running statistics move if not NULL.  groups == 0: evaluation from the running statistics. */
+/* Batch norm, ReLU and residual as one op.  groups > 0: training, statistics per group of n /
+ * groups images, running statistics move if not NULL.  groups == 0: evaluation from the running
+ * statistics. */
 struct norm { struct weight gamma, beta; dev_float *run_mean, *run_var; };
-struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const struct var *residual, int groups,
-                  bool relu);
+struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const struct var *residual,
+                  int groups, bool relu);
 
 /* loss[0] += weight * mean(-cos(p, z)), eq. (1). */
 void neg_cosine(struct tape *t, dev_float *loss, float weight, struct var p, struct var z);

@@ -3,7 +3,7 @@
 #
 # draw.sh TABLE SCALE RESULTS [--png] -- draws RESULTS/SCALE/TABLE.svg (with --png: TABLE.png, and
 # no SVG) from the table's CSV files.  Started anywhere; SIMSIAM names the program if it is not
-# build/simsiam.
+# build/simsiam, SEEDS the table's seeds if they are not all whose curves are committed.
 set -eu
 export LC_ALL=C                    # a comma is no decimal point to gnuplot
 fail() { echo "draw.sh: $*" >&2; exit 1; }
@@ -20,12 +20,12 @@ command -v gnuplot > /dev/null ||
 [ -f "$folder/$table.csv" ] ||
     fail "no $folder/$table.csv (make the table first: simsiam table configs/$table.yaml --scale $2)"
 
-# Beside the target, so that mv is a rename; what a killed call left is cleared by the next.
-temporary=$folder/.draw-$table
-rm -rf -- "$temporary"
-mkdir -- "$temporary"
+# Beside the target, so that mv is a rename; its own, so that two kinds may be drawn at once.
+temporary=$(mktemp -d -- "$folder/.draw-$table.XXXXXX")
 trap 'rm -rf -- "$temporary"' EXIT
-"$simsiam" table "$table.yaml" --scale "$2" --results "$3" --figure "$temporary/data" ||
+trap 'exit 143' HUP INT TERM
+"$simsiam" table "$table.yaml" --scale "$2" --results "$3" --seeds "${SEEDS:-1 2 3}" \
+    --figure "$temporary/data" ||
     exit                           # it said why
 # The thresholds' line begins with a number, too.
 [ "$(grep -c '^[0-9]' "$temporary/data")" -gt 1 ] ||

@@ -105,6 +105,8 @@ cmp -s simsiam/*/seed-1/metrics.jsonl one/*/seed-1/metrics.jsonl &&
     fail 'BYOL with momentum is SimSiam'
 
 # Stopped wherever it is, again and again, with a checkpoint at each look.
+RANDOM=${BYOL_RUN_SEED:=$(date +%s)}
+echo "stops: BYOL_RUN_SEED=$BYOL_RUN_SEED"
 for ((stops = 0, status = 75; status == 75 && stops < 100; stops++)); do
     env --default-signal=INT,TERM "$simsiam" run both.yaml --row byol --scale test --seeds 1 \
         --quiet --runs stopped --threads 2 --checkpoint-seconds 0 2>>err.txt &

@@ -38,8 +38,9 @@ static inline struct bench *bench_new(int n)
         t->rows[row] = (struct row_runs){ t->run[row], n };
         for (int i = 0; i < n; i++) {
             struct epoch_record *curve = t->curve[row][i];
-            t->run[row][i] = (struct run_record){ .state = RUN_HEALTHY, .seed = i + 1, .code_hash = "c0de",
-                                                  .data_hash = "da7a", .machine = "cpu", .curve = curve,
+            t->run[row][i] = (struct run_record){ .state = RUN_HEALTHY, .seed = i + 1,
+                                                  .code_hash = "c0de", .data_hash = "da7a",
+                                                  .machine = "cpu", .curve = curve,
                                                   .n_curve = EPOCHS };
             for (int e = 0; e < EPOCHS; e++)
                 curve[e] = (struct epoch_record){ .epoch = e, .monitored = e != 2, .knn = 10 + e,
@@ -61,15 +62,15 @@ static inline const struct decision *decide(struct bench *t, int n, const struct
 static inline struct predicate greater(void)
 {
     const struct measure *linear = metric_of("linear");
-    return (struct predicate){ .kind = CLAIM_GREATER, .metric = linear, .other_metric = linear, .row = A,
-                               .other = B };
+    return (struct predicate){ .kind = CLAIM_GREATER, .metric = linear, .other_metric = linear,
+                               .row = A, .other = B };
 }
 
 /* `linear of each within X of b`, of the rows in `set`. */
 static inline struct predicate each_within(double x, uint32_t set)
 {
-    return (struct predicate){ .kind = CLAIM_EACH_WITHIN, .metric = metric_of("linear"), .other = B, .rows = set,
-                               .every = true, .within = x };
+    return (struct predicate){ .kind = CLAIM_EACH_WITHIN, .metric = metric_of("linear"), .other = B,
+                               .rows = set, .every = true, .within = x };
 }
 
 /* `collapse ROW`, and the like. */

@@ -19,8 +19,9 @@ static const char paper[] =
     "close:  { section: Section 1, says: a is close, table: x, predicate: linear a within 1 of b; no collapse a }\n"
     "other:  { section: Section 1, says: elsewhere, table: y, predicate: linear a > b }\n"
     "proof:  { section: Section 1, says: exact, exact: true }\n";
-static const char scale[] = "note: a scale for tests\ndataset: synthetic\nimage_size: 16\ntrain_count: 100\n"
-                            "monitor_count: 50\nwidths: [8, 16]\ndim: 32\nbatch: 10\nknn_k: 5\nprobe_batch: 10\n";
+static const char scale[] =
+    "note: a scale for tests\ndataset: synthetic\nimage_size: 16\ntrain_count: 100\n"
+    "monitor_count: 50\nwidths: [8, 16]\ndim: 32\nbatch: 10\nknn_k: 5\nprobe_batch: 10\n";
 
 /* Writes folder/NAME. */
 static inline void file_put(const char *name, const char *text)
@@ -57,7 +58,8 @@ static inline int teardown(void **state)
     return failed;
 }
 
-/* Loads folder/x.yaml, in this process: it is right.  The paper says nothing of a table without claims. */
+/* Loads folder/x.yaml, in this process: it is right.  The paper says nothing of a table without
+ * claims. */
 static inline void load(const char *x)
 {
     file_put("x.yaml", x);
@@ -70,7 +72,8 @@ static inline void load(const char *x)
 
 /* Loads in a child, whose exit status is returned; `said` is what it printed to stderr. */
 enum { SAID_MAX = 1 << 14 };
-static inline int load_child(char said[SAID_MAX], const char *path, const char *scale_name, const char *row)
+static inline int load_child(char said[SAID_MAX], const char *path, const char *scale_name,
+                             const char *row)
 {
     FILE *out = tmpfile();
     assert_non_null(out);

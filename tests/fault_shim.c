@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fault_shim.c -- for LD_PRELOAD: the N-th call that touches a file below a folder fails, for faults.sh.
+ * fault_shim.c -- for LD_PRELOAD: the N-th call that touches a file below a folder fails, for
+ * faults.sh.
  *
  *   FAULT_ROOT   the folder
  *   FAULT_AT     N, counted from 1 over the calls that FAULT_KIND can befall
@@ -18,10 +19,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum call { OPEN = 1, WRITE = 2, SYNC = 4, CLOSE = 8, NAME = 16, CUT = 32, FLUSH = 64, ANY = 127 };
+enum call { OPEN = 1, WRITE = 2, SYNC = 4, CLOSE = 8, NAME = 16, CUT = 32, FLUSH = 64, ANY = 127, LOCK = 128 };
 enum way { FAIL, SHORT, DIE, GO_ON };
 static const struct kind { const char *name; int calls, error; enum way way; } kinds[] = {
     { "EIO",    ANY, EIO, FAIL },
@@ -30,11 +32,13 @@ static const struct kind { const char *name; int calls, error; enum way way; } k
     { "EINTR",  OPEN | WRITE | FLUSH | SYNC, EINTR, FAIL },
     { "SHORT",  WRITE, 0, SHORT },     /* half of the bytes are taken */
     { "KILL",   ANY, 0, DIE },         /* before the call; a write is half done */
+    { "ENOLCK", LOCK, ENOLCK, FAIL },  /* some network file systems */
     { "STOP",   ANY, 0, GO_ON },       /* no fault: the call is made while a stop is asked for */
     { NULL, 0, 0, FAIL }
 };
 
-/* The function behind ours; dlsym's answer is an object pointer, which only a union turns into a function's. */
+/* The function behind ours; dlsym's answer is an object pointer, which only a union turns into a
+ * function's. */
 #define NEXT(name) \
     static union { void *object; __typeof__(&name) call; } next; \
     if (!next.object && !(next.object = dlsym(RTLD_NEXT, #name))) abort()
@@ -87,7 +91,7 @@ static const struct kind *fault(enum call call, const char *name, const char *pa
     return k;
 }
 
-/* ---- the system's calls -------------------------------------------------------------------------------- */
+/* ---- the system's calls ---------------------------------------------------------------------- */
 
 int open(const char *path, int flags, ...)
 {
@@ -109,6 +113,13 @@ ssize_t write(int fd, const void *data, size_t bytes)
     const ssize_t half = next.call(fd, data, (bytes + 1) / 2);
     if (k->way == DIE) raise(SIGKILL);
     return half;
+}
+
+int flock(int fd, int operation)
+{
+    char path[4096];
+    NEXT(flock);
+    return fault(LOCK, "flock", path_of(fd, path)) ? -1 : next.call(fd, operation);
 }
 
 int fsync(int fd)
@@ -161,7 +172,7 @@ int mkdir(const char *path, mode_t mode)
     return fault(NAME, "mkdir", path) ? -1 : next.call(path, mode);
 }
 
-/* ---- stdio's ------------------------------------------------------------------------------------------- */
+/* ---- stdio's --------------------------------------------------------------------------------- */
 
 FILE *fopen(const char *path, const char *mode)
 {

@@ -102,7 +102,7 @@ done | complain 'awk, sort or decimals without LC_ALL=C'
 for file in "${engine[@]}" "${machines[@]}" "${experiments[@]}"; do
     grep -qE "(^|[ (])$file([ )]|\$)" CMakeLists.txt || echo "$file"
 done | complain 'not named in CMakeLists.txt'
-run=" $(tr '\n' ' ' <CMakeLists.txt | grep -oE '\b(cmocka_tests|shell_test)\([^)]*\)' | tr '()\n' '   ') "
+run=" $(tr '\n' ' ' <CMakeLists.txt | grep -oE '\b(cmocka_tests|shell_test|add_test)\([^)]*\)' | tr '()\n' '   ') "
 for file in tests/test_*.c tests/*.sh; do
     name=${file#tests/} name=${name%.c}
     [[ $name == *.sh ]] || name=${name#test_}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * naive.h -- what the op tests share: arrays from a small generator, comparison, finite differences, and naive
- * references in double.
+ * naive.h -- what the op tests share: arrays from a small generator, comparison, finite
+ * differences, and naive references in double.
  *
- * Everything made here is kept in a list and freed by release(), so that a test is its arithmetic only.
+ * Everything made here is kept in a list and freed by release(), so that a test is its arithmetic
+ * only.
  */
 #pragma once
 #include <stdarg.h>
@@ -17,15 +18,17 @@
 #include <string.h>
 #include "../engine/ops.h"
 
-/* Of the largest expected magnitude: fp32 sums of up to a few thousand products, 2^-24 each, that mostly cancel. */
+/* Of the largest expected magnitude: fp32 sums of up to a few thousand products, 2^-24 each, that
+ * mostly cancel. */
 #define TOLERANCE_SUM 2e-5
 /* One or two roundings to fp32. */
 #define TOLERANCE_ROUND 1e-6
-/* Central differences in double with step 1e-5: h^2 curvature and 1e-16 / h cancellation, then the fp32 sum. */
+/* Central differences in double with step 1e-5: h^2 curvature and 1e-16 / h cancellation, then the
+ * fp32 sum. */
 #define TOLERANCE_DIFFERENCE 5e-5
 #define STEP 1e-5
 
-/* ---- precision --------------------------------------------------------------------------------------- */
+/* ---- precision ------------------------------------------------------------------------------- */
 
 /* One rounding of an activation to bf16: half a unit in the last of 8 bits, 2^-8 of its value. */
 #ifndef TOLERANCE_BF16                                   /* of other 16 bits: tests/cuda/fp16.h */
@@ -52,7 +55,8 @@ static int failures_fp32;
      machine_set_precision(PRECISION_BF16),                                             \
      failures_fp32 + cmocka_run_group_tests_name(name ", bf16", tests, NULL, NULL))
 
-/* With bf16 activations the numbers of a test are bf16 numbers, so that op and reference see the same ones. */
+/* With bf16 activations the numbers of a test are bf16 numbers, so that op and reference see the
+ * same ones. */
 static inline float test_number(float f)
 {
     uint32_t u;
@@ -63,7 +67,7 @@ static inline float test_number(float f)
     return fabsf(f) < LEAST_BF16 ? 0 : f;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------------ */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 enum { KEPT_MAX = 4096 };
 struct kept { void *host[KEPT_MAX], *machine[KEPT_MAX]; int n_host, n_machine; };
@@ -163,7 +167,7 @@ static inline float *float_read(const dev_float *p, size_t n)
     return a;
 }
 
-/* ---- where a gradient goes ------------------------------------------------------------------------------- */
+/* ---- where a gradient goes ------------------------------------------------------------------- */
 
 static const struct act_grad unwanted = { NULL, false };
 static inline struct act_grad over(dev_act *at) { return (struct act_grad){ at, false }; }
@@ -177,12 +181,12 @@ static inline dev_act *act_garbage(size_t n)
     return act_of(a, n);
 }
 
-/* ---- comparison -------------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
-/* got[n] equals base[n] + want[n] within tolerance times the largest magnitude; base (dirty gradients) may be
- * NULL.  A NaN is never close. */
-static inline void check_added(const char *what, const float *got, const float *base, const double *want, size_t n,
-                               double tolerance)
+/* got[n] equals base[n] + want[n] within tolerance times the largest magnitude; base (dirty
+ * gradients) may be NULL.  A NaN is never close. */
+static inline void check_added(const char *what, const float *got, const float *base,
+                               const double *want, size_t n, double tolerance)
 {
     double largest = 1;
     for (size_t i = 0; i < n; i++)
@@ -194,14 +198,16 @@ static inline void check_added(const char *what, const float *got, const float *
     }
 }
 
-static inline void check_close(const char *what, const float *got, const double *want, size_t n, double tolerance)
+static inline void check_close(const char *what, const float *got, const double *want, size_t n,
+                               double tolerance)
 {
     check_added(what, got, NULL, want, n, tolerance);
 }
 
-/* Activations that are sums of products: fp32 sums that, stored as bf16, are rounded once, by up to 2^-8 of
- * themselves.  base as in check_added(). */
-static inline void check_act(const char *what, const dev_act *got_, const float *base, const double *want, size_t n)
+/* Activations that are sums of products: fp32 sums that, stored as bf16, are rounded once, by up to
+ * 2^-8 of themselves.  base as in check_added(). */
+static inline void check_act(const char *what, const dev_act *got_, const float *base,
+                             const double *want, size_t n)
 {
     const float *got = act_read(got_, n);
     double largest = 1;
@@ -221,9 +227,10 @@ static const struct { int n, d; } row_shapes[] = {
 };
 enum { ROW_SHAPES = sizeof row_shapes / sizeof *row_shapes };
 
-/* got[n] is want[n], or base[n] + want[n], in an activation's digits: of the largest number that was rounded. */
-static inline void check_row_gradient(const char *what, const dev_act *got, const float *base, const double *want,
-                                      size_t n)
+/* got[n] is want[n], or base[n] + want[n], in an activation's digits: of the largest number that
+ * was rounded. */
+static inline void check_row_gradient(const char *what, const dev_act *got, const float *base,
+                                      const double *want, size_t n)
 {
     double *const sum = doubles_of(base, n);
     for (size_t i = 0; i < n; i++) sum[i] += want[i];
@@ -234,8 +241,9 @@ static inline void check_row_gradient(const char *what, const dev_act *got, cons
 typedef double objective_fn(void *context);
 
 /* Central differences of f by every stride-th x[i] against got[i] - base[i]. */
-static inline void check_difference(const char *what, const float *got, const float *base, double *x, size_t n,
-                                    size_t stride, objective_fn *f, void *context)
+static inline void check_difference(const char *what, const float *got, const float *base,
+                                    double *x, size_t n, size_t stride, objective_fn *f,
+                                    void *context)
 {
     for (size_t i = 0; i < n; i += stride) {
         const double keep = x[i];
@@ -256,7 +264,7 @@ static inline size_t sparse(size_t n)
     return n / 37 + 1;
 }
 
-/* ---- references -------------------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 static inline double naive_dot(const double *a, const double *b, size_t n)
 {
@@ -286,7 +294,11 @@ static inline void naive_conv(product_fn *visit, double *const *context, struct 
 }
 
 /* y = act(gamma xhat + beta + residual), statistics per group: biased variance, two passes. */
-struct naive_bn { double *y, *x, *gamma, *beta, *residual, *mean, *var; struct bn_shape s; bool relu; };
+struct naive_bn {
+    double *y, *x, *gamma, *beta, *residual, *mean, *var;
+    struct bn_shape s;
+    bool relu;
+};
 static inline void naive_bn_fwd(const struct naive_bn *b)
 {
     const int m = b->s.rows, c = b->s.c;
@@ -312,7 +324,8 @@ static inline double naive_cosine(const double *p, const double *z, double weigh
 {
     double sum = 0;
     for (int i = 0; i < n; i++, p += d, z += d)
-        sum -= naive_dot(p, z, (size_t)d) / (fmax(sqrt(naive_dot(p, p, (size_t)d)), (double)COSINE_EPS)
-                                             * fmax(sqrt(naive_dot(z, z, (size_t)d)), (double)COSINE_EPS));
+        sum -= naive_dot(p, z, (size_t)d) /
+               (fmax(sqrt(naive_dot(p, p, (size_t)d)), (double)COSINE_EPS) *
+                fmax(sqrt(naive_dot(z, z, (size_t)d)), (double)COSINE_EPS));
     return weight * sum / n;
 }

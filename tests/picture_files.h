@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * picture_files.h -- JPEG and PNG files in memory, written by the libraries, for the tests of what reads them.
+ * picture_files.h -- JPEG and PNG files in memory, written by the libraries, for the tests of what
+ * reads them.
  */
 #pragma once
 #include <setjmp.h>
@@ -14,7 +15,8 @@
 
 struct bytes { uint8_t *at; size_t n; };
 
-/* components 1: grey, 3: RGB, 4: CMYK, inverted; pixels [h, w, components].  `plain`: without Adobe's marker. */
+/* components 1: grey, 3: RGB, 4: CMYK, inverted; pixels [h, w, components].  `plain`: without
+ * Adobe's marker. */
 struct jpeg_kind {
     int components, quality;
     bool ycck, progressive;
@@ -47,7 +49,8 @@ static struct bytes jpeg_file(const uint8_t *pixels, int h, int w, struct jpeg_k
     if (kind.exif)
         jpeg_write_marker(&c, JPEG_APP0 + 1, kind.exif, kind.exif_bytes);
     while (c.next_scanline < c.image_height) {
-        JSAMPROW row = (JSAMPROW)(uintptr_t)(pixels + (size_t)c.next_scanline * (size_t)(w * kind.components));
+        JSAMPROW row = (JSAMPROW)(uintptr_t)(pixels + (size_t)c.next_scanline *
+                                                          (size_t)(w * kind.components));
         jpeg_write_scanlines(&c, &row, 1);
     }
     jpeg_finish_compress(&c);
@@ -63,9 +66,10 @@ static void png_append(png_structp png, png_bytep from, size_t n)
     to->n += n;
 }
 
-/* pixels [h] rows of `row` bytes, as PNG stores them; `palette` of two colours where the type is that. */
-static struct bytes png_file(const uint8_t *pixels, int h, int w, size_t row, int color_type, int depth,
-                             bool interlaced)
+/* pixels [h] rows of `row` bytes, as PNG stores them; `palette` of two colours where the type is
+ * that. */
+static struct bytes png_file(const uint8_t *pixels, int h, int w, size_t row, int color_type,
+                             int depth, bool interlaced)
 {
     static const png_color palette[2] = { { 10, 20, 30 }, { 200, 100, 50 } };
     struct bytes file = { NULL, 0 };
@@ -73,8 +77,8 @@ static struct bytes png_file(const uint8_t *pixels, int h, int w, size_t row, in
     png_infop info = png_create_info_struct(png);
     png_set_write_fn(png, &file, png_append, NULL);
     png_set_IHDR(png, info, (unsigned)w, (unsigned)h, depth, color_type,
-                 interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+                 interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (color_type == PNG_COLOR_TYPE_PALETTE)
         png_set_PLTE(png, info, palette, 2);
     png_write_info(png, info);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_augment.c -- the pixels of views against golden values, on each instruction set that this CPU has.
+ * test_augment.c -- the pixels of views against golden values, on each instruction set that this
+ * CPU has.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,27 +33,30 @@ static void make_image(uint8_t *image, int kind, int h, int w)
         for (int y = 0; y < h; y++) {
             for (int x = 0; x < w; x++) {
                 const uint32_t place = (uint32_t)((y * w + x) * 3 + c + 1);
-                const int slope = (x * (7 - 2 * c) + y * (3 + 2 * c) + x * y * (c + 1) / 8 + 40 * c) % 511;
+                const int slope =
+                    (x * (7 - 2 * c) + y * (3 + 2 * c) + x * y * (c + 1) / 8 + 40 * c) % 511;
                 const int folded = slope < 510 - slope ? slope : 510 - slope;
-                image[(c * h + y) * w + x] = (uint8_t)(kind == 0 ? (uint32_t)folded : place * 2654435761u >> 24);
+                image[(c * h + y) * w + x] = (uint8_t)(kind == 0 ? (uint32_t)folded
+                                                                 : place * 2654435761u >> 24);
             }
         }
     }
 }
 
-/* ---- golden values ------------------------------------------------------------------------------------- */
+/* ---- golden values --------------------------------------------------------------------------- */
 
 /* Float against float: the order of summation, and divisions written as products. */
 static const double TORCH_TOLERANCE = 1e-5;
-/* The cut at 3 sigma leaves out 0.27 % of the Gaussian's mass a dimension, so at most 0.54 % of the range. */
+/* The cut at 3 sigma leaves out 0.27 % of the Gaussian's mass a dimension, so at most 0.54 % of the
+ * range. */
 static const double GAUSS_TOLERANCE = 0.0054;
-/* Pillow rounds after each pass, and takes contrast's mean grey as a whole number.  Its blur is compared on the
- * smooth picture for sigma >= 1, away from the border: there Pillow repeats the last pixel where torchvision
- * mirrors (16/255 apart on that picture), and its boxes are poor for a small sigma (3/255 apart at 0.5, and on
- * white noise 15/255 at 0.25). */
+/* Pillow rounds after each pass, and takes contrast's mean grey as a whole number.  Its blur is
+ * compared on the smooth picture for sigma >= 1, away from the border: there Pillow repeats the
+ * last pixel where torchvision mirrors (16/255 apart on that picture), and its boxes are poor for a
+ * small sigma (3/255 apart at 0.5, and on white noise 15/255 at 0.25). */
 static const double PIL_TOLERANCE = 2.0 / 255;
-/* Pillow's hue is a byte: the shift and the hue are both cut to whole 255ths of a turn, and where colour is full,
- * one of those changes a channel by six times as much. */
+/* Pillow's hue is a byte: the shift and the hue are both cut to whole 255ths of a turn, and where
+ * colour is full, one of those changes a channel by six times as much. */
 static const double PIL_HUE_TOLERANCE = 8.0 / 255;
 
 struct golden {
@@ -66,8 +70,8 @@ static bool golden_read(struct golden *g, FILE *in)
     int flag[3];
     memset(g, 0, sizeof *g);
     struct view_params *const v = &g->v;
-    if (fscanf(in, " case %7s %31s %d %d %d %d %d %d %d %d %d", g->reference, g->name, &g->kind, &g->h, &g->w,
-               &g->size, &v->top, &v->left, &v->height, &v->width, &flag[0]) != 11) {
+    if (fscanf(in, " case %7s %31s %d %d %d %d %d %d %d %d %d", g->reference, g->name, &g->kind,
+               &g->h, &g->w, &g->size, &v->top, &v->left, &v->height, &v->width, &flag[0]) != 11) {
         return false;
     }
     for (int i = 0; i < JITTERS; i++)
@@ -82,7 +86,8 @@ static bool golden_read(struct golden *g, FILE *in)
     return true;
 }
 
-/* Reads the case's values and returns the largest difference of ours, in shares of the range 0..1. */
+/* Reads the case's values and returns the largest difference of ours, in shares of the range
+ * 0..1. */
 static double golden_difference(const struct golden *g, FILE *in)
 {
     static uint8_t image[3 * SIDE_MAX * SIDE_MAX];
@@ -121,8 +126,9 @@ static void pixels_match_the_golden_values(void **state)
     for (struct golden g; golden_read(&g, in); cases++) {
         const double difference = golden_difference(&g, in), tolerance = golden_tolerance(&g);
         if (!(difference <= tolerance)) {
-            print_error("%s %s (image %d, sigma %g, hue %g): differs by %.3g, allowed %.3g\n", g.reference, g.name,
-                        g.kind, (double)g.v.sigma, (double)g.v.factor[3], difference, tolerance);
+            print_error("%s %s (image %d, sigma %g, hue %g): differs by %.3g, allowed %.3g\n",
+                        g.reference, g.name, g.kind, (double)g.v.sigma, (double)g.v.factor[3],
+                        difference, tolerance);
             wrong++;
         }
     }
@@ -148,12 +154,15 @@ static void grey_pixels_keep_their_colour(void **state)
 /* HSV as in textbooks, in double: `rgb` with its hue moved by `shift` turns. */
 static void naive_hue(double rgb[3], double shift)
 {
-    const double r = rgb[0], g = rgb[1], b = rgb[2], high = fmax(r, fmax(g, b)), range = high - fmin(r, fmin(g, b));
+    const double r = rgb[0], g = rgb[1], b = rgb[2], high = fmax(r, fmax(g, b)),
+                 range = high - fmin(r, fmin(g, b));
     if (range == 0.0)
         return;
-    const double hue = high == r ? (g - b) / range : high == g ? 2.0 + (b - r) / range : 4.0 + (r - g) / range;
+    const double hue = high == r   ? (g - b) / range
+                       : high == g ? 2.0 + (b - r) / range
+                                   : 4.0 + (r - g) / range;
     const double moved = fmod(hue + 6.0 * shift + 12.0, 6.0);
-    for (int c = 0; c < 3; c++) {                      /* how far from this channel's own colour, in sixths */
+    for (int c = 0; c < 3; c++) {            /* how far from this channel's own colour, in sixths */
         const double away = fabs(moved - 2.0 * c), distance = fmin(away, 6.0 - away);
         rgb[c] = high - range * fmin(fmax(distance - 1.0, 0.0), 1.0);
     }
@@ -198,7 +207,8 @@ static void crop_alone_is_seen(void **state)
     make_image(image, 1, SIDE, SIDE);
     for (int i = 0; i < 3 * SIDE * SIDE; i++) {
         const int row = i / SIDE % SIDE, column = i % SIDE;
-        const bool inside = row >= v.top && row < v.top + v.height && column >= v.left && column < v.left + v.width;
+        const bool inside = row >= v.top && row < v.top + v.height && column >= v.left &&
+                            column < v.left + v.width;
         other[i] = inside ? image[i] : (uint8_t)~image[i];
     }
     augment_pixels(y, image, SIDE, SIDE, OUT_SIDE, &nothing, &v);
@@ -206,7 +216,8 @@ static void crop_alone_is_seen(void **state)
     assert_memory_equal(again, y, sizeof y);
 }
 
-/* The blur is the widest user of the stack: it must fit at the size of ImageNet's views, and keep a constant. */
+/* The blur is the widest user of the stack: it must fit at the size of ImageNet's views, and keep a
+ * constant. */
 static void large_views_work(void **state)
 {
     (void)state;
@@ -224,7 +235,7 @@ static void large_views_work(void **state)
     free(image);
 }
 
-/* ---- op_augment ---------------------------------------------------------------------------------------- */
+/* ---- op_augment ------------------------------------------------------------------------------ */
 
 enum { BATCH = 33, H = 32, W = 29, SIZE = 15, IN = 3 * H * W, OUT = 3 * SIZE * SIZE };
 
@@ -237,11 +248,12 @@ static void make_batch(uint8_t *images, int32_t *index)
     }
 }
 
-static void augment(float *y, const uint8_t *images, const int32_t *index, int n, const struct augment *recipe)
+static void augment(float *y, const uint8_t *images, const int32_t *index, int n,
+                    const struct augment *recipe)
 {
     const int32_t epoch = 2;
-    op_augment((dev_act *)y, (const dev_byte *)images, (const dev_int *)index, n, H, W, SIZE, recipe, 5,
-               (const dev_int *)&epoch, 1);
+    op_augment((dev_act *)y, (const dev_byte *)images, (const dev_int *)index, n, H, W, SIZE,
+               recipe, 5, (const dev_int *)&epoch, 1);
 }
 
 static void batch_is_the_same_for_any_threads_and_order(void **state)
@@ -260,7 +272,7 @@ static void batch_is_the_same_for_any_threads_and_order(void **state)
         augment(many, images, index, BATCH, &paper);
         assert_memory_equal(many, one, sizeof one);
     }
-    for (int i = BATCH - 1; i >= 0; i--) {             /* one at a time, from the last, as augment.h says */
+    for (int i = BATCH - 1; i >= 0; i--) {     /* one at a time, from the last, as augment.h says */
         augment(many, images, index + i, 1, &paper);
         assert_memory_equal(many, one + i * OUT, sizeof view);
         const struct view_params v = augment_draw(&paper, 5, 2, (uint32_t)index[i], 1, H, W);
@@ -276,8 +288,8 @@ static void test_transform_is_the_identity_at_equal_size(void **state)
     static float y[3 * 32 * 32];
     const int32_t index = 0, epoch = 2;
     make_image(image, 1, 32, 32);
-    op_augment((dev_act *)y, (const dev_byte *)image, (const dev_int *)&index, 1, 32, 32, 32, &nothing, 1,
-               (const dev_int *)&epoch, 3);
+    op_augment((dev_act *)y, (const dev_byte *)image, (const dev_int *)&index, 1, 32, 32, 32,
+               &nothing, 1, (const dev_int *)&epoch, 3);
     for (int c = 0; c < 3; c++) {
         for (int i = 0; i < 32 * 32; i++)
             assert_true(y[3 * i + c] == (float)image[c * 32 * 32 + i] / 255.0f);
@@ -300,7 +312,7 @@ static void bf16_views_are_the_rounded_ones(void **state)
     assert_memory_equal(made, rounded, sizeof made);
 }
 
-/* ---- instruction sets ---------------------------------------------------------------------------------- */
+/* ---- instruction sets ------------------------------------------------------------------------ */
 
 /* A run's views do not depend on the CPU: compares with what the first call has seen. */
 static void views_are_the_same_on_every_instruction_set(void **state)
@@ -331,7 +343,8 @@ int main(void)
         cmocka_unit_test(bf16_views_are_the_rounded_ones),
         cmocka_unit_test(views_are_the_same_on_every_instruction_set),
     };
-    static const char *const sets[] = { "avx512-bf16", "avx512", "avx2", "plain" };        /* as in isa.c */
+    /* as in isa.c */
+    static const char *const sets[] = { "avx512-bf16", "avx512", "avx2", "plain" };
     struct machine_info best;
     machine_open(1);
     machine_describe(&best);
@@ -341,7 +354,8 @@ int main(void)
         return cmocka_run_group_tests_name(best.machine, tests, NULL, NULL);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         const size_t length = strlen(sets[i]);
-        const char end = best.kernels[length < strlen(best.kernels) ? length : strlen(best.kernels)];
+        const char end =
+            best.kernels[length < strlen(best.kernels) ? length : strlen(best.kernels)];
         has = has || (!strncmp(best.kernels, sets[i], length) && (end == '\0' || end == ','));
         if (!has)
             continue;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_augment_draw.c -- the recipe's random parameters: their distributions, and that they are what they are for.
+ * test_augment_draw.c -- the recipe's random parameters: their distributions, and that they are
+ * what they are for.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,13 +26,15 @@ static struct view_params draw(const struct augment *recipe, uint32_t image)
     return augment_draw(recipe, 7, 3, image, 1, 32, 32);
 }
 
-/* Six standard deviations: one test in 10^8 would fail by chance, and the seeds are fixed anyway. */
+/* Six standard deviations: one test in 10^8 would fail by chance, and the seeds are fixed
+ * anyway. */
 static void assert_share(int count, int n, double p)
 {
     assert_true(fabs(count - n * p) < 6.0 * sqrt(n * p * (1.0 - p)));
 }
 
-/* Chi-square with bins - 1 degrees of freedom has mean bins - 1 and variance 2 (bins - 1): six deviations again. */
+/* Chi-square with bins - 1 degrees of freedom has mean bins - 1 and variance 2 (bins - 1): six
+ * deviations again. */
 static void assert_even(const int *count, int bins)
 {
     double n = 0.0, sum = 0.0;
@@ -104,12 +107,14 @@ static void crop_box_has_the_drawn_shape_and_lies_inside(void **state)
         const struct view_params v = augment_draw(&paper, 7, 3, i, 0, 24, 37);
         assert_true(v.top >= 0 && v.left >= 0 && v.height > 0 && v.width > 0);
         assert_true(v.top + v.height <= 24 && v.left + v.width <= 37);
-        bool found = false;            /* the first try that fits; 24 x 37 is never without one in this test */
+        bool found = false; /* the first try that fits; 24 x 37 is never without one in this test */
         for (uint32_t k = 0; k < CROP_TRIES && !found; k++) {
             float share, ratio;
-            crop_shape_draw(&share, &ratio, &paper, philox_draw(7, PHILOX_AUGMENT, 3, i, 0, DRAW_CROP + k));
+            crop_shape_draw(&share, &ratio, &paper,
+                            philox_draw(7, PHILOX_AUGMENT, 3, i, 0, DRAW_CROP + k));
             const double area = 24 * 37 * (double)share;
-            const long w = lround(sqrt(area * (double)ratio)), h = lround(sqrt(area / (double)ratio));
+            const long w = lround(sqrt(area * (double)ratio)),
+                       h = lround(sqrt(area / (double)ratio));
             found = w <= 37 && h <= 24;
             if (found) {
                 assert_int_equal(v.width, w);
@@ -158,7 +163,8 @@ static void transforms_come_as_often_as_the_recipe_says(void **state)
     for (int i = 0; i < 256; i++) {
         if (order[i]) {
             assert_true(n < 24);
-            assert_int_equal(1 << (i >> 6) | 1 << (i >> 4 & 3) | 1 << (i >> 2 & 3) | 1 << (i & 3), 15);
+            assert_int_equal(1 << (i >> 6) | 1 << (i >> 4 & 3) | 1 << (i >> 2 & 3) | 1 << (i & 3),
+                             15);
             seen[n++] = order[i];
         }
     }
@@ -216,7 +222,8 @@ static void switching_one_off_leaves_the_others(void **state)
         recipe.gray_p = 0.0f;
         struct view_params v = draw(&recipe, i);
         assert_true(v.top == 0 && v.left == 0 && v.height == 32 && v.width == 32 && !v.gray);
-        assert_true(v.jitter == all.jitter && v.blur == all.blur && v.flip == all.flip && v.sigma == all.sigma);
+        assert_true(v.jitter == all.jitter && v.blur == all.blur && v.flip == all.flip &&
+                    v.sigma == all.sigma);
         assert_memory_equal(v.factor, all.factor, sizeof v.factor);
         recipe = paper;
         recipe.jitter_p = recipe.blur_p = recipe.flip_p = 0.0f;
@@ -241,9 +248,10 @@ static void draws_are_the_same_bits_everywhere(void **state)
     uint64_t hash = 0xcbf29ce484222325u;               /* FNV-1a, by words */
     for (uint32_t i = 0; i < 10000; i++) {
         const int w = 24 + (int)(i % 17);
-        const struct view_params v = augment_draw(&paper, 0x123456789abcdefu, i % 7, i, i % 3, 32, w);
-        uint32_t word[13] = { (uint32_t)v.top, (uint32_t)v.left, (uint32_t)v.height, (uint32_t)v.width, v.jitter,
-                              v.gray, v.blur, v.flip };
+        const struct view_params v = augment_draw(&paper, 0x123456789abcdefu, i % 7, i, i % 3, 32,
+                                                  w);
+        uint32_t word[13] = { (uint32_t)v.top, (uint32_t)v.left, (uint32_t)v.height,
+                              (uint32_t)v.width, v.jitter, v.gray, v.blur, v.flip };
         memcpy(word + 8, v.factor, sizeof v.factor);
         memcpy(word + 12, &v.sigma, sizeof v.sigma);
         for (int k = 0; k < 13; k++)

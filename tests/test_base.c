@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_base.c -- files that are whole or as they were, hashes by their published vectors, the stop flag.
+ * test_base.c -- files that are whole or as they were, hashes by their published vectors, the stop
+ * flag.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +77,7 @@ static int in_child(void (*body)(void))
     return status;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void written_file_reads_back_and_nothing_else_is_left(void **state)
 {
@@ -184,7 +185,7 @@ static void file_that_cannot_be_replaced_leaves_no_temporary_one(void **state)
 {
     (void)state;
     char *folder = text_format("%s/taken", root), *path = text_format("%s/taken/file/x", root);
-    assert_true(folder_make(path));            /* a folder that is not empty stands where the file should go */
+    assert_true(folder_make(path)); /* a folder that is not empty stands where the file should go */
     path[strlen(path) - 2] = 0;
     assert_false(file_write_atomic(path, "x", 1));
     assert_int_not_equal(errno, 0);
@@ -242,7 +243,8 @@ static void a_pipe_or_a_device_is_no_file_and_is_not_waited_for(void **state)
 static void folder_of_a_path_ends_in_its_slash(void **state)
 {
     (void)state;
-    static const char *const pairs[][2] = { { "a/b", "a/" }, { "b", "./" }, { "/b", "/" }, { "/a/b/c", "/a/b/" } };
+    static const char *const pairs[][2] = { { "a/b", "a/" }, { "b", "./" }, { "/b", "/" },
+                                            { "/a/b/c", "/a/b/" } };
     for (int i = 0; i < 4; i++) {
         char *folder = path_folder(pairs[i][0]);
         assert_string_equal(folder, pairs[i][1]);
@@ -250,7 +252,7 @@ static void folder_of_a_path_ends_in_its_slash(void **state)
     }
 }
 
-/* ---- hashes ------------------------------------------------------------------------------------------ */
+/* ---- hashes ---------------------------------------------------------------------------------- */
 
 static void hashes_are_those_of_fips_180(void **state)
 {
@@ -277,7 +279,7 @@ static void hashes_are_those_of_fips_180(void **state)
     free(path);
 }
 
-/* ---- messages and signals ---------------------------------------------------------------------------- */
+/* ---- messages and signals -------------------------------------------------------------------- */
 
 static void die_body(void)
 {

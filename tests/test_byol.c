@@ -72,7 +72,8 @@ static double distance(const dev_float *a, const dev_float *b, size_t n)
 
 static double target_distance(const struct trainer *t)
 {
-    return distance(state_of(t)->target->params.data, t->model.params.data, t->model.params.count);
+    const struct params *const xi = &state_of(t)->target->params;
+    return distance(xi->data, t->model.params.data, xi->count);
 }
 
 static void step_make(struct trainer *t)
@@ -181,7 +182,7 @@ static void squared_scale_is_4_plus_4_times_simsiams(void **state)
 
 /* ---- golden numbers -------------------------------------------------------------------------- */
 
-/* BYOL's numbers, made in Python in float64: tau, and targets that steps see. */
+/* BYOL's tau, made in Python in float64. */
 static void tau_is_on_a_cosine_to_1(void **state)
 {
     (void)state;
@@ -202,27 +203,33 @@ static void tau_is_on_a_cosine_to_1(void **state)
     assert_true(byol_tau(&constant, 0, 100) == 0.99 && byol_tau(&constant, 100, 100) == 0.99);
 }
 
-/* The target moves after the optimiser, by the new weights: online before steps 0 to 3 is 1, .8,
- * .5, .6, and the forward passes of those steps see 1, .98, .932, .8988. */
+/* xi <- tau xi + (1 - tau) theta with theta as SGD leaves it: the step's old weights give another
+ * target, and so does none. */
 static void target_moves_after_the_optimiser(void **state)
 {
     (void)state;
-    static const float online[] = { 1, 0.8f, 0.5f, 0.6f };
-    static const double seen[] = { 1, 0.98, 0.932, 0.8988 };
     static struct trainer t;
     struct settings s = settings_make(OF_BYOL);
-    *byol_own(&s) = (struct byol_settings){ .momentum = 0.9, .schedule = TARGET_CONSTANT };
-    s.base_lr = 0;
+    *byol_own(&s) = (struct byol_settings){ .momentum = 0.75, .schedule = TARGET_CONSTANT };
     trainer_open(&t, &s, 3);
-    const struct byol *const own = state_of(&t);
-    mem_upload(own->target->params.data, &online[0], sizeof(float));
-    for (int k = 0; k < 4; k++) {
-        float target;
-        mem_download(&target, own->target->params.data, sizeof target);
-        assert_true(fabs((double)target - seen[k]) < 1e-6);
-        /* where step k leaves it */
-        if (k < 3) mem_upload(t.model.params.data, &online[k + 1], sizeof(float));
+    const struct params *const xi = &state_of(&t)->target->params;
+    for (int k = 0; k < STEPS; k++) {
+        float *const old = download(t.model.params.data, xi->count);
+        float *const before = download(xi->data, xi->count);
         step_make(&t);
+        float *const new = download(t.model.params.data, xi->count);
+        float *const after = download(xi->data, xi->count);
+        double by_new = 0, by_old = 0;
+        for (size_t i = 0; i < xi->count; i++) {
+            const double kept = 0.75 * (double)before[i];
+            by_new = fmax(by_new, fabs((double)after[i] - kept - 0.25 * (double)new[i]));
+            by_old = fmax(by_old, fabs((double)after[i] - kept - 0.25 * (double)old[i]));
+        }
+        assert_true(by_new < 1e-6 && by_old > 1e-3);       /* weights of about 1, in fp32 */
+        free(old);
+        free(before);
+        free(new);
+        free(after);
     }
     trainer_close(&t);
 }
@@ -250,7 +257,7 @@ static void momentum_1_never_moves_it(void **state)
     struct settings s = settings_make(OF_BYOL);
     byol_own(&s)->momentum = 1;
     trainer_open(&t, &s, 3);
-    const size_t n = t.model.params.count;
+    const size_t n = state_of(&t)->target->params.count;
     float *const start = download(t.model.params.data, n);
     for (int i = 0; i < STEPS; i++) step_make(&t);
     float *const target = download(state_of(&t)->target->params.data, n);
@@ -270,9 +277,10 @@ static void it_nears_a_network_that_stands_still_geometrically(void **state)
     s.base_lr = 0;
     *byol_own(&s) = (struct byol_settings){ .momentum = 0.75, .schedule = TARGET_CONSTANT };
     trainer_open(&t, &s, 3);
-    float *const off = download(t.model.params.data, t.model.params.count);
-    for (size_t i = 0; i < t.model.params.count; i++) off[i] += 0.1f * sinf((float)i);
-    mem_upload(state_of(&t)->target->params.data, off, sizeof *off * t.model.params.count);
+    const struct params *const xi = &state_of(&t)->target->params;
+    float *const off = download(xi->data, xi->count);
+    for (size_t i = 0; i < xi->count; i++) off[i] += 0.1f * sinf((float)i);
+    mem_upload(xi->data, off, sizeof *off * xi->count);
     double away = target_distance(&t);
     for (int i = 0; i < 2 * STEPS; i++) {
         step_make(&t);
@@ -292,25 +300,26 @@ static void its_running_statistics_are_its_own(void **state)
     struct settings s = settings_make(OF_BYOL);
     byol_own(&s)->momentum = 1;
     trainer_open(&t, &s, 3);
-    const struct params *const ps = &t.model.params;
-    dev_float *const theirs = state_of(&t)->target->params.stats;
-    assert_true(distance(theirs, ps->stats, ps->n_stats) == 0);
-    float *const first = download(theirs, ps->n_stats);
-    step_make(&t);                             /* both networks are still one: so are the statistics, */
-    size_t encoder = 0;
-    for (int i = 0; i < ps->n; i++)
-        if (ps->p[i].statistic && strncmp(ps->p[i].name, "predictor", 9)) encoder += ps->p[i].count;
-    assert_true(encoder > 0 && encoder < ps->n_stats);
-    assert_true(distance(theirs, ps->stats, encoder) == 0);
-    float *const second = download(theirs, ps->n_stats);
-    assert_memory_not_equal(first, second, sizeof *first * encoder);
-    /* ... but for the predictor's, which the target does not have */
-    assert_memory_equal(first + encoder, second + encoder, sizeof *first * (ps->n_stats - encoder));
+    const struct params *const ps = &t.model.params, *const xi = &state_of(&t)->target->params;
+    assert_true(distance(xi->stats, ps->stats, xi->n_stats) == 0);
+    float *const first = download(xi->stats, xi->n_stats);
+    step_make(&t);                             /* both networks are still one: so are the statistics */
+    assert_true(distance(xi->stats, ps->stats, xi->n_stats) == 0);
+    float *const second = download(xi->stats, xi->n_stats);
+    assert_memory_not_equal(first, second, sizeof *first * xi->n_stats);
     for (int i = 1; i < STEPS; i++) step_make(&t);
-    assert_true(distance(theirs, ps->stats, encoder) > 0);
+    assert_true(distance(xi->stats, ps->stats, xi->n_stats) > 0);
     free(first);
     free(second);
     trainer_close(&t);
+}
+
+static void statistics_off(const struct params *xi)
+{
+    float *const off = download(xi->stats, xi->n_stats);
+    for (size_t i = 0; i < xi->n_stats; i++) off[i] += 1;
+    mem_upload(xi->stats, off, sizeof *off * xi->n_stats);
+    free(off);
 }
 
 /* Those of the target, set off by 1, keep 0.9 of that in the pass of each view. */
@@ -321,22 +330,67 @@ static void they_are_not_averaged_with_the_online_ones(void **state)
     struct settings s = settings_make(OF_BYOL);
     *byol_own(&s) = (struct byol_settings){ 0.5, TARGET_CONSTANT, SCALE_COSINE };
     trainer_open(&t, &s, 3);
-    const struct params *const ps = &t.model.params;
-    dev_float *const theirs = state_of(&t)->target->params.stats;
-    float *const off = download(theirs, ps->n_stats);
-    for (size_t i = 0; i < ps->n_stats; i++) off[i] += 1;
-    mem_upload(theirs, off, sizeof *off * ps->n_stats);
+    const struct params *const ps = &t.model.params, *const xi = &state_of(&t)->target->params;
+    statistics_off(xi);
     step_make(&t);
-    float *const target = download(theirs, ps->n_stats), *const online = download(ps->stats, ps->n_stats);
-    for (int i = 0; i < ps->n; i++) {
-        const struct param *const p = &ps->p[i];
-        if (!p->statistic || !strncmp(p->name, "predictor", strlen("predictor"))) continue;
-        for (size_t j = p->offset; j < p->offset + p->count; j++)
-            assert_float_equal(target[j] - online[j], 0.81, 1e-5);
-    }
-    free(off);
+    float *const target = download(xi->stats, xi->n_stats);
+    float *const online = download(ps->stats, xi->n_stats);
+    for (size_t i = 0; i < xi->n_stats; i++)
+        assert_float_equal(target[i] - online[i], 0.81, 1e-5);
     free(target);
     free(online);
+    trainer_close(&t);
+}
+
+/* The target's running statistics after a step, set off by 1 before it or not. */
+static float *statistics_after(const struct settings *s, bool off, size_t *n)
+{
+    static struct trainer t;
+    trainer_open(&t, s, 3);
+    const struct params *const xi = &state_of(&t)->target->params;
+    if (off) statistics_off(xi);
+    step_make(&t);
+    *n = xi->n_stats;
+    float *const after = download(xi->stats, xi->n_stats);
+    trainer_close(&t);
+    return after;
+}
+
+/* Each view that goes through keeps 0.9: with the one pair (0, 1) that is view 1 alone. */
+static void a_view_that_no_pair_targets_is_not_the_targets(void **state)
+{
+    (void)state;
+    for (int both = 0; both < 2; both++) {
+        struct settings s = settings_make(OF_BYOL);
+        s.pairs = (struct pair_list){ both ? 2 : 1, { { 0, 1 }, { 1, 0 } } };
+        size_t n;
+        float *const plain = statistics_after(&s, false, &n);
+        float *const off = statistics_after(&s, true, &n);
+        for (size_t i = 0; i < n; i++)
+            assert_float_equal(off[i] - plain[i], both ? 0.81 : 0.9, 1e-5);
+        free(plain);
+        free(off);
+    }
+}
+
+/* The predictor is the online network's alone. */
+static void the_target_has_no_predictor(void **state)
+{
+    (void)state;
+    static struct trainer t;
+    const struct settings s = settings_make(OF_BYOL);
+    trainer_open(&t, &s, 3);
+    const struct params *const ps = &t.model.params, *const xi = &state_of(&t)->target->params;
+    size_t weights = 0, statistics = 0;
+    for (int i = 0; i < ps->n; i++) {
+        if (!strncmp(ps->p[i].name, "predictor", strlen("predictor"))) continue;
+        *(ps->p[i].statistic ? &statistics : &weights) += ps->p[i].count;
+    }
+    assert_true(weights < ps->count && statistics < ps->n_stats);
+    assert_true(xi->count == weights && xi->n_stats == statistics);
+    struct tensor kept[METHOD_TENSORS];
+    assert_int_equal(trainer_tensors(&t, kept), 2);
+    assert_true(kept[0].floats == weights && kept[1].floats == statistics);
     trainer_close(&t);
 }
 
@@ -347,7 +401,6 @@ static void they_are_not_averaged_with_the_online_ones(void **state)
 static double loss_here(struct trainer *t, struct var views)
 {
     float loss;
-    mem_zero(t->log_now, sizeof(float) * LOG_WIDTH);
     trainer_forward(t, views);
     mem_download(&loss, float_at(t->log_now, LOG_LOSS), sizeof loss);
     return (double)loss;
@@ -414,6 +467,7 @@ static void a_run_goes_on_with_its_target(void **state)
         const int fd = mkstemp(path);
         assert_true(fd >= 0);
         float *target[2], *statistics[2], tau[2];
+        const struct params *xi = NULL;
         struct left left[2];
         for (int stopped = 0; stopped < 2; stopped++) {
             trainer_open(&t, &s, 3);
@@ -427,16 +481,15 @@ static void a_run_goes_on_with_its_target(void **state)
                 step_make(&t);
             }
             left[stopped] = left_by(&t);
-            target[stopped] = download(state_of(&t)->target->params.data, t.model.params.count);
-            statistics[stopped] = download(state_of(&t)->target->params.stats,
-                                           t.model.params.n_stats);
+            xi = &state_of(&t)->target->params;
+            target[stopped] = download(xi->data, xi->count);
+            statistics[stopped] = download(xi->stats, xi->n_stats);
             mem_download(&tau[stopped], state_of(&t)->tau, sizeof tau[stopped]);
             if (!stopped) trainer_close(&t);
         }
         assert_same(&left[0], &left[1]);
-        assert_memory_equal(target[0], target[1], sizeof **target * t.model.params.count);
-        assert_memory_equal(statistics[0], statistics[1],
-                            sizeof **statistics * t.model.params.n_stats);
+        assert_memory_equal(target[0], target[1], sizeof **target * xi->count);
+        assert_memory_equal(statistics[0], statistics[1], sizeof **statistics * xi->n_stats);
         assert_true(tau[0] == tau[1]);
         assert_true(fabs((double)tau[0] - byol_tau(byol_own(&s), 2 * STEPS - 1, 2 * STEPS)) < 1e-7);
         trainer_close(&t);
@@ -472,6 +525,8 @@ int main(void)
         cmocka_unit_test(it_nears_a_network_that_stands_still_geometrically),
         cmocka_unit_test(its_running_statistics_are_its_own),
         cmocka_unit_test(they_are_not_averaged_with_the_online_ones),
+        cmocka_unit_test(a_view_that_no_pair_targets_is_not_the_targets),
+        cmocka_unit_test(the_target_has_no_predictor),
         cmocka_unit_test(gradient_is_the_derivative_with_the_target_fixed),
         cmocka_unit_test(a_run_goes_on_with_its_target),
     };

@@ -2,9 +2,10 @@
  *
  * test_calibration.c -- how often is a verdict wrong, and how often does it come?
  *
- * Claims that are true and claims that are false, by a distance in standard deviations of the paired difference, on
- * made-up seeds, through claim_decide() itself.  Wrong is `holds` of a false claim and `fails` of a true one: at
- * most 5 % each.  Not to decide is never wrong; how often 3 and 5 seeds do decide is printed.
+ * Claims that are true and claims that are false, by a distance in standard deviations of the
+ * paired difference, on made-up seeds, through claim_decide() itself.  Wrong is `holds` of a false
+ * claim and `fails` of a true one: at most 5 % each.  Not to decide is never wrong; how often 3 and
+ * 5 seeds do decide is printed.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,11 +17,12 @@
 #include "claim_rows.h"
 
 enum { TRIALS = 1000 };
-/* A rate of 5 % is seen with a standard error of sqrt(0.05 0.95 / TRIALS), 0.7 percent; three of them are left
- * for chance.  The draws are fixed, so that the test says the same every time. */
+/* A rate of 5 % is seen with a standard error of sqrt(0.05 0.95 / TRIALS), 0.7 percent; three of
+ * them are left for chance.  The draws are fixed, so that the test says the same every time. */
 #define RATE_MAX (0.05 + 3 * sqrt(0.05 * 0.95 / TRIALS))
-/* How often a seed's state is read wrong: an assumption, for the runs that the detector of collapse.h was tried on
- * are too few to know a rate.  With one seed, four rows of one claim may be four times as often wrong. */
+/* How often a seed's state is read wrong: an assumption, for the runs that the detector of
+ * collapse.h was tried on are too few to know a rate.  With one seed, four rows of one claim may be
+ * four times as often wrong. */
 #define MISREAD 0.005
 
 /* ---- numbers ---- */
@@ -39,8 +41,8 @@ static double normal(uint64_t *state)
     return radius * cos(2 * acos(-1) * uniform(state));
 }
 
-/* linear of every row: above b's by `above[row]`, in standard deviations of the difference.  A seed moves all rows
- * alike, five times as much. */
+/* linear of every row: above b's by `above[row]`, in standard deviations of the difference.  A seed
+ * moves all rows alike, five times as much. */
 static void linear_draw(struct bench *t, const double above[ROWS], uint64_t *random)
 {
     for (int i = 0; i < t->rows[A].n; i++) {
@@ -50,7 +52,8 @@ static void linear_draw(struct bench *t, const double above[ROWS], uint64_t *ran
     }
 }
 
-/* ---- one kind of claim after the other.  `effect` > 0: true by so much; < 0: false; 0: on the boundary. ---- */
+/* ---- one kind of claim after the other.  `effect` > 0: true by so much; < 0: false; 0: on the
+ * boundary. */
 
 enum { WITHIN = 8 };               /* so that a difference can be five standard deviations inside */
 
@@ -71,11 +74,13 @@ static void within_draw(struct bench *t, double effect, uint64_t *random)
 
 static void within_value_draw(struct bench *t, double effect, uint64_t *random)
 {
-    for (int i = 0; i < t->rows[A].n; i++) t->run[A][i].linear = 60 - WITHIN + effect + normal(random);
+    for (int i = 0; i < t->rows[A].n; i++)
+        t->run[A][i].linear = 60 - WITHIN + effect + normal(random);
 }
 
-/* True: all rows are that near the margin, each a chance to fail.  False: one row is, the others are none to see.
- * */
+/* True: all rows are that near the margin, each a chance to fail.  False: one row is, the others
+ * are none to see.
+ */
 static void each_draw(struct bench *t, double effect, uint64_t *random)
 {
     const double others = effect > 0 ? WITHIN - effect : 0;
@@ -99,7 +104,8 @@ static void metrics_draw(struct bench *t, double effect, uint64_t *random)
     }
 }
 
-/* Three parts, a, c and d above b.  True: each just so.  False: one, with the others beyond doubt. */
+/* Three parts, a, c and d above b.  True: each just so.  False: one, with the others beyond
+ * doubt. */
 static void parts_draw(struct bench *t, double effect, uint64_t *random)
 {
     const double others = effect > 0 ? effect : 20;
@@ -118,7 +124,8 @@ static void collapse_draw(struct bench *t, double effect, uint64_t *random)
 {
     for (int row = 0; row < ROWS; row++)
         for (int i = 0; i < t->rows[row].n; i++)
-            t->run[row][i].state = (effect > 0) != (uniform(random) < MISREAD) ? RUN_COLLAPSED : RUN_HEALTHY;
+            t->run[row][i].state = (effect > 0) != (uniform(random) < MISREAD) ? RUN_COLLAPSED
+                                                                               : RUN_HEALTHY;
 }
 
 struct kind {
@@ -126,7 +133,7 @@ struct kind {
     void (*draw)(struct bench *t, double effect, uint64_t *random);
     int n;
     struct predicate part[PARTS_MAX];
-    bool always;                   /* of states: every distance is the same, and nothing lies on the boundary */
+    bool always;       /* of states: every distance is the same, and nothing lies on the boundary */
 };
 
 /* The kinds of claims.h, each once. */
@@ -135,7 +142,8 @@ static void kinds_make(struct kind kinds[KINDS])
 {
     const uint32_t all = 1 << A | 1 << B | 1 << C | 1 << D;
     const struct predicate above = greater();
-    struct predicate within = above, value = above, below = above, c = above, d = above, rises = above, two = above;
+    struct predicate within = above, value = above, below = above, c = above, d = above,
+                     rises = above, two = above;
     within.kind = CLAIM_WITHIN_ROW, within.within = WITHIN;
     value.kind = CLAIM_WITHIN_VALUE, value.within = WITHIN, value.value = 60;
     below.negated = true;
@@ -149,7 +157,7 @@ static void kinds_make(struct kind kinds[KINDS])
         { "not a > b",          below_draw,        1, { below }, false },
         { "a within X of b",    within_draw,       1, { within }, false },
         { "a within X of 60",   within_value_draw, 1, { value }, false },
-        { "each within X of b", each_draw,         1, { each_within(WITHIN, all & ~(1u << B)) }, false },
+        { "each within X of b", each_draw, 1, { each_within(WITHIN, all & ~(1u << B)) }, false },
         { "a rises",            rises_draw,        1, { rises }, false },
         { "cos_h a > cos_z a",  metrics_draw,      1, { two }, false },
         { "three parts",        parts_draw,        3, { above, c, d }, false },
@@ -174,39 +182,47 @@ static void simulate(double rate[4], const struct kind *kind, int trials, int se
     free(t);
 }
 
-static void wrong_at_most(const struct kind *kind, int seeds, double effect, const char *what, double rate)
+static void wrong_at_most(const struct kind *kind, int seeds, double effect, const char *what,
+                          double rate)
 {
     if (rate > RATE_MAX)
-        fail_msg("%s, %d seeds, %g std: %s in %.3f of the trials", kind->name, seeds, effect, what, rate);
+        fail_msg("%s, %d seeds, %g std: %s in %.3f of the trials", kind->name, seeds, effect, what,
+                 rate);
 }
 
 static void at_most_five_percent_of_the_verdicts_are_wrong(void **state)
 {
     (void)state;
-    static const double effects[] = { -0.5, 0, 0.5 };           /* further off, a wrong verdict is rarer */
+    static const double effects[] = { -0.5, 0, 0.5 };    /* further off, a wrong verdict is rarer */
     static const int seeds_of[] = { 2, 3, 5 };
     uint64_t random = 1;
     struct kind kinds[KINDS];
     kinds_make(kinds);
     for (int k = 0; k < KINDS; k++) {
         for (size_t s = 0; s < sizeof seeds_of / sizeof *seeds_of; s++) {
-            const int seeds = kinds[k].always && s == 0 ? 1 : seeds_of[s];      /* one seed decides a state */
+            /* one seed decides a state */
+            const int seeds = kinds[k].always && s == 0 ? 1 : seeds_of[s];
             for (size_t i = 0; i < sizeof effects / sizeof *effects; i++) {
                 double rate[4];
                 if (effects[i] == 0 && kinds[k].always) continue;
                 simulate(rate, &kinds[k], TRIALS, seeds, effects[i], &random);
                 assert_true(rate[VERDICT_NOT_RUN] == 0);
-                /* On the boundary a claim is false or true by a hair: neither verdict may come often. */
-                if (effects[i] <= 0) wrong_at_most(&kinds[k], seeds, effects[i], "holds", rate[VERDICT_HOLDS]);
-                if (effects[i] >= 0) wrong_at_most(&kinds[k], seeds, effects[i], "fails", rate[VERDICT_FAILS]);
-                if (effects[i] == 0)           /* an interval of 90 % is found here alone: 5 % a side */
-                    wrong_at_most(&kinds[k], seeds, 0, "either", rate[VERDICT_HOLDS] + rate[VERDICT_FAILS]);
+                /* On the boundary a claim is false or true by a hair: neither verdict may come
+                 * often. */
+                if (effects[i] <= 0)
+                    wrong_at_most(&kinds[k], seeds, effects[i], "holds", rate[VERDICT_HOLDS]);
+                if (effects[i] >= 0)
+                    wrong_at_most(&kinds[k], seeds, effects[i], "fails", rate[VERDICT_FAILS]);
+                if (effects[i] == 0)       /* an interval of 90 % is found here alone: 5 % a side */
+                    wrong_at_most(&kinds[k], seeds, 0, "either",
+                                  rate[VERDICT_HOLDS] + rate[VERDICT_FAILS]);
             }
         }
     }
 }
 
-/* What 3 and 5 seeds can see.  `-` and the number: how often a claim that is false by as much fails. */
+/* What 3 and 5 seeds can see.  `-` and the number: how often a claim that is false by as much
+ * fails. */
 static void power_is_printed(void **state)
 {
     (void)state;
@@ -224,9 +240,11 @@ static void power_is_printed(void **state)
                 simulate(rate, &kinds[k], TRIALS / 4, seeds, -effects[i], &random);
                 fails[i] = rate[VERDICT_FAILS];
             }
-            printf("%-20s %5d  %9.2f %5.2f %5.2f %5.2f  %14.2f %5.2f %5.2f %5.2f\n", kinds[k].name, seeds, holds[0],
-                   holds[1], holds[2], holds[3], fails[0], fails[1], fails[2], fails[3]);
-            for (int i = 0; i < 3 && !kinds[k].always; i++) assert_true(holds[i] < holds[i + 1] + 0.05);
+            printf("%-20s %5d  %9.2f %5.2f %5.2f %5.2f  %14.2f %5.2f %5.2f %5.2f\n", kinds[k].name,
+                   seeds, holds[0], holds[1], holds[2], holds[3], fails[0], fails[1], fails[2],
+                   fails[3]);
+            for (int i = 0; i < 3 && !kinds[k].always; i++)
+                assert_true(holds[i] < holds[i + 1] + 0.05);
         }
     }
     double three[4], five[4];

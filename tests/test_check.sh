@@ -45,13 +45,16 @@ line() {
     echo "{\"epoch\":$1,\"loss\":$loss,\"oscillation\":null,\"std_train\":0.5,\"grad_norm\":1,\"lr\":0.1,\
 \"lr_predictor\":0.1$monitors}"
 }
-# The verdict of the summary is wrong on purpose: the metrics are what counts.
-summary() {          # summary ROW SEED HASH EPOCH STATE
-    echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$4,\"state\":\"$5\",\"evidence\":\"\",\
-\"hash\":\"$3\",\"code_hash\":\"$code\",\"data_hash\":\"$data\",\"machine\":\"cpu\",\"frozen_hash\":\"\",\
-\"linear\":30,\
-\"final\":{\"epoch\":$4,\"loss\":-0.9,\"oscillation\":null,\"std_train\":0.5,\"std_sqrtd\":0.5,\
-\"mean_norm\":0.5,\"view_share\":0.5,\"rank\":null,\"knn\":30,\"knn_z\":30,\"cos_h\":null,\"cos_z\":null}}"
+# What a finished run's summary says of its last line.
+summary() {          # summary ROW SEED HASH FOLDER STATE
+    local last epoch
+    last=$(tail -n 1 "$4/metrics.jsonl" | sed -E 's/"(grad_norm|lr|lr_predictor)":[^,}]*,?//g; s/,\}/}/')
+    [[ $last == *knn* ]] || last=${last%\}},\"std_sqrtd\":null,\"mean_norm\":null,\"view_share\":null,\"rank\":null,\
+\"knn\":null,\"knn_z\":null,\"cos_h\":null,\"cos_z\":null}
+    epoch=${last#*:} epoch=${epoch%%,*}
+    echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$epoch,\"state\":\"$5\",\"evidence\":\"\",\
+\"hash\":\"$3\",\"code_hash\":\"$code\",\"data_hash\":\"$data\",\"machine\":\"cpu\",\"frozen_hash\":\"$data\",\
+\"linear\":30,\"final\":$last}"
 }
 # No data are at hand here: which they were does not matter.
 export DATA=$PWD/nodata
@@ -85,15 +88,17 @@ given check offset; ends 0 healthy "turns if the thresholds move by +42 %"
 run close "$untrained" "$(line 1 0.3 0.42)"
 given check close; ends 0 healthy "+2 % (near)"
 
-# A finished run is judged by its metrics as well.
+# A finished run is judged by its metrics as well; a summary that says otherwise is a broken one.
 cp -r found finished
-summary row 1 "$(printf '%064d' 1)" 5 healthy >finished/summary.json
+summary row 1 "$(printf '%064d' 1)" finished collapsed >finished/summary.json
 given check finished; ends 4 "collapsed since epoch 3, finished at epoch 5"
+sed -i 's/"state":"collapsed"/"state":"healthy"/' finished/summary.json
+given check finished; ends 1 "state" "cannot be read"
 
 run diverged "$untrained" "$(line 1 | sed 's/"loss":-0.9/"loss":null/')"
 given check diverged; ends 5 "diverged: a number stopped being finite in epoch 1"
 cp -r healthy probe
-summary row 1 "$(printf '%064d' 1)" 3 diverged >probe/summary.json
+summary row 1 "$(printf '%064d' 1)" probe diverged >probe/summary.json
 given check probe; ends 5 diverged
 
 # ---- no verdict is no health ---------------------------------------------------------------------------------
@@ -148,18 +153,18 @@ for row in $rows; do
     "$simsiam" config "$plan" --row "$row" --scale check | grep -v '^#' >config
     hash=$({ cat config; printf 'machine: cpu\ncode: %s\ndata: %s\n' "$code" "$data"; } | sha256sum)
     hash=${hash%% *}
-    end=$(line 6 0.98 0.36)
+    end=$(line 6 0.98 0.36) state=healthy
     case $row in
-    plant-*) end=$(line 6 0.25 0.65) ;;
+    plant-*) end=$(line 6 0.25 0.65) state=collapsed ;;
     bn-none) end=$(line 6 0.44 0.25) ;;
     esac
     for seed in 1 2; do
         folder=runs/${hash:0:16}/seed-$seed
-        run "$folder" "$untrained" "$(line 2 0.9 0.5)" "$end"
+        run "$folder" "$untrained" "$(line 1)" "$(line 2 0.9 0.5)" "$(line 3)" "$(line 4)" "$(line 5)" "$end"
         cp config "$folder/config.yaml"
         echo "{\"code_hash\": \"$code\", \"machine\": \"cpu\", \"seed\": $seed, \"train_hash\": \"$train\", \
             \"monitor_hash\": \"$monitor\"}" >"$folder/provenance.json"
-        summary "$row" $seed "$hash" 6 healthy >"$folder/summary.json"
+        summary "$row" $seed "$hash" "$folder" "$state" >"$folder/summary.json"
     done
 done
 
@@ -181,7 +186,7 @@ not_ok() {           # not_ok WORD: one point, for this reason
 cp -r "$some/seed-2" kept
 rm -r "$some/seed-2"; not_ok "not run"
 rm "$some/seed-2/summary.json"; not_ok "not finished"
-sed -i 's/"state":"[a-z]*"/"state":"diverged"/' "$some/seed-2/summary.json"; not_ok diverged
+sed -i 's/"state":"[a-z]*"/"state":"diverged"/; s/"linear":30/"linear":null/' "$some/seed-2/summary.json"; not_ok diverged
 sed -i 's/"seed":2/"seed":1/' "$some/seed-2/summary.json"; not_ok "another hash or seed"
 given "${tap[@]}"; ends 0
 

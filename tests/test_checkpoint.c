@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_checkpoint.c -- a checkpoint is whole or is not taken, whatever happened to its bytes or to its writer.
+ * test_checkpoint.c -- a checkpoint is whole or is not taken, whatever happened to its bytes or to
+ * its writer.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,7 +127,7 @@ static void damage(const char *file)
     free(data);
 }
 
-/* ---- what was saved is what is loaded ---------------------------------------------------------------- */
+/* ---- what was saved is what is loaded -------------------------------------------------------- */
 
 static void every_blob_comes_back_to_the_byte(void **state)
 {
@@ -171,7 +172,7 @@ static void layout_is_the_documented_one(void **state)
     free(file);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------------ */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 static void every_flipped_bit_and_every_truncation_is_refused(void **state)
 {
@@ -202,7 +203,8 @@ static void every_flipped_bit_and_every_truncation_is_refused(void **state)
     free(good);
 }
 
-/* Loads `bytes` of content behind which a right digest is put: only the parser stands between it and harm. */
+/* Loads `bytes` of content behind which a right digest is put: only the parser stands between it
+ * and harm. */
 static bool forged_load(const char *content, size_t bytes)
 {
     char *file = host_alloc(bytes + 32, 1);
@@ -233,10 +235,12 @@ static void no_length_is_believed_even_under_a_right_checksum(void **state)
     assert_false(forged_load(file, 12));
     static const struct { int at, bytes; uint64_t value; } lies[] = {
         { 8, 4, 0 }, { 8, 4, 2 },                      /* version */
-        { 12, 4, 0 }, { 12, 4, 2 }, { 12, 4, 0x7fffffff }, { 12, 4, 0x80000000 }, { 12, 4, 0xffffffff },
+        { 12, 4,
+          0 }, { 12, 4, 2 }, { 12, 4, 0x7fffffff }, { 12, 4, 0x80000000 }, { 12, 4, 0xffffffff },
         { 16, 4, 0 }, { 16, 4, 3 }, { 16, 4, 13 }, { 16, 4, 14 }, { 16, 4, 0xffffffff },
         { 20, 1, 0 },                                  /* a NUL inside the name */
-        { 22, 8, 2 }, { 22, 8, 4 }, { 22, 8, UINT64_MAX }, { 22, 8, UINT64_MAX - 30 }, { 22, 8, 1ull << 63 },
+        { 22, 8, 2 }, { 22, 8, 4 }, { 22, 8, UINT64_MAX }, { 22, 8, UINT64_MAX - 30 }, { 22, 8,
+          1ull << 63 },
     };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         char lie[33];
@@ -278,7 +282,7 @@ static void damaged_file_gives_way_to_the_previous_one_by_name(void **state)
     assert_warned(prev);
 }
 
-/* ---- failures and kills ------------------------------------------------------------------------------ */
+/* ---- failures and kills ---------------------------------------------------------------------- */
 
 static void failed_save_leaves_the_old_one(void **state)
 {
@@ -338,8 +342,8 @@ static void leftovers_of_a_killed_save_do_no_harm(void **state)
     assert_false(exists(fresh));
 }
 
-/* `path` is damaged and `prev` the one whole file.  The save fails at its last rename, because `prev` is made a
- * folder that cannot be replaced: by then the new file must stand at `path`. */
+/* `path` is damaged and `prev` the one whole file.  The save fails at its last rename, because
+ * `prev` is made a folder that cannot be replaced: by then the new file must stand at `path`. */
 static void new_file_is_in_place_before_the_previous_one_is_touched(void **state)
 {
     (void)state;

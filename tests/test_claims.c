@@ -155,7 +155,8 @@ static void collapse_counts_seeds(void **state)
                               none[] = { VERDICT_HOLDS, VERDICT_INCONCLUSIVE, VERDICT_FAILS };
     const double a[] = { 1, 2 };
     struct bench *t = bench_linear(2, a, a);
-    const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A), q = state_of(CLAIM_NO_COLLAPSE, 1 << A);
+    const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A),
+                           q = state_of(CLAIM_NO_COLLAPSE, 1 << A);
     for (int dead = 0; dead <= 2; dead++) {
         for (int i = 0; i < dead; i++) t->run[A][i].state = RUN_COLLAPSED;
         assert_verdict(decide(t, 1, &p), collapse[dead]);
@@ -226,7 +227,8 @@ static void diverged_row_neither_collapsed_nor_stayed_healthy(void **state)
     const double a[] = { 1, 2 };
     struct bench *t = bench_linear(2, a, a);
     t->run[A][1].state = RUN_DIVERGED;
-    const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A), q = state_of(CLAIM_NO_COLLAPSE, 1 << A);
+    const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A),
+                           q = state_of(CLAIM_NO_COLLAPSE, 1 << A);
     assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
     assert_verdict(decide(t, 1, &q), VERDICT_NOT_RUN);
     free(t);
@@ -288,7 +290,8 @@ static void two_metrics_of_one_row_are_paired_by_seed(void **state)
     free(t);
 }
 
-/* Rows a, c and d beside b, which is 50 throughout: `off` is added to each, with a spread of 0.1. */
+/* Rows a, c and d beside b, which is 50 throughout: `off` is added to each, with a spread of
+ * 0.1. */
 static struct bench *bench_each(double a, double c, double d)
 {
     struct bench *t = bench_new(3);
@@ -316,7 +319,8 @@ static void each_holds_if_every_row_does_and_fails_corrected_for_their_number(vo
     d = decide(t, 1, &p);
     assert_verdict(d, VERDICT_INCONCLUSIVE);
     assert_near(d->estimate, -0.8, HAND);
-    assert_non_null(strstr(d->reason, "2 of 3 rows inside; shown: c; half-width 0.248; about 4 seeds would "));
+    assert_non_null(
+        strstr(d->reason, "2 of 3 rows inside; shown: c; half-width 0.248; about 4 seeds would "));
     free(t);
     t = bench_each(0.2, -0.8, 1.3);
     d = decide(t, 1, &p);                      /* alone it would fail */
@@ -494,10 +498,12 @@ static void one_seed_decides_nothing_but_a_collapse(void **state)
     t->e.baseline = D;
     oscillate(t, A, 0, 3);
     oscillate(t, D, 0, 1);
-    const struct predicate p = state_of(CLAIM_UNSTABLE, 1 << A), q = state_of(CLAIM_DIVERGED, 1 << B);
+    const struct predicate p = state_of(CLAIM_UNSTABLE, 1 << A),
+                           q = state_of(CLAIM_DIVERGED, 1 << B);
     assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
     assert_verdict(decide(t, 1, &q), VERDICT_INCONCLUSIVE);
-    const struct predicate r = state_of(CLAIM_COLLAPSE, 1 << B), s = state_of(CLAIM_NO_COLLAPSE, 1 << B);
+    const struct predicate r = state_of(CLAIM_COLLAPSE, 1 << B),
+                           s = state_of(CLAIM_NO_COLLAPSE, 1 << B);
     assert_verdict(decide(t, 1, &r), VERDICT_FAILS);
     assert_verdict(decide(t, 1, &s), VERDICT_HOLDS);
     const struct predicate each = each_within(1, 1 << A | 1 << C);
@@ -520,7 +526,8 @@ static void not_turns_what_is_decided_and_leaves_the_rest(void **state)
     assert_verdict(decide(t, 1, &p), VERDICT_FAILS);
     for (int i = 0; i < 3; i++) t->run[A][i].linear = b[i] + i - 1;
     assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
-    for (int i = 0; i < 3; i++) t->run[A][i].linear = b[i];     /* equal rows: "not above" is true, and not shown */
+    /* equal rows: "not above" is true, and not shown */
+    for (int i = 0; i < 3; i++) t->run[A][i].linear = b[i];
     assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
     t->rows[B].n = 0;
     assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
@@ -530,7 +537,8 @@ static void not_turns_what_is_decided_and_leaves_the_rest(void **state)
     free(t);
 }
 
-/* Differences 1, 2.2, 2.2 (and their negatives): mean 1.8, half-width 1.72 at 95 % and 2.48 at 97.5 %. */
+/* Differences 1, 2.2, 2.2 (and their negatives): mean 1.8, half-width 1.72 at 95 % and 2.48 at 97.5
+ * %. */
 static void the_part_that_would_fail_is_corrected_also_behind_not(void **state)
 {
     (void)state;
@@ -542,14 +550,14 @@ static void the_part_that_would_fail_is_corrected_also_behind_not(void **state)
     assert_verdict(decide(t, 2, p), VERDICT_INCONCLUSIVE);
     assert_non_null(strstr(t->result.part[0].reason, "inside, but not corrected"));
     for (int i = 0; i < 3; i++) t->run[A][i].linear = below[i];
-    assert_verdict(decide(t, 2, p), VERDICT_HOLDS);             /* each part may hold by its own 95 % */
+    assert_verdict(decide(t, 2, p), VERDICT_HOLDS);         /* each part may hold by its own 95 % */
     free(t);
 }
 
-/* ---- the committed tables ---------------------------------------------------------------------------------- */
+/* ---- the committed tables -------------------------------------------------------------------- */
 
-/* A claim that the paper's own numbers break is not the paper's: with them, a little apart over three seeds, no
- * part about accuracy fails. */
+/* A claim that the paper's own numbers break is not the paper's: with them, a little apart over
+ * three seeds, no part about accuracy fails. */
 static void the_papers_own_numbers_fail_no_claim(void **state)
 {
     (void)state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_claims_page.c -- the page of all statements: none is missing, none is in a wrong place, and what it says.
+ * test_claims_page.c -- the page of all statements: none is missing, none is in a wrong place, and
+ * what it says.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,14 +25,16 @@ static struct statements known;
 static int tables_open(void **state)
 {
     (void)state;
-    const struct places none = { .runs = "/nonexistent", .results = "/nonexistent", .from_results = true };
+    const struct places none = { .runs = "/nonexistent", .results = "/nonexistent",
+                                 .from_results = true };
     const int seed = 1;
     glob_t files;
     statements_open(&known, CONFIG_DIR "/paper.yaml");
     if (known.file.errors || glob(CONFIG_DIR "/[!p]*.yaml", 0, NULL, &files)) return -1;
     if (files.gl_pathc > TABLES_MAX) return -1;
     const int kept = dup(STDERR_FILENO);
-    if (kept < 0 || !freopen("/dev/null", "w", stderr)) return -1;      /* it tells of every run that is missing */
+    /* it tells of every run that is missing */
+    if (kept < 0 || !freopen("/dev/null", "w", stderr)) return -1;
     for (size_t i = 0; i < files.gl_pathc; i++) {
         tables[n_tables] = host_alloc(1, sizeof **tables);
         table_open(tables[n_tables++], files.gl_pathv[i], "quick", &seed, 1, &none);
@@ -66,7 +69,8 @@ static char *page(int n)
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);
     assert_non_null(out);
-    claims_page(&(struct page){ out, &look_md }, (const struct table *const *)tables, n, &known, "quick");
+    claims_page(&(struct page){ out, &look_md }, (const struct table *const *)tables, n, &known,
+                "quick");
     assert_int_equal(fclose(out), 0);
     return text;
 }
@@ -80,13 +84,16 @@ static void assert_has(const char *text, const char *part)
 
 /* Four seeds of a row, alike but for linear. */
 enum { SEEDS = 4 };
-static void row_run(struct table *t, const char *row, enum run_state run_state, double loss, double linear)
+static void row_run(struct table *t, const char *row, enum run_state run_state, double loss,
+                    double linear)
 {
     struct row_result *result = &t->row[experiment_row(&t->e, row)];
     for (int i = 0; i < SEEDS; i++)
         result->run[i] = (struct run_record){
-            .state = run_state, .seed = i + 1, .linear = linear + (i & 1), .code_hash = "c0de", .data_hash = "da7a",
-            .machine = "cpu", .last = { .loss = loss, .cos_h = 0.9 + 0.01 * (i & 1), .cos_z = 0.8 } };
+            .state = run_state, .seed = i + 1, .linear = linear + (i & 1), .code_hash = "c0de",
+            .data_hash = "da7a",
+            .machine = "cpu",
+            .last = { .loss = loss, .cos_h = 0.9 + 0.01 * (i & 1), .cos_z = 0.8 } };
     result->n = SEEDS;
 }
 
@@ -98,7 +105,8 @@ static void decided(struct table *t)
     for (int i = 0; i < t->e.n_claims; i++) claim_decide(&t->claim[i], &t->e.claim[i], &t->e, rows);
 }
 
-/* The line of the verdicts, where runs decide that so many hold, and tests what is exact.  Fresh memory. */
+/* The line of the verdicts, where runs decide that so many hold, and tests what is exact.  Fresh
+ * memory. */
 static char *counts_text(int hold)
 {
     int all = 0;
@@ -106,7 +114,8 @@ static char *counts_text(int hold)
         all++;
         hold += s->statement.exact && *s->statement.test;
     }
-    return text_format("\n%d statements: %d holds, 0 fails, 0 inconclusive, %d not run.\n", all, hold, all - hold);
+    return text_format("\n%d statements: %d holds, 0 fails, 0 inconclusive, %d not run.\n", all,
+                       hold, all - hold);
 }
 
 /* One line a statement, in the order of paper.yaml, whatever is run. */
@@ -123,9 +132,11 @@ static void lines_check(const char *text)
         at = found;
         free(line);
     }
-    for (const char *line = strchr(text, '|'); line; line = strstr(line, "\n|"), line += line != NULL) {
+    for (const char *line = strchr(text, '|'); line;
+         line = strstr(line, "\n|"), line += line != NULL) {
         int bars = 0;
-        for (const char *c = line; *c && *c != '\n'; c++) bars += *c == '|' && (c == line || c[-1] != '\\');
+        for (const char *c = line; *c && *c != '\n'; c++)
+            bars += *c == '|' && (c == line || c[-1] != '\\');
         if (bars != 12) fail_msg("%d bars in %.60s", bars, line);
     }
 }
@@ -170,14 +181,17 @@ static void rows_that_cannot_run_say_why(void **state)
 {
     (void)state;
     char *text = page(n_tables);
-    assert_has(text, "| linear 256 > 4096 | 256 -, 4096 - | 0 |  | not run | 256 is not run | quick |\n");
+    assert_has(text,
+               "| linear 256 > 4096 | 256 -, 4096 - | 0 |  | not run | 256 is not run | quick |\n");
     struct table *t = table_of("table2_batch");
     row_run(t, "256", RUN_HEALTHY, -0.6, 45);
     decided(t);
     free(text);
     text = page(n_tables);
-    assert_has(text, "| not run | 4096 is not run at this scale: an epoch has 2 steps here; the paper's has 312 "
-                     "| quick |\n");
+    assert_has(
+        text,
+        "| not run | 4096 is not run at this scale: an epoch has 2 steps here; the paper's has 312 "
+        "| quick |\n");
     free(text);
 }
 
@@ -213,15 +227,17 @@ static void parts_stand_below_their_claim(void **state)
     row_run(t, "fixed", RUN_HEALTHY, -0.2, 35);
     decided(t);
     char *text = page(n_tables);
-    assert_has(text, "| no collapse fixed; loss fixed > baseline; linear baseline > fixed |  | 4 |  | holds | 3 "
-                     "of 3 parts hold | quick |\n"
-                     "| predictor-fixed.1 |  |  |  | no collapse fixed | fixed healthy | 4 |  | holds | 0 of 4 "
-                     "seeds collapsed | quick |\n"
-                     "| predictor-fixed.2 |  |  |  | loss fixed > baseline | baseline -0.600 ± 0.000, fixed "
-                     "-0.200 ± 0.000 | 4 | 0.4 [0.4, 0.4] | holds |  | quick |\n"
-                     "| predictor-fixed.3 |  |  |  | linear baseline > fixed | baseline 45.5 ± 0.6, fixed 35.5 "
-                     "± 0.6 | 4 | 10 [10, 10] | holds |  | quick |\n"
-                     "| predictor-lr |");
+    assert_has(
+        text,
+        "| no collapse fixed; loss fixed > baseline; linear baseline > fixed |  | 4 |  | holds | 3 "
+        "of 3 parts hold | quick |\n"
+        "| predictor-fixed.1 |  |  |  | no collapse fixed | fixed healthy | 4 |  | holds | 0 of 4 "
+        "seeds collapsed | quick |\n"
+        "| predictor-fixed.2 |  |  |  | loss fixed > baseline | baseline -0.600 ± 0.000, fixed "
+        "-0.200 ± 0.000 | 4 | 0.4 [0.4, 0.4] | holds |  | quick |\n"
+        "| predictor-fixed.3 |  |  |  | linear baseline > fixed | baseline 45.5 ± 0.6, fixed 35.5 "
+        "± 0.6 | 4 | 10 [10, 10] | holds |  | quick |\n"
+        "| predictor-lr |");
     free(text);
 }
 

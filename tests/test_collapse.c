@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_collapse.c -- the measures on distributions whose value is known, and the rule's truth table.
+ * test_collapse.c -- the measures on distributions whose value is known, and the rule's truth
+ * table.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,8 +16,8 @@
 #include "../engine/collapse.h"
 
 static const double ROUNDING = 1e-6;       /* float inputs of size 1 */
-/* Monte Carlo: a variance estimated from n d >= 1e5 normal numbers is off by sqrt(2 / (n d)) < 0.005 (one sigma);
- * three of these. */
+/* Monte Carlo: a variance estimated from n d >= 1e5 normal numbers is off by sqrt(2 / (n d)) <
+ * 0.005 (one sigma); three of these. */
 static const double SAMPLING = 0.015;
 
 /* cmocka's assert_float_equal takes NaN for equal to anything. */
@@ -52,7 +53,8 @@ static void constant_output_has_std_zero_and_mean_norm_one(void **state)
     (void)state;
     enum { N = 33, D = 7 };
     float z[N * D];
-    for (int i = 0; i < N * D; i++) z[i] = 0.1f * (float)(1 + i % D) * (float)(1 + i / D);   /* one direction */
+    /* one direction */
+    for (int i = 0; i < N * D; i++) z[i] = 0.1f * (float)(1 + i % D) * (float)(1 + i / D);
     struct collapse c;
     collapse_spread(&c, z, N, D);
     assert_close(c.std_sqrtd, 0, ROUNDING);
@@ -107,7 +109,8 @@ static void identical_views_share_nothing(void **state)
     srand48(2);
     float *z = gauss_rows(33, 7, 1, 1), *scaled = host_alloc(33 * 7, sizeof *scaled);
     assert_true(share(z, z, 33, 7) == 0);
-    for (int i = 0; i < 33 * 7; i++) scaled[i] = z[i] * (float)(1 + i / 7);     /* the length of a row is nothing */
+    /* the length of a row is nothing */
+    for (int i = 0; i < 33 * 7; i++) scaled[i] = z[i] * (float)(1 + i / 7);
     assert_close(share(z, scaled, 33, 7), 0, ROUNDING);
     free(z);
     free(scaled);
@@ -131,7 +134,8 @@ static void opposite_views_have_share_two(void **state)
     assert_close(share(z1, z2, 3, 2), 2, ROUNDING);
 }
 
-/* z'1 = e1, e1 and z'2 = e2, e1: E|z'1 - z'2|^2 = (2 + 0) / 2, around the mean (3/4, 1/4) the variance is 3/8. */
+/* z'1 = e1, e1 and z'2 = e2, e1: E|z'1 - z'2|^2 = (2 + 0) / 2, around the mean (3/4, 1/4) the
+ * variance is 3/8. */
 static void both_views_enter_the_variance(void **state)
 {
     (void)state;
@@ -140,8 +144,9 @@ static void both_views_enter_the_variance(void **state)
     assert_close(share(z2, z1, 2, 2), 4 / 3.0, ROUNDING);
 }
 
-/* Views of one image differ by `within`, images by `between`, around an offset so large that dividing by the norm
- * changes the ratio by less than a thousandth: S = within^2 / (within^2 + between^2). */
+/* Views of one image differ by `within`, images by `between`, around an offset so large that
+ * dividing by the norm changes the ratio by less than a thousandth: S = within^2 / (within^2 +
+ * between^2). */
 static void planted_variances_are_found(void **state)
 {
     (void)state;
@@ -156,7 +161,8 @@ static void planted_variances_are_found(void **state)
             z1[i] += image[i];
             z2[i] += image[i];
         }
-        assert_close(share(z1, z2, N, D), within * within / (within * within + between * between), SAMPLING);
+        assert_close(share(z1, z2, N, D), within * within / (within * within + between * between),
+                     SAMPLING);
         free(image);
         free(z1);
         free(z2);
@@ -170,7 +176,8 @@ static void a_constant_has_no_share(void **state)
     float z[N * D];
     for (int i = 0; i < N * D; i++) z[i] = (float)(1 + i % D);
     assert_true(isnan(share(z, z, N, D)));
-    for (int i = 0; i < N * D; i++) z[i] += 1e-6f * (float)i;      /* variance about 1e-10: defined again */
+    /* variance about 1e-10: defined again */
+    for (int i = 0; i < N * D; i++) z[i] += 1e-6f * (float)i;
     assert_false(isnan(share(z, z, N, D)));
 }
 
@@ -179,7 +186,8 @@ static void assert_cases(const struct rule_case *cases, int n)
 {
     for (int i = 0; i < n; i++) {
         const struct collapse c = { .std_sqrtd = cases[i].std, .view_share = cases[i].share };
-        if (collapsed(&c) != cases[i].collapsed) fail_msg("std %g, share %g", cases[i].std, cases[i].share);
+        if (collapsed(&c) != cases[i].collapsed)
+            fail_msg("std %g, share %g", cases[i].std, cases[i].share);
     }
 }
 
@@ -194,7 +202,8 @@ static void the_rule_holds_at_its_thresholds(void **state)
     assert_cases(cases, sizeof cases / sizeof *cases);
 }
 
-/* Runs of a prototype in another framework: std in evaluation mode, view share, verdict by inspection. */
+/* Runs of a prototype in another framework: std in evaluation mode, view share, verdict by
+ * inspection. */
 static void the_rule_tells_the_prototypes_runs_apart(void **state)
 {
     (void)state;
@@ -226,7 +235,8 @@ static void nearness_is_about_the_verdict(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct collapse c = { .std_sqrtd = cases[i].std, .view_share = cases[i].share };
-        if (collapse_near(&c) != cases[i].near) fail_msg("std %g, share %g", cases[i].std, cases[i].share);
+        if (collapse_near(&c) != cases[i].near)
+            fail_msg("std %g, share %g", cases[i].std, cases[i].share);
     }
 }
 

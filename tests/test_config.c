@@ -27,7 +27,8 @@ struct target {
 
 static const char *const kinds[] = { "cosine", "constant", NULL };
 /* Names inside a table of structs, as data_sources has them. */
-static const struct { const char *name; int other; } table[] = { { "apple", 1 }, { "pear", 2 }, { NULL, 0 } };
+static const struct { const char *name; int other; } table[] = { { "apple", 1 }, { "pear", 2 },
+                                                                 { NULL, 0 } };
 
 static const char *check_word(const char *word)
 {
@@ -36,13 +37,16 @@ static const char *check_word(const char *word)
 
 #define AT(field) .name = #field, .offset = offsetof(struct target, field)
 static const struct key keys[] = {
-    { AT(epochs), .type = KEY_INT, .low = 1, .high = 100000, .unit = "passes", .sentence = "passes over the data" },
+    { AT(epochs), .type = KEY_INT, .low = 1, .high = 100000, .unit = "passes",
+      .sentence = "passes over the data" },
     { AT(kind), .type = KEY_CHOICE, .choices = kinds, .unit = "", .sentence = "which" },
     { AT(lr), .type = KEY_FLOAT, .low = -10, .high = 1000, .unit = "", .sentence = "rate" },
-    { AT(scale), .type = KEY_FLOATS, .count = 2, .low = 0, .high = 1, .unit = "", .sentence = "two numbers" },
+    { AT(scale), .type = KEY_FLOATS, .count = 2, .low = 0, .high = 1, .unit = "",
+      .sentence = "two numbers" },
     { AT(on), .type = KEY_BOOL, .unit = "", .sentence = "switch" },
     { AT(name), .type = KEY_TEXT, .count = 8, .unit = "", .sentence = "short text" },
-    { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels", .sentence = "widths" },
+    { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels",
+      .sentence = "widths" },
     { AT(words), .type = KEY_WORDS, .check = check_word, .unit = "words", .sentence = "words" },
     { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = 3, .unit = "", .sentence = "pairs" },
     { .name = NULL }
@@ -126,8 +130,10 @@ static void every_type_is_read(void **state)
 {
     (void)state;
     struct target t = { 0 };
-    assert_string_equal(messages(&t, "epochs: 7\nkind: constant\nlr: 1e-5\nscale: [.5, 1]\non: true\nname: a b\n"
-                                     "widths: [1, 33]\nwords: [fc d/4, bn]\nrows: anything\n"), "");
+    assert_string_equal(
+        messages(&t, "epochs: 7\nkind: constant\nlr: 1e-5\nscale: [.5, 1]\non: true\nname: a b\n"
+                     "widths: [1, 33]\nwords: [fc d/4, bn]\nrows: anything\n"),
+        "");
     assert_int_equal(t.epochs, 7);
     assert_int_equal(t.kind, 1);
     assert_true(t.lr == 1e-5 && t.scale[0] == 0.5 && t.scale[1] == 1);
@@ -142,13 +148,12 @@ static void every_type_is_read(void **state)
 static void numbers_are_decimal_and_finite(void **state)
 {
     (void)state;
-    static const struct { const char *text; double value; } right[] = {
-        { "0", 0 }, { "1e-5", 1e-5 }, { ".5", 0.5 }, { "+3", 3 }, { "-0.25", -0.25 }, { "5.", 5 }, { "1E+2", 100 },
-        { "007", 7 }
-    };
-    static const char *const wrong[] = { "", ".", "+", "-", "e5", "1e", "1e+", "nan", ".nan", "NaN", "inf", ".inf",
-                                         "-.inf", "0x10", "1_000", "1,5", " 1", "1 ", "1e999", "1e-999", "--1",
-                                         "1.2.3", "1f" };
+    static const struct { const char *text; double value;
+    } right[] = { { "0", 0 },         { "1e-5", 1e-5 }, { ".5", 0.5 },   { "+3", 3 },
+                  { "-0.25", -0.25 }, { "5.", 5 },      { "1E+2", 100 }, { "007", 7 } };
+    static const char *const wrong[] = { "", ".", "+", "-", "e5", "1e", "1e+", "nan", ".nan", "NaN",
+                                         "inf", ".inf", "-.inf", "0x10", "1_000", "1,5", " 1", "1 ",
+                                         "1e999", "1e-999", "--1", "1.2.3", "1f" };
     double value;
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         assert_true(config_number(right[i].text, &value));
@@ -157,13 +162,14 @@ static void numbers_are_decimal_and_finite(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (config_number(wrong[i], &value)) fail_msg("`%s` was read as %g", wrong[i], value);
     assert_true(config_number("-0", &value));
-    assert_int_equal(1 / value > 0, 1);                         /* +0: two spellings of 0 must hash the same */
+    assert_int_equal(1 / value > 0, 1);              /* +0: two spellings of 0 must hash the same */
 }
 
 static void wrong_values_say_what_is_right(void **state)
 {
     (void)state;
-    static const struct { const char *yaml, *message; } cases[] = {
+    static const struct { const char *yaml, *message;
+    } cases[] = {
         { "epochs: 0", "1:9: epochs: 0 is out of range; 1 to 100000 passes\n" },
         { "epochs: 2.5", "1:9: epochs: 2.5 is not a whole number; 1 to 100000 passes\n" },
         { "epochs: 99999999999999999999",
@@ -185,15 +191,20 @@ static void wrong_values_say_what_is_right(void **state)
         { "widths: []", "1:9: widths: 0 in the list; 1 to 16, each 1 to 4096 channels\n" },
         { "widths: [8, 0]", "1:13: widths: 0 is out of range; 1 to 4096 channels\n" },
         { "words: [good, bad]", "1:15: words: bad is wrong; a word that is good\n" },
-        { "pairs: []", "1:8: pairs: a list; a list of 1 to 4 pairs of numbers, like [[0, 1], [1, 0]]\n" },
+        { "pairs: []",
+          "1:8: pairs: a list; a list of 1 to 4 pairs of numbers, like [[0, 1], [1, 0]]\n" },
         { "pairs: 3", "1:8: pairs: 3; a list of 1 to 4 pairs of numbers, like [[0, 1], [1, 0]]\n" },
-        { "pairs: [[0, 1], 2]", "1:17: pairs: 2 is no pair; two numbers, each 0 to 3, like [0, 1]\n" },
-        { "pairs: [[0, 1, 2]]", "1:9: pairs: a list is no pair; two numbers, each 0 to 3, like [0, 1]\n" },
+        { "pairs: [[0, 1], 2]",
+          "1:17: pairs: 2 is no pair; two numbers, each 0 to 3, like [0, 1]\n" },
+        { "pairs: [[0, 1, 2]]",
+          "1:9: pairs: a list is no pair; two numbers, each 0 to 3, like [0, 1]\n" },
         { "pairs: [[0, 4]]", "1:13: pairs: 4 is out of range; 0 to 3\n" },
-        { "pairs: [[0, 8888888888888881]]", "1:13: pairs: 8888888888888881 is out of range; 0 to 3\n" },
+        { "pairs: [[0, 8888888888888881]]",
+          "1:13: pairs: 8888888888888881 is out of range; 0 to 3\n" },
         { "pairs: [[0, 0.5]]", "1:13: pairs: 0.5 is not a whole number; 0 to 3\n" },
         { "name: much too long", "1:7: name: much too long is not a text of 1 to 7 bytes\n" },
-        { "name: \"a\\nb\"", "1:7: name: \"a?b\" is wrong; a text on one line; >- folds several lines into one\n" },
+        { "name: \"a\\nb\"",
+          "1:7: name: \"a?b\" is wrong; a text on one line; >- folds several lines into one\n" },
         { "name: \"a\\0b\"", "1:7: name: \"a\" is not a text of 1 to 7 bytes\n" },
         { "epoch: 5", "1:1: unknown key epoch; did you mean epochs?\n" },
         { "row: 5", "1:1: unknown key row; did you mean rows?\n" },
@@ -219,7 +230,8 @@ static void all_mistakes_are_reported_at_once(void **state)
 {
     (void)state;
     struct target t = { 0 };
-    assert_string_equal(messages(&t, "epochs: 0\nlr: 2\nlr: x\non: 1\nepoch: 2\nwords: [bad, bad]\n"),
+    assert_string_equal(messages(&t,
+                                 "epochs: 0\nlr: 2\nlr: x\non: 1\nepoch: 2\nwords: [bad, bad]\n"),
                         "3:1: lr stands twice, first in line 2; keep one\n"
                         "1:9: epochs: 0 is out of range; 1 to 100000 passes\n"
                         "3:5: lr: x is not a number; -10 to 1000\n"
@@ -233,14 +245,17 @@ static void syntax_and_bytes_are_placed(void **state)
 {
     (void)state;
     struct target t;
-    assert_string_equal(messages(&t, "lr: 1\nscale: [0, 1\nepochs: 3\n"),
-                        "3:7: while parsing a flow sequence: did not find expected ',' or ']'; YAML wants "
-                        "`key: value` lines, indented by spaces\n");
+    assert_string_equal(
+        messages(&t, "lr: 1\nscale: [0, 1\nepochs: 3\n"),
+        "3:7: while parsing a flow sequence: did not find expected ',' or ']'; YAML wants "
+        "`key: value` lines, indented by spaces\n");
     assert_non_null(strstr(messages(&t, "lr: 1\n\tepochs: 3\n"), "2:1: "));
-    assert_string_equal(messages(&t, "lr: 1\non: \xc3\xa9\xff\n"),
-                        "2:6: invalid leading UTF-8 octet (0xff); the file must be plain UTF-8 text\n");
-    assert_non_null(strstr(messages(&t, "lr: 1\nname: a\x01\n"), "2:8: control characters are not allowed (0x01)"));
-    assert_string_equal(messages(&t, "\xef\xbb\xbflr: 2\non: true\n"), "");    /* a byte order mark */
+    assert_string_equal(
+        messages(&t, "lr: 1\non: \xc3\xa9\xff\n"),
+        "2:6: invalid leading UTF-8 octet (0xff); the file must be plain UTF-8 text\n");
+    assert_non_null(strstr(messages(&t, "lr: 1\nname: a\x01\n"),
+                           "2:8: control characters are not allowed (0x01)"));
+    assert_string_equal(messages(&t, "\xef\xbb\xbflr: 2\non: true\n"), "");  /* a byte order mark */
 }
 
 static void utf_16_is_not_guessed(void **state)
@@ -251,7 +266,8 @@ static void utf_16_is_not_guessed(void **state)
     capture_start();
     assert_false(config_open(&f, path));
     config_close(&f);
-    assert_non_null(strstr(capture_end(), ":1:1: invalid leading UTF-8 octet (0xff); the file must be"));
+    assert_non_null(
+        strstr(capture_end(), ":1:1: invalid leading UTF-8 octet (0xff); the file must be"));
 }
 
 static void a_missing_file_and_a_folder_are_mistakes(void **state)
@@ -266,7 +282,8 @@ static void a_missing_file_and_a_folder_are_mistakes(void **state)
     assert_false(config_open(&f, folder));
     config_close(&f);
     const char *text = capture_end();
-    assert_non_null(strstr(text, "/nonexistent.yaml:1:1: cannot read it: No such file or directory; name an"));
+    assert_non_null(
+        strstr(text, "/nonexistent.yaml:1:1: cannot read it: No such file or directory; name an"));
     assert_non_null(strstr(text, ":1:1: not a regular file of at most 1048576 bytes\n"));
 }
 
@@ -283,16 +300,24 @@ static char *repeated(const char *before, const char *unit, size_t n, const char
 static void hostile_files_are_refused_quickly(void **state)
 {
     (void)state;
-    static const struct { const char *before, *unit; size_t n; const char *after, *message; } cases[] = {
+    static const struct {
+        const char *before, *unit;
+        size_t n;
+        const char *after, *message;
+    } cases[] = {
         { "lr: 1\nrows: ", "[", 500000, "", "2:38: nested too deeply; at most 32 levels\n" },
         { "rows: [", "{a: ", 100000, "", "nested too deeply; at most 32 levels\n" },
         { "rows: [", "1,", 300000, "]", "too large; at most 20000 values, lists and mappings\n" },
-        { "rows: [", "&a 1,", 150000, "]", "too large; at most 20000 values, lists and mappings\n" },
+        { "rows: [", "&a 1,", 150000, "]",
+          "too large; at most 20000 values, lists and mappings\n" },
         { "rows: &a [", "*a,", 5, "]", "1:11: an alias (*); write the value out instead\n" },
-        { "", "%TAG !a! x\n", 17, "---\nlr: 1\n", "1:1: more than 16 %TAG directives; a config needs none\n" },
-        { "", "%TAG !a! x\r", 17, "---\rlr: 1\r", "1:1: more than 16 %TAG directives; a config needs none\n" },
+        { "", "%TAG !a! x\n", 17, "---\nlr: 1\n",
+          "1:1: more than 16 %TAG directives; a config needs none\n" },
+        { "", "%TAG !a! x\r", 17, "---\rlr: 1\r",
+          "1:1: more than 16 %TAG directives; a config needs none\n" },
         { "#", "#", 1 << 20, "", "1:1: not a regular file of at most 1048576 bytes\n" },
-        { "a: ", "[a, ", 3, "", "while parsing a flow node: did not find expected node content; YAML wants" },
+        { "a: ", "[a, ", 3, "",
+          "while parsing a flow node: did not find expected node content; YAML wants" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *text = repeated(cases[i].before, cases[i].unit, cases[i].n, cases[i].after);
@@ -313,7 +338,8 @@ static void twenty_thousand_nodes_and_depth_32_pass(void **state)
     assert_string_equal(messages(&t, deep), "");
     char *deeper = repeated("rows: ", "[", 32, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
     assert_string_equal(messages(&t, deeper), "1:38: nested too deeply; at most 32 levels\n");
-    char *wide = repeated("rows: [", "1,", 19997, "]");         /* the mapping, its key, the list: 20,000 in all */
+    /* the mapping, its key, the list: 20,000 in all */
+    char *wide = repeated("rows: [", "1,", 19997, "]");
     assert_string_equal(messages(&t, wide), "");
     free(wide);
     wide = repeated("rows: [", "1,", 19998, "]");
@@ -346,7 +372,8 @@ static void a_flood_of_mistakes_is_cut(void **state)
 static void the_nearest_name_is_near(void **state)
 {
     (void)state;
-    static const char *const names[] = { "epochs", "base_lr", "batch", "blocks", "knn_every", "1", NULL };
+    static const char *const names[] = { "epochs", "base_lr", "batch", "blocks", "knn_every", "1",
+                                         NULL };
     assert_string_equal(config_nearest("epoch", names), "epochs");
     assert_string_equal(config_nearest("bacth", names), "batch");
     assert_string_equal(config_nearest("knn_evry", names), "knn_every");
@@ -363,8 +390,9 @@ static void the_nearest_name_is_near(void **state)
 static void printed_settings_read_back_equal(void **state)
 {
     (void)state;
-    const struct target t = { .epochs = 7, .kind = 1, .lr = 0.1 + 0.2, .scale = { 1e-5, 4.0 / 30 }, .on = true,
-                              .name = "a b", .widths = { 2, { 8, 16 } }, .words = { 2, { "fc d/4", "bn" } },
+    const struct target t = { .epochs = 7, .kind = 1, .lr = 0.1 + 0.2, .scale = { 1e-5, 4.0 / 30 },
+                              .on = true, .name = "a b", .widths = { 2, { 8, 16 } },
+                              .words = { 2, { "fc d/4", "bn" } },
                               .pairs = { 2, { { 0, 1 }, { 3, 2 } } } };
     char *text = config_print(keys, &t);
     assert_string_equal(text, "epochs: 7\nkind: constant\nlr: 0.30000000000000004\n"
@@ -382,10 +410,10 @@ static void printed_settings_read_back_equal(void **state)
 static void numbers_print_as_short_as_can_be(void **state)
 {
     (void)state;
-    static const struct { double value; const char *text; } cases[] = {
-        { 30, "lr: 30\n" }, { 0.03, "lr: 0.03\n" }, { 5e-4, "lr: 0.0005\n" }, { 1000, "lr: 1000\n" },
-        { 0, "lr: 0\n" }, { -1, "lr: -1\n" }, { 0.1, "lr: 0.1\n" }, { 1e-7, "lr: 1e-07\n" }, { 1e5, "lr: 1e+05\n" }
-    };
+    static const struct { double value; const char *text;
+    } cases[] = { { 30, "lr: 30\n" },     { 0.03, "lr: 0.03\n" },  { 5e-4, "lr: 0.0005\n" },
+                  { 1000, "lr: 1000\n" }, { 0, "lr: 0\n" },        { -1, "lr: -1\n" },
+                  { 0.1, "lr: 0.1\n" },   { 1e-7, "lr: 1e-07\n" }, { 1e5, "lr: 1e+05\n" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct target t = { .lr = cases[i].value };
         char *text = config_print(keys, &t);
@@ -431,11 +459,12 @@ static void a_lone_number_is_a_list_of_one_where_the_key_says_so(void **state)
 {
     (void)state;
     const struct key lone[] = {
-        { AT(widths), .type = KEY_INTS, .low = 1, .high = 9, .scalar = true, .unit = "" }, { .name = NULL }
+        { AT(widths), .type = KEY_INTS, .low = 1, .high = 9, .scalar = true,
+          .unit = "" }, { .name = NULL }
     };
-    static const char *const lines[][2] = {
-        { "widths: 3", "widths: 3\n" }, { "widths: [3]", "widths: 3\n" }, { "widths: [3, 4]", "widths: [3, 4]\n" }
-    };
+    static const char *const lines[][2] = { { "widths: 3", "widths: 3\n" },
+                                            { "widths: [3]", "widths: 3\n" },
+                                            { "widths: [3, 4]", "widths: [3, 4]\n" } };
     for (int i = 0; i < 3; i++) {
         struct target t = { 0 };
         char *text = line_again(lone, lines[i][0], &t);
@@ -444,8 +473,9 @@ static void a_lone_number_is_a_list_of_one_where_the_key_says_so(void **state)
         free(text);
     }
     struct target t = { .widths = { 1, { 7 } } };
-    assert_string_equal(messages(&t, "widths: 3"),
-                        "1:9: widths: 3 is not a list; [...] of 1 to 16, each 1 to 4096 channels\n");
+    assert_string_equal(
+        messages(&t, "widths: 3"),
+        "1:9: widths: 3 is not a list; [...] of 1 to 16, each 1 to 4096 channels\n");
     assert_true(t.widths.v[0] == 7);
 }
 
@@ -468,20 +498,22 @@ static void a_key_is_printed_unless_its_value_is_what_was_before_it(void **state
         struct key later[] = { keys[i], { .name = NULL } };
         later->before = cases[i].before;
         struct target t = { 0 };
-        char *as_before = line_again(later, cases[i].line, &t), *else_ = line_again(later, cases[i].other, &t);
+        char *as_before = line_again(later, cases[i].line, &t),
+             *else_ = line_again(later, cases[i].other, &t);
         assert_string_equal(as_before, "");
         assert_string_equal(else_, cases[i].other);
         free(as_before);
         free(else_);
     }
-    assert_int_equal(sizeof cases / sizeof *cases + 1, sizeof keys / sizeof *keys);      /* each type */
+    assert_int_equal(sizeof cases / sizeof *cases + 1, sizeof keys / sizeof *keys);  /* each type */
 }
 
 /* A text that is not there is empty. */
 static void an_empty_text_is_not_printed_where_there_was_none_before(void **state)
 {
     (void)state;
-    const struct key later[] = { { AT(name), .type = KEY_TEXT, .count = 8, .before = "" }, { .name = NULL } };
+    const struct key later[] = { { AT(name), .type = KEY_TEXT, .count = 8, .before = "" },
+                                 { .name = NULL } };
     const struct target none = { 0 };
     char *text = config_print(later, &none);
     assert_string_equal(text, "");

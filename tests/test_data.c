@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_data.c -- image sets: the parsers on small made-up files, right and wrong; the refusals by name; the
- * synthetic set.
+ * test_data.c -- image sets: the parsers on small made-up files, right and wrong; the refusals by
+ * name; the synthetic set.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ static void assert_says(const char *said, const char *text)
         fail_msg("\"%s\" is not in: %s", text, said);
 }
 
-/* ---- CIFAR-10 ---------------------------------------------------------------------------------------- */
+/* ---- CIFAR-10 -------------------------------------------------------------------------------- */
 
 enum { N = 7 };
 
@@ -110,7 +110,7 @@ static void cifar_record_is_what_cifar_parse_reads(void **state)
     }
 }
 
-/* ---- CIFAR-100 --------------------------------------------------------------------------------------- */
+/* ---- CIFAR-100 ------------------------------------------------------------------------------- */
 
 static uint8_t *cifar100_make(void)
 {
@@ -145,7 +145,8 @@ static void cifar100_of_a_wrong_length_or_label_is_refused(void **state)
     uint8_t *file = cifar100_make(), *images = host_alloc(N, CIFAR_RECORD - 1);
     int32_t labels[N];
     const size_t right = (size_t)N * CIFAR100_RECORD;
-    const size_t lengths[] = { 0, 1, (size_t)N * CIFAR_RECORD, right - 1, right + 1, right + CIFAR100_RECORD };
+    const size_t lengths[] = { 0, 1, (size_t)N * CIFAR_RECORD, right - 1, right + 1,
+                               right + CIFAR100_RECORD };
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         assert_false(cifar100_parse(images, labels, N, file, lengths[i], wrong));
         assert_says(wrong, "bytes");
@@ -160,7 +161,7 @@ static void cifar100_of_a_wrong_length_or_label_is_refused(void **state)
     free(file);
 }
 
-/* ---- idx --------------------------------------------------------------------------------------------- */
+/* ---- idx ------------------------------------------------------------------------------------- */
 
 /* 2 images of 3 x 5 grey values. */
 enum { IDX_HEADER = 16, IDX_BYTES = IDX_HEADER + 30 };
@@ -212,7 +213,8 @@ static void idx_with_any_other_header_or_length_is_refused(void **state)
             file[i] ^= (uint8_t)(1 << bit);
         }
     }
-    assert_false(idx_parse(&values, 1, idx_dim, file, IDX_BYTES, wrong));      /* images where labels should be */
+    /* images where labels should be */
+    assert_false(idx_parse(&values, 1, idx_dim, file, IDX_BYTES, wrong));
 }
 
 static void label_out_of_range_is_refused_by_number(void **state)
@@ -228,12 +230,12 @@ static void label_out_of_range_is_refused_by_number(void **state)
     assert_string_equal(wrong, "the label of image 2 is 10, not 0..9");
 }
 
-/* ---- gzip -------------------------------------------------------------------------------------------- */
+/* ---- gzip ------------------------------------------------------------------------------------ */
 
 static size_t gzip_pack(uint8_t *packed, size_t room, const uint8_t *plain, size_t bytes)
 {
-    z_stream z = { .next_in = (z_const Bytef *)(uintptr_t)plain, .avail_in = (uInt)bytes, .next_out = packed,
-                   .avail_out = (uInt)room };
+    z_stream z = { .next_in = (z_const Bytef *)(uintptr_t)plain, .avail_in = (uInt)bytes,
+                   .next_out = packed, .avail_out = (uInt)room };
     assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
     assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
     size_t packed_bytes = room - z.avail_out;
@@ -310,7 +312,7 @@ static void gzip_bomb_is_refused_at_the_size_that_is_expected(void **state)
     free(plain);
 }
 
-/* ---- sets -------------------------------------------------------------------------------------------- */
+/* ---- sets ------------------------------------------------------------------------------------ */
 
 static void table_of_sources_is_whole(void **state)
 {
@@ -363,7 +365,8 @@ static void data_folder_is_DATA_or_the_users_cache(void **state)
     free(home);
 }
 
-/* A child that dies on purpose frees nothing: it leaves before a sanitizer counts and changes its status. */
+/* A child that dies on purpose frees nothing: it leaves before a sanitizer counts and changes its
+ * status. */
 static void leave_at_once(int status, void *unused)
 {
     (void)unused;
@@ -416,7 +419,8 @@ static void missing_set_exits_1_and_names_the_command(void **state)
 static void wrong_file_exits_2_and_is_named_with_both_hashes(void **state)
 {
     (void)state;
-    char *folder = text_format("%s/cifar10", root), *path = text_format("%s/test_batch.bin", folder), *said;
+    char *folder = text_format("%s/cifar10", root),
+         *path = text_format("%s/test_batch.bin", folder), *said;
     assert_true(folder_make(folder));
     assert_true(file_write_synced(path, "short", 5));
     assert_int_equal(load_in_child(&said, "cifar10", DATA_TEST, 0, 1), EXIT_USER);
@@ -439,7 +443,8 @@ static void wrong_file_exits_2_and_is_named_with_both_hashes(void **state)
 static void damaged_packed_file_exits_2_by_its_own_name(void **state)
 {
     (void)state;
-    char *folder = text_format("%s/mnist", root), *path = text_format("%s/train-images-idx3-ubyte.gz", folder);
+    char *folder = text_format("%s/mnist", root),
+         *path = text_format("%s/train-images-idx3-ubyte.gz", folder);
     char *said;
     assert_true(folder_make(folder));
     assert_true(file_write_synced(path, "no gzip", 7));
@@ -459,11 +464,12 @@ static void damaged_packed_file_exits_2_by_its_own_name(void **state)
 static void more_images_than_there_are_exits_2(void **state)
 {
     (void)state;
-    static const int ranges[][2] = { { 0, 0 }, { 0, 60001 }, { 1, 60000 }, { -1, 1 }, { 60000, 1 }, { INT_MAX, 1 },
-                                     { 2, INT_MAX } };
+    static const int ranges[][2] = { { 0, 0 }, { 0, 60001 }, { 1, 60000 }, { -1, 1 }, { 60000, 1 },
+                                     { INT_MAX, 1 }, { 2, INT_MAX } };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         char *said;
-        assert_int_equal(load_in_child(&said, "synthetic", DATA_TRAIN, ranges[i][0], ranges[i][1]), EXIT_USER);
+        assert_int_equal(load_in_child(&said, "synthetic", DATA_TRAIN, ranges[i][0], ranges[i][1]),
+                         EXIT_USER);
         assert_says(said, "synthetic has 60000 training images");
         free(said);
     }
@@ -475,7 +481,8 @@ static void synthetic_set_is_the_same_every_time_and_in_parts(void **state)
     struct dataset all, part;
     data_load(&all, "synthetic", DATA_TRAIN, 0, 2000);
     /* The bytes are a promise: results of tests rest on them. */
-    assert_string_equal(all.hash, "5fbda6d88f1a347fea079524f24617207117178f8ceabaaa8fb5e4950a7720c6");
+    assert_string_equal(all.hash,
+                        "5fbda6d88f1a347fea079524f24617207117178f8ceabaaa8fb5e4950a7720c6");
     data_load(&part, "synthetic", DATA_TRAIN, 33, 7);
     const size_t image = 3 * (size_t)all.h * (size_t)all.w;
     assert_int_equal(part.n, 7);
@@ -521,7 +528,8 @@ static void synthetic_mean_and_deviation_are_those_of_the_table(void **state)
                 squares += x * x;
             }
         }
-        const double n = (double)set.n * plane, mean = sum / n, variance = squares / n - mean * mean;
+        const double n = (double)set.n * plane, mean = sum / n,
+                     variance = squares / n - mean * mean;
         const double near = 0.002; /* the table's digits, and what differs between the channels */
         assert_true(mean > source->mean[c] - near && mean < source->mean[c] + near);
         assert_true(variance > (source->std[c] - near) * (source->std[c] - near));

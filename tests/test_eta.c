@@ -28,7 +28,8 @@ static struct settings settings_make(void)
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
     s.image_size = 8, s.train_count = IMAGES, s.monitor_count = 32, s.knn_k = 5;
-    s.widths = (struct int_list){ 2, { 4, 8 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim = D;
+    s.widths = (struct int_list){ 2,
+                                  { 4, 8 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim = D;
     s.epochs = 2, s.batch = BATCH, s.base_lr = 1, s.probe_batch = 16, s.probe_epochs = 1;
     return s;
 }
@@ -106,7 +107,8 @@ static void targets_are_those_of_the_alternations_start(void **state)
     float *const start = host_alloc(t.model.params.count, sizeof *start), z[BATCH * D];
     for (int step = 0; step < STEPS; step++) {
         const size_t bytes = sizeof *start * t.model.params.count;
-        if (step % 3 == 0) mem_download(start, t.model.params.data, bytes);     /* 8 steps: 3, 3 and 2 */
+        /* 8 steps: 3, 3 and 2 */
+        if (step % 3 == 0) mem_download(start, t.model.params.data, bytes);
         float *const now = host_alloc(t.model.params.count, sizeof *now);
         mem_download(now, t.model.params.data, bytes);
         mem_upload(t.model.params.data, start, bytes);
@@ -123,7 +125,8 @@ static void targets_are_those_of_the_alternations_start(void **state)
         mem_upload(t.model.params.data, now, bytes);
         assert_true(trainer_step(&t));
         for (int k = 0; k < 2; k++) {
-            const struct var kept = eta_target(eta_state(&t), &t.tape, k, var_rows(target, 0, BATCH));
+            const struct var kept = eta_target(eta_state(&t), &t.tape, k,
+                                               var_rows(target, 0, BATCH));
             mem_act_download(z, kept.data, BATCH * D);
             for (int i = 0; i < BATCH * D; i++)
                 assert_true((double)z[i] == keep[s.pairs.v[k][1] * BATCH * D + i]);
@@ -303,7 +306,8 @@ static void expectation_is_measured_where_it_is_asked_for(void **state)
 
     s.expectation_views = 6;
     r = measure(&s);
-    assert_true(r.cos_z > 0 && r.cos_z < 1 && r.cos_h > -1 && r.cos_h < 1 && fabs(r.cos_h - r.cos_z) > 1e-3);
+    assert_true(r.cos_z > 0 && r.cos_z < 1 && r.cos_h > -1 && r.cos_h < 1 &&
+                fabs(r.cos_h - r.cos_z) > 1e-3);
 
     s.predictor.n = 0;                                   /* h is the identity */
     r = measure(&s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_eval.c -- kNN and the linear probe on the machine, against planted data and a naive double loop.
+ * test_eval.c -- kNN and the linear probe on the machine, against planted data and a naive double
+ * loop.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ static const double ROUNDING = 1e-4;
 /* cmocka's assert_float_equal takes NaN for equal to anything. */
 #define assert_close(value, want, tolerance) assert_true(fabs((double)(value) - (want)) <= (tolerance))
 
-static struct features features_make(const float *x, const int32_t *label, int n, int d, int classes)
+static struct features features_make(const float *x, const int32_t *label, int n, int d,
+                                     int classes)
 {
     struct features f = { .n = n, .d = d, .classes = classes };
     f.x = mem_alloc((size_t)n * d * sizeof *x);
@@ -58,7 +60,7 @@ static void relabel(struct features *f, int first, int step)
     free(label);
 }
 
-/* ---- kNN ------------------------------------------------------------------------------------------------ */
+/* ---- kNN ------------------------------------------------------------------------------------- */
 
 static void planted_clusters_are_told_apart(void **state)
 {
@@ -73,8 +75,8 @@ static void planted_clusters_are_told_apart(void **state)
     assert_null(query.x);
 }
 
-/* More queries than one call of the machine takes, more numbers than are copied at a time, and the last query
- * mislabelled. */
+/* More queries than one call of the machine takes, more numbers than are copied at a time, and the
+ * last query mislabelled. */
 static void every_chunk_of_queries_counts(void **state)
 {
     (void)state;
@@ -101,15 +103,16 @@ static void features_are_left_as_they_were(void **state)
     features_free(&query);
 }
 
-/* Three rows of class 0, one of them long, against one of class 1 that is the query itself: the nearest by angle
- * decides for k = 1, the many do for k = 4 and for any k beyond the bank, at a temperature that makes votes nearly
- * equal. */
+/* Three rows of class 0, one of them long, against one of class 1 that is the query itself: the
+ * nearest by angle decides for k = 1, the many do for k = 4 and for any k beyond the bank, at a
+ * temperature that makes votes nearly equal. */
 static void k_is_cut_to_the_bank(void **state)
 {
     (void)state;
     static const float x[] = { 20, 10, 1, 1, 1, 2, 3, 0 };
     static const int32_t label[] = { 0, 0, 0, 1 };
-    struct features bank = features_make(x, label, 4, 2, 2), query = features_make(x + 6, label + 3, 1, 2, 2);
+    struct features bank = features_make(x, label, 4, 2, 2),
+                    query = features_make(x + 6, label + 3, 1, 2, 2);
     assert_true(knn_accuracy(&query, &bank, 1, 10) == 100);
     assert_true(knn_accuracy(&query, &bank, 4, 10) == 0);
     assert_true(knn_accuracy(&query, &bank, 200, 10) == 0);
@@ -147,7 +150,9 @@ static void a_stop_inside_a_probes_epoch_takes_the_probe_back_to_its_start(void 
     timer_t timer;
     struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
     assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-    assert_int_equal(timer_settime(timer, 0, &(struct itimerspec){ .it_value.tv_nsec = 2000000 }, NULL), 0);
+    assert_int_equal(timer_settime(timer, 0, &(struct itimerspec){ .it_value.tv_nsec = 2000000 },
+                                   NULL),
+                     0);
     assert_true(probe_epoch(&p, &plan, &train) < 0);
     assert_int_equal(timer_delete(timer), 0);
     mem_download(after, p.state, bytes);
@@ -159,24 +164,26 @@ static void a_stop_inside_a_probes_epoch_takes_the_probe_back_to_its_start(void 
     features_free(&train);
 }
 
-/* ---- probe ---------------------------------------------------------------------------------------------- */
+/* ---- probe ----------------------------------------------------------------------------------- */
 
-/* The same in double: returns the mean loss of the last epoch, w [k, d] and b [k] behind each other. */
+/* The same in double: returns the mean loss of the last epoch, w [k, d] and b [k] behind each
+ * other. */
 /* One step of SGD, or of LARS on the weights and SGD on the bias. */
-static void probe_reference_step(double *w, double *v, const double *g, int weights, int count, double lr,
-                                 enum probe_optimizer optimizer)
+static void probe_reference_step(double *w, double *v, const double *g, int weights, int count,
+                                 double lr, enum probe_optimizer optimizer)
 {
     double ww = 0, gg = 0;
     for (int i = 0; i < weights; i++) ww += w[i] * w[i], gg += g[i] * g[i];
     const double ratio = ww > 0 && gg > 0 ? 0.001 * sqrt(ww / gg) : 1;
     for (int i = 0; i < count; i++) {
-        const bool lars = optimizer == PROBE_LARS && i < weights;      /* whose v has the rate in it */
+        const bool lars = optimizer == PROBE_LARS && i < weights;   /* whose v has the rate in it */
         v[i] = 0.9 * v[i] + (lars ? lr * ratio : 1) * g[i];
         w[i] -= (lars ? 1 : lr) * v[i];
     }
 }
 
-static double probe_reference(double *w, const struct features *f, const struct probe_plan *plan, int epochs)
+static double probe_reference(double *w, const struct features *f, const struct probe_plan *plan,
+                              int epochs)
 {
     const int n = f->n, d = f->d, k = f->classes, count = k * (d + 1);
     float *x = host_alloc((size_t)n * d, sizeof *x);
@@ -191,7 +198,8 @@ static double probe_reference(double *w, const struct features *f, const struct 
             const int rows = n - first < plan->batch ? n - first : plan->batch;
             memset(g, 0, (size_t)count * sizeof *g);
             for (int i = first; i < first + rows; i++) {
-                const int at = (int)permute_index(plan->seed, (uint32_t)e | 1u << 31, (uint32_t)n, (uint32_t)i);
+                const int at = (int)permute_index(plan->seed, (uint32_t)e | 1u << 31, (uint32_t)n,
+                                                  (uint32_t)i);
                 double p[16] = { 0 }, sum = 0;
                 for (int j = 0; j < k; j++) {
                     p[j] = b[j];
@@ -228,7 +236,8 @@ static void check_probe(enum probe_optimizer optimizer)
     for (int epochs = 1; epochs <= plan.epochs; epochs++) {
         double want[COUNT] = { 0 };
         float got[COUNT];
-        assert_close(probe_epoch(&p, &plan, &train), probe_reference(want, &train, &plan, epochs), ROUNDING);
+        assert_close(probe_epoch(&p, &plan, &train), probe_reference(want, &train, &plan, epochs),
+                     ROUNDING);
         mem_download(got, p.state, sizeof got);
         for (int i = 0; i < COUNT; i++) assert_close(got[i], want[i], ROUNDING);
         assert_int_equal(p.epoch, epochs);
@@ -237,7 +246,11 @@ static void check_probe(enum probe_optimizer optimizer)
     features_free(&train);
 }
 
-static void the_probe_is_sgd_in_permuted_order(void **state) { (void)state; check_probe(PROBE_SGD); }
+static void the_probe_is_sgd_in_permuted_order(void **state)
+{
+    (void)state;
+    check_probe(PROBE_SGD);
+}
 static void the_probe_by_lars_moves_weights_by_their_ratio_and_the_bias_plainly(void **state)
 {
     (void)state;
@@ -252,7 +265,7 @@ static void a_separable_set_is_learned(void **state)
     struct features train = clusters(99, 7, 3, 0.5), test = clusters(33, 7, 3, 0.5);
     struct probe p;
     probe_open(&p, 7, 3);
-    assert_close(probe_accuracy(&p, &test), 100 / 3.0, 1e-9);      /* zero weights: ties go to class 0 */
+    assert_close(probe_accuracy(&p, &test), 100 / 3.0, 1e-9); /* zero weights: ties go to class 0 */
     double loss = 0;
     for (int e = 0; e < plan.epochs; e++) loss = probe_epoch(&p, &plan, &train);
     assert_true(loss < 0.3);
@@ -300,13 +313,15 @@ static void a_stopped_probe_goes_on_to_the_same_bytes(void **state)
 static void accuracy_counts_the_right_classes(void **state)
 {
     (void)state;
-    /* w is the identity and b prefers class 1 by 0.5: the last row's answer is class 1 because of b. */
+    /* w is the identity and b prefers class 1 by 0.5: the last row's answer is class 1 because of
+     * b. */
     static const float state_host[] = { 1, 0, 0, 1, 0, 0.5f }, x[] = { 2, 0, 0, 2, 1, 0.75f };
     static const int32_t label[] = { 0, 1, 1 }, other[] = { 0, 1, 0 };
     struct probe p;
     probe_open(&p, 2, 2);
     mem_upload(p.state, state_host, sizeof state_host);
-    struct features right = features_make(x, label, 3, 2, 2), one_wrong = features_make(x, other, 3, 2, 2);
+    struct features right = features_make(x, label, 3, 2, 2),
+                    one_wrong = features_make(x, other, 3, 2, 2);
     assert_true(probe_accuracy(&p, &right) == 100);
     assert_close(probe_accuracy(&p, &one_wrong), 200 / 3.0, 1e-9);
     probe_close(&p);

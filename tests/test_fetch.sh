@@ -9,7 +9,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-scripts=$(cd "$(dirname "$0")/../experiments" && pwd)
+scripts=$(cd "$(dirname "$0")/../experiments/commands/fetch" && pwd)
 root=$(mktemp -d "${TMPDIR:-/tmp}/test-fetch-XXXXXX")
 trap 'rm -rf "$root"' EXIT
 failures=0

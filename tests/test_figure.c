@@ -19,23 +19,23 @@
 
 static const char rows[] =
     "row,n,paper,linear_mean,linear_std,knn_mean,state\n"
-    "a,3,67.7,42.5,1.5,38,healthy\n"
+    "a,2,67.7,42.5,1.5,38,healthy\n"
     "64,1,,40,,37,healthy\n"
     "later,0,1.5,,,,not run\n"
     "other,2,,39,0.5,37,diverged\n";
-/* Columns in an order of their own, seeds before epochs, an epoch that one seed of two has. */
+/* Columns in an order of their own, one that is no measure, seeds before epochs, an epoch that one seed of two has. */
 static const char curves[] =
-    "row,seed,epoch,knn,loss\n"
-    "a,1,0,30,\n"
-    "a,1,1,31,-0.25\n"
-    "a,1,2,,-0.75\n"
-    "a,2,0,34,\n"
-    "a,2,1,33,-0.75\n"
-    "64,1,0,30,\n"
-    "64,1,1,,-0.125\n"
-    "other,1,1,20,7.5\n"
-    "other,2,1,22,\n"
-    "other,2,2,24,6.5\n";
+    "row,seed,epoch,monitored,knn,loss\n"
+    "a,1,0,1,30,\n"
+    "a,1,1,1,31,-0.25\n"
+    "a,1,2,0,,-0.75\n"
+    "a,2,0,1,34,\n"
+    "a,2,1,1,33,-0.75\n"
+    "64,1,0,1,30,\n"
+    "64,1,1,0,,-0.125\n"
+    "other,1,1,1,20,7.5\n"
+    "other,2,1,1,22,\n"
+    "other,2,2,1,24,6.5\n";
 
 static char folder[64];
 
@@ -52,7 +52,8 @@ static char *figure(void)
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);
     assert_non_null(out);
-    figure_write(out, folder, "t");
+    static const int two[] = { 1, 2 };
+    figure_write(out, folder, "t", &(struct seeds){ two, 2 });
     fclose(out);
     return text;
 }
@@ -66,7 +67,7 @@ static void blocks_are_thresholds_rows_and_a_curve_a_row(void **state)
     char *wanted = text_format(
         "# thresholds\nstd share\n%g %g\n\n\n"
         "# rows\nrow place n paper linear_mean linear_std state right knn_points loss_points\n"
-        "\"a\" 1 3 67.7 42.5 1.5 \"healthy\" 0 2 2\n"
+        "\"a\" 1 2 67.7 42.5 1.5 \"healthy\" 0 2 2\n"
         "\"64\" 2 1 NaN 40 0 \"healthy\" 0 1 1\n"
         "\"later\" 3 0 1.5 NaN NaN \"not run\" 0 0 0\n"
         "\"other\" 4 2 NaN 39 0.5 \"diverged\" 1 2 1\n\n\n"
@@ -80,6 +81,19 @@ static void blocks_are_thresholds_rows_and_a_curve_a_row(void **state)
         COLLAPSE_STD, COLLAPSE_SHARE, 2 * sqrt(2), sqrt(2), sqrt(0.125), sqrt(2));
     assert_string_equal(text, wanted);
     free(wanted);
+    free(text);
+}
+
+/* Committed ones of seeds that a later `table --seeds` did not show. */
+static void curves_are_of_the_tables_seeds(void **state)
+{
+    (void)state;
+    put("t.csv", "row,n,paper,linear_mean,linear_std,state\na,2,,,,healthy\nb,3,,,,healthy\n");
+    put("t_curves.csv", "row,seed,epoch,loss\na,1,1,-0.5\na,2,1,-0.25\na,3,1,1\n"
+                        "b,1,1,0.25\nb,2,1,0.25\nb,7,1,1\n");
+    char *text = figure();
+    if (!strstr(text, "curves of a\nepoch loss_mean loss_std\n1 -0.375 ")) fail_msg("%s", text);
+    if (!strstr(text, "curves of b\nepoch loss_mean loss_std\n1 0.5 ")) fail_msg("%s", text);
     free(text);
 }
 
@@ -108,15 +122,21 @@ static int ends(char said[512])
 static void damaged_files_are_refused_where_they_are_wrong(void **state)
 {
     (void)state;
+    static const char one[] = "row,n,paper,linear_mean,linear_std,state\na,1,,,,healthy\n";
     static const struct { const char *rows, *curves, *said; } cases[] = {
         { rows, "row,seed,epoch,loss\nb,1,1,-0.5\n", "t_curves.csv:2: row b is not in" },
-        { rows, "row,seed,epoch,loss\na,1,1\n", "t_curves.csv:2: 3 fields where the first line has 4" },
+        { rows, "row, seed, epoch, loss\na, 1,
+          1\n", "t_curves.csv:2: 3 fields where the first line has 4" },
         { rows, "row,seed,epoch,loss\na,1,1,-0.5\na,1,2,-0,5\n", "t_curves.csv:3: 5 fields" },
-        { rows, "row,seed,epoch,loss\na,1,1,much\n", "t_curves.csv:2: loss is no number: much" },
+        { one, "row,seed,epoch,loss\na,1,1,much\n", "t_curves.csv:2: loss is no number: much" },
         { rows, "row,seed,epoch,loss\na,1,-1,0\n", "t_curves.csv:2: no epoch: -1" },
-        { rows, "row,seed,epoch\na,1,1\n", "t_curves.csv:1: there is no column loss" },
+        { rows, "row,seed,epoch,loss\na,1x,1,0\n", "t_curves.csv:2: seed is no number: 1x" },
+        { rows, "row,seed,epoch,loss\na,-1,1,0\n", "t_curves.csv:2: no seed: -1" },
+        { rows, "row,seed,epoch,loss\na,1,1,0\n", "row a has curves of 1 of these seeds, and" },
+        { "row,n,paper,linear_mean,linear_std,state\n", "row,seed,epoch\n", "t_curves.csv:1: there is no column loss" },
         { rows, "row,seed,epoch,loss\n\"a\",1,1,0\n", "t_curves.csv:2: a quote" },
-        { "row,n,paper,linear_mean,linear_std\n", "row,seed,epoch,loss\n", "t.csv:1: there is no column state" },
+        { "row, n, paper, linear_mean, linear_std\n", "row, seed, epoch,
+          loss\n", "t.csv:1: there is no column state" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char said[512];
@@ -154,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_thresholds_rows_and_a_curve_a_row),
+        cmocka_unit_test(curves_are_of_the_tables_seeds),
         cmocka_unit_test(damaged_files_are_refused_where_they_are_wrong),
     };
     return cmocka_run_group_tests(tests, folder_make_fresh, folder_remove);

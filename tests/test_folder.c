@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_folder.c -- folders of images: what is in them and in which order, what is refused, what a bad image changes
- * (nothing but its own place), and that the views are the same whoever makes them.
+ * test_folder.c -- folders of images: what is in them and in which order, what is refused, what a
+ * bad image changes (nothing but its own place), and that the views are the same whoever makes
+ * them.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +43,7 @@ static int root_remove(void **state)
     return command("rm -rf '%s'", root);
 }
 
-/* ---- making folders ------------------------------------------------------------------------------------ */
+/* ---- making folders -------------------------------------------------------------------------- */
 
 static void put(const char *name, const void *content, size_t bytes)
 {
@@ -60,8 +61,9 @@ static void put_image(const char *name, int number, bool png)
     const int h = 17 + number * 7 % 23, w = 17 + number * 5 % 23;
     for (int i = 0; i < h * w * 3; i++)
         pixels[i] = (uint8_t)((i * (number + 3) / 8) & 255);
-    struct bytes file = png ? png_file(pixels, h, w, (size_t)(3 * w), PNG_COLOR_TYPE_RGB, 8, false) :
-                              jpeg_file(pixels, h, w, (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false });
+    struct bytes file = png ? png_file(pixels, h, w, (size_t)(3 * w), PNG_COLOR_TYPE_RGB, 8, false)
+                            : jpeg_file(pixels, h, w,
+                                        (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false });
     put(name, file.at, file.n);
     free(file.at);
 }
@@ -69,24 +71,27 @@ static void put_image(const char *name, int number, bool png)
 /* ROOT/NAME/{train,val}: classes b, B, a with 5, 3, 4 images. */
 static void put_set(const char *name)
 {
-    static const struct { const char *class; int n; } classes[] = { { "b", 5 }, { "B", 3 }, { "a", 4 } };
+    static const struct { const char *class; int n; } classes[] = { { "b", 5 }, { "B", 3 },
+                                                                    { "a", 4 } };
     static const char *const splits[] = { "train", "val" };
     for (int s = 0, number = 0; s < 2; s++)
         for (int c = 0; c < 3; c++)
             for (int i = 0; i < classes[c].n; i++, number++) {
-                char *const at = text_format("%s/%s/%s/%d.jpg", name, splits[s], classes[c].class, i);
+                char *const at = text_format("%s/%s/%s/%d.jpg", name, splits[s], classes[c].class,
+                                             i);
                 put_image(at, number, false);
                 free(at);
             }
 }
 
-/* ---- what is in it ------------------------------------------------------------------------------------- */
+/* ---- what is in it --------------------------------------------------------------------------- */
 
 static void images_come_in_turn_from_classes_sorted_by_bytes(void **state)
 {
     (void)state;
-    static const char *const names[] = { "B/0.jpg", "a/0.jpg", "b/0.jpg", "B/1.jpg", "a/1.jpg", "b/1.jpg",
-                                         "B/2.jpg", "a/2.jpg", "b/2.jpg", "a/3.jpg", "b/3.jpg", "b/4.jpg" };
+    static const char *const names[] = { "B/0.jpg", "a/0.jpg", "b/0.jpg", "B/1.jpg", "a/1.jpg",
+                                         "b/1.jpg", "B/2.jpg", "a/2.jpg", "b/2.jpg", "a/3.jpg",
+                                         "b/3.jpg", "b/4.jpg" };
     static const int labels[] = { 0, 1, 2, 0, 1, 2, 0, 1, 2, 1, 2, 2 };
     put_set("set");
     put("set/train/a/.hidden", "x", 1);
@@ -112,7 +117,8 @@ static void val_is_taken_before_test(void **state)
     (void)state;
     put_set("two");
     struct dataset set;
-    char *const from = text_format("%s/two/val", root), *const to = text_format("%s/two/test", root);
+    char *const from = text_format("%s/two/val", root), *const to = text_format("%s/two/test",
+                                                                                root);
     assert_int_equal(rename(from, to), 0);
     folder_load(&set, "two", DATA_TEST, 0, 0, 0);
     assert_string_equal(set.folder->path, to);
@@ -142,7 +148,7 @@ static void a_replaced_file_changes_the_hash(void **state)
     data_free(&set);
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 static void leave_at_once(int status, void *unused)
 {
@@ -168,7 +174,8 @@ static void assert_ends(void (*what)(const char *), const char *name, int status
     char *const said = file_read(err, NULL);
     assert_non_null(said);
     if (!WIFEXITED(how) || WEXITSTATUS(how) != status || !strstr(said, text))
-        fail_msg("%s: status %d, not %d with \"%s\": %s", name, WEXITSTATUS(how), status, text, said);
+        fail_msg("%s: status %d, not %d with \"%s\": %s", name, WEXITSTATUS(how), status, text,
+                 said);
     free(said), free(err);
 }
 
@@ -197,7 +204,8 @@ static void folders_that_are_no_set_exit_2_by_name(void **state)
     put_image("one/train/only/1.jpg", 1, false);
     assert_ends(load, "one", EXIT_USER, "one/train: it has one class; at least 2");
     put_image("beside/train/a/1.jpg", 1, false), put_image("beside/train/x.jpg", 1, false);
-    assert_ends(load, "beside", EXIT_USER, "beside/train/x.jpg: it lies beside the classes' folders");
+    assert_ends(load, "beside", EXIT_USER,
+                "beside/train/x.jpg: it lies beside the classes' folders");
     put_image("hollow/train/a/1.jpg", 1, false);
     assert_int_equal(command("mkdir -p '%s/hollow/train/b'", root), 0);
     put_image("hollow/val/a/1.jpg", 1, false), put_image("hollow/val/b/1.jpg", 1, false);
@@ -209,10 +217,11 @@ static void folders_that_are_no_set_exit_2_by_name(void **state)
     assert_ends(load, "more", EXIT_USER, "more/val/c: there is no such class in");
     put_set("less"), put_image("less/train/c/1.jpg", 1, false);
     assert_ends(load, "less", EXIT_USER, "less/val: it lacks the class c of");
-    assert_ends(load_too_many, "set", EXIT_USER, "has 12 images, numbered from 0; 10 from 3 on were asked for");
+    assert_ends(load_too_many, "set", EXIT_USER,
+                "has 12 images, numbered from 0; 10 from 3 on were asked for");
 }
 
-/* ---- views --------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 enum { SIZE = 13, VIEWS = 2, OUT = 3 * SIZE * SIZE, ALL = 12 };
 static const struct augment recipe = {
@@ -264,11 +273,13 @@ static void view_is_that_of_its_own_size(void **state)
         uint8_t *const file = (uint8_t *)file_read(path, &bytes);
         struct image_info info;
         struct picture p = { .pixels = NULL };
-        assert_true(image_look(&info, file, bytes, wrong) && image_decode(&p, &info, file, bytes, 1, wrong));
+        assert_true(image_look(&info, file, bytes, wrong) &&
+                    image_decode(&p, &info, file, bytes, 1, wrong));
         float view[OUT];
         void *const room = mem_alloc(op_view_room(SIZE, p.h > p.w ? p.h : p.w));
         for (int v = 0; v < VIEWS; v++) {
-            const struct view_params drawn = augment_draw(&recipe, 7, 2, (uint32_t)i, (uint32_t)v, p.h, p.w);
+            const struct view_params drawn = augment_draw(&recipe, 7, 2, (uint32_t)i, (uint32_t)v,
+                                                          p.h, p.w);
             if (view_shrink(&recipe, &drawn, p.h, p.w, SIZE) > 1)
                 continue;
             op_view((dev_act *)view, room, p.pixels, p.h, p.w, 1, SIZE, &recipe, &drawn);
@@ -312,7 +323,8 @@ static void bad_image_ends_the_run_by_its_name(void **state)
     assert_ends(all_views_but_one, "bad", EXIT_USER, "2 of the images are bad, skip_bad allows 1");
 }
 
-/* An image that is gone after it was read once: its place in the batch must not keep what another left there. */
+/* An image that is gone after it was read once: its place in the batch must not keep what another
+ * left there. */
 static int bad_after_two_epochs(const char *name, int may_skip)
 {
     struct dataset set;
@@ -337,7 +349,8 @@ static void image_that_goes_during_the_run_is_a_bad_one(void **state)
 {
     (void)state;
     put_set("gone"), put_set("gone-skipped");
-    assert_ends(two_epochs, "gone", EXIT_USER, "gone/train/b/2.jpg: No such file or directory; mend or remove it");
+    assert_ends(two_epochs, "gone", EXIT_USER,
+                "gone/train/b/2.jpg: No such file or directory; mend or remove it");
     assert_int_equal(bad_after_two_epochs("gone-skipped", 1), 1);
 }
 
@@ -409,7 +422,8 @@ static void what_is_no_file_is_a_bad_image(void **state)
     assert_int_equal(folder_bad(set.folder, why), 4);
     for (int i = 0; i < set.n; i++) {
         char *const name = folder_name(set.folder, i);
-        const bool no_file = strstr(name, "9.pipe") || strstr(name, "B/9"), is_link = strstr(name, "b/9") != NULL;
+        const bool no_file = strstr(name, "9.pipe") || strstr(name, "B/9"),
+                   is_link = strstr(name, "b/9") != NULL;
         if (no_file)
             assert_string_equal(why[i], "not a regular file");
         else if (is_link)
@@ -422,7 +436,7 @@ static void what_is_no_file_is_a_bad_image(void **state)
     data_free(&set);
 }
 
-/* ---- the loader ---------------------------------------------------------------------------------------- */
+/* ---- the loader ------------------------------------------------------------------------------ */
 
 static int cores(void)
 {
@@ -437,7 +451,8 @@ static void batches_made_ahead_are_those_made_now(void **state)
     struct image_set set;
     static float now[VIEWS * BATCH * OUT];
     machine_open(cores() > 1 ? cores() - 1 : 1);
-    images_open(&set, &(struct image_part){ data_source_find("folder"), "set", DATA_TRAIN, 0, 0, 0 });
+    images_open(&set, &(struct image_part){ data_source_find("folder"), "set", DATA_TRAIN, 0, 0,
+                                            0 });
     struct loader l;
     const struct loader_source source = { &set, set.host.n, BATCH, VIEWS, SIZE, &recipe, 7 };
     loader_open(&l, &source);

@@ -2,8 +2,8 @@
  *
  * test_identities.c -- what the paper's equations say exactly, held against a whole tiny SimSiam.
  *
- * The reference is a naive forward pass in double, written once more here; its numeric derivative is the third
- * opinion beside the engine's backward and PyTorch's (test_parity.c).
+ * The reference is a naive forward pass in double, written once more here; its numeric derivative
+ * is the third opinion beside the engine's backward and PyTorch's (test_parity.c).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,8 +17,8 @@
 #include "../experiments/methods/method.h"
 
 enum { N = 5, S = 5, D = 4, IMAGE = S * S * 3, WEIGHTS_MAX = 2048 };
-static const float DIRT = 0.25f;           /* in every gradient beforehand: `=` for `+=` must show */
-static const double FP32 = 1e-5;           /* of the gradient's norm: the same sum in another order */
+static const float DIRT = 0.25f;         /* in every gradient beforehand: `=` for `+=` must show */
+static const double FP32 = 1e-5;         /* of the gradient's norm: the same sum in another order */
 
 static struct tape tape;
 static struct model m;
@@ -32,13 +32,16 @@ static float random_float(void)
     return (float)(s >> 8) / 8388608.0f - 1.0f;
 }
 
-static const struct pair_list SYMMETRIC = { 2, { { 0, 1 }, { 1, 0 } } }, ONE_WAY = { 1, { { 0, 1 } } },
-                              OTHER_WAY = { 1, { { 1, 0 } } }, TWICE = { 2, { { 0, 1 }, { 2, 3 } } },
+static const struct pair_list SYMMETRIC = { 2,
+                                            { { 0, 1 }, { 1, 0 } } }, ONE_WAY = { 1, { { 0, 1 } } },
+                              OTHER_WAY = { 1,
+                                            { { 1, 0 } } }, TWICE = { 2, { { 0, 1 }, { 2, 3 } } },
                               TWICE_APART = { 2, { { 0, 2 }, { 1, 3 } } };
 static float images[VIEWS_MAX * N * IMAGE];
 
 /* A net of two stages with both heads; every parameter off its first value, no gamma near zero. */
-static struct { int stem, block; } net;    /* of what model_make() makes; CIFAR's unless a test says otherwise */
+static struct { int stem, block; } net;    /* of what model_make() makes; CIFAR's unless a test says
+                                              otherwise */
 static void model_make(bool stop_grad, bool predictor, enum predictor_lr lr)
 {
     settings = settings_default(0);
@@ -50,7 +53,8 @@ static void model_make(bool stop_grad, bool predictor, enum predictor_lr lr)
     settings.zero_init_residual = false;
     settings.stop_grad = stop_grad;
     settings.predictor_lr = lr;
-    settings.predictor = (struct word_list){ predictor ? 4 : 0, { "fc d/2", "bn", "relu", "fc d" } };
+    settings.predictor = (struct word_list){ predictor ? 4 : 0,
+                                             { "fc d/2", "bn", "relu", "fc d" } };
     model_free(&m);
     model_build(&m, &settings, 3);
     float w[WEIGHTS_MAX];
@@ -94,8 +98,9 @@ static struct var forward(void)
     const struct method *const simsiam = methods[settings.method].method;
     const struct view_plan plan = model_views(&settings);
     void *const own = simsiam->open(&m, &settings);
-    const struct step step = { .tape = &tape, .f = &m, .x = views_make(), .s = &settings, .plan = &plan,
-                               .distance = distances[settings.distance].add, .own = own, .loss = loss };
+    const struct step step = { .tape = &tape, .f = &m, .x = views_make(), .s = &settings,
+                               .plan = &plan, .distance = distances[settings.distance].add,
+                               .own = own, .loss = loss };
     const struct var z = simsiam->loss(&step);
     simsiam->close(own);
     return z;
@@ -130,19 +135,21 @@ static double distance(const float *a, const float *b, double scale, size_t n)
     return sqrt(sum) / norm(a, n);
 }
 
-/* ---- the reference ------------------------------------------------------------------------------------- */
+/* ---- the reference --------------------------------------------------------------------------- */
 
 struct act { int n, h, w, c; double x[VIEWS_MAX * N * S * S * D]; };
 
 static const double *ref_weight(const double *w, int id) { return w + m.params.p[id].offset; }
 
-static void ref_conv(struct act *y, const struct act *x, const double *w, const struct conv_layer *l)
+static void ref_conv(struct act *y, const struct act *x, const double *w,
+                     const struct conv_layer *l)
 {
     y->n = x->n, y->c = l->k;
     y->h = conv_out(x->h, l->r, l->stride, l->pad), y->w = conv_out(x->w, l->r, l->stride, l->pad);
     const double *const kernel = ref_weight(w, l->w);
     for (int at = 0; at < y->n * y->h * y->w * y->c; at++) {
-        const int k = at % y->c, q = at / y->c % y->w, p = at / y->c / y->w % y->h, n = at / y->c / y->w / y->h;
+        const int k = at % y->c, q = at / y->c % y->w, p = at / y->c / y->w % y->h,
+                  n = at / y->c / y->w / y->h;
         double sum = 0;
         for (int i = 0; i < l->r; i++)
             for (int j = 0; j < l->r; j++) {
@@ -164,9 +171,11 @@ static void ref_bn(struct act *y, const double *w, const struct bn_layer *l)
         for (int c = 0; c < y->c; c++) {
             double *const x = y->x + v * rows * y->c + c, mean = 0, var = 0;
             for (int i = 0; i < rows; i++) mean += x[i * y->c] / rows;
-            for (int i = 0; i < rows; i++) var += (x[i * y->c] - mean) * (x[i * y->c] - mean) / rows;
+            for (int i = 0; i < rows; i++)
+                var += (x[i * y->c] - mean) * (x[i * y->c] - mean) / rows;
             const double gamma = ref_weight(w, l->gamma)[c] / sqrt(var + (double)BN_EPS);
-            for (int i = 0; i < rows; i++) x[i * y->c] = gamma * (x[i * y->c] - mean) + ref_weight(w, l->beta)[c];
+            for (int i = 0; i < rows; i++)
+                x[i * y->c] = gamma * (x[i * y->c] - mean) + ref_weight(w, l->beta)[c];
         }
 }
 
@@ -178,9 +187,11 @@ static void ref_relu(struct act *y)
 /* 3x3, stride 2, padding 1, of what is not negative. */
 static void ref_max_pool(struct act *x)
 {
-    struct act y = { .n = x->n, .h = conv_out(x->h, 3, 2, 1), .w = conv_out(x->w, 3, 2, 1), .c = x->c };
+    struct act y = { .n = x->n, .h = conv_out(x->h, 3, 2, 1), .w = conv_out(x->w, 3, 2, 1),
+                     .c = x->c };
     for (int at = 0; at < y.n * y.h * y.w * y.c; at++) {
-        const int c = at % y.c, q = at / y.c % y.w, p = at / y.c / y.w % y.h, n = at / y.c / y.w / y.h;
+        const int c = at % y.c, q = at / y.c % y.w, p = at / y.c / y.w % y.h,
+                  n = at / y.c / y.w / y.h;
         for (int tap = 0; tap < 9; tap++) {
             const int row = 2 * p + tap / 3 - 1, column = 2 * q + tap % 3 - 1;
             if (row < 0 || row >= x->h || column < 0 || column >= x->w) continue;
@@ -212,7 +223,8 @@ static void ref_backbone(struct act *f, const double *w, int views)
     for (int i = 0; i < m.backbone.n_blocks; i++) ref_block(&y, w, &m.backbone.block[i]);
     *f = (struct act){ .n = y.n, .h = 1, .w = 1, .c = y.c };
     const int pixels = y.h * y.w;
-    for (int i = 0; i < y.n * pixels * y.c; i++) f->x[i / (pixels * y.c) * y.c + i % y.c] += y.x[i] / pixels;
+    for (int i = 0; i < y.n * pixels * y.c; i++)
+        f->x[i / (pixels * y.c) * y.c + i % y.c] += y.x[i] / pixels;
 }
 
 static void ref_head(struct act *x, const double *w, const struct head *h)
@@ -226,7 +238,8 @@ static void ref_head(struct act *x, const double *w, const struct head *h)
         for (int at = 0; at < y.n * y.c; at++) {
             const int n = at / y.c, k = at % y.c;
             if (l->fc.b >= 0) y.x[at] = ref_weight(w, l->fc.b)[k];
-            for (int c = 0; c < x->c; c++) y.x[at] += x->x[n * x->c + c] * ref_weight(w, l->fc.w)[k * x->c + c];
+            for (int c = 0; c < x->c; c++)
+                y.x[at] += x->x[n * x->c + c] * ref_weight(w, l->fc.w)[k * x->c + c];
         }
         *x = y;
     }
@@ -240,7 +253,8 @@ static void ref_outputs(struct act *z, struct act *p, const double *w)
     ref_head(p, w, &m.predictor);
 }
 
-/* Predictions from the weights w.  Targets too, or from `frozen` if that is not NULL: the stop-gradient. */
+/* Predictions from the weights w.  Targets too, or from `frozen` if that is not NULL: the
+ * stop-gradient. */
 static double ref_loss(const double *w, const struct act *frozen)
 {
     struct act z, p;
@@ -258,7 +272,7 @@ static double ref_loss(const double *w, const struct act *frozen)
     return sum / N / settings.pairs.n;
 }
 
-/* ---- gradients ----------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 
 static void check_gradient(bool stop_grad, struct pair_list pairs)
 {
@@ -284,7 +298,8 @@ static void check_gradient(bool stop_grad, struct pair_list pairs)
         w[i] = old;
         whole += numeric[i] * numeric[i];
     }
-    /* As in test_parity.c: 1e-4 of the tensor's norm, or of 1e-3 of the whole one where the tensor's is small. */
+    /* As in test_parity.c: 1e-4 of the tensor's norm, or of 1e-3 of the whole one where the
+     * tensor's is small. */
     for (int t = 0; t < m.params.n; t++) {
         const struct param *const q = &m.params.p[t];
         double square = 1e-6 * whole;
@@ -292,7 +307,8 @@ static void check_gradient(bool stop_grad, struct pair_list pairs)
         for (size_t i = q->offset; i < q->offset + q->count; i++) square += numeric[i] * numeric[i];
         for (size_t i = q->offset; i < q->offset + q->count; i++)
             if (!(fabs(g[i] - DIRT - numeric[i]) <= 1e-4 * sqrt(square)))
-                fail_msg("%s[%zu]: %g, numerically %g", q->name, i - q->offset, g[i] - DIRT, numeric[i]);
+                fail_msg("%s[%zu]: %g, numerically %g", q->name, i - q->offset, g[i] - DIRT,
+                         numeric[i]);
     }
 }
 
@@ -350,7 +366,8 @@ static void symmetric_gradient_is_the_mean_of_the_asymmetric_ones(void **state)
     assert_true(distance(both, one, 0.5, m.params.count) < FP32);
 }
 
-/* Sec. 4.2, the claim predictor-none-half: why stop-gradient alone cannot help without a predictor. */
+/* Sec. 4.2, the claim predictor-none-half: why stop-gradient alone cannot help without a
+ * predictor. */
 static void without_predictor_stopgrad_only_halves_the_gradient(void **state)
 {
     (void)state;
@@ -361,11 +378,11 @@ static void without_predictor_stopgrad_only_halves_the_gradient(void **state)
         settings.stop_grad = false;
         assert_float_equal(step(flowing, 0), value, 0);
         const double d = distance(flowing, stopped, 2, m.params.count);
-        assert_true(predictor ? d > 0.1 : d < FP32);       /* with a predictor it does something else */
+        assert_true(predictor ? d > 0.1 : d < FP32);   /* with a predictor it does something else */
     }
 }
 
-/* ---- what is not computed ------------------------------------------------------------------------------ */
+/* ---- what is not computed -------------------------------------------------------------------- */
 
 static void stopped_branch_is_not_walked(void **state)
 {
@@ -377,7 +394,9 @@ static void stopped_branch_is_not_walked(void **state)
         step_begin(0);
         const struct var x = views_make();
         for (int v = 0; v < 2; v++) {
-            z[v] = model_project(&tape, &m, model_features(&tape, &m, var_rows(x, v * N, N), 1, true), 1, true);
+            z[v] = model_project(&tape, &m,
+                                 model_features(&tape, &m, var_rows(x, v * N, N), 1, true), 1,
+                                 true);
             nodes[v] = tape.n_nodes;
         }
         p = model_predict(&tape, &m, z[0], 1, true);
@@ -387,12 +406,13 @@ static void stopped_branch_is_not_walked(void **state)
         assert_true(nodes[1] > nodes[0]);
         assert_int_equal(live, stop ? 0 : nodes[1] - nodes[0]);
         for (int i = 0; i < tape.n_nodes; i++)
-            if ((i < nodes[0] || i >= nodes[1]) && tape.node[i].y.grad) assert_non_null(tape.node[i].dy);
+            if ((i < nodes[0] || i >= nodes[1]) && tape.node[i].y.grad)
+                assert_non_null(tape.node[i].dy);
     }
 }
 
-/* A view that is only a target, behind a stop-gradient, leaves nothing on the tape: its pass costs no backward.
- * Without the stop it does, and its output is the target all the same. */
+/* A view that is only a target, behind a stop-gradient, leaves nothing on the tape: its pass costs
+ * no backward.  Without the stop it does, and its output is the target all the same. */
 static void view_that_is_only_a_target_is_not_recorded(void **state)
 {
     (void)state;
@@ -403,7 +423,8 @@ static void view_that_is_only_a_target_is_not_recorded(void **state)
         pairs_set(ONE_WAY);
         step_begin(0);
         const struct view_plan plan = model_views(&settings);
-        const struct views each = encode(&tape, &m, views_make(), &plan), p = predict(&tape, &m, &each, &plan);
+        const struct views each = encode(&tape, &m, views_make(), &plan),
+                           p = predict(&tape, &m, &each, &plan);
         assert_non_null(each.of[0].grad);
         assert_int_equal(each.of[1].grad == NULL, stop);
         assert_null(p.of[1].data);                     /* nobody asks for it */
@@ -430,7 +451,7 @@ static void fixed_predictor_gets_no_gradient(void **state)
     for (size_t i = encoder; i < m.params.count; i++) assert_float_equal(fixed[i], DIRT, 0);
 }
 
-/* ---- views together and apart -------------------------------------------------------------------------- */
+/* ---- views together and apart ---------------------------------------------------------------- */
 
 static void all_views_together_equal_separate_passes(void **state)
 {
@@ -446,7 +467,8 @@ static void all_views_together_equal_separate_passes(void **state)
     const struct var x = views_make();
     struct var zs[2], ps[2];
     for (int v = 0; v < 2; v++) {
-        zs[v] = model_project(&tape, &m, model_features(&tape, &m, var_rows(x, v * N, N), 1, true), 1, true);
+        zs[v] = model_project(&tape, &m, model_features(&tape, &m, var_rows(x, v * N, N), 1, true),
+                              1, true);
         ps[v] = model_predict(&tape, &m, zs[v], 1, true);
         mem_act_download(z[1] + v * N * D, zs[v].data, N * D);
     }
@@ -463,12 +485,13 @@ static void all_views_together_equal_separate_passes(void **state)
 
     /* One batch norm over both views is something else (Sec. 3 keeps them apart). */
     tape_reset(&tape);
-    const struct var mixed = model_project(&tape, &m, model_features(&tape, &m, views_make(), 1, false), 1, false);
+    const struct var mixed =
+        model_project(&tape, &m, model_features(&tape, &m, views_make(), 1, false), 1, false);
     mem_act_download(z[1], mixed.data, 2 * N * D);
     assert_true(distance(z[0], z[1], 1, 2 * N * D) > 1e-2);
 }
 
-/* ---- collapse, and what is not one --------------------------------------------------------------------- */
+/* ---- collapse, and what is not one ----------------------------------------------------------- */
 
 /* The last gamma of the projector is zero, so that z is its beta, whatever the image. */
 static void constant_output_is_the_minimum_with_std_zero(void **state)
@@ -506,7 +529,7 @@ static void gaussian_output_has_std_one_over_root_d(void **state)
     float std;
     op_std(out, v.data, 1, ROWS, WIDE);
     mem_download(&std, out, 4);
-    assert_float_equal(std, 1, 0.01);                              /* sampling: 1 / sqrt(2 ROWS WIDE) = 0.3 % */
+    assert_float_equal(std, 1, 0.01);                  /* sampling: 1 / sqrt(2 ROWS WIDE) = 0.3 % */
     mem_free(out);
 }
 
@@ -520,7 +543,8 @@ static void mean_squared_error_on_the_sphere_is_2_minus_2_cos(void **state)
     double mse = 0;
     step_begin(0);
     for (int k = 0; k < 2; k++) {
-        for (int i = 0; i < ROWS * WIDE; i++) host[k][i] = random_float() + (k ? 0.5f * host[0][i] : 0);
+        for (int i = 0; i < ROWS * WIDE; i++)
+            host[k][i] = random_float() + (k ? 0.5f * host[0][i] : 0);
         v[k] = var_room(&tape, ROWS, 1, 1, WIDE);
         mem_act_upload(v[k].data, host[k], ROWS * WIDE);
         dev_float *const unit = mem_alloc(sizeof host[k]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_image.c -- files to pictures, right ones and wrong ones; pictures to views, against naive double loops.
+ * test_image.c -- files to pictures, right ones and wrong ones; pictures to views, against naive
+ * double loops.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +46,8 @@ static void fill(uint8_t *pixels, int h, int w, int components)
 static bool decode(struct picture *p, struct bytes file, int shrink)
 {
     struct image_info info;
-    return image_look(&info, file.at, file.n, wrong) && image_decode(p, &info, file.at, file.n, shrink, wrong);
+    return image_look(&info, file.at, file.n, wrong) &&
+           image_decode(p, &info, file.at, file.n, shrink, wrong);
 }
 
 /* Decodes and frees the file; it must be right. */
@@ -63,7 +65,7 @@ static int at(const struct picture *p, int c, int y, int x)
     return p->pixels[((size_t)c * (size_t)p->h + (size_t)y) * (size_t)p->w + (size_t)x];
 }
 
-/* ---- JPEG ---------------------------------------------------------------------------------------------- */
+/* ---- JPEG ------------------------------------------------------------------------------------ */
 
 /* Quality 95 quantises by 2 of 255 and more, and halves the colours' resolution. */
 enum { JPEG_TOLERANCE = 16 };
@@ -80,7 +82,8 @@ static void jpeg_becomes_planes(void **state)
         for (int y = 0; y < H; y++)
             for (int x = 0; x < W; x++)
                 for (int c = 0; c < 3; c++)
-                    assert_in_range(at(&p, c, y, x) + JPEG_TOLERANCE - smooth(y, x, c), 0, 2 * JPEG_TOLERANCE);
+                    assert_in_range(at(&p, c, y, x) + JPEG_TOLERANCE - smooth(y, x, c), 0,
+                                    2 * JPEG_TOLERANCE);
         picture_free(&p);
     }
 }
@@ -90,7 +93,8 @@ static void grey_jpeg_is_repeated(void **state)
     (void)state;
     static uint8_t pixels[H * W];
     fill(pixels, H, W, 1);
-    struct picture p = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 1, 95, false, false, NULL, 0, false }));
+    struct picture p = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 1, 95, false, false,
+                                                                           NULL, 0, false }));
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++) {
             assert_true(at(&p, 0, y, x) == at(&p, 1, y, x) && at(&p, 0, y, x) == at(&p, 2, y, x));
@@ -99,7 +103,8 @@ static void grey_jpeg_is_repeated(void **state)
     picture_free(&p);
 }
 
-/* One colour: full of it, so that coding loses nothing.  255 is no ink, in Adobe's files and, as PIL has it, in all. */
+/* One colour: full of it, so that coding loses nothing.  255 is no ink, in Adobe's files and, as
+ * PIL has it, in all. */
 static void cmyk_and_ycck_become_rgb_with_adobes_marker_and_without(void **state)
 {
     (void)state;
@@ -128,14 +133,15 @@ static uint8_t *found(struct bytes file, const char *text, size_t n)
     return NULL;
 }
 
-/* libjpeg warns of both, and every pixel is right: the major revision stands behind "JFIF", the transform seven bytes
- * behind "Adobe". */
+/* libjpeg warns of both, and every pixel is right: the major revision stands behind "JFIF", the
+ * transform seven bytes behind "Adobe". */
 static void a_jpeg_of_another_revision_or_transform_is_whole(void **state)
 {
     (void)state;
     static uint8_t pixels[H * W * 4];
     fill(pixels, H, W, 3);
-    struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ .components = 3, .quality = 95 });
+    struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ .components = 3,
+                                                                    .quality = 95 });
     struct picture want = { .pixels = NULL }, got = { .pixels = NULL };
     assert_true(decode(&want, file, 1));
     found(file, "JFIF", 5)[5] = 2;
@@ -143,7 +149,8 @@ static void a_jpeg_of_another_revision_or_transform_is_whole(void **state)
     assert_memory_equal(got.pixels, want.pixels, 3 * H * W);
     free(file.at);
     fill(pixels, H, W, 4);
-    file = jpeg_file(pixels, H, W, (struct jpeg_kind){ .components = 4, .quality = 95, .ycck = true });
+    file = jpeg_file(pixels, H, W, (struct jpeg_kind){ .components = 4, .quality = 95,
+                                                       .ycck = true });
     assert_true(decode(&want, file, 1));
     found(file, "Adobe", 5)[11] = 7;                   /* then taken for YCCK, which it is */
     assert_true(decode(&got, file, 1));
@@ -157,12 +164,16 @@ static void a_jpeg_of_another_revision_or_transform_is_whole(void **state)
 static void exif_orientation_is_not_applied(void **state)
 {
     (void)state;
-    static const uint8_t exif[] = "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    static const uint8_t exif[] =
+        "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     static uint8_t pixels[H * W * 3];
     fill(pixels, H, W, 3);
-    struct picture plain = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false }));
-    struct picture turned = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 90, false, false, exif,
-                                                                                sizeof exif - 1, false }));
+    struct picture plain = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 90, false, false,
+                                                                               NULL, 0, false }));
+    struct picture turned = decoded(jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 90, false, false,
+                                                                                exif,
+                                                                                sizeof exif - 1,
+                                                                                false }));
     assert_true(turned.h == H && turned.w == W);
     assert_memory_equal(turned.pixels, plain.pixels, 3 * H * W);
     picture_free(&plain);
@@ -174,7 +185,8 @@ static void smaller_jpeg_is_rounded_up(void **state)
     (void)state;
     static uint8_t pixels[H * W * 3];
     fill(pixels, H, W, 3);
-    struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, false, NULL, 0, false });
+    struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, false, NULL, 0,
+                                                                    false });
     struct picture p = { .pixels = NULL };
     for (int shrink = 1; shrink <= SHRINK_MAX; shrink *= 2) {
         assert_true(decode(&p, file, shrink));
@@ -190,17 +202,20 @@ static void cut_or_damaged_jpeg_is_wrong(void **state)
     static uint8_t pixels[H * W * 3];
     fill(pixels, H, W, 3);
     for (int progressive = 0; progressive < 2; progressive++) {
-        struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, progressive, NULL, 0, false });
+        struct bytes file = jpeg_file(pixels, H, W, (struct jpeg_kind){ 3, 95, false, progressive,
+                                                                        NULL, 0, false });
         struct picture p = { .pixels = NULL };
-        for (size_t n = 0; n < file.n; n++) {          /* each cut, the last one before the end's marker is whole */
-            uint8_t *const cut = malloc(n + 1);        /* exactly so long: a sanitizer sees a read beyond */
+        /* each cut, the last one before the end's marker is whole */
+        for (size_t n = 0; n < file.n; n++) {
+            /* exactly so long: a sanitizer sees a read beyond */
+            uint8_t *const cut = malloc(n + 1);
             memcpy(cut, file.at, n);
             if (decode(&p, (struct bytes){ cut, n }, 1))
                 fail_msg("%zu of %zu bytes are taken for a picture", n, file.n);
             assert_true(*wrong);
             free(cut);
         }
-        uint32_t seed = 1;                             /* any damage: no crash, and a reason or a picture */
+        uint32_t seed = 1;                     /* any damage: no crash, and a reason or a picture */
         for (int i = 0; i < 500; i++) {
             seed = seed * 1664525 + 1013904223;
             uint8_t *const byte = &file.at[2 + seed % (file.n - 2)];
@@ -215,7 +230,7 @@ static void cut_or_damaged_jpeg_is_wrong(void **state)
     }
 }
 
-/* ---- PNG ----------------------------------------------------------------------------------------------- */
+/* ---- PNG ------------------------------------------------------------------------------------- */
 
 /* What the process has had of the machine's memory at most, in kilobytes. */
 static long peak_kilobytes(void)
@@ -248,11 +263,12 @@ static void a_png_chunk_of_two_gibibytes_is_refused_before_it_is_given_room(void
 static void png_of_every_kind_becomes_rgb(void **state)
 {
     (void)state;
-    static uint8_t rgb[H * W * 3], rgba[H * W * 4], deep[H * W * 6], grey[H * W], bits[H * ((W + 7) / 8)];
+    static uint8_t rgb[H * W * 3], rgba[H * W * 4], deep[H * W * 6], grey[H * W],
+        bits[H * ((W + 7) / 8)];
     fill(rgb, H, W, 3), fill(grey, H, W, 1);
     for (int i = 0; i < H * W; i++) {
         memcpy(rgba + 4 * i, rgb + 3 * i, 3);
-        rgba[4 * i + 3] = (uint8_t)(i % 256);          /* alpha is dropped: the colour below it counts */
+        rgba[4 * i + 3] = (uint8_t)(i % 256);     /* alpha is dropped: the colour below it counts */
         for (int c = 0; c < 3; c++)
             deep[6 * i + 2 * c] = rgb[3 * i + c], deep[6 * i + 2 * c + 1] = (uint8_t)(i * 7);
     }
@@ -304,7 +320,7 @@ static void cut_or_damaged_png_is_wrong(void **state)
     free(file.at);
 }
 
-/* ---- neither ------------------------------------------------------------------------------------------- */
+/* ---- neither --------------------------------------------------------------------------------- */
 
 static void kind_is_told_by_the_first_bytes(void **state)
 {
@@ -322,8 +338,9 @@ static void kind_is_told_by_the_first_bytes(void **state)
 static void huge_pictures_are_refused_by_their_header(void **state)
 {
     (void)state;
-    static const uint32_t sides[][2] = { { 20001, 1 }, { 1, 20001 }, { 0, 5 }, { 5, 0 }, { 20000, 20000 },
-                                         { 0xffffffff, 0xffffffff }, { 0x80000000, 1 } };
+    static const uint32_t sides[][2] = { { 20001, 1 }, { 1, 20001 }, { 0, 5 }, { 5, 0 },
+                                         { 20000, 20000 }, { 0xffffffff, 0xffffffff },
+                                         { 0x80000000, 1 } };
     static uint8_t rgb[3] = { 1, 2, 3 };
     struct bytes file = png_file(rgb, 1, 1, 3, PNG_COLOR_TYPE_RGB, 8, false);
     struct image_info info;
@@ -339,14 +356,15 @@ static void huge_pictures_are_refused_by_their_header(void **state)
     free(file.at);
     file = jpeg_file(rgb, 1, 1, (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false });
     for (size_t i = 0; i + 9 < file.n; i++)
-        if (file.at[i] == 0xff && file.at[i + 1] == 0xc0)      /* start of frame: height and width behind 5 bytes */
+        if (file.at[i] == 0xff &&
+            file.at[i + 1] == 0xc0) /* start of frame: height and width behind 5 bytes */
             memset(file.at + i + 5, 0xfe, 4);
     assert_false(image_look(&info, file.at, file.n, wrong));
     assert_says(wrong, "65278 x 65278 pixels");
     free(file.at);
 }
 
-/* ---- views --------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 static const struct augment nothing = { .std = { 1, 1, 1 } };
 static const struct augment centre = { .centre = true, .std = { 1, 1, 1 } };
@@ -389,8 +407,8 @@ static void naive_resize_both(double *to, int out_h, int out_w, const double *fr
     free(made), free(column), free(middle);
 }
 
-static float *view_of(const uint8_t *image, int h, int w, int shrink, int size, const struct augment *recipe,
-                      const struct view_params *v)
+static float *view_of(const uint8_t *image, int h, int w, int shrink, int size,
+                      const struct augment *recipe, const struct view_params *v)
 {
     float *const y = mem_alloc(sizeof *y * 3 * (size_t)size * (size_t)size);
     void *const room = mem_alloc(op_view_room(size, h > w ? h : w));
@@ -409,12 +427,14 @@ static int round_even(double x)
 static void test_view_is_the_centre_of_the_resized_image(void **state)
 {
     (void)state;
-    static const int shapes[][3] = { { 37, 53, 16 }, { 53, 37, 7 }, { 33, 33, 32 }, { 7, 33, 16 }, { 300, 9, 5 },
-                                     { 101, 75, 33 }, { 1, 7, 4 }, { 256, 341, 224 } };
+    static const int shapes[][3] = { { 37, 53, 16 }, { 53, 37, 7 }, { 33, 33, 32 }, { 7, 33, 16 },
+                                     { 300, 9, 5 }, { 101, 75, 33 }, { 1, 7, 4 },
+                                     { 256, 341, 224 } };
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-        const int h = shapes[k][0], w = shapes[k][1], size = shapes[k][2], side = (int)(size * 256 / 224.0 + 0.5);
-        const int out_h = h <= w ? side : (int)((double)side * h / w), out_w = w <= h ? side :
-                                                                               (int)((double)side * w / h);
+        const int h = shapes[k][0], w = shapes[k][1], size = shapes[k][2],
+                  side = (int)(size * 256 / 224.0 + 0.5);
+        const int out_h = h <= w ? side : (int)((double)side * h / w),
+                  out_w = w <= h ? side : (int)((double)side * w / h);
         const int top = round_even((out_h - size) / 2.0), left = round_even((out_w - size) / 2.0);
         uint8_t *const image = malloc((size_t)(3 * h * w));
         double *const plane = calloc((size_t)(h * w), sizeof *plane);
@@ -429,8 +449,8 @@ static void test_view_is_the_centre_of_the_resized_image(void **state)
             naive_resize_both(whole, out_h, out_w, plane, h, w);
             for (int p = 0; p < size; p++)
                 for (int q = 0; q < size; q++)
-                    assert_true(fabs((double)y[3 * (p * size + q) + c] - whole[(top + p) * out_w + left + q]) <
-                                2 * FLOAT_TOLERANCE);
+                    assert_true(fabs((double)y[3 * (p * size + q) + c] -
+                                     whole[(top + p) * out_w + left + q]) < 2 * FLOAT_TOLERANCE);
         }
         free(whole), free(plane), free(image);
         mem_free(y);
@@ -450,7 +470,8 @@ static void crop_of_a_wide_image_is_the_naive_one(void **state)
     double *const box = calloc(2 * 19901, sizeof *box), whole[SIZE * SIZE];
     for (int c = 0; c < 3; c++) {
         for (int i = 0; i < 2 * v.width; i++)
-            box[i] = image[c * WIDE * HIGH + (v.top + i / v.width) * WIDE + v.left + i % v.width] / 255.0;
+            box[i] = image[c * WIDE * HIGH + (v.top + i / v.width) * WIDE + v.left + i % v.width] /
+                     255.0;
         naive_resize_both(whole, SIZE, SIZE, box, v.height, v.width);
         for (int i = 0; i < SIZE * SIZE; i++)
             assert_true(fabs((double)y[3 * i + c] - whole[i]) < 10 * FLOAT_TOLERANCE);
@@ -462,13 +483,16 @@ static void crop_of_a_wide_image_is_the_naive_one(void **state)
 /* Edges, texture and a slope, as photographs have. */
 static uint8_t scene(int y, int x, int c)
 {
-    const double slope = 40 * sin(0.011 * x + 0.007 * y + c), texture = 12 * sin(0.9 * x + 0.31 * y * (c + 1));
-    const int edge = ((x / 61 + y / 47) & 1) * 70 + ((x - 200) * (x - 200) + (y - 150) * (y - 150) < 8100) * 40;
+    const double slope = 40 * sin(0.011 * x + 0.007 * y + c),
+                 texture = 12 * sin(0.9 * x + 0.31 * y * (c + 1));
+    const int edge = ((x / 61 + y / 47) & 1) * 70 +
+                     ((x - 200) * (x - 200) + (y - 150) * (y - 150) < 8100) * 40;
     return (uint8_t)(70 + slope + texture + edge);
 }
 
-/* A view cut from the JPEG decoded at a half, a quarter, an eighth is the one cut from all of it but for the
- * decoder's filter in the tent's place: at most this much of the range anywhere (at edges), and on average. */
+/* A view cut from the JPEG decoded at a half, a quarter, an eighth is the one cut from all of it
+ * but for the decoder's filter in the tent's place: at most this much of the range anywhere (at
+ * edges), and on average. */
 static const double SHRINK_WORST = 0.05, SHRINK_MEAN = 0.006;
 
 static void smaller_decoding_changes_a_view_by_little(void **state)
@@ -480,7 +504,8 @@ static void smaller_decoding_changes_a_view_by_little(void **state)
     static uint8_t pixels[HIGH * WIDE * 3];
     for (int i = 0; i < HIGH * WIDE * 3; i++)
         pixels[i] = scene(i / 3 / WIDE, i / 3 % WIDE, i % 3);
-    struct bytes file = jpeg_file(pixels, HIGH, WIDE, (struct jpeg_kind){ 3, 90, false, false, NULL, 0, false });
+    struct bytes file = jpeg_file(pixels, HIGH, WIDE, (struct jpeg_kind){ 3, 90, false, false, NULL,
+                                                                          0, false });
     struct picture full = { .pixels = NULL }, small = { .pixels = NULL };
     assert_true(decode(&full, file, 1));
     int seen[SHRINK_MAX + 1] = { 0 };
@@ -507,8 +532,9 @@ static void smaller_decoding_changes_a_view_by_little(void **state)
         mean = sum > mean ? sum : mean;
         mem_free(a), mem_free(b);
     }
-    print_message("crops by decoding: 1/1 %d, 1/2 %d, 1/4 %d, 1/8 %d; worst %.4f, largest mean %.4f\n", seen[1],
-                  seen[2], seen[4], seen[8], worst, mean);
+    print_message(
+        "crops by decoding: 1/1 %d, 1/2 %d, 1/4 %d, 1/8 %d; worst %.4f, largest mean %.4f\n",
+        seen[1], seen[2], seen[4], seen[8], worst, mean);
     assert_true(seen[1] && seen[2] && seen[4] && seen[8]);
     assert_true(worst < SHRINK_WORST && mean < SHRINK_MEAN);
     picture_free(&full), picture_free(&small);

@@ -12,7 +12,8 @@
 #include <string.h>
 #include "../engine/loader.h"
 
-enum { COUNT = 61, H = 32, W = 29, BATCH = 9, VIEWS = 3, SIZE = 15, STEPS = COUNT / BATCH, OUT = 3 * SIZE * SIZE };
+enum { COUNT = 61, H = 32, W = 29, BATCH = 9, VIEWS = 3, SIZE = 15, STEPS = COUNT / BATCH,
+       OUT = 3 * SIZE * SIZE };
 
 static const struct augment recipe = {
     .crop = true, .crop_scale = { 0.2f, 1.0f }, .crop_ratio = { 3.0f / 4.0f, 4.0f / 3.0f },
@@ -26,7 +27,8 @@ static int cores(void)
     return sched_getaffinity(0, sizeof allowed, &allowed) ? 1 : CPU_COUNT(&allowed);
 }
 
-/* One thread less than there are cores, so that the loader has one; skips where there is but one. */
+/* One thread less than there are cores, so that the loader has one; skips where there is but
+ * one. */
 static void open_with_spare_core(struct loader *l)
 {
     static uint8_t images[COUNT * 3 * H * W];
@@ -36,7 +38,8 @@ static void open_with_spare_core(struct loader *l)
         skip();
     machine_open(cores() - 1);
     static struct image_set set;
-    set = (struct image_set){ .host = { .n = COUNT, .h = H, .w = W }, .images = (dev_byte *)images };
+    set = (struct image_set){ .host = { .n = COUNT, .h = H, .w = W },
+                              .images = (dev_byte *)images };
     const struct loader_source source = { &set, COUNT, BATCH, VIEWS, SIZE, &recipe, 7 };
     loader_open(l, &source);
 }
@@ -47,9 +50,10 @@ static void assert_batch(const struct loader *l, const dev_act *views, int epoch
     static float one[OUT];
     for (int v = 0; v < VIEWS; v++) {
         for (int i = 0; i < BATCH; i++) {
-            const int32_t at = (int32_t)permute_index(7, (uint32_t)epoch, COUNT, (uint32_t)(step * BATCH + i));
-            op_augment((dev_act *)one, l->source.images->images, (const dev_int *)&at, 1, H, W, SIZE, &recipe, 7,
-                       (const dev_int *)&epoch, (uint32_t)v);
+            const int32_t at = (int32_t)permute_index(7, (uint32_t)epoch, COUNT,
+                                                      (uint32_t)(step * BATCH + i));
+            op_augment((dev_act *)one, l->source.images->images, (const dev_int *)&at, 1, H, W,
+                       SIZE, &recipe, 7, (const dev_int *)&epoch, (uint32_t)v);
             assert_memory_equal((const float *)views + (v * BATCH + i) * OUT, one, sizeof one);
         }
     }
@@ -100,7 +104,8 @@ static void views_of_other_numbers_are_other_views(void **state)
     static float step[BATCH * OUT], other[BATCH * OUT];
     memcpy(step, loader_make(&l, 1, 2, 1, 1), sizeof step);
     memcpy(other, loader_make(&l, 1, 2, 9, 1), sizeof other);
-    assert_memory_equal(step, (const float *)loader_make(&l, 1, 2, 0, VIEWS) + BATCH * OUT, sizeof step);
+    assert_memory_equal(step, (const float *)loader_make(&l, 1, 2, 0, VIEWS) + BATCH * OUT,
+                        sizeof step);
     assert_memory_not_equal(step, other, sizeof step);
     loader_close(&l);
 }

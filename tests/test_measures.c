@@ -85,13 +85,14 @@ static struct table *table_made(struct epoch_record *curve)
     struct table *t = host_alloc(1, sizeof *t);
     *curve = epoch_empty(1);
     for (const struct measure *m = measures; m->name; m++)
-        if (!(m->is & MEASURE_END)) memcpy((char *)curve + m->offset, &(double){ 0.7 }, sizeof(double));
+        if (!(m->is & MEASURE_END))
+            memcpy((char *)curve + m->offset, &(double){ 0.7 }, sizeof(double));
     t->e.n_rows = 1;
     t->e.baseline = 0;
     t->finished = 1;
     strcpy(t->e.row[0].name, "only");
-    t->row[0].run[0] = (struct run_record){ .state = RUN_HEALTHY, .seed = 1, .last = *curve, .linear = 45,
-                                            .curve = curve, .n_curve = 1 };
+    t->row[0].run[0] = (struct run_record){ .state = RUN_HEALTHY, .seed = 1, .last = *curve,
+                                            .linear = 45, .curve = curve, .n_curve = 1 };
     t->row[0].n = 1;
     rows_summarise(t);
     return t;
@@ -123,7 +124,8 @@ static void evidence_md(FILE *out, const struct table *t)
     table_evidence(&(struct page){ out, &look_md }, t);
 }
 
-static void check_field(const struct measure *m, const char *text, const char *suffix, unsigned kinds)
+static void check_field(const struct measure *m, const char *text, const char *suffix,
+                        unsigned kinds)
 {
     char *line = text_format(",%.*s,", (int)strcspn(text, "\n"), text);
     char *field = text_format(",%s%s,", m->name, suffix);
@@ -181,8 +183,10 @@ static void captions_say_every_sentence_once(void **state)
     char *caption = caption_text(t);
     for (const struct measure *m = measures; m->name; m++) {
         if (!m->sentence) continue;
-        check(m, "the caption", strstr(caption, m->sentence) != NULL, MEASURE_COLUMN | MEASURE_EVIDENCE);
-        if (strstr(strstr(caption, m->sentence) + 1, m->sentence)) fail_msg("%s stands twice", m->sentence);
+        check(m, "the caption", strstr(caption, m->sentence) != NULL,
+              MEASURE_COLUMN | MEASURE_EVIDENCE);
+        if (strstr(strstr(caption, m->sentence) + 1, m->sentence))
+            fail_msg("%s stands twice", m->sentence);
     }
     free(caption);
     free(t);
@@ -194,14 +198,16 @@ static void no_two_have_one_name_or_one_place(void **state)
     (void)state;
     for (const struct measure *m = measures; m->name; m++) {
         const bool shown = m->is & (MEASURE_COLUMN | MEASURE_EVIDENCE | MEASURE_CLAIMED);
-        if (shown != (m->place > 0) || shown != (m->title != NULL)) fail_msg("%s: place or title", m->name);
+        if (shown != (m->place > 0) || shown != (m->title != NULL))
+            fail_msg("%s: place or title", m->name);
         for (const struct measure *other = measures; other < m; other++)
             if (!strcmp(other->name, m->name) || (shown && other->place == m->place))
                 fail_msg("%s and %s have one name or one place", other->name, m->name);
     }
 }
 
-/* A claim's word is one that is CLAIMED, and every such has a curve or an end to claim something of. */
+/* A claim's word is one that is CLAIMED, and every such has a curve or an end to claim something
+ * of. */
 static void claims_find_what_is_claimed(void **state)
 {
     (void)state;

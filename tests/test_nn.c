@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_nn.c -- parameters, their first values and names; heads in words; the residual nets of Appendix D.
+ * test_nn.c -- parameters, their first values and names; heads in words; the residual nets of
+ * Appendix D.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,9 +19,10 @@
 #define WIDTHS .stages = 4, .widths = { 64, 128, 256, 512 }
 /* Appendix D's net, and ImageNet's two as torchvision has them. */
 static const struct resnet_shape CIFAR18 = { WIDTHS, .blocks = { 2, 2, 2, 2 }, .zero_init = true };
-static const struct resnet_shape RESNET18 = { STEM_IMAGENET, WIDTHS, .blocks = { 2, 2, 2, 2 }, .zero_init = true };
-static const struct resnet_shape RESNET50 = { STEM_IMAGENET, BLOCK_BOTTLENECK, WIDTHS, .blocks = { 3, 4, 6, 3 },
+static const struct resnet_shape RESNET18 = { STEM_IMAGENET, WIDTHS, .blocks = { 2, 2, 2, 2 },
                                               .zero_init = true };
+static const struct resnet_shape RESNET50 = { STEM_IMAGENET, BLOCK_BOTTLENECK, WIDTHS,
+                                              .blocks = { 3, 4, 6, 3 }, .zero_init = true };
 static const struct resnet_shape TINY = { .stages = 2, .widths = { 3, 5 }, .blocks = { 1, 1 } };
 static const char *const PROJECTOR[] = { "fc d", "bn", "relu", "fc d", "bn" };
 static const char *const PROJECTOR_NO_AFFINE[] = { "fc d", "bn", "relu", "fc d", "bn no-affine" };
@@ -91,14 +93,14 @@ static bool all_are(const char *name, float value)
     return equal;
 }
 
-/* ---- words --------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static void right_words_are_accepted(void **state)
 {
     (void)state;
-    static const char *const words[] = { "relu", "bn", "bn no-affine", "fc d", "fc f", "fc d/4", "fc f/2", "fc 1",
-        "fc 2048", "fc 65536", "fc d bias", "fc d/4 no-bias", "fc 7 frozen-bias",
-        "fc d constant" };
+    static const char *const words[] = { "relu", "bn", "bn no-affine", "fc d", "fc f", "fc d/4",
+                                         "fc f/2", "fc 1", "fc 2048", "fc 65536", "fc d bias",
+                                         "fc d/4 no-bias", "fc 7 frozen-bias", "fc d constant" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (head_word_error(words[i])) fail_msg("\"%s\" was refused", words[i]);
 }
@@ -106,9 +108,12 @@ static void right_words_are_accepted(void **state)
 static void wrong_words_are_refused_with_a_sentence(void **state)
 {
     (void)state;
-    static const char *const words[] = { "", " ", "Relu", "relu ", "relu 3", "bn affine", "bn  no-affine", "fc",
-        "fc ", "fc  d", "fc x", "fc 0", "fc -3", "fc 65537", "fc 1e3", "fc 99999999999999999999", "fc 7x", "fc d/",
-        "fc d/0", "fc d/x", "fc d/-2", "fc d4", "fc d biased", "fc d bias bias", "fc bias", "conv 3", "fcd" };
+    static const char *const words[] = { "", " ", "Relu", "relu ", "relu 3", "bn affine",
+                                         "bn  no-affine", "fc", "fc ", "fc  d", "fc x", "fc 0",
+                                         "fc -3", "fc 65537", "fc 1e3", "fc 99999999999999999999",
+                                         "fc 7x", "fc d/", "fc d/0", "fc d/x", "fc d/-2", "fc d4",
+                                         "fc d biased", "fc d bias bias", "fc bias", "conv 3",
+                                         "fcd" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         const char *const error = head_word_error(words[i]);
         if (!error) fail_msg("\"%s\" was accepted", words[i]);
@@ -142,22 +147,24 @@ static void empty_head_is_the_identity(void **state)
     assert_int_equal(h.n, 0);
     assert_int_equal(h.out, 7);
     assert_int_equal(params.n, 0);
-    const struct var x = var_room(&tape, 3, 1, 1, 7), y = head_apply(&tape, &params, &h, x, 1, true);
+    const struct var x = var_room(&tape, 3, 1, 1, 7),
+                     y = head_apply(&tape, &params, &h, x, 1, true);
     assert_ptr_equal(y.data, x.data);
 }
 
 static void fc_before_bn_has_no_bias_unless_the_list_says_so(void **state)
 {
     (void)state;
-    static const char *const words[] = { "fc d", "bn", "fc d bias", "bn", "fc d no-bias", "fc d frozen-bias", "bn",
-                                         "fc d" };
+    static const char *const words[] = { "fc d", "bn", "fc d bias", "bn", "fc d no-bias",
+                                         "fc d frozen-bias", "bn", "fc d" };
     const struct head h = head_declare(&params, "h", words, 8, 3, 3, 3);
     const bool biased[] = { false, false, true, false, false, true, false, true };
     for (int i = 0; i < 8; i++)
         if (h.layer[i].kind == HEAD_FC) assert_int_equal(h.layer[i].fc.b >= 0, biased[i]);
     params_alloc(&params, 1);
     assert_non_null(params_weight(&params, h.layer[2].fc.b).grad);
-    assert_null(params_weight(&params, h.layer[5].fc.b).grad);         /* frozen: has a value, wants no gradient */
+    /* frozen: has a value, wants no gradient */
+    assert_null(params_weight(&params, h.layer[5].fc.b).grad);
     assert_non_null(params_weight(&params, h.layer[5].fc.b).data);
     assert_non_null(params_weight(&params, h.layer[5].fc.w).grad);
     assert_null(params_weight(&params, h.layer[4].fc.b).data);
@@ -170,7 +177,8 @@ static void constant_layer_gives_its_bias_and_is_never_trained(void **state)
     static const char *const words[] = { "fc d constant" };
     const struct head h = head_declare(&params, "h", words, 1, 3, 5, 3);
     params_alloc(&params, 1);
-    const struct weight w = params_weight(&params, h.layer[0].fc.w), b = params_weight(&params, h.layer[0].fc.b);
+    const struct weight w = params_weight(&params, h.layer[0].fc.w),
+                        b = params_weight(&params, h.layer[0].fc.b);
     assert_true(!w.grad && !b.grad && b.data);
     float bias[5], y[2 * 5];
     mem_download(bias, b.data, sizeof bias);
@@ -181,7 +189,7 @@ static void constant_layer_gives_its_bias_and_is_never_trained(void **state)
     assert_true(bias[0] != 0 && bias[0] != bias[1]);
 }
 
-/* ---- sizes and names ----------------------------------------------------------------------------------- */
+/* ---- sizes and names ------------------------------------------------------------------------- */
 
 /* Appendix D's net; leftthomas' reproduction counts 18.52 M too. */
 static void cifar_model_has_18520128_parameters(void **state)
@@ -191,7 +199,8 @@ static void cifar_model_has_18520128_parameters(void **state)
     assert_int_equal(learnt(0), 11168832);
     assert_int_equal(net.features, 512);
     int from = params.n;
-    const struct head projector = head_declare(&params, "projector", PROJECTOR, 5, net.features, 2048, 512);
+    const struct head projector = head_declare(&params, "projector", PROJECTOR, 5, net.features,
+                                               2048, 512);
     assert_int_equal(learnt(from), 5251072);
     from = params.n;
     head_declare(&params, "predictor", PREDICTOR, 4, projector.out, 2048, 512);
@@ -221,8 +230,8 @@ static void backbone_is_named_like_torchvisions(void **state)
     params.n = 0;
 }
 
-/* 0.56 G multiply-adds at 32 x 32, by hand: the stem, then a first stage of 4 equal convolutions and three of
- * 3.5 such and a shortcut. */
+/* 0.56 G multiply-adds at 32 x 32, by hand: the stem, then a first stage of 4 equal convolutions
+ * and three of 3.5 such and a shortcut. */
 static void resnet18_multiplies_and_adds_555_million_times(void **state)
 {
     (void)state;
@@ -263,7 +272,7 @@ static void bottlenecks_are_named_and_shaped_like_torchvisions(void **state)
     param_of_shape("layer4.0.downsample.1.bias", 1, (const int[]){ 2048 });
     assert_null(param_find("layer1.1.downsample.0.weight"));
     assert_null(param_find("layer4.3.conv1.weight"));
-    const struct res_block *const b = &net.block[3];           /* layer2.0: the 3x3 has the stride */
+    const struct res_block *const b = &net.block[3];          /* layer2.0: the 3x3 has the stride */
     assert_true(b->conv[0].stride == 1 && b->conv[1].stride == 2 && b->conv[2].stride == 1);
     assert_int_equal(b->shortcut.stride, 2);
     params.n = 0;
@@ -295,7 +304,8 @@ static void groups_are_ranges_in_their_order(void **state)
     assert_int_equal(params.group_end[0], encoder);
     assert_int_equal(params.group_end[1], encoder + predictor);
     assert_int_equal(params.count, encoder + predictor);
-    unsigned char *const taken = host_alloc(params.count, 1), *const stat = host_alloc(params.n_stats, 1);
+    unsigned char *const taken = host_alloc(params.count, 1), *const stat =
+                                                                  host_alloc(params.n_stats, 1);
     for (int i = 0; i < params.n; i++) {
         const struct param *const p = &params.p[i];
         for (size_t k = p->offset; k < p->offset + p->count; k++) {
@@ -307,7 +317,7 @@ static void groups_are_ranges_in_their_order(void **state)
     free(taken), free(stat);
 }
 
-/* ---- first values -------------------------------------------------------------------------------------- */
+/* ---- first values ---------------------------------------------------------------------------- */
 
 struct moments { double mean, std, kurtosis, largest; };
 
@@ -336,7 +346,7 @@ static void convolutions_start_as_kaiming_has_it(void **state)
     const double sampling = 1 / sqrt((double)params.p[0].count);       /* 18,711 values: 0.7 % */
     assert_float_equal(m.mean, 0, 4 * std * sampling);
     assert_float_equal(m.std, std, 4 * std * sampling);
-    assert_float_equal(m.kurtosis, 3, 20 * sampling);                  /* sd sqrt(24 / n): a normal's */
+    assert_float_equal(m.kurtosis, 3, 20 * sampling);              /* sd sqrt(24 / n): a normal's */
     assert_true(m.largest > 3.5 * std && m.largest < 6 * std);
     free(x);
 }
@@ -374,7 +384,8 @@ static void blocks_start_as_the_identity(void **state)
 {
     (void)state;
     enum { N = 3, S = 5, K = 7 };
-    const struct resnet_shape shape = { .stages = 1, .widths = { K }, .blocks = { 3 }, .zero_init = true };
+    const struct resnet_shape shape = { .stages = 1, .widths = { K }, .blocks = { 3 },
+                                        .zero_init = true };
     const struct resnet net = resnet_declare(&params, &shape);
     params_alloc(&params, 1);
     assert_true(all_are("layer1.2.bn2.weight", 0) && all_are("layer1.2.bn1.weight", 1));
@@ -403,7 +414,8 @@ static void the_last_gamma_of_a_bottleneck_starts_at_zero(void **state)
 static void imagenets_stem_quarters_the_image(void **state)
 {
     (void)state;
-    const struct resnet_shape shape = { STEM_IMAGENET, BLOCK_BOTTLENECK, 2, { 3, 5 }, { 1, 2 }, false };
+    const struct resnet_shape shape = { STEM_IMAGENET, BLOCK_BOTTLENECK, 2, { 3, 5 }, { 1, 2 },
+                                        false };
     const struct resnet net = resnet_declare(&params, &shape);
     params_alloc(&params, 1);
     const struct var y = resnet_apply(&tape, &params, &net, var_room(&tape, 2, 33, 40, 3), 1, true);
@@ -442,7 +454,7 @@ static void first_values_depend_on_seed_and_tensor_alone(void **state)
     for (int i = 0; i < 3; i++) free(draw[i]);
 }
 
-/* ---- training and evaluation --------------------------------------------------------------------------- */
+/* ---- training and evaluation ----------------------------------------------------------------- */
 
 static void running_statistics_move_only_when_tracked(void **state)
 {
@@ -473,12 +485,16 @@ static void evaluation_without_gradients_records_nothing(void **state)
     frozen = params;
     frozen.grad = NULL;
     const struct var x = var_room(&tape, 4, 6, 6, 3);
-    const struct var z = head_apply(&tape, &frozen, &h, resnet_apply(&tape, &frozen, &net, x, 0, false), 0, false);
+    const struct var z = head_apply(&tape, &frozen, &h,
+                                    resnet_apply(&tape, &frozen, &net, x, 0, false), 0, false);
     assert_null(z.grad);
     assert_int_equal(z.c, 8);
     assert_int_equal(tape.n_nodes, 0);
-    assert_non_null(head_apply(&tape, &params, &h, resnet_apply(&tape, &params, &net, x, 1, false), 1, false).grad);
-    assert_int_equal(tape.n_nodes, 1 + 1 + 4 + 6 + 1 + 4);     /* stem, bn; two blocks; pool; fc bn fc bn */
+    assert_non_null(
+        head_apply(&tape, &params, &h, resnet_apply(&tape, &params, &net, x, 1, false), 1, false)
+            .grad);
+    /* stem, bn; two blocks; pool; fc bn fc bn */
+    assert_int_equal(tape.n_nodes, 1 + 1 + 4 + 6 + 1 + 4);
 }
 
 int main(void)

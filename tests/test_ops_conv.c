@@ -18,8 +18,8 @@ static const struct conv_shape shapes[] = {
     {  3,  1,  7,  3,  1, 3, 2, 1 },
     {  3,  7,  7,  2,  3, 3, 3, 2 },
     {  2,  9,  8,  3,  4, 5, 2, 2 },
-    {  3, 16, 16,  3, 32, 3, 1, 1 },         /* the stem of a small net, several blocks of pixels */
-    { 33, 16, 17,  3,  5, 3, 1, 1 },         /* several blocks in each range of the weight gradient */
+    {  3, 16, 16,  3, 32, 3, 1, 1 },       /* the stem of a small net, several blocks of pixels */
+    { 33, 16, 17,  3,  5, 3, 1, 1 },       /* several blocks in each range of the weight gradient */
     {  5,  8,  8, 32, 33, 3, 2, 1 },
     {  3,  6,  6, 70, 130, 3, 1, 1 },        /* two tiles of output channels */
     {  1,  5,  5, 65, 257, 1, 1, 0 },        /* four of them, uneven */
@@ -29,8 +29,9 @@ static const struct conv_shape shapes[] = {
     {  2, 33, 32,  3, 64, 7, 2, 3 },
     {  1,  1,  2,  3,  5, 7, 2, 3 },         /* an image that is smaller than the window */
 
-    /* Row blocks of 4, 7, 8 and 16 pixels: alone in a row, at its ends and between; 16, 32 and 64 channels at a
-     * time; a last block that shares pixels with the one before; an image as one row. */
+    /* Row blocks of 4, 7, 8 and 16 pixels: alone in a row, at its ends and between; 16, 32 and 64
+     * channels at a time; a last block that shares pixels with the one before; an image as one
+     * row. */
     {  3,  3, 32,   3,  16, 3, 1, 1 },
     {  7,  3, 32,  16,  16, 3, 1, 1 },
     {  1,  5, 33,  17,  16, 3, 1, 1 },
@@ -47,7 +48,8 @@ static const struct conv_shape shapes[] = {
     {  3,  5,  4,  32,  16, 3, 1, 1 },
     {  1,  3,  8,  16,  48, 3, 1, 1 },
     {  3,  5, 32,  16,  32, 3, 2, 1 },
-    {  1,  4, 33,  16,  16, 3, 2, 1 },       /* odd: padding on the right forward, a pixel too many backward */
+    {  1,  4, 33,  16,  16, 3, 2, 1 },       /* odd: padding on the right forward, a pixel too many
+                                                backward */
     {  1,  5,  7,  64,  64, 3, 2, 1 },
     {  3,  7, 16,  32,  64, 3, 2, 1 },
     {  7,  4,  8,  64, 128, 3, 2, 1 },
@@ -100,8 +102,10 @@ struct problem {
 static struct problem problem_of(struct conv_shape s)
 {
     struct problem p = { .s = s };
-    const size_t pq = (size_t)conv_out(s.h, s.r, s.stride, s.pad) * (size_t)conv_out(s.w, s.r, s.stride, s.pad);
-    p.nx = (size_t)(s.n * s.h * s.w * s.c), p.ny = (size_t)(s.n * s.k) * pq, p.nw = (size_t)(s.k * s.r * s.r * s.c);
+    const size_t pq = (size_t)conv_out(s.h, s.r, s.stride, s.pad) *
+                      (size_t)conv_out(s.w, s.r, s.stride, s.pad);
+    p.nx = (size_t)(s.n * s.h * s.w * s.c), p.ny = (size_t)(s.n * s.k) * pq,
+    p.nw = (size_t)(s.k * s.r * s.r * s.c);
     p.x = random_floats(p.nx, 1), p.w = random_floats(p.nw, 2), p.dy = random_floats(p.ny, 3);
     p.dirty_x = random_floats(p.nx, 4), p.dirty_w = random_floats(p.nw, 5);
     p.xd = doubles_of(p.x, p.nx), p.wd = doubles_of(p.w, p.nw), p.dyd = doubles_of(p.dy, p.ny);
@@ -161,9 +165,11 @@ static void backward_is_the_finite_difference_of_the_naive_forward(void **state)
         dev_act *dx = act_of(p.dirty_x, p.nx);
         dev_float *dw = float_of(p.dirty_w, p.nw);
         op_conv_bwd(onto(dx), dw, act_of(p.dy, p.ny), act_of(p.x, p.nx), float_of(p.w, p.nw), p.s);
-        if (!testing_bf16())             /* bf16's rounding of dx is no slope: the naive gradients judge it */
-            check_difference("dx", act_read(dx, p.nx), p.dirty_x, p.xd, p.nx, sparse(p.nx), objective, &p);
-        check_difference("dw", float_read(dw, p.nw), p.dirty_w, p.wd, p.nw, sparse(p.nw), objective, &p);
+        if (!testing_bf16())   /* bf16's rounding of dx is no slope: the naive gradients judge it */
+            check_difference("dx", act_read(dx, p.nx), p.dirty_x, p.xd, p.nx, sparse(p.nx),
+                             objective, &p);
+        check_difference("dw", float_read(dw, p.nw), p.dirty_w, p.wd, p.nw, sparse(p.nw), objective,
+                         &p);
         release();
     }
 }
@@ -187,13 +193,16 @@ static void a_gradient_that_is_not_wanted_changes_nothing_else(void **state)
     }
 }
 
-/* A layer's weights and their gradient lie behind another's in one block: at a multiple of a float, no more. */
+/* A layer's weights and their gradient lie behind another's in one block: at a multiple of a float,
+ * no more. */
 static void weights_may_begin_at_any_float(void **state)
 {
     (void)state;
     enum { PLACES = 4 };
-    static const struct conv_shape whole[] = { { 3, 8, 8, 16, 32, 3, 1, 1 }, { 2, 7, 9, 64, 64, 3, 2, 1 },
-                                               { 2, 5, 4, 32, 16, 1, 1, 0 }, { 1, 5, 5, 3, 7, 3, 1, 1 } };
+    static const struct conv_shape whole[] = { { 3, 8, 8, 16, 32, 3, 1, 1 },
+                                               { 2, 7, 9, 64, 64, 3, 2, 1 },
+                                               { 2, 5, 4, 32, 16, 1, 1, 0 },
+                                               { 1, 5, 5, 3, 7, 3, 1, 1 } };
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         const struct problem p = problem_of(whole[i]);
         const float *y_first = NULL, *dx_first = NULL, *dw_first = NULL;
@@ -201,7 +210,8 @@ static void weights_may_begin_at_any_float(void **state)
             float *const block = host_room((p.nw + PLACES) * sizeof *block);
             memcpy(block + at, p.w, p.nw * sizeof *block);
             dev_float *const w = float_at(float_of(block, p.nw + PLACES), (size_t)at);
-            dev_float *const dw = float_at(machine_room((p.nw + PLACES) * sizeof(float)), (size_t)at);
+            dev_float *const dw = float_at(machine_room((p.nw + PLACES) * sizeof(float)),
+                                           (size_t)at);
             dev_act *const x = act_of(p.x, p.nx), *const dy = act_of(p.dy, p.ny);
             dev_act *const y = act_garbage(p.ny), *const dx = act_garbage(p.nx);
             op_conv_fwd(y, x, w, p.s);
@@ -217,7 +227,8 @@ static void weights_may_begin_at_any_float(void **state)
     }
 }
 
-/* Where NaN may not spread: the ways that compute each pixel by itself.  Tiles keep it within those that see it. */
+/* Where NaN may not spread: the ways that compute each pixel by itself.  Tiles keep it within those
+ * that see it. */
 static const struct conv_shape exact[] = {
     { 2, 5, 5,  3,  7, 3, 1, 1 }, { 2, 3, 18,  3, 16, 3, 1, 1 }, { 2, 3,  9, 16, 32, 3, 1, 1 },
     { 2, 4, 4, 64, 64, 3, 2, 1 }, { 2, 5,  9, 32, 32, 3, 2, 1 }, { 2, 3,  7, 32, 32, 1, 2, 0 },
@@ -237,8 +248,9 @@ static void a_nan_pixel_reaches_the_outputs_that_see_it_and_no_other(void **stat
     (void)state;
     for (int e = 0; e < EXACT; e++) {
         const struct conv_shape s = exact[e];
-        const int rows = conv_out(s.h, s.r, s.stride, s.pad), columns = conv_out(s.w, s.r, s.stride, s.pad);
-        for (int at = 0; at < s.h * s.w; at++) {         /* in image 0, the first channel or the last */
+        const int rows = conv_out(s.h, s.r, s.stride, s.pad),
+                  columns = conv_out(s.w, s.r, s.stride, s.pad);
+        for (int at = 0; at < s.h * s.w; at++) {     /* in image 0, the first channel or the last */
             struct problem p = problem_of(s);
             p.x[at * s.c + (at % 2 ? s.c - 1 : 0)] = NAN;
             dev_act *y = act_of(p.dy, p.ny);
@@ -258,16 +270,19 @@ static void a_nan_in_dy_reaches_the_dx_that_it_saw_and_no_other(void **state)
     (void)state;
     for (int e = 0; e < EXACT; e++) {
         const struct conv_shape s = exact[e];
-        const int rows = conv_out(s.h, s.r, s.stride, s.pad), columns = conv_out(s.w, s.r, s.stride, s.pad);
+        const int rows = conv_out(s.h, s.r, s.stride, s.pad),
+                  columns = conv_out(s.w, s.r, s.stride, s.pad);
         for (int at = 0; at < rows * columns; at++) {
             struct problem p = problem_of(s);
             p.dy[at * s.k + (at % 2 ? s.k - 1 : 0)] = NAN;
             dev_act *dx = act_garbage(p.nx);
-            op_conv_bwd(over(dx), NULL, act_of(p.dy, p.ny), act_of(p.x, p.nx), float_of(p.w, p.nw), s);
+            op_conv_bwd(over(dx), NULL, act_of(p.dy, p.ny), act_of(p.x, p.nx), float_of(p.w, p.nw),
+                        s);
             const float *got = act_read(dx, p.nx);
             for (size_t o = 0; o < p.nx; o++) {
                 const int pixel = (int)o / s.c, h = pixel / s.w, w = pixel % s.w;
-                assert_int_equal(isnan(got[o]) != 0, h < s.h && sees(at / columns, at % columns, h, w, s));
+                assert_int_equal(isnan(got[o]) != 0,
+                                 h < s.h && sees(at / columns, at % columns, h, w, s));
             }
             release();
         }

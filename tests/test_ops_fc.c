@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_ops_fc.c -- fully connected layers against naive loops and finite differences, in both precisions.
+ * test_ops_fc.c -- fully connected layers against naive loops and finite differences, in both
+ * precisions.
  */
 #include "naive.h"
 
 /* Tails of rows, columns and depth; then several tiles of each, an odd depth among them. */
-static const struct { int n, c, k; } shapes[] = {
-    { 1, 1, 1 }, { 1, 7, 33 }, { 7, 33, 17 }, { 33, 17, 7 }, { 33, 3, 1 }, { 65, 129, 130 }, { 7, 1, 257 },
-    { 70, 523, 36 }, { 16, 128, 1050 }, { 300, 32, 64 },
+static const struct { int n, c, k;
+} shapes[] = {
+    { 1, 1, 1 },      { 1, 7, 33 },  { 7, 33, 17 },   { 33, 17, 7 },     { 33, 3, 1 },
+    { 65, 129, 130 }, { 7, 1, 257 }, { 70, 523, 36 }, { 16, 128, 1050 }, { 300, 32, 64 },
 };
-enum { SHAPES = sizeof shapes / sizeof *shapes, WIDTHS = 7 };    /* finite differences of the first WIDTHS */
+/* finite differences of the first WIDTHS */
+enum { SHAPES = sizeof shapes / sizeof *shapes, WIDTHS = 7 };
 
 struct problem {
     int n, c, k;
@@ -24,7 +27,8 @@ static struct problem problem_of(int i)
     p.nx = (size_t)(p.n * p.c), p.ny = (size_t)(p.n * p.k), p.nw = (size_t)(p.k * p.c);
     const size_t k = (size_t)p.k;
     p.x = random_floats(p.nx, 1), p.w = random_floats(p.nw, 2), p.b = random_floats(k, 3);
-    p.dy = random_floats(p.ny, 4), p.dirty_x = random_floats(p.nx, 5), p.dirty_w = random_floats(p.nw, 6);
+    p.dy = random_floats(p.ny, 4), p.dirty_x = random_floats(p.nx, 5),
+    p.dirty_w = random_floats(p.nw, 6);
     p.dirty_b = random_floats(k, 7);
     p.xd = doubles_of(p.x, p.nx), p.wd = doubles_of(p.w, p.nw), p.bd = doubles_of(p.b, k);
     p.dyd = doubles_of(p.dy, p.ny);
@@ -62,8 +66,8 @@ static void forward_is_the_naive_product_with_and_without_bias(void **state)
             for (int r = 0; r < p.n; r++)
                 for (int j = 0; j < p.k; j++) want[r * p.k + j] = naive_output(&p, r, j, bias);
             dev_act *y = act_of(not_numbers(p.ny), p.ny);          /* the forward overwrites */
-            op_fc_fwd(y, act_of(p.x, p.nx), float_of(p.w, p.nw), bias ? float_of(p.b, (size_t)p.k) : NULL, p.n, p.c,
-                      p.k);
+            op_fc_fwd(y, act_of(p.x, p.nx), float_of(p.w, p.nw),
+                      bias ? float_of(p.b, (size_t)p.k) : NULL, p.n, p.c, p.k);
             check_act("y", y, NULL, want, p.ny);
             release();
         }
@@ -77,10 +81,13 @@ static void backward_is_the_finite_difference_of_the_naive_forward(void **state)
         const size_t k = (size_t)p.k;
         dev_act *dx = act_of(p.dirty_x, p.nx);
         dev_float *dw = float_of(p.dirty_w, p.nw), *db = float_of(p.dirty_b, k);
-        op_fc_bwd(onto(dx), dw, db, act_of(p.dy, p.ny), act_of(p.x, p.nx), float_of(p.w, p.nw), p.n, p.c, p.k);
-        if (!testing_bf16())             /* bf16's rounding of dx is no slope: the naive gradients judge it */
-            check_difference("dx", act_read(dx, p.nx), p.dirty_x, p.xd, p.nx, sparse(p.nx), objective, &p);
-        check_difference("dw", float_read(dw, p.nw), p.dirty_w, p.wd, p.nw, sparse(p.nw), objective, &p);
+        op_fc_bwd(onto(dx), dw, db, act_of(p.dy, p.ny), act_of(p.x, p.nx), float_of(p.w, p.nw), p.n,
+                  p.c, p.k);
+        if (!testing_bf16())   /* bf16's rounding of dx is no slope: the naive gradients judge it */
+            check_difference("dx", act_read(dx, p.nx), p.dirty_x, p.xd, p.nx, sparse(p.nx),
+                             objective, &p);
+        check_difference("dw", float_read(dw, p.nw), p.dirty_w, p.wd, p.nw, sparse(p.nw), objective,
+                         &p);
         check_difference("db", float_read(db, k), p.dirty_b, p.bd, k, sparse(k), objective, &p);
         release();
     }
@@ -92,7 +99,8 @@ static void backward_adds_to_or_overwrites_dx_and_adds_to_dw_and_db(void **state
     for (int i = 0; i < SHAPES; i++) {
         const struct problem p = problem_of(i);
         const size_t k = (size_t)p.k;
-        double *want_x = doubles_of(NULL, p.nx), *want_w = doubles_of(NULL, p.nw), *want_b = doubles_of(NULL, k);
+        double *want_x = doubles_of(NULL, p.nx), *want_w = doubles_of(NULL, p.nw),
+               *want_b = doubles_of(NULL, k);
         for (int r = 0; r < p.n; r++)
             for (int j = 0; j < p.k; j++) {
                 const double g = p.dyd[r * p.k + j];
@@ -104,7 +112,8 @@ static void backward_adds_to_or_overwrites_dx_and_adds_to_dw_and_db(void **state
             }
         dev_act *added = act_of(p.dirty_x, p.nx), *fresh = act_of(not_numbers(p.nx), p.nx);
         dev_act *dy = act_of(p.dy, p.ny), *x = act_of(p.x, p.nx);
-        dev_float *dw = float_of(p.dirty_w, p.nw), *db = float_of(p.dirty_b, k), *w = float_of(p.w, p.nw);
+        dev_float *dw = float_of(p.dirty_w, p.nw), *db = float_of(p.dirty_b, k),
+                  *w = float_of(p.w, p.nw);
         op_fc_bwd(onto(added), dw, db, dy, x, w, p.n, p.c, p.k);
         op_fc_bwd(over(fresh), NULL, NULL, dy, x, w, p.n, p.c, p.k);
         check_act("dx added", added, p.dirty_x, want_x, p.nx);
@@ -122,7 +131,8 @@ static void a_gradient_that_is_not_wanted_changes_nothing_else(void **state)
     const size_t k = (size_t)p.k;
     dev_act *x = act_of(p.x, p.nx), *dy = act_of(p.dy, p.ny), *dx = act_of(p.dirty_x, p.nx);
     dev_act *dx_alone = act_of(p.dirty_x, p.nx);
-    dev_float *w = float_of(p.w, p.nw), *dw = float_of(p.dirty_w, p.nw), *db = float_of(p.dirty_b, k);
+    dev_float *w = float_of(p.w, p.nw), *dw = float_of(p.dirty_w, p.nw),
+              *db = float_of(p.dirty_b, k);
     dev_float *dw_alone = float_of(p.dirty_w, p.nw), *db_alone = float_of(p.dirty_b, k);
     op_fc_bwd(onto(dx), dw, db, dy, x, w, p.n, p.c, p.k);
     op_fc_bwd(onto(dx_alone), NULL, NULL, dy, x, w, p.n, p.c, p.k);
@@ -134,7 +144,8 @@ static void a_gradient_that_is_not_wanted_changes_nothing_else(void **state)
     release();
 }
 
-/* The last row and the last of an odd number of columns: what is read to fill a pair or a block must not count. */
+/* The last row and the last of an odd number of columns: what is read to fill a pair or a block
+ * must not count. */
 static void a_nan_stays_in_its_row(void **state)
 {
     (void)state;
@@ -158,8 +169,10 @@ static void a_nan_in_dy_reaches_its_row_of_dx_and_its_row_of_dw(void **state)
     p.dy[row * p.k + column] = NAN;
     dev_act *dx = act_of(p.dirty_x, p.nx);
     dev_float *dw = float_of(p.dirty_w, p.nw), *db = float_of(p.dirty_b, (size_t)p.k);
-    op_fc_bwd(onto(dx), dw, db, act_of(p.dy, p.ny), act_of(p.x, p.nx), float_of(p.w, p.nw), p.n, p.c, p.k);
-    const float *got_x = act_read(dx, p.nx), *got_w = float_read(dw, p.nw), *got_b = float_read(db, (size_t)p.k);
+    op_fc_bwd(onto(dx), dw, db, act_of(p.dy, p.ny), act_of(p.x, p.nx), float_of(p.w, p.nw), p.n,
+              p.c, p.k);
+    const float *got_x = act_read(dx, p.nx), *got_w = float_read(dw, p.nw),
+                *got_b = float_read(db, (size_t)p.k);
     for (int i = 0; i < p.n * p.c; i++) assert_int_equal(isnan(got_x[i]) != 0, i / p.c == row);
     for (int i = 0; i < p.k * p.c; i++) assert_int_equal(isnan(got_w[i]) != 0, i / p.c == column);
     for (int i = 0; i < p.k; i++) assert_int_equal(isnan(got_b[i]) != 0, i == column);
@@ -177,7 +190,8 @@ static void any_number_of_threads_gives_the_same_bytes(void **state)
         for (int threads = 1; threads <= 5; threads += 2) {
             machine_open(threads);
             dev_act *y = act_of(p.dy, p.ny), *dx = act_of(p.dirty_x, p.nx), *x = act_of(p.x, p.nx);
-            dev_float *w = float_of(p.w, p.nw), *dw = float_of(p.dirty_w, p.nw), *b = float_of(p.b, (size_t)p.k);
+            dev_float *w = float_of(p.w, p.nw), *dw = float_of(p.dirty_w, p.nw),
+                      *b = float_of(p.b, (size_t)p.k);
             dev_float *db = float_of(p.dirty_b, (size_t)p.k);
             op_fc_fwd(y, x, w, b, p.n, p.c, p.k);
             op_fc_bwd(onto(dx), dw, db, act_of(p.dy, p.ny), x, w, p.n, p.c, p.k);

@@ -6,8 +6,9 @@
 
 /* Channels with and without tails, rows that fold and rows that do not, one chunk and several. */
 static const struct bn_shape shapes[] = {
-    { 1, 2, 1 }, { 2, 7, 3 }, { 3, 33, 7 }, { 1, 33, 17 }, { 2, 5, 33 }, { 3, 7, 65 }, { 1, 7, 1 }, { 2, 64, 7 },
-    { 1, 36, 16 }, { 2, 33, 64 }, { 2, 7, 130 }, { 2, 1200, 33 }, { 2, 4104, 16 },
+    { 1, 2, 1 },   { 2, 7, 3 },     { 3, 33, 7 },    { 1, 33, 17 }, { 2, 5, 33 },
+    { 3, 7, 65 },  { 1, 7, 1 },     { 2, 64, 7 },    { 1, 36, 16 }, { 2, 33, 64 },
+    { 2, 7, 130 }, { 2, 1200, 33 }, { 2, 4104, 16 },
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -28,13 +29,17 @@ struct problem {
 
 static struct problem problem_of(struct bn_shape s, struct variant v)
 {
-    struct problem p = { .n = (size_t)(s.groups * s.rows * s.c), .c = (size_t)s.c, .gc = (size_t)(s.groups * s.c) };
+    struct problem p = { .n = (size_t)(s.groups * s.rows * s.c), .c = (size_t)s.c,
+                         .gc = (size_t)(s.groups * s.c) };
     p.x = random_floats(p.n, 1), p.gamma = random_floats(p.c, 2), p.beta = random_floats(p.c, 3);
-    p.residual = random_floats(p.n, 4), p.dy = random_floats(p.n, 5), p.dirty = random_floats(p.n, 6);
-    for (size_t i = 0; i < p.n; i++) p.x[i] = test_number(p.x[i] + 3);       /* a mean that is not small */
+    p.residual = random_floats(p.n, 4), p.dy = random_floats(p.n, 5),
+    p.dirty = random_floats(p.n, 6);
+    /* a mean that is not small */
+    for (size_t i = 0; i < p.n; i++) p.x[i] = test_number(p.x[i] + 3);
     p.dyd = doubles_of(p.dy, p.n);
-    p.naive = (struct naive_bn){ .y = doubles_of(NULL, p.n), .x = doubles_of(p.x, p.n), .s = s, .relu = v.relu,
-                                 .mean = doubles_of(NULL, p.gc), .var = doubles_of(NULL, p.gc) };
+    p.naive = (struct naive_bn){ .y = doubles_of(NULL, p.n), .x = doubles_of(p.x, p.n), .s = s,
+                                 .relu = v.relu, .mean = doubles_of(NULL, p.gc),
+                                 .var = doubles_of(NULL, p.gc) };
     if (v.affine) p.naive.gamma = doubles_of(p.gamma, p.c), p.naive.beta = doubles_of(p.beta, p.c);
     if (v.residual) p.naive.residual = doubles_of(p.residual, p.n);
     naive_bn_fwd(&p.naive);
@@ -53,8 +58,8 @@ static struct device forward(const struct problem *p, dev_float *run_mean, dev_f
         .beta = p->naive.beta ? float_of(p->beta, p->c) : NULL,
         .mean = machine_room(p->gc * sizeof(float)), .rstd = machine_room(p->gc * sizeof(float)),
     };
-    op_bn_act_fwd(d.y, d.mean, d.rstd, run_mean, run_var, d.x, d.gamma, d.beta, d.residual, p->naive.s,
-                  p->naive.relu);
+    op_bn_act_fwd(d.y, d.mean, d.rstd, run_mean, run_var, d.x, d.gamma, d.beta, d.residual,
+                  p->naive.s, p->naive.relu);
     return d;
 }
 
@@ -74,8 +79,8 @@ static void forward_is_the_naive_normalisation_in_every_variant(void **state)
         }
 }
 
-/* Numbers that lie far from zero and close together: the variance is in their last digits.  Nor may an outlier in
- * the first row spoil it. */
+/* Numbers that lie far from zero and close together: the variance is in their last digits.  Nor may
+ * an outlier in the first row spoil it. */
 static void a_large_mean_does_not_hide_the_variance(void **state)
 {
     (void)state;
@@ -106,31 +111,34 @@ static double objective(void *context)
     return naive_dot(p->naive.y, p->dyd, p->n);
 }
 
-/* In fp32: bf16 has no digits for a difference, its gradients are compared with the formula below. */
+/* In fp32: bf16 has no digits for a difference, its gradients are compared with the formula
+ * below. */
 static void backward_is_the_finite_difference_of_the_naive_forward(void **state)
 {
     (void)state;
     if (testing_bf16()) skip();
-    for (int i = 1; i < 11; i++)                         /* not two rows (xhat is a sign), nor the large shapes */
+    for (int i = 1; i < 11; i++)           /* not two rows (xhat is a sign), nor the large shapes */
         for (int v = 0; v < VARIANTS; v++) {
             struct problem p = problem_of(shapes[i], variants[v]);
             const struct device d = forward(&p, NULL, NULL);
             const float *dirty_c = random_floats(p.c, 7);
-            dev_act *dx = act_of(p.dirty, p.n), *dr = p.naive.residual ? act_of(p.dirty, p.n) : NULL;
+            dev_act *dx = act_of(p.dirty, p.n),
+                    *dr = p.naive.residual ? act_of(p.dirty, p.n) : NULL;
             dev_float *dgamma = p.naive.gamma ? float_of(dirty_c, p.c) : NULL;
             dev_float *dbeta = p.naive.beta ? float_of(dirty_c, p.c) : NULL;
             /* Without ReLU y must not matter. */
-            op_bn_act_bwd(onto(dx), dgamma, dbeta, onto(dr), d.dy, p.naive.relu ? d.y : NULL, d.x, d.gamma,
-                          d.mean, d.rstd, p.naive.s, p.naive.relu);
-            check_difference("dx", act_read(dx, p.n), p.dirty, p.naive.x, p.n, sparse(p.n), objective, &p);
+            op_bn_act_bwd(onto(dx), dgamma, dbeta, onto(dr), d.dy, p.naive.relu ? d.y : NULL, d.x,
+                          d.gamma, d.mean, d.rstd, p.naive.s, p.naive.relu);
+            check_difference("dx", act_read(dx, p.n), p.dirty, p.naive.x, p.n, sparse(p.n),
+                             objective, &p);
             if (dr)
-                check_difference("dresidual", act_read(dr, p.n), p.dirty, p.naive.residual, p.n, sparse(p.n),
-                                 objective, &p);
+                check_difference("dresidual", act_read(dr, p.n), p.dirty, p.naive.residual, p.n,
+                                 sparse(p.n), objective, &p);
             if (dgamma) {
-                check_difference("dgamma", float_read(dgamma, p.c), dirty_c, p.naive.gamma, p.c, sparse(p.c),
-                                 objective, &p);
-                check_difference("dbeta", float_read(dbeta, p.c), dirty_c, p.naive.beta, p.c, sparse(p.c),
-                                 objective, &p);
+                check_difference("dgamma", float_read(dgamma, p.c), dirty_c, p.naive.gamma, p.c,
+                                 sparse(p.c), objective, &p);
+                check_difference("dbeta", float_read(dbeta, p.c), dirty_c, p.naive.beta, p.c,
+                                 sparse(p.c), objective, &p);
             }
             release();
         }
@@ -142,8 +150,8 @@ struct gradients { double *x, *residual, *gamma, *beta; };
 static struct gradients naive_gradients(const struct problem *p, const float *y)
 {
     const struct bn_shape s = p->naive.s;
-    const struct gradients want = { doubles_of(NULL, p->n), doubles_of(NULL, p->n), doubles_of(NULL, p->c),
-                                    doubles_of(NULL, p->c) };
+    const struct gradients want = { doubles_of(NULL, p->n), doubles_of(NULL, p->n),
+                                    doubles_of(NULL, p->c), doubles_of(NULL, p->c) };
     for (int gj = 0; gj < s.groups * s.c; gj++) {
         const int j = gj % s.c;
         const double rstd = 1 / sqrt(p->naive.var[gj] + (double)BN_EPS);
@@ -155,14 +163,17 @@ static struct gradients naive_gradients(const struct problem *p, const float *y)
                 const double xhat = (p->naive.x[e] - p->naive.mean[gj]) * rstd;
                 const double scale = p->naive.gamma ? p->naive.gamma[j] * rstd : rstd;
                 if (pass == 0) sum += g, product += g * xhat;
-                else want.x[e] = scale * (g - sum / s.rows - xhat * product / s.rows), want.residual[e] = g;
+                else
+                    want.x[e] = scale * (g - sum / s.rows - xhat * product / s.rows),
+                    want.residual[e] = g;
             }
         want.gamma[j] += product, want.beta[j] += sum;
     }
     return want;
 }
 
-/* Where the gradients go: added to what is there, over numbers that must not matter, or where dy lies. */
+/* Where the gradients go: added to what is there, over numbers that must not matter, or where dy
+ * lies. */
 enum place { ADDED, OVER, X_IN_PLACE, RESIDUAL_IN_PLACE, PLACES };
 
 static void check_gradients(struct bn_shape s, struct variant v, enum place place)
@@ -172,17 +183,22 @@ static void check_gradients(struct bn_shape s, struct variant v, enum place plac
     const struct gradients want = naive_gradients(&p, act_read(d.y, p.n));
     const float *dirty_c = random_floats(p.c, 7), *base = place == ADDED ? p.dirty : NULL;
     dev_act *const dx = place == X_IN_PLACE ? d.dy : base ? act_of(base, p.n) : act_garbage(p.n);
-    dev_act *const dr = place == RESIDUAL_IN_PLACE ? d.dy : base ? act_of(base, p.n) : act_garbage(p.n);
+    dev_act *const dr = place == RESIDUAL_IN_PLACE ? d.dy
+                        : base                     ? act_of(base, p.n)
+                                                   : act_garbage(p.n);
     dev_float *const dgamma = float_of(dirty_c, p.c), *const dbeta = float_of(dirty_c, p.c);
     op_bn_act_bwd((struct act_grad){ dx, base != NULL }, dgamma, dbeta,
-                  (struct act_grad){ v.residual ? dr : NULL, base != NULL }, d.dy, v.relu ? d.y : NULL, d.x,
+                  (struct act_grad){ v.residual ? dr : NULL,
+                                     base != NULL }, d.dy, v.relu ? d.y : NULL, d.x,
                   d.gamma, d.mean, d.rstd, s, v.relu);
-    for (size_t i = 0; base && i < p.n; i++) want.x[i] += (double)base[i], want.residual[i] += (double)base[i];
+    for (size_t i = 0; base && i < p.n; i++)
+        want.x[i] += (double)base[i], want.residual[i] += (double)base[i];
     check_close("dx", act_read(dx, p.n), want.x, p.n, act_tolerance(TOLERANCE_SUM));
     check_added("dgamma", float_read(dgamma, p.c), dirty_c, want.gamma, p.c, TOLERANCE_SUM);
     check_added("dbeta", float_read(dbeta, p.c), dirty_c, want.beta, p.c, TOLERANCE_SUM);
-    if (v.residual)                                      /* where nothing is added, dy's own digits */
-        check_close("dresidual", act_read(dr, p.n), want.residual, p.n, base ? act_tolerance(TOLERANCE_ROUND) : 0);
+    if (v.residual)                                    /* where nothing is added, dy's own digits */
+        check_close("dresidual", act_read(dr, p.n), want.residual, p.n,
+                    base ? act_tolerance(TOLERANCE_ROUND) : 0);
     release();
 }
 
@@ -209,16 +225,19 @@ static void a_gradient_that_is_not_wanted_changes_nothing_else(void **state)
             dev_act *dx = act_of(p.dirty, p.n), *dr = act_of(p.dirty, p.n);
             dev_float *dgamma = float_of(dirty_c, p.c), *dbeta = float_of(dirty_c, p.c);
             op_bn_act_bwd((struct act_grad){ alone < 0 || alone == 0 ? dx : NULL, add },
-                          alone < 0 || alone == 1 ? dgamma : NULL, alone < 0 || alone == 2 ? dbeta : NULL,
-                          (struct act_grad){ alone < 0 || alone == 3 ? dr : NULL, add }, d.dy, d.y, d.x, d.gamma,
-                          d.mean, d.rstd, s, true);
+                          alone < 0 || alone == 1 ? dgamma : NULL,
+                          alone < 0 || alone == 2 ? dbeta : NULL,
+                          (struct act_grad){ alone < 0 || alone == 3 ? dr : NULL, add }, d.dy, d.y,
+                          d.x, d.gamma, d.mean, d.rstd, s, true);
             float *got[4] = { act_read(dx, p.n), float_read(dgamma, p.c), float_read(dbeta, p.c),
                               act_read(dr, p.n) };
             const size_t n[4] = { p.n, p.c, p.c, p.n };
             const float *dirty[4] = { p.dirty, dirty_c, dirty_c, p.dirty };
             for (int i = 0; i < 4; i++) {
                 if (alone < 0) all[i] = got[i];
-                else assert_memory_equal(got[i], i == alone ? all[i] : dirty[i], n[i] * sizeof(float));
+                else
+                    assert_memory_equal(got[i], i == alone ? all[i] : dirty[i],
+                                        n[i] * sizeof(float));
             }
         }
     op_bn_act_bwd(unwanted, NULL, NULL, unwanted, d.dy, d.y, d.x, d.gamma, d.mean, d.rstd, s, true);
@@ -256,18 +275,21 @@ static void views_in_one_call_equal_separate_passes_to_the_bit(void **state)
     const struct device d = forward(&p, run_mean, run_var);
     dev_act *dx = act_of(p.dirty, p.n), *dr = act_of(p.dirty, p.n);
     dev_float *dgamma = float_of(dirty_c, c), *dbeta = float_of(dirty_c, c);
-    op_bn_act_bwd(onto(dx), dgamma, dbeta, over(dr), d.dy, d.y, d.x, d.gamma, d.mean, d.rstd, s, true);
+    op_bn_act_bwd(onto(dx), dgamma, dbeta, over(dr), d.dy, d.y, d.x, d.gamma, d.mean, d.rstd, s,
+                  true);
 
     dev_act *y1 = act_of(p.dirty, p.n), *dx1 = act_of(p.dirty, p.n), *dr1 = act_of(p.dirty, p.n);
-    dev_float *mean1 = machine_room(p.gc * sizeof(float)), *rstd1 = machine_room(p.gc * sizeof(float));
+    dev_float *mean1 = machine_room(p.gc * sizeof(float)),
+              *rstd1 = machine_room(p.gc * sizeof(float));
     dev_float *run_mean1 = float_of(start, c), *run_var1 = float_of(start, c);
     dev_float *dgamma1 = float_of(dirty_c, c), *dbeta1 = float_of(dirty_c, c);
     for (size_t g = 0; g < 3; g++) {
-        op_bn_act_fwd(act_at(y1, g * m), float_at(mean1, g * c), float_at(rstd1, g * c), run_mean1, run_var1,
-                      act_at(d.x, g * m), d.gamma, d.beta, act_at(d.residual, g * m), one, true);
-        op_bn_act_bwd(onto(act_at(dx1, g * m)), dgamma1, dbeta1, over(act_at(dr1, g * m)), act_at(d.dy, g * m),
-                      act_at(y1, g * m), act_at(d.x, g * m), d.gamma, float_at(mean1, g * c),
-                      float_at(rstd1, g * c), one, true);
+        op_bn_act_fwd(act_at(y1, g * m), float_at(mean1, g * c), float_at(rstd1, g * c), run_mean1,
+                      run_var1, act_at(d.x, g * m), d.gamma, d.beta, act_at(d.residual, g * m), one,
+                      true);
+        op_bn_act_bwd(onto(act_at(dx1, g * m)), dgamma1, dbeta1, over(act_at(dr1, g * m)),
+                      act_at(d.dy, g * m), act_at(y1, g * m), act_at(d.x, g * m), d.gamma,
+                      float_at(mean1, g * c), float_at(rstd1, g * c), one, true);
     }
     assert_memory_equal(act_read(d.y, p.n), act_read(y1, p.n), p.n * sizeof(float));
     assert_memory_equal(act_read(dx, p.n), act_read(dx1, p.n), p.n * sizeof(float));
@@ -300,8 +322,9 @@ static void evaluation_uses_the_running_statistics_in_every_variant(void **state
         }
         dev_act *y = act_of(p.dirty, p.n);
         op_bn_act_eval(y, act_of(p.x, p.n), p.naive.gamma ? float_of(p.gamma, p.c) : NULL,
-                       p.naive.beta ? float_of(p.beta, p.c) : NULL, float_of(mean, p.c), float_of(var, p.c),
-                       p.naive.residual ? act_of(p.residual, p.n) : NULL, s.rows, s.c, variants[v].relu);
+                       p.naive.beta ? float_of(p.beta, p.c) : NULL, float_of(mean, p.c),
+                       float_of(var, p.c), p.naive.residual ? act_of(p.residual, p.n) : NULL,
+                       s.rows, s.c, variants[v].relu);
         check_close("y", act_read(y, p.n), want, p.n, act_tolerance(TOLERANCE_SUM));
         release();
     }
@@ -328,12 +351,13 @@ static void nan_survives_the_relu_of_every_path(void **state)
     p.x[1] = NAN;                                        /* group 0, channel 1 */
     const struct device d = forward(&p, NULL, NULL);
     dev_act *eval = act_of(p.dirty, p.n), *dx = act_of(p.dirty, p.n);
-    op_bn_act_eval(eval, d.x, d.gamma, d.beta, float_of(p.gamma, p.c), float_of((float[]){ 1, 1, 1 }, 3), NULL, 14,
-                   3, true);
+    op_bn_act_eval(eval, d.x, d.gamma, d.beta, float_of(p.gamma, p.c),
+                   float_of((float[]){ 1, 1, 1 }, 3), NULL, 14, 3, true);
     op_bn_act_bwd(over(dx), NULL, NULL, unwanted, d.dy, d.y, d.x, d.gamma, d.mean, d.rstd, s, true);
     const float *y = act_read(d.y, p.n), *e = act_read(eval, p.n), *g = act_read(dx, p.n);
     for (size_t i = 0; i < p.n; i++) {
-        const bool hit = i < p.n / 2 && i % 3 == 1;      /* the statistics carry it to its whole channel */
+        /* the statistics carry it to its whole channel */
+        const bool hit = i < p.n / 2 && i % 3 == 1;
         assert_int_equal(isnan(y[i]) != 0, hit);
         assert_int_equal(isnan(g[i]) != 0, hit);
         assert_int_equal(isnan(e[i]) != 0, i == 1);

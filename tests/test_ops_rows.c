@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_ops_rows.c -- ReLU, pooling, the std of Sec. 4.1, SGD, LARS, moving averages, and the machine's memory.
+ * test_ops_rows.c -- ReLU, pooling, the std of Sec. 4.1, SGD, LARS, moving averages, and the
+ * machine's memory.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,13 +13,14 @@
 #endif
 #endif
 
-/* ---- ReLU -------------------------------------------------------------------------------------------- */
+/* ---- ReLU ------------------------------------------------------------------------------------ */
 
 static void relu_keeps_what_is_positive_and_nan(void **state)
 {
     (void)state;
-    const float x[7] = { -2, -0.0f, 0, 1e-30f, 3, NAN, -INFINITY }, want[7] = { 0, 0, 0, 1e-30f, 3, NAN, 0 };
-    for (size_t n = 1; n < 40000; n = n * 7 + 4) {       /* to both sides of where threads join in */
+    const float x[7] = { -2, -0.0f, 0, 1e-30f, 3, NAN,
+                         -INFINITY }, want[7] = { 0, 0, 0, 1e-30f, 3, NAN, 0 };
+    for (size_t n = 1; n < 40000; n = n * 7 + 4) {      /* to both sides of where threads join in */
         float *many = host_room(n * sizeof *many);
         for (size_t i = 0; i < n; i++) many[i] = x[i % 7];
         dev_act *y = act_garbage(n);
@@ -36,7 +38,8 @@ static void relu_backward_passes_where_the_output_is_positive(void **state)
 {
     (void)state;
     for (size_t n = 1; n < 40000; n = n * 7 + 4) {
-        const float *y = random_floats(n, 1), *dy = random_floats(n, 2), *dirty = random_floats(n, 3);
+        const float *y = random_floats(n, 1), *dy = random_floats(n, 2),
+                    *dirty = random_floats(n, 3);
         double *want = doubles_of(NULL, n);
         for (size_t i = 0; i < n; i++) want[i] = y[i] > 0 ? (double)dy[i] : 0;
         dev_act *sum = act_of(dirty, n), *dx = act_garbage(n), *in_place = act_of(dy, n);
@@ -51,18 +54,20 @@ static void relu_backward_passes_where_the_output_is_positive(void **state)
     }
 }
 
-/* ---- pooling ----------------------------------------------------------------------------------------- */
+/* ---- pooling --------------------------------------------------------------------------------- */
 
 static void pooling_is_the_mean_over_pixels_and_its_gradient_shares_evenly(void **state)
 {
     (void)state;
     static const int sizes[][3] = {
-        { 1, 1, 1 }, { 7, 1, 33 }, { 1, 35, 3 }, { 33, 25, 17 }, { 7, 49, 130 }, { 3, 133, 16 }, { 33, 64, 64 },
+        { 1, 1, 1 },    { 7, 1, 33 },   { 1, 35, 3 },   { 33, 25, 17 },
+        { 7, 49, 130 }, { 3, 133, 16 }, { 33, 64, 64 },
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int n = sizes[i][0], hw = sizes[i][1], c = sizes[i][2];
         const size_t nx = (size_t)(n * hw * c), ny = (size_t)(n * c);
-        const float *x = random_floats(nx, 1), *dy = random_floats(ny, 2), *dirty = random_floats(nx, 3);
+        const float *x = random_floats(nx, 1), *dy = random_floats(ny, 2),
+                    *dirty = random_floats(nx, 3);
         double *want = doubles_of(NULL, ny), *want_x = doubles_of(NULL, nx);
         for (int e = 0; e < n * hw * c; e++) {
             const int out = e / (hw * c) * c + e % c;
@@ -93,7 +98,7 @@ static void nan_survives_pooling(void **state)
     release();
 }
 
-/* ---- max-pooling ------------------------------------------------------------------------------------- */
+/* ---- max-pooling ----------------------------------------------------------------------------- */
 
 static const struct pool_shape pool_shapes[] = {
     /* n   h   w    c  r stride pad */
@@ -129,15 +134,18 @@ static void naive_max_pool(double *y, int *at, const double *x, struct pool_shap
 
 struct pooling { struct pool_shape s; size_t nx, ny; float *x; double *y, *xd, *dyd; int *at; };
 
-/* Numbers of 1/8, so that windows have several largest ones; `distinct`: none that a small step could overtake. */
+/* Numbers of 1/8, so that windows have several largest ones; `distinct`: none that a small step
+ * could overtake. */
 static struct pooling pooling_of(struct pool_shape s, bool distinct)
 {
     struct pooling p = { .s = s, .nx = (size_t)(s.n * s.h * s.w * s.c) };
-    p.ny = (size_t)(s.n * conv_out(s.h, s.r, s.stride, s.pad) * conv_out(s.w, s.r, s.stride, s.pad) * s.c);
+    p.ny = (size_t)(s.n * conv_out(s.h, s.r, s.stride, s.pad) *
+                    conv_out(s.w, s.r, s.stride, s.pad) * s.c);
     p.x = random_floats(p.nx, 1);
     for (size_t i = 0; i < p.nx; i++)
         p.x[i] = distinct ? (float)(i * 97 % 1009) / 1009 : rintf(p.x[i] * 8) / 8;
-    p.xd = doubles_of(p.x, p.nx), p.y = doubles_of(NULL, p.ny), p.dyd = doubles_of(random_floats(p.ny, 2), p.ny);
+    p.xd = doubles_of(p.x, p.nx), p.y = doubles_of(NULL, p.ny),
+    p.dyd = doubles_of(random_floats(p.ny, 2), p.ny);
     p.at = host_room(p.ny * sizeof *p.at);
     naive_max_pool(p.y, p.at, p.xd, s);
     return p;
@@ -151,7 +159,8 @@ static void max_pooling_is_the_naive_one_and_ties_go_to_the_first(void **state)
         const float *dy = random_floats(p.ny, 2), *dirty = random_floats(p.nx, 3);
         double *want = doubles_of(NULL, p.nx);
         for (size_t e = 0; e < p.ny; e++) want[p.at[e]] += (double)dy[e];
-        dev_act *x = act_of(p.x, p.nx), *y = act_garbage(p.ny), *sum = act_of(dirty, p.nx), *dx = act_garbage(p.nx);
+        dev_act *x = act_of(p.x, p.nx), *y = act_garbage(p.ny), *sum = act_of(dirty, p.nx),
+                *dx = act_garbage(p.nx);
         op_max_pool_fwd(y, x, p.s);
         op_max_pool_bwd(onto(sum), act_of(dy, p.ny), x, p.s);
         op_max_pool_bwd(over(dx), act_of(dy, p.ny), x, p.s);
@@ -180,7 +189,8 @@ static void max_poolings_gradient_is_the_finite_difference(void **state)
         const float *dirty = random_floats(p.nx, 3);
         dev_act *dx = act_of(dirty, p.nx);
         op_max_pool_bwd(onto(dx), act_of(random_floats(p.ny, 2), p.ny), act_of(p.x, p.nx), p.s);
-        check_difference("dx", act_read(dx, p.nx), dirty, p.xd, p.nx, sparse(p.nx), max_pool_objective, &p);
+        check_difference("dx", act_read(dx, p.nx), dirty, p.xd, p.nx, sparse(p.nx),
+                         max_pool_objective, &p);
         release();
     }
 }
@@ -188,12 +198,15 @@ static void max_poolings_gradient_is_the_finite_difference(void **state)
 static void max_pooling_keeps_nan_and_infinities(void **state)
 {
     (void)state;
-    /* Windows of two: each has the larger, the NaN wherever it stands, and -inf where there is nothing else. */
-    const float x[8] = { NAN, 3, 2, NAN, -INFINITY, -INFINITY, INFINITY, 1 }, dy[4] = { 1, 2, 3, 4 };
+    /* Windows of two: each has the larger, the NaN wherever it stands, and -inf where there is
+     * nothing else. */
+    const float x[8] = { NAN, 3, 2, NAN, -INFINITY, -INFINITY, INFINITY,
+                         1 }, dy[4] = { 1, 2, 3, 4 };
     const float want[8] = { 1, 0, 0, 2, 3, 0, 4, 0 };
     const struct pool_shape s = { 1, 2, 8, 1, 2, 2, 0 };
     float two_rows[16];
-    for (int i = 0; i < 8; i++) two_rows[i] = x[i], two_rows[8 + i] = i == 3 || i == 0 ? 0 : -INFINITY;
+    for (int i = 0; i < 8; i++)
+        two_rows[i] = x[i], two_rows[8 + i] = i == 3 || i == 0 ? 0 : -INFINITY;
     dev_act *y = act_garbage(4), *dx = act_garbage(16);
     op_max_pool_fwd(y, act_of(two_rows, 16), s);
     op_max_pool_bwd(over(dx), act_of(dy, 4), act_of(two_rows, 16), s);
@@ -203,7 +216,7 @@ static void max_pooling_keeps_nan_and_infinities(void **state)
     release();
 }
 
-/* ---- std, Sec. 4.1 ------------------------------------------------------------------------------------ */
+/* ---- std, Sec. 4.1 --------------------------------------------------------------------------- */
 
 static void std_is_the_naive_one_per_group_over_m_minus_one(void **state)
 {
@@ -237,11 +250,12 @@ static void gaussian_output_has_std_near_one(void **state)
     (void)state;
     dev_float *out = machine_room(sizeof(float));
     op_std(out, act_of(gaussian_floats(512 * 128, 1), 512 * 128), 1, 512, 128);
-    assert_float_equal(float_read(out, 1)[0], 1, 0.02);  /* 4 of the estimate's standard deviations at d = 128 */
+    /* 4 of the estimate's standard deviations at d = 128 */
+    assert_float_equal(float_read(out, 1)[0], 1, 0.02);
     release();
 }
 
-/* ---- copies and norms -------------------------------------------------------------------------------- */
+/* ---- copies and norms ------------------------------------------------------------------------ */
 
 static void rows_are_normalised_and_zero_rows_stay_zero(void **state)
 {
@@ -253,7 +267,8 @@ static void rows_are_normalised_and_zero_rows_stay_zero(void **state)
         if (n > 1) memset(x, 0, (size_t)d * sizeof *x);
         double *want = doubles_of(x, size);
         for (int r = 0; r < n; r++) {
-            const double norm = fmax(sqrt(naive_dot(want + r * d, want + r * d, (size_t)d)), (double)COSINE_EPS);
+            const double norm = fmax(sqrt(naive_dot(want + r * d, want + r * d, (size_t)d)),
+                                     (double)COSINE_EPS);
             for (int j = 0; j < d; j++) want[r * d + j] /= norm;
         }
         dev_float *y = float_of(x, size);
@@ -275,7 +290,7 @@ static void activations_convert_to_floats(void **state)
     }
 }
 
-/* ---- optimiser --------------------------------------------------------------------------------------- */
+/* ---- optimiser ------------------------------------------------------------------------------- */
 
 static void sgd_is_pytorchs_over_three_steps(void **state)
 {
@@ -299,8 +314,8 @@ static void sgd_is_pytorchs_over_three_steps(void **state)
 }
 
 /* You et al. 2017, Algorithm 1, in double; a ratio of 1 where one of the norms is zero. */
-static void naive_lars(double *w, double *v, const double *g, double lr, double momentum, double wd, double trust,
-                       size_t n)
+static void naive_lars(double *w, double *v, const double *g, double lr, double momentum, double wd,
+                       double trust, size_t n)
 {
     const double w_norm = sqrt(naive_dot(w, w, n)), g_norm = sqrt(naive_dot(g, g, n));
     const double ratio = w_norm > 0 && g_norm > 0 ? trust * w_norm / (g_norm + wd * w_norm) : 1;
@@ -313,19 +328,22 @@ static void naive_lars(double *w, double *v, const double *g, double lr, double 
 static void lars_is_the_naive_one_over_three_steps(void **state)
 {
     (void)state;
-    static const struct { double wd, trust, scale; } cases[] = { { 0, 0.001, 1 }, { 0.1, 0.02, 1 }, { 0, 1, 1e4 } };
+    static const struct { double wd, trust, scale; } cases[] = { { 0, 0.001, 1 }, { 0.1, 0.02, 1 },
+                                                                 { 0, 1, 1e4 } };
     for (int i = 0; i < 3; i++)
         for (size_t n = 1; n < 40000; n = n * 7 + 4) {
             float *w = random_floats(n, 1), *v = random_floats(n, 2), lr = 0.32f;
             for (size_t j = 0; j < n; j++) v[j] *= 0.01f;
             double *want_w = doubles_of(w, n), *want_v = doubles_of(v, n);
-            dev_float *w_there = float_of(w, n), *v_there = float_of(v, n), *rate = float_of(&lr, 1);
+            dev_float *w_there = float_of(w, n), *v_there = float_of(v, n),
+                      *rate = float_of(&lr, 1);
             for (uint32_t step = 0; step < 3; step++) {
                 float *g = random_floats(n, 3 + step);
                 for (size_t j = 0; j < n; j++) g[j] *= (float)cases[i].scale;
-                op_lars(w_there, v_there, float_of(g, n), rate, 0.9f, (float)cases[i].wd, (float)cases[i].trust, n);
-                naive_lars(want_w, want_v, doubles_of(g, n), (double)lr, (double)0.9f, (double)(float)cases[i].wd,
-                           (double)(float)cases[i].trust, n);
+                op_lars(w_there, v_there, float_of(g, n), rate, 0.9f, (float)cases[i].wd,
+                        (float)cases[i].trust, n);
+                naive_lars(want_w, want_v, doubles_of(g, n), (double)lr, (double)0.9f,
+                           (double)(float)cases[i].wd, (double)(float)cases[i].trust, n);
             }
             check_close("w", float_read(w_there, n), want_w, n, TOLERANCE_ROUND);
             check_close("v", float_read(v_there, n), want_v, n, TOLERANCE_ROUND);
@@ -375,14 +393,16 @@ static void a_moving_average_is_the_naive_one_over_three_steps(void **state)
         for (uint32_t step = 0; step < 3; step++) {
             const float *x = random_floats(n, 2 + step), m = momenta[step];
             op_ema(y, float_of(x, n), float_of(&m, 1), n);
-            for (size_t j = 0; j < n; j++) want[j] = (double)m * want[j] + (1 - (double)m) * (double)x[j];
+            for (size_t j = 0; j < n; j++)
+                want[j] = (double)m * want[j] + (1 - (double)m) * (double)x[j];
         }
         check_close("y", float_read(y, n), want, n, TOLERANCE_ROUND);
         release();
     }
 }
 
-static void a_moving_average_without_momentum_is_a_copy_and_with_all_of_it_stands_still(void **state)
+static void a_moving_average_without_momentum_is_a_copy_and_with_all_of_it_stands_still(
+    void **state)
 {
     (void)state;
     static const float odd[5] = { -0.0f, INFINITY, NAN, -INFINITY, 1e-42f };
@@ -437,7 +457,7 @@ static void sum_of_squares_adds_and_is_summed_in_double(void **state)
     for (size_t n = 1; n < 200000; n = n * 7 + 4)
         for (int large = 0; large < 2; large++) {
             float *x = random_floats(n, 1);
-            if (large) x[0] = 4096;                      /* 2^24: in float, what follows would be lost */
+            if (large) x[0] = 4096;                 /* 2^24: in float, what follows would be lost */
             double want = 0;
             for (size_t i = 0; i < n; i++) want += (double)x[i] * (double)x[i];
             dev_float *out = float_of((float[]){ 0.5f }, 1);
@@ -447,7 +467,7 @@ static void sum_of_squares_adds_and_is_summed_in_double(void **state)
         }
 }
 
-/* ---- the machine ------------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static void memory_is_zeroed_aligned_and_copied(void **state)
 {
@@ -529,7 +549,8 @@ int main(void)
         cmocka_unit_test(lars_takes_a_plain_step_from_zero_weights_and_none_by_zero_gradients),
         cmocka_unit_test(lars_does_not_hide_nan),
         cmocka_unit_test(a_moving_average_is_the_naive_one_over_three_steps),
-        cmocka_unit_test(a_moving_average_without_momentum_is_a_copy_and_with_all_of_it_stands_still),
+        cmocka_unit_test(
+            a_moving_average_without_momentum_is_a_copy_and_with_all_of_it_stands_still),
         cmocka_unit_test(a_moving_average_of_what_it_is_already_does_not_move),
         cmocka_unit_test(a_moving_average_does_not_hide_nan),
         cmocka_unit_test(sum_of_squares_adds_and_is_summed_in_double),

@@ -57,7 +57,8 @@ static void check_threads(logged_fn *run)
             continue;
         }
         assert_int_equal(l.n, first.n);
-        if (memcmp(l.bytes, first.bytes, l.n) != 0) fail_msg("%d threads give other bytes than 1", threads[i]);
+        if (memcmp(l.bytes, first.bytes, l.n) != 0)
+            fail_msg("%d threads give other bytes than 1", threads[i]);
         free(l.bytes);
     }
     free(first.bytes);
@@ -66,17 +67,22 @@ static void check_threads(logged_fn *run)
 static void run_conv(struct log *l)
 {
     static const struct conv_shape shapes[] = {
-        { 33, 16, 16, 3, 32, 3, 1, 1 }, { 17, 16, 16, 32, 32, 3, 1, 1 }, { 33, 8, 8, 33, 64, 3, 2, 1 },
-        { 33, 8, 8, 64, 65, 1, 2, 0 }, { 33, 4, 4, 70, 131, 3, 1, 1 }, { 7, 4, 4, 65, 257, 1, 1, 0 },
-        { 17, 32, 32, 16, 16, 3, 1, 1 }, { 17, 8, 8, 64, 64, 3, 1, 1 }, { 18, 8, 8, 64, 128, 3, 2, 1 },
-        { 18, 4, 4, 128, 128, 3, 1, 1 }, { 17, 16, 16, 32, 64, 1, 2, 0 }, { 5, 33, 33, 3, 64, 7, 2, 3 },
+        { 33, 16, 16, 3, 32, 3, 1,
+          1 }, { 17, 16, 16, 32, 32, 3, 1, 1 }, { 33, 8, 8, 33, 64, 3, 2, 1 },
+        { 33, 8, 8, 64, 65, 1, 2,
+          0 }, { 33, 4, 4, 70, 131, 3, 1, 1 }, { 7, 4, 4, 65, 257, 1, 1, 0 },
+        { 17, 32, 32, 16, 16, 3, 1,
+          1 }, { 17, 8, 8, 64, 64, 3, 1, 1 }, { 18, 8, 8, 64, 128, 3, 2, 1 },
+        { 18, 4, 4, 128, 128, 3, 1,
+          1 }, { 17, 16, 16, 32, 64, 1, 2, 0 }, { 5, 33, 33, 3, 64, 7, 2, 3 },
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const struct conv_shape s = shapes[i];
         const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
         const size_t nx = (size_t)(s.n * s.h * s.w * s.c), ny = (size_t)(s.n * p * q * s.k);
         const size_t nw = (size_t)(s.k * s.r * s.r * s.c);
-        dev_act *x = some_act(nx, 1), *y = some_act(ny, 2), *dy = some_act(ny, 3), *dx = some_act(nx, 4);
+        dev_act *x = some_act(nx, 1), *y = some_act(ny, 2), *dy = some_act(ny, 3),
+                *dx = some_act(nx, 4);
         dev_float *w = some_float(nw, 5), *dw = some_float(nw, 6);
         op_conv_fwd(y, x, w, s);
         op_conv_bwd(i % 2 ? onto(dx) : over(dx), dw, dy, x, w, s);
@@ -87,8 +93,10 @@ static void run_conv(struct log *l)
 static void run_fc(struct log *l)
 {
     enum { N = 257, C = 129, K = 300 };
-    dev_act *x = some_act(N * C, 1), *y = some_act(N * K, 2), *dy = some_act(N * K, 3), *dx = some_act(N * C, 4);
-    dev_float *w = some_float(K * C, 5), *b = some_float(K, 6), *dw = some_float(K * C, 7), *db = some_float(K, 8);
+    dev_act *x = some_act(N * C, 1), *y = some_act(N * K, 2), *dy = some_act(N * K, 3),
+            *dx = some_act(N * C, 4);
+    dev_float *w = some_float(K * C, 5), *b = some_float(K, 6), *dw = some_float(K * C, 7),
+              *db = some_float(K, 8);
     op_fc_fwd(y, x, w, b, N, C, K);
     op_fc_bwd(onto(dx), dw, db, dy, x, w, N, C, K);
     log_act(l, y, N * K), log_act(l, dx, N * C), log_float(l, dw, K * C), log_float(l, db, K);
@@ -100,7 +108,8 @@ static void run_norm_of(struct log *l, struct bn_shape s)
     dev_act *x = some_act(n, 1), *y = some_act(n, 2), *dy = some_act(n, 3), *dx = some_act(n, 4);
     dev_act *r = some_act(n, 5), *dr = some_act(n, 6), *e = some_act(n, 7);
     dev_float *gamma = some_float(c, 8), *beta = some_float(c, 9), *mean = some_float(gc, 10);
-    dev_float *rstd = some_float(gc, 11), *run_mean = some_float(c, 12), *run_var = some_float(c, 13);
+    dev_float *rstd = some_float(gc, 11), *run_mean = some_float(c, 12),
+              *run_var = some_float(c, 13);
     dev_float *dgamma = some_float(c, 14), *dbeta = some_float(c, 15);
     op_bn_act_fwd(y, mean, rstd, run_mean, run_var, x, gamma, beta, r, s, true);
     op_bn_act_bwd(onto(dx), dgamma, dbeta, onto(dr), dy, y, x, gamma, mean, rstd, s, true);
@@ -108,7 +117,8 @@ static void run_norm_of(struct log *l, struct bn_shape s)
     log_act(l, y, n), log_act(l, dx, n), log_act(l, dr, n), log_act(l, e, n);
     op_bn_act_bwd(over(dx), dgamma, dbeta, over(dy), dy, y, x, gamma, mean, rstd, s, true);
     log_act(l, dx, n), log_act(l, dy, n);
-    log_float(l, mean, gc), log_float(l, rstd, gc), log_float(l, run_mean, c), log_float(l, run_var, c);
+    log_float(l, mean, gc), log_float(l, rstd, gc), log_float(l, run_mean, c),
+        log_float(l, run_var, c);
     log_float(l, dgamma, c), log_float(l, dbeta, c);
 }
 
@@ -122,7 +132,8 @@ static void run_rows(struct log *l)
 {
     enum { N = 257, D = 130, S = N * D };
     dev_act *p = some_act(S, 1), *z = some_act(S, 2), *dp = some_act(S, 3), *dz = some_act(S, 4);
-    dev_act *y = some_act(S, 5), *dx = some_act(S, 6), *pooled = some_act(S, 7), *dpool = some_act(S, 8);
+    dev_act *y = some_act(S, 5), *dx = some_act(S, 6), *pooled = some_act(S, 7),
+            *dpool = some_act(S, 8);
     dev_float *loss = some_float(1, 9), *std = some_float(1, 10), *sum = some_float(1, 12);
     dev_float *rows = some_float(S, 11), *w = some_float(S, 13), *v = some_float(S, 14);
     dev_float *lr = some_float(1, 15), *copy = some_float(S, 16);
@@ -154,8 +165,10 @@ static void run_rows(struct log *l)
     dev_float *twin = some_float(S, 21);
     op_ema(twin, w, lr, S);
     log_float(l, twin, S);
-    log_act(l, y, S), log_act(l, dx, S), log_act(l, pooled, S), log_act(l, dpool, S), log_act(l, dp, S);
-    log_act(l, dz, S), log_float(l, loss, 1), log_float(l, std, 1), log_float(l, rows, S), log_float(l, w, S);
+    log_act(l, y, S), log_act(l, dx, S), log_act(l, pooled, S), log_act(l, dpool, S),
+        log_act(l, dp, S);
+    log_act(l, dz, S), log_float(l, loss, 1), log_float(l, std, 1), log_float(l, rows, S),
+        log_float(l, w, S);
     log_float(l, v, S), log_float(l, copy, S), log_float(l, sum, 1);
 }
 
@@ -168,7 +181,8 @@ static void run_eval(struct log *l)
     int32_t label[M], index[N], pred[N];
     for (int i = 0; i < M; i++) label[i] = i * 7 % K;
     for (int i = 0; i < N; i++) index[i] = i * 5 % M;
-    dev_int *labels = int_of(label, M), *indices = int_of(index, N), *knn = machine_room(sizeof pred);
+    dev_int *labels = int_of(label, M), *indices = int_of(index, N),
+            *knn = machine_room(sizeof pred);
     dev_int *classes = machine_room(sizeof pred);
     op_normalize_rows(query, N, D);
     op_normalize_rows(bank, M, D);
@@ -182,11 +196,31 @@ static void run_eval(struct log *l)
     log_bytes(l, pred, sizeof pred);
 }
 
-static void convolution_does_not_depend_on_the_threads(void **state) { (void)state; check_threads(run_conv); }
-static void fully_connected_does_not_depend_on_the_threads(void **state) { (void)state; check_threads(run_fc); }
-static void batch_norm_does_not_depend_on_the_threads(void **state) { (void)state; check_threads(run_norm); }
-static void rows_do_not_depend_on_the_threads(void **state) { (void)state; check_threads(run_rows); }
-static void evaluation_does_not_depend_on_the_threads(void **state) { (void)state; check_threads(run_eval); }
+static void convolution_does_not_depend_on_the_threads(void **state)
+{
+    (void)state;
+    check_threads(run_conv);
+}
+static void fully_connected_does_not_depend_on_the_threads(void **state)
+{
+    (void)state;
+    check_threads(run_fc);
+}
+static void batch_norm_does_not_depend_on_the_threads(void **state)
+{
+    (void)state;
+    check_threads(run_norm);
+}
+static void rows_do_not_depend_on_the_threads(void **state)
+{
+    (void)state;
+    check_threads(run_rows);
+}
+static void evaluation_does_not_depend_on_the_threads(void **state)
+{
+    (void)state;
+    check_threads(run_eval);
+}
 
 int main(void)
 {

@@ -25,7 +25,8 @@ static void rate_falls_by_a_cosine_from_epoch_to_epoch(void **state)
 {
     (void)state;
     const struct schedule s = { .lr = 0.8, .epochs = 4, .steps = 3 };
-    const double want[] = { 0.8, 0.4 * (1 + sqrt(0.5)), 0.4, 0.4 * (1 - sqrt(0.5)) };      /* 45 degrees an epoch */
+    /* 45 degrees an epoch */
+    const double want[] = { 0.8, 0.4 * (1 + sqrt(0.5)), 0.4, 0.4 * (1 - sqrt(0.5)) };
     for (int epoch = 0; epoch < s.epochs; epoch++)
         for (int step = 0; step < s.steps; step++) assert_rate(&s, epoch, step, want[epoch]);
 }
@@ -40,7 +41,8 @@ static void warmup_is_linear_per_step_and_the_cosine_has_the_rest(void **state)
     for (int i = 0; i < 4; i++) assert_rate(&s, 3 + i, i % 2, want[i]);
 }
 
-/* A tenth of 8 epochs ends within the first: 0.8 of 5 steps are 4, and the fifth has the whole rate. */
+/* A tenth of 8 epochs ends within the first: 0.8 of 5 steps are 4, and the fifth has the whole
+ * rate. */
 static void warmup_may_end_within_an_epoch(void **state)
 {
     (void)state;

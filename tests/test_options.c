@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_options.c -- command lines, right and wrong.  Wrong ones end the process, so each is parsed in a child
- * whose exit status and messages are looked at.
+ * test_options.c -- command lines, right and wrong.  Wrong ones end the process, so each is parsed
+ * in a child whose exit status and messages are looked at.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,13 @@
 #include "../engine/base.h"
 #include "../experiments/commands/options.h"
 
-struct parsed { bool quiet; int every, epochs, operands; double lr; const char *scale; char *argv[16]; };
+struct parsed {
+    bool quiet;
+    int every, epochs, operands;
+    double lr;
+    const char *scale;
+    char *argv[16];
+};
 
 /* Parses "table WORDS..." (words NULL-terminated) with one to two operands. */
 static void parse(struct parsed *p, const char *const *words)
@@ -37,8 +43,8 @@ static void parse(struct parsed *p, const char *const *words)
     static char command[] = "table";
     p->argv[argc++] = command;
     for (; *words; words++) p->argv[argc++] = (char *)*words;    /* moved, not written */
-    p->operands = options_parse(argc, p->argv, "table FILE [NAME] [options]", "Trains the rows of a table.", rows,
-                                1, 2);
+    p->operands = options_parse(argc, p->argv, "table FILE [NAME] [options]",
+                                "Trains the rows of a table.", rows, 1, 2);
 }
 #define PARSE(p, ...) parse(p, (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -60,7 +66,9 @@ static int in_child(char said[4096], void (*act)(const char *const *), const cha
     }
     close(ends[1]);
     size_t used = 0;
-    for (ssize_t got; used < 4095 && (got = read(ends[0], said + used, 4095 - used)) > 0; used += (size_t)got);
+    for (ssize_t got; used < 4095 && (got = read(ends[0], said + used, 4095 - used)) > 0;
+         used += (size_t)got)
+        ;
     said[used] = '\0';
     close(ends[0]);
     int status;
@@ -77,7 +85,8 @@ static void seeds_act(const char *const *words)
     int seeds[SEEDS_MAX];
     seeds_parse(seeds, words[0]);
 }
-static void assert_wrong(void (*act)(const char *const *), const char *part, const char *const *words)
+static void assert_wrong(void (*act)(const char *const *), const char *part,
+                         const char *const *words)
 {
     char said[4096];
     assert_int_equal(in_child(said, act, words), EXIT_USER);
@@ -102,7 +111,8 @@ static void options_and_operands_mix(void **state)
 {
     (void)state;
     struct parsed p;
-    PARSE(&p, "fig2.yaml", "--lr=1e-5", "--quiet", "name", "--knn-every", "-3", "--scale", "cifar10");
+    PARSE(&p, "fig2.yaml", "--lr=1e-5", "--quiet", "name", "--knn-every", "-3", "--scale",
+          "cifar10");
     assert_int_equal(p.operands, 2);
     assert_string_equal(p.argv[1], "fig2.yaml");
     assert_string_equal(p.argv[2], "name");
@@ -142,7 +152,8 @@ static void an_unknown_option_names_the_nearest(void **state)
 static void a_name_short_for_two_names_both(void **state)
 {
     (void)state;
-    WRONG(parse_act, "--knn-e is short for --knn-every and --knn-epochs alike", "f", "--knn-e", "3");
+    WRONG(parse_act, "--knn-e is short for --knn-every and --knn-epochs alike", "f", "--knn-e",
+          "3");
 }
 
 static void wrong_values_are_named(void **state)
@@ -210,7 +221,8 @@ static void wrong_seeds_are_named(void **state)
     WRONG(seeds_act, "seed \"0\"", "1 0");
     WRONG(seeds_act, "seed \"2147483648\"", "2147483648");
     WRONG(seeds_act, "seed \"2x\"", "1,2x,3");
-    WRONG(seeds_act, "seed \"010\" is not a whole number from 1 to 2147483647, in plain digits", "010");
+    WRONG(seeds_act, "seed \"010\" is not a whole number from 1 to 2147483647, in plain digits",
+          "010");
     WRONG(seeds_act, "seed \"+1\"", "+1");
     WRONG(seeds_act, "seed 4 is given twice", "4 1 4");
     WRONG(seeds_act, "no seed given", " , ");
@@ -221,7 +233,8 @@ static void more_seeds_than_there_is_room_for_are_refused(void **state)
     (void)state;
     char text[8 * SEEDS_MAX] = "";
     int seeds[SEEDS_MAX];
-    for (int i = 1; i <= SEEDS_MAX; i++) snprintf(text + strlen(text), sizeof text - strlen(text), "%d ", i);
+    for (int i = 1; i <= SEEDS_MAX; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%d ", i);
     assert_int_equal(seeds_parse(seeds, text), SEEDS_MAX);
     strcat(text, "999");
     WRONG(seeds_act, "more than 64 seeds", text);

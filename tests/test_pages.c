@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_pages.c -- one content in five looks: nothing is missing in one, and no text is more than text.
+ * test_pages.c -- one content in five looks: nothing is missing in one, and no text is more than
+ * text.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@
 #include "../experiments/pages/claims_page.h"
 #include "../experiments/pages/table_page.h"
 
-static const struct look *const looks[] = { &look_text, &look_md, &look_tex, &look_csv, &look_html };
+static const struct look *const looks[] = { &look_text, &look_md, &look_tex, &look_csv,
+                                            &look_html };
 
 static void assert_has(const char *text, const char *part)
 {
@@ -28,8 +30,9 @@ static void row_made(struct table *t, int i, const char *name, double linear, do
     snprintf(t->e.row[i].name, NAME_LENGTH, "%s", name);
     for (int k = 0; k < 3; k++) {
         struct run_record *r = &t->row[i].run[k];
-        *r = (struct run_record){ .seed = k + 1, .linear = linear + k, .code_hash = "<script src=//x>",
-                                  .data_hash = "da7a", .machine = "cpu", .last = epoch_empty(3) };
+        *r = (struct run_record){ .seed = k + 1, .linear = linear + k,
+                                  .code_hash = "<script src=//x>", .data_hash = "da7a",
+                                  .machine = "cpu", .last = epoch_empty(3) };
         r->last.std_sqrtd = std;
         r->last.view_share = 0.8;
         r->last.loss = -0.5;
@@ -39,7 +42,8 @@ static void row_made(struct table *t, int i, const char *name, double linear, do
     t->row[i].n = 3;
 }
 
-/* Two rows with runs, one that the scale does not host, and a conjunction; texts that each look must escape. */
+/* Two rows with runs, one that the scale does not host, and a conjunction; texts that each look
+ * must escape. */
 static struct table *table_made(void)
 {
     struct table *t = host_alloc(1, sizeof *t);
@@ -60,8 +64,8 @@ static struct table *table_made(void)
     strcpy(c->id, "better");
     strcpy(c->text, "linear a > b; linear a within 1 of -1");
     c->n = 2;
-    c->part[0] = (struct predicate){ .kind = CLAIM_GREATER, .metric = linear, .other_metric = linear,
-                                     .other = 1 };
+    c->part[0] = (struct predicate){ .kind = CLAIM_GREATER, .metric = linear,
+                                     .other_metric = linear, .other = 1 };
     c->part[1] = (struct predicate){ .kind = CLAIM_WITHIN_VALUE, .metric = linear, .within = 1,
                                      .value = -1 };
     t->finished = 6;
@@ -86,8 +90,8 @@ static char *walked(const struct look *look, const struct table *t)
 static void every_look_shows_the_whole_table(void **state)
 {
     (void)state;
-    static const char *const everywhere[] = { "third", "collapsed", "healthy", "67.7", "better.2", "fails",
-                                              "holds" };
+    static const char *const everywhere[] = { "third", "collapsed", "healthy", "67.7", "better.2",
+                                              "fails", "holds" };
     struct table *t = table_made();
     for (int k = 0; k < LOOKS; k++) {
         assert_int_equal(looks[k]->name, k);
@@ -102,10 +106,10 @@ static void every_look_shows_the_whole_table(void **state)
 static void each_look_formats_numbers_in_its_own_way(void **state)
 {
     (void)state;
-    static const char *const number[LOOKS] = { "46.0 ± 1.0", "| 46.0 ± 1.0 |", "46.0 $\\pm$ 1.0", ",46,1,",
-                                               "<td>46.0 ± 1.0</td>" };
-    static const char *const minus[LOOKS] = { "-0.500", "| -0.500 ± 0.000 |", "$-$0.500", ",-0.5,0,",
-                                              "<td>−0.500 ± 0.000</td>" };
+    static const char *const number[LOOKS] = { "46.0 ± 1.0", "| 46.0 ± 1.0 |", "46.0 $\\pm$ 1.0",
+                                               ",46,1,", "<td>46.0 ± 1.0</td>" };
+    static const char *const minus[LOOKS] = { "-0.500", "| -0.500 ± 0.000 |", "$-$0.500",
+                                              ",-0.5,0,", "<td>−0.500 ± 0.000</td>" };
     struct table *t = table_made();
     for (int k = 0; k < LOOKS; k++) {
         char *text = walked(looks[k], t);
@@ -116,13 +120,17 @@ static void each_look_formats_numbers_in_its_own_way(void **state)
     free(t);
 }
 
-/* Names, titles and a code hash that somebody edited: text, in each look that could take it for more. */
+/* Names, titles and a code hash that somebody edited: text, in each look that could take it for
+ * more. */
 static void texts_are_escaped_by_the_look(void **state)
 {
     (void)state;
-    static const char *const name[LOOKS] = { "with_a|b", "with_a\\|b", "with\\_a$|$b", "with_a|b", "with_a|b" };
-    static const char *const title[LOOKS] = { "A <b>title</b> & more, 100 %.", "A \\<b>title\\</b> & more",
-                                              "A $<$b$>$title$<$/b$>$ \\& more, 100 \\%", "", "&lt;b&gt;title" };
+    static const char *const name[LOOKS] = { "with_a|b", "with_a\\|b", "with\\_a$|$b", "with_a|b",
+                                             "with_a|b" };
+    static const char *const title[LOOKS] = { "A <b>title</b> & more, 100 %.",
+                                              "A \\<b>title\\</b> & more",
+                                              "A $<$b$>$title$<$/b$>$ \\& more, 100 \\%", "",
+                                              "&lt;b&gt;title" };
     struct table *t = table_made();
     for (int k = 0; k < LOOKS; k++) {
         char *text = walked(looks[k], t);
@@ -157,8 +165,10 @@ static void latex_tables_fit_the_text(void **state)
     }
     assert_int_equal(open, 2);
     assert_int_equal(fitted, 2);
-    assert_has(text, "\\end{tabular}}%\n"
-                     "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n");
+    assert_has(
+        text,
+        "\\end{tabular}}%\n"
+        "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n");
     assert_has(text, "% needs booktabs and graphicx\n");
     free(text);
     free(t);
@@ -170,11 +180,14 @@ static void statements_are_walked_by_the_looks_that_have_them(void **state)
     (void)state;
     struct named_statement known[] = {
         { "better", true, { .section = "1", .says = "better <b>", .reported = "a 67.7, b -0.1",
-                            .table = "made_up", .predicate = "linear a > b; linear a within 1 of -1" } },
-        { "one", true, { .section = "2", .says = "the same", .exact = true, .test = "one_is_one" } },
+                            .table = "made_up",
+                            .predicate = "linear a > b; linear a within 1 of -1" } },
+        { "one", true,
+          { .section = "2", .says = "the same", .exact = true, .test = "one_is_one" } },
         { "two", true, { .section = "2", .says = "open", .exact = true } },
-        { "far", true, { .section = "3", .says = "far", .table = "nowhere",
-                         .predicate = "collapse a" } },
+        { "far",
+          true,
+          { .section = "3", .says = "far", .table = "nowhere", .predicate = "collapse a" } },
         { .id = NULL },
     };
     const struct statements paper = { .v = known };
@@ -182,13 +195,15 @@ static void statements_are_walked_by_the_looks_that_have_them(void **state)
         [LOOK_MD] = "4 statements: 1 holds, 1 fails, 0 inconclusive, 2 not run.",
         [LOOK_HTML] = "<li><b>1</b> <span class=\"verdict fails\">"
     };
-    static const char *const says[] = { [LOOK_MD] = "| better \\<b> |", [LOOK_HTML] = "better &lt;b&gt;" };
+    static const char *const says[] = { [LOOK_MD] = "| better \\<b> |",
+                                        [LOOK_HTML] = "better &lt;b&gt;" };
     static const char *const ours[] = {
         [LOOK_MD] = "with_a\\|b 46.0 ± 1.0, \\<i>other\\</i> 31.0 ± 1.0",
         [LOOK_HTML] = "linear <b>with_a|b</b> 46.0 ± 1.0, <b>&lt;i&gt;other"
     };
     static const char *const open[] = { [LOOK_MD] = "| not run | no test decides it yet |  |\n",
-                                        [LOOK_HTML] = "a test decides it, which is not written yet" };
+                                        [LOOK_HTML] =
+                                            "a test decides it, which is not written yet" };
     const struct table *t = table_made();
     for (int k = 0; k < LOOKS; k++) {
         if (!looks[k]->answer) continue;
@@ -208,6 +223,39 @@ static void statements_are_walked_by_the_looks_that_have_them(void **state)
     free((void *)t);
 }
 
+/* A column of texts may stand behind the numbers, or there may be none. */
+static void html_says_why_whatever_column_is_last(void **state)
+{
+    (void)state;
+    static const enum cell_kind kinds[][3] = {
+        { CELL_NAME, CELL_NUMBER, CELL_TEXT }, { CELL_NAME, CELL_TEXT, CELL_NUMBER },
+        { CELL_NAME, CELL_TEXT, CELL_TEXT },
+    };
+    static const char *const says[] = {
+        "<th scope=\"row\">third</th><td colspan=\"2\" class=\"soft\">no room</td>",
+        "<th scope=\"row\">third</th><td>word</td><td colspan=\"1\" class=\"soft\">no room</td>",
+        "<th scope=\"row\">third</th><td colspan=\"2\" class=\"soft\">no room</td>",
+    };
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        struct line line = { .cell = { { .text = "third" }, { .text = "word" }, { .text = "word" } },
+                             .why = "no room" };
+        struct grid *g = host_alloc(1, sizeof *g);
+        *g = (struct grid){ .kind = GRID_NUMBERS, .table = "t", .n_columns = 3, .n_lines = 1,
+                            .line = &line };
+        for (int c = 0; c < 3; c++)
+            g->column[c] = (struct column){ .title = "x", .kind = kinds[i][c],
+                                            .at[LOOK_HTML] = c + 1 };
+        char *text;
+        size_t bytes;
+        FILE *out = text_stream(&text, &bytes);
+        look_html.grid(out, g);
+        text_stream_end(out);
+        assert_has(text, says[i]);
+        free(text);
+        free(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +263,7 @@ int main(void)
         cmocka_unit_test(each_look_formats_numbers_in_its_own_way),
         cmocka_unit_test(texts_are_escaped_by_the_look),
         cmocka_unit_test(latex_tables_fit_the_text),
+        cmocka_unit_test(html_says_why_whatever_column_is_last),
         cmocka_unit_test(statements_are_walked_by_the_looks_that_have_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

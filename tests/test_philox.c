@@ -11,8 +11,8 @@
 #include <string.h>
 #include "../engine/philox.h"
 
-/* Six standard deviations of chi-square with k degrees of freedom (mean k, variance 2k): about one test in 10^7
- * would fail by chance, and the seeds are fixed anyway. */
+/* Six standard deviations of chi-square with k degrees of freedom (mean k, variance 2k): about one
+ * test in 10^7 would fail by chance, and the seeds are fixed anyway. */
 static double chi_square_limit(int k)
 {
     double root = 1.0;
@@ -53,9 +53,12 @@ static void every_argument_changes_the_draw(void **state)
     (void)state;
     const struct philox other[] = {
         philox_draw(5, PHILOX_AUGMENT, 1, 2, 3, 4),
-        philox_draw(6, PHILOX_AUGMENT, 1, 2, 3, 4), philox_draw(5 + (1ull << 32), PHILOX_AUGMENT, 1, 2, 3, 4),
-        philox_draw(5, PHILOX_ORDER, 1, 2, 3, 4),   philox_draw(5, PHILOX_AUGMENT, 2, 2, 3, 4),
-        philox_draw(5, PHILOX_AUGMENT, 1, 3, 3, 4), philox_draw(5, PHILOX_AUGMENT, 1, 2, 4, 4),
+        philox_draw(6, PHILOX_AUGMENT, 1, 2, 3, 4),
+        philox_draw(5 + (1ull << 32), PHILOX_AUGMENT, 1, 2, 3, 4),
+        philox_draw(5, PHILOX_ORDER, 1, 2, 3, 4),
+        philox_draw(5, PHILOX_AUGMENT, 2, 2, 3, 4),
+        philox_draw(5, PHILOX_AUGMENT, 1, 3, 3, 4),
+        philox_draw(5, PHILOX_AUGMENT, 1, 2, 4, 4),
         philox_draw(5, PHILOX_AUGMENT, 1, 2, 3, 5),
     };
     const size_t n = sizeof other / sizeof *other;
@@ -108,7 +111,8 @@ static void permutation_differs_by_epoch_and_seed(void **state)
     assert_in_range(fixed, 0, 10);
 }
 
-/* Over many epochs each index is seen equally often at each place; so is each neighbour of index 0's. */
+/* Over many epochs each index is seen equally often at each place; so is each neighbour of index
+ * 0's. */
 static void every_place_is_equally_likely(void **state)
 {
     (void)state;
@@ -129,10 +133,12 @@ static void every_place_is_equally_likely(void **state)
     for (int i = 0; i < N; i++)
         assert_true(chi_square(place[i], N, (double)EPOCHS / N) < chi_square_limit(N - 1));
     assert_int_equal(distance[0], 0);
-    assert_true(chi_square(distance + 1, N - 1, (double)EPOCHS / (N - 1)) < chi_square_limit(N - 2));
+    assert_true(chi_square(distance + 1, N - 1, (double)EPOCHS / (N - 1)) <
+                chi_square_limit(N - 2));
 }
 
-/* With 7 places the network has two halves of 2 bits: all 42 places of a pair must still come up evenly. */
+/* With 7 places the network has two halves of 2 bits: all 42 places of a pair must still come up
+ * evenly. */
 static void small_permutations_are_even(void **state)
 {
     (void)state;

@@ -31,7 +31,7 @@ static int folder_close(void **state)
 {
     (void)state;
     unlink(path);
-    return rmdir(folder);                                      /* fails if a temporary file stayed */
+    return rmdir(folder);                                     /* fails if a temporary file stayed */
 }
 
 static void written_picture_reads_back(void **state)
@@ -60,7 +60,7 @@ static void failed_write_is_reported(void **state)
     assert_false(png_write_rgb(path, rgb, 1, PNG_SIDE_MAX + 1));
 }
 
-/* ---- pictures made by hand ----------------------------------------------------------------------------- */
+/* ---- pictures made by hand ------------------------------------------------------------------- */
 
 struct bytes { uint8_t v[1024]; size_t n; };
 
@@ -82,8 +82,8 @@ static void put_chunk(struct bytes *b, const char *name, const void *data, size_
 }
 
 /* A picture of the given format; `rows` with the filter byte before each row. */
-static struct bytes make_png(uint32_t w, uint32_t h, int depth, int colour, const uint8_t *palette, size_t colours,
-                             const uint8_t *rows, size_t n)
+static struct bytes make_png(uint32_t w, uint32_t h, int depth, int colour, const uint8_t *palette,
+                             size_t colours, const uint8_t *rows, size_t n)
 {
     struct bytes b = { { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' }, 8 }, header = { { 0 }, 0 };
     put_word(&header, w);
@@ -91,7 +91,8 @@ static struct bytes make_png(uint32_t w, uint32_t h, int depth, int colour, cons
     header.v[header.n] = (uint8_t)depth;
     header.v[header.n + 1] = (uint8_t)colour;
     put_chunk(&b, "IHDR", header.v, 13);
-    put_chunk(&b, "gAMA", "\0\1\x86\xa0", 4);          /* 1.0: a reader that corrects for it would change values */
+    /* 1.0: a reader that corrects for it would change values */
+    put_chunk(&b, "gAMA", "\0\1\x86\xa0", 4);
     if (palette)
         put_chunk(&b, "PLTE", palette, 3 * colours);
     uint8_t packed[256];
@@ -116,7 +117,8 @@ static void assert_reads_as(const struct bytes *b, int w, int h, const uint8_t *
 static void every_format_becomes_rgb(void **state)
 {
     (void)state;
-    const uint8_t rgba[] = { 0, 10, 20, 30, 0, 40, 50, 60, 128 }, rgba_rgb[] = { 10, 20, 30, 40, 50, 60 };
+    const uint8_t rgba[] = { 0, 10, 20, 30, 0, 40, 50, 60,
+                             128 }, rgba_rgb[] = { 10, 20, 30, 40, 50, 60 };
     struct bytes b = make_png(2, 1, 8, 6, NULL, 0, rgba, sizeof rgba);
     assert_reads_as(&b, 2, 1, rgba_rgb);
     const uint8_t bits[] = { 0, 0x40 }, bits_rgb[] = { 0, 0, 0, 255, 255, 255, 0, 0, 0 };
@@ -134,7 +136,7 @@ static void every_format_becomes_rgb(void **state)
 static void too_large_a_picture_is_refused(void **state)
 {
     (void)state;
-    static const uint8_t rows[2 * (PNG_SIDE_MAX + 1)];         /* black, and whole but for its size */
+    static const uint8_t rows[2 * (PNG_SIDE_MAX + 1)];       /* black, and whole but for its size */
     int w, h;
     for (int more = 0; more < 2; more++) {
         const struct bytes b = make_png(1, PNG_SIDE_MAX + (uint32_t)more, 8, 0, NULL, 0, rows,
@@ -146,13 +148,14 @@ static void too_large_a_picture_is_refused(void **state)
     }
 }
 
-/* Cut anywhere, or with any one byte changed, a picture is refused or read, never more than that. */
+/* Cut anywhere, or with any one byte changed, a picture is refused or read, never more than
+ * that. */
 static void damaged_pictures_do_no_harm(void **state)
 {
     (void)state;
     const uint8_t rows[] = { 0, 1, 2, 3, 4, 5, 6, 1, 1, 1, 1, 1, 1, 1 };
     const struct bytes whole = make_png(2, 2, 8, 2, NULL, 0, rows, sizeof rows);
-    const int loud = dup(STDERR_FILENO);               /* hundreds of warnings follow: asserts wait until after */
+    const int loud = dup(STDERR_FILENO); /* hundreds of warnings follow: asserts wait until after */
     assert_true(loud >= 0 && freopen("/dev/null", "w", stderr));
     int w, h, taken = 0, harm = 0;
     for (size_t n = 0; n < whole.n; n++) {

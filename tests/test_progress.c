@@ -47,11 +47,13 @@ static void train(struct progress *p, bool quiet, bool several)
     progress_open(p, quiet, several, "fig2/with seed 1");
     for (int epoch = 1; epoch <= EPOCHS; epoch++) {
         for (int step = 1; step <= STEPS; step++)
-            progress_step(p, epoch, EPOCHS, step, STEPS, -0.5, 0.98, epoch == 2 ? 37.25 : NAN, 4100);
+            progress_step(p, epoch, EPOCHS, step, STEPS, -0.5, 0.98, epoch == 2 ? 37.25 : NAN,
+                          4100);
     }
 }
 
-/* What train() writes to a terminal of `columns`; false where the system has no pseudo-terminals. */
+/* What train() writes to a terminal of `columns`; false where the system has no
+ * pseudo-terminals. */
 static bool said_to_terminal(char said[SAID], bool several, int columns)
 {
     const int ours = posix_openpt(O_RDWR | O_NOCTTY);
@@ -69,7 +71,7 @@ static bool said_to_terminal(char said[SAID], bool several, int columns)
     fflush(stderr);
     dup2(kept, STDERR_FILENO);
     close(kept);
-    size_t used = 0;                           /* a terminal holds 4096 bytes, but may hand them out in parts */
+    size_t used = 0;               /* a terminal holds 4096 bytes, but may hand them out in parts */
     while (used == 0 || said[used - 1] != '\n') {
         const ssize_t got = read(ours, said + used, SAID - 1 - used);
         assert_true(got > 0);
@@ -95,9 +97,10 @@ static void a_short_run_says_its_last_line_once(void **state)
     struct progress p;
     struct capture c = capture_open();
     train(&p, false, false);
-    capture_close(&c, said);                   /* before progress_close(): a long probe may follow */
-    assert_string_equal(said, "fig2/with seed 1  epoch 3/3  loss -0.5000  std 0.98  kNN 37.2  views/s 4100  "
-                              "ETA 0:00\n");
+    capture_close(&c, said);                  /* before progress_close(): a long probe may follow */
+    assert_string_equal(
+        said, "fig2/with seed 1  epoch 3/3  loss -0.5000  std 0.98  kNN 37.2  views/s 4100  "
+              "ETA 0:00\n");
     c = capture_open();
     progress_close(&p);
     capture_close(&c, said);
@@ -173,12 +176,16 @@ static void eighty_columns_keep_speed_and_eta(void **state)
     setenv("TERM", "xterm", 1);
     setenv("NO_COLOR", "1", 1);
     if (!said_to_terminal(said, false, 82)) skip();
-    assert_non_null(strstr(said, "\rwith seed 1  epoch 3/3  50/50  loss -0.5000  std 0.98  kNN 37.2  4100/s  "
-                                 "ETA 0:00"));
+    assert_non_null(
+        strstr(said, "\rwith seed 1  epoch 3/3  50/50  loss -0.5000  std 0.98  kNN 37.2  4100/s  "
+                     "ETA 0:00"));
     assert_true(said_to_terminal(said, false, 80));
-    assert_non_null(strstr(said, "\rwith seed 1  epoch 3/3  loss -0.5000  std 0.98  kNN 37.2  4100/s  ETA 0:00"));
+    assert_non_null(
+        strstr(said,
+               "\rwith seed 1  epoch 3/3  loss -0.5000  std 0.98  kNN 37.2  4100/s  ETA 0:00"));
     assert_true(said_to_terminal(said, false, 70));
-    assert_non_null(strstr(said, "\rwith seed 1  epoch 3/3  loss -0.5000  kNN 37.2  4100/s  ETA 0:00"));
+    assert_non_null(
+        strstr(said, "\rwith seed 1  epoch 3/3  loss -0.5000  kNN 37.2  4100/s  ETA 0:00"));
 }
 
 static void plain_lines_beside_other_jobs_and_on_dumb_terminals(void **state)

@@ -17,7 +17,7 @@
 
 #include "../experiments/run/record.h"
 
-/* ---- a folder with one run ----------------------------------------------------------------------------- */
+/* ---- a folder with one run ------------------------------------------------------------------- */
 
 static char folder[64];
 
@@ -67,8 +67,8 @@ static struct epoch_record epoch_example(int epoch)
 }
 static struct run_record run_example(void)
 {
-    struct run_record r = { .row = "without", .seed = 3, .epochs = 2, .machine = "cpu", .last = epoch_example(2),
-                            .linear = 45.25 };
+    struct run_record r = { .row = "without", .seed = 3, .epochs = 2, .machine = "cpu",
+                            .last = epoch_example(2), .linear = 45.25 };
     memset(r.hash, 'a', HASH_TEXT - 1);
     memset(r.code_hash, 'b', HASH_TEXT - 1);
     memset(r.data_hash, 'c', HASH_TEXT - 1);
@@ -137,22 +137,25 @@ static void assert_refused(const char *file)
 
 static bool same(double a, double b)
 {
-    return (float)a == (float)b || (isnan(a) && isnan(b));     /* nine digits name a float, not a double */
+    /* nine digits name a float, not a double */
+    return (float)a == (float)b || (isnan(a) && isnan(b));
 }
 static void assert_epochs_equal(const struct epoch_record *a, const struct epoch_record *b)
 {
     assert_int_equal(a->epoch, b->epoch);
     assert_int_equal(a->monitored, b->monitored);
-    assert_true(same(a->loss, b->loss) && same(a->std_train, b->std_train) && same(a->grad_norm, b->grad_norm));
+    assert_true(same(a->loss, b->loss) && same(a->std_train, b->std_train) &&
+                same(a->grad_norm, b->grad_norm));
     assert_true(same(a->lr, b->lr) && same(a->lr_predictor, b->lr_predictor));
     if (!b->monitored) return;
     assert_true(same(a->std_sqrtd, b->std_sqrtd) && same(a->mean_norm, b->mean_norm));
     assert_true(same(a->view_share, b->view_share) && same(a->rank, b->rank));
     assert_true(same(a->knn, b->knn) && same(a->knn_z, b->knn_z));
-    assert_true(same(a->oscillation, b->oscillation) && same(a->cos_h, b->cos_h) && same(a->cos_z, b->cos_z));
+    assert_true(same(a->oscillation, b->oscillation) && same(a->cos_h, b->cos_h) &&
+                same(a->cos_z, b->cos_z));
 }
 
-/* ---- lines --------------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void a_line_has_its_keys_in_order(void **state)
 {
@@ -163,14 +166,16 @@ static void a_line_has_its_keys_in_order(void **state)
     e.lr = 0.5;
     e.std_train = 1;
     char *line = epoch_print(&e);
-    assert_string_equal(line, "{\"epoch\":1,\"loss\":-0.333333333,\"oscillation\":0.25,\"std_train\":1.0,"
-                              "\"grad_norm\":null,\"lr\":0.5,\"lr_predictor\":0.100000001}\n");
+    assert_string_equal(line,
+                        "{\"epoch\":1,\"loss\":-0.333333333,\"oscillation\":0.25,\"std_train\":1.0,"
+                        "\"grad_norm\":null,\"lr\":0.5,\"lr_predictor\":0.100000001}\n");
     free(line);
     e.monitored = true;
     line = epoch_print(&e);
-    assert_non_null(strstr(line, ",\"std_sqrtd\":0.333333343,\"mean_norm\":0.159999996,\"view_share\":null,"
-                                 "\"rank\":0.699999988,\"knn\":38.0,\"knn_z\":37.5,"
-                                 "\"cos_h\":0.5,\"cos_z\":null}\n"));
+    assert_non_null(
+        strstr(line, ",\"std_sqrtd\":0.333333343,\"mean_norm\":0.159999996,\"view_share\":null,"
+                     "\"rank\":0.699999988,\"knn\":38.0,\"knn_z\":37.5,"
+                     "\"cos_h\":0.5,\"cos_z\":null}\n"));
     free(line);
 }
 
@@ -187,10 +192,43 @@ static void a_line_comes_back_as_it_was(void **state)
     }
 }
 
+static struct epoch_columns columns_of_today(void)
+{
+    struct epoch_columns columns;
+    char *titles;
+    size_t bytes;
+    FILE *out = open_memstream(&titles, &bytes);
+    epoch_fields_head(out);
+    fclose(out);
+    assert_true(epoch_columns_take(&columns, titles));
+    free(titles);
+    return columns;
+}
+
+/* A file without a number that was always recorded, or with one that is not known, is none of ours. */
+static void other_columns_are_refused(void **state)
+{
+    (void)state;
+    static const char *const titles[] = {
+        "", "epoch", "epoch,monitored", "monitored,epoch,loss",
+        "epoch,monitored,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,mean_norm,"
+        "view_share,rank,knn,knn_z,cos_h",
+        "epoch,monitored,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,mean_norm,"
+        "view_share,rank,knn,knn_z,cos_h,cos_z,more",
+    };
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        struct epoch_columns columns;
+        char *text = text_format("%s", titles[i]);
+        if (epoch_columns_take(&columns, text)) fail_msg("taken: %s", titles[i]);
+        free(text);
+    }
+}
+
 /* A line of metrics.jsonl from its fields in CSV, whichever numbers it has. */
 static void fields_make_the_line_again_to_the_byte(void **state)
 {
     (void)state;
+    const struct epoch_columns columns = columns_of_today();
     static const double odd[] = { 0, -0.0, 1, 1e-5, 1e22, 123456789, 0.1 + 0.2, 1 / 3.0, 5e-324, NAN };
     enum { ODD = sizeof odd / sizeof *odd };
     for (int i = 0; i < 2 * ODD; i++) {
@@ -204,7 +242,7 @@ static void fields_make_the_line_again_to_the_byte(void **state)
         FILE *out = open_memstream(&fields, &bytes);
         epoch_fields(out, &read);
         fclose(out);
-        assert_true(epoch_fields_take(&back, fields));
+        assert_true(epoch_fields_take(&back, &columns, fields));
         char *again = epoch_print(&back);
         assert_string_equal(line, again);
         free(line);
@@ -226,10 +264,11 @@ static void wrong_fields_are_refused(void **state)
         { "1,0,inf,,,,,,,,,,,,,", false },  { "1,0,1e999,,,,,,,,,,,,,", false },
         { "1,0, 1,,,,,,,,,,,,,", false },   { "1,0,1x,,,,,,,,,,,,,", false },
     };
+    const struct epoch_columns columns = columns_of_today();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct epoch_record e;
         char *text = text_format("%s", cases[i].text);
-        if (epoch_fields_take(&e, text) != cases[i].right) fail_msg("wrongly judged: %s", cases[i].text);
+        if (epoch_fields_take(&e, &columns, text) != cases[i].right) fail_msg("wrongly judged: %s", cases[i].text);
         free(text);
     }
 }
@@ -274,7 +313,7 @@ static void wrong_lines_are_refused(void **state)
                                 "\"lr_predictor\":null}"));
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static void a_run_comes_back_as_it_was(void **state)
 {
@@ -332,7 +371,8 @@ static void a_diverged_run_is_finished(void **state)
     assert_string_equal(back.evidence, "a number stopped being finite in epoch 2");
     run_free(&back);
 
-    struct run_record trained = run_example();               /* its loss and std are finite: the probe's was not */
+    /* its loss and std are finite: the probe's was not */
+    struct run_record trained = run_example();
     run_judge(&trained, true);
     assert_string_equal(trained.evidence, "the linear probe diverged after epoch 2");
 }
@@ -431,10 +471,11 @@ static void a_hand_edited_summary_is_refused(void **state)
     assert_edit_refused("\"linear\": 45.25", "\"nonlinear\": 1");
     assert_edit_refused("\"linear\": 45.25", "\"linear\": 430.5");         /* percent */
     assert_edit_refused("\"linear\": 45.25", "\"linear\": -1");
-    assert_edit_refused("\"linear\": 45.25", "\"linear\": null");          /* only what diverged has none */
-    assert_edit_refused("\"healthy\"", "\"collapsed\"");                 /* its numbers say otherwise */
+    assert_edit_refused("\"linear\": 45.25", "\"linear\": null");  /* only what diverged has none */
+    assert_edit_refused("\"healthy\"", "\"collapsed\"");             /* its numbers say otherwise */
     assert_edit_refused("\"healthy\"", "\"diverged\"");
-    assert_edit_refused("\"std_sqrtd\": 0.333333343", "\"std_sqrtd\": 0.343333343");      /* not the curve's */
+    /* not the curve's */
+    assert_edit_refused("\"std_sqrtd\": 0.333333343", "\"std_sqrtd\": 0.343333343");
     assert_edit_refused("\"epochs\": 2", "\"epochs\": 3");
     assert_edit_refused("bbbbbbbb", "<script>");
     assert_edit_refused("\"cpu\"", "\"<b>\"");
@@ -493,10 +534,16 @@ static void the_folder_is_named_by_hash_and_seed(void **state)
 static void the_verdict_gives_its_evidence(void **state)
 {
     (void)state;
-    static const struct { double std, share; enum run_state verdict; const char *evidence; } cases[] = {
+    static const struct {
+        double std, share;
+        enum run_state verdict;
+        const char *evidence;
+    } cases[] = {
         { 0.22, 0.58, RUN_COLLAPSED, "std 0.22 <= 0.50 and view share 0.58 >= 0.43" },
-        { 0.22, 0.44, RUN_COLLAPSED, "std 0.2200 <= 0.50 and view share 0.4400 >= 0.43; near the threshold" },
-        { 0.22, 0.4299, RUN_HEALTHY, "std 0.2200 <= 0.50 but view share 0.4299 < 0.43; near the threshold" },
+        { 0.22, 0.44, RUN_COLLAPSED,
+          "std 0.2200 <= 0.50 and view share 0.4400 >= 0.43; near the threshold" },
+        { 0.22, 0.4299, RUN_HEALTHY,
+          "std 0.2200 <= 0.50 but view share 0.4299 < 0.43; near the threshold" },
         { 0.38, 0.23, RUN_HEALTHY, "std 0.38 <= 0.50 but view share 0.23 < 0.43" },
         { 0.98, 0.30, RUN_HEALTHY, "std 0.98 > 0.50" },
         { 0.52, 0.58, RUN_HEALTHY, "std 0.5200 > 0.50; near the threshold" },
@@ -505,7 +552,8 @@ static void the_verdict_gives_its_evidence(void **state)
         { 0.3, NAN, RUN_HEALTHY, "std 0.30 > 0.05, view share undefined" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct run_record r = { .last = { .std_sqrtd = cases[i].std, .view_share = cases[i].share } };
+        struct run_record r = { .last = { .std_sqrtd = cases[i].std,
+                                          .view_share = cases[i].share } };
         run_judge(&r, false);
         assert_int_equal(r.state, cases[i].verdict);
         assert_string_equal(r.evidence, cases[i].evidence);
@@ -520,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_line_has_its_keys_in_order),
         cmocka_unit_test(a_line_comes_back_as_it_was),
         cmocka_unit_test(fields_make_the_line_again_to_the_byte),
+        cmocka_unit_test(other_columns_are_refused),
         cmocka_unit_test(wrong_fields_are_refused),
         cmocka_unit_test(a_torn_line_is_refused_wherever_it_is_torn),
         cmocka_unit_test(wrong_lines_are_refused),

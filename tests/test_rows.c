@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_rows.c -- every row of every table is an experiment of its own: its loss leaves the baseline row's as soon
- * as its difference can be seen, and no two rows are one by mistake.
+ * test_rows.c -- every row of every table is an experiment of its own: its loss leaves the baseline
+ * row's as soon as its difference can be seen, and no two rows are one by mistake.
  *
  * On images made in code with a tiny net; what a row changes stays as it is.
  */
@@ -28,7 +28,8 @@ static struct settings tiny(const struct row *row, bool batches)
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
     s.image_size = 4, s.train_count = EPOCH * BATCH, s.monitor_count = 32;
-    s.widths = (struct int_list){ 1, { 4 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim /= 16, s.epochs = 3;
+    s.widths = (struct int_list){ 1, { 4 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim /= 16,
+    s.epochs = 3;
     if (!batches) s.batch = BATCH;
     return s;
 }
@@ -48,9 +49,11 @@ static int differs_by(const struct settings *a, const struct settings *b)
     rate.predictor_lr = b->predictor_lr;
     eta_own(&every)->every = eta_settings(b)->every;
     stop.stop_grad = b->stop_grad;
-    if (same_settings(&stop, b)) return 2;                     /* it changes the gradient, not the loss */
-    if (same_settings(&rate, b))       /* never trained: once the other is; not decayed: once the other has been */
-        return a->predictor_lr == PREDICTOR_ZERO || b->predictor_lr == PREDICTOR_ZERO ? 2 : EPOCH + 2;
+    if (same_settings(&stop, b)) return 2;               /* it changes the gradient, not the loss */
+    if (same_settings(
+            &rate, b)) /* never trained: once the other is; not decayed: once the other has been */
+        return a->predictor_lr == PREDICTOR_ZERO || b->predictor_lr == PREDICTOR_ZERO ? 2
+                                                                                      : EPOCH + 2;
     const int k = eta_settings(a)->every ? eta_settings(a)->every : EPOCH;
     const int other = eta_settings(b)->every ? eta_settings(b)->every : EPOCH;
     if (same_settings(&every, b)) return (k < other ? k : other) + 1;
@@ -81,7 +84,9 @@ static void check_differ(const struct experiment *e, const struct row *a, const 
     losses(one, &x, by), losses(other, &y, by);
     int first = 0;
     while (first < by && one[first] == other[first]) first++;
-    if (first == by) fail_msg("%s: rows %s and %s have the same loss for %d steps", e->name, a->name, b->name, by);
+    if (first == by)
+        fail_msg("%s: rows %s and %s have the same loss for %d steps", e->name, a->name, b->name,
+                 by);
 }
 
 static void every_row_leaves_its_baseline(void **state)

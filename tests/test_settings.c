@@ -21,7 +21,7 @@
 #include "../experiments/methods/method.h"
 #include "config_files.h"
 
-/* ---- what stands in configs/ ------------------------------------------------------------------------------- */
+/* ---- what stands in configs/ ----------------------------------------------------------------- */
 
 static int is_yaml(const struct dirent *entry)
 {
@@ -39,8 +39,10 @@ static void committed_each(void (*each)(const char *path))
     for (int i = 0; i < n; i++) {
         char *path = text_format(CONFIG_DIR "/%s", config[i]->d_name);
         for (int j = 0; j < m; j++) {
-            char *name = text_format("%.*s", (int)(strlen(size[j]->d_name) - 5), size[j]->d_name), said[SAID_MAX];
-            if (load_child(said, path, name, NULL) || *said) fail_msg("%s at %s: %s", path, name, said);
+            char *name = text_format("%.*s", (int)(strlen(size[j]->d_name) - 5), size[j]->d_name),
+                 said[SAID_MAX];
+            if (load_child(said, path, name, NULL) || *said)
+                fail_msg("%s at %s: %s", path, name, said);
             experiment_load(&experiment, path, name);
             assert_string_equal(experiment.scale, name);
             assert_true(strlen(experiment.caption) > 20);
@@ -123,18 +125,18 @@ static void defaults_name_what_the_tables_begin_with(void **state)
     assert_string_equal(data_sources[settings_default(0).dataset].name, "cifar10");
 }
 
-/* ---- layers and the hash ----------------------------------------------------------------------------------- */
+/* ---- layers and the hash --------------------------------------------------------------------- */
 
 static void row_overrides_top_overrides_scale_overrides_defaults(void **state)
 {
     (void)state;
     load("epochs: 20\nbatch: 20\nrows:\n- { name: a, epochs: 30 }\n- name: b\n");
     const struct settings *a = &experiment.row[0].settings, *b = &experiment.row[1].settings;
-    assert_int_equal(a->epochs, 30);                            /* row */
-    assert_int_equal(b->epochs, 20);                            /* top level; another row does not leak */
-    assert_int_equal(a->batch, 20);                             /* over the scale's 10 */
-    assert_int_equal(a->knn_k, 5);                              /* scale, over the default's 200 */
-    assert_true(a->momentum == 0.9);                            /* default */
+    assert_int_equal(a->epochs, 30);                      /* row */
+    assert_int_equal(b->epochs, 20);                      /* top level; another row does not leak */
+    assert_int_equal(a->batch, 20);                       /* over the scale's 10 */
+    assert_int_equal(a->knn_k, 5);                        /* scale, over the default's 200 */
+    assert_true(a->momentum == 0.9);                      /* default */
     assert_false(experiment.row[0].has_paper);
     assert_string_equal(experiment.title, "x");
     assert_string_equal(experiment.caption, "a scale for tests");
@@ -198,7 +200,8 @@ static void hash_changes_with_every_key(void **state)
 static void codes_of_the_committed_list_are_one_code(void **state)
 {
     (void)state;
-    static const char results[] = "0ce2937d0226b9253beeb2855bac758ce9a74a72f906511fa49e2ef45076c48b";
+    static const char results[] =
+        "0ce2937d0226b9253beeb2855bac758ce9a74a72f906511fa49e2ef45076c48b";
     static const char later[] = "75ddb13761621cf99bc410ae9933fd71888c53465eca73f5a10adb1f3146ad50";
     char other[HASH_TEXT];
     hash_bytes(other, "other", 5);
@@ -208,66 +211,72 @@ static void codes_of_the_committed_list_are_one_code(void **state)
     assert_int_equal(strlen(code_hash_of(0)), 64);
 }
 
-/* ---- mistakes ---------------------------------------------------------------------------------------------- */
+/* ---- mistakes -------------------------------------------------------------------------------- */
 
 static void mistakes_of_all_files_come_in_one_pass(void **state)
 {
     (void)state;
-    assert_string_equal(mistakes("titel: t\n"
-                                 "epochs: 0\n"
-                                 "epochs: 3\n"
-                                 "rows:\n"
-                                 "- { name: a, batch: none }\n"
-                                 "- { name: a, projector: [fc d, batchnorm] }\n"
-                                 "- { nmae: c, paper: nan }\n"
-                                 "- d\n"
-                                 "claims: { better: linear a > q }\n",
-                                 "note: n\nbase_lr: fast\n", "better: { section: 1, says: s, tabel: x }\n"),
-                        "x.yaml:3:1: epochs stands twice, first in line 2; keep one\n"
-                        "scale/s.yaml:2:10: base_lr: fast is not a number; 0 to 1000\n"
-                        "x.yaml:1:1: unknown key titel; did you mean title?\n"
-                        "x.yaml:2:9: epochs: 0 is out of range; 1 to 100000 passes\n"
-                        "x.yaml:5:21: batch: none is not a whole number; 2 to 65536 images\n"
-                        "x.yaml:6:11: row a stands twice; each row has its own name\n"
-                        "x.yaml:6:32: projector: batchnorm is wrong; a layer is `fc WIDTH "
-                        "[bias|no-bias|frozen-bias|constant]` with WIDTH a number to 65536, d, f, d/N or f/N, "
-                        "or `bn [no-affine]`, or `relu`\n"
-                        "x.yaml:7:3: the row has no name; `name: with`\n"
-                        "x.yaml:7:21: paper: nan is not a number; 0 to 100 percent\n"
-                        "x.yaml:7:5: unknown key nmae; did you mean name?\n"
-                        "x.yaml:8:3: a row is a mapping, like { name: with, stop_grad: true }\n"
-                        "paper.yaml:1:32: unknown key tabel; did you mean table?\n"
-                        "paper.yaml:1:9: a statement has section and says, and either table and predicate or "
-                        "`exact: true`\n"
-                        "x.yaml:9:30: no row q; the first is a\n");
+    assert_string_equal(
+        mistakes("titel: t\n"
+                 "epochs: 0\n"
+                 "epochs: 3\n"
+                 "rows:\n"
+                 "- { name: a, batch: none }\n"
+                 "- { name: a, projector: [fc d, batchnorm] }\n"
+                 "- { nmae: c, paper: nan }\n"
+                 "- d\n"
+                 "claims: { better: linear a > q }\n",
+                 "note: n\nbase_lr: fast\n", "better: { section: 1, says: s, tabel: x }\n"),
+        "x.yaml:3:1: epochs stands twice, first in line 2; keep one\n"
+        "scale/s.yaml:2:10: base_lr: fast is not a number; 0 to 1000\n"
+        "x.yaml:1:1: unknown key titel; did you mean title?\n"
+        "x.yaml:2:9: epochs: 0 is out of range; 1 to 100000 passes\n"
+        "x.yaml:5:21: batch: none is not a whole number; 2 to 65536 images\n"
+        "x.yaml:6:11: row a stands twice; each row has its own name\n"
+        "x.yaml:6:32: projector: batchnorm is wrong; a layer is `fc WIDTH "
+        "[bias|no-bias|frozen-bias|constant]` with WIDTH a number to 65536, d, f, d/N or f/N, "
+        "or `bn [no-affine]`, or `relu`\n"
+        "x.yaml:7:3: the row has no name; `name: with`\n"
+        "x.yaml:7:21: paper: nan is not a number; 0 to 100 percent\n"
+        "x.yaml:7:5: unknown key nmae; did you mean name?\n"
+        "x.yaml:8:3: a row is a mapping, like { name: with, stop_grad: true }\n"
+        "paper.yaml:1:32: unknown key tabel; did you mean table?\n"
+        "paper.yaml:1:9: a statement has section and says, and either table and predicate or "
+        "`exact: true`\n"
+        "x.yaml:9:30: no row q; the first is a\n");
 }
 
 static void a_wrong_value_invents_no_other_mistake(void **state)
 {
     (void)state;
-    assert_string_equal(mistakes("train_count: 300x\nrows: [{ name: a, batch: 250 }]\n", scale, paper),
-                        "x.yaml:1:14: train_count: 300x is not a whole number; 2 to 10000000 images\n");
-    assert_string_equal(mistakes("rows: [{ name: a, batch: 250, train_count: 300x }]\n", scale, paper),
-                        "x.yaml:1:44: train_count: 300x is not a whole number; 2 to 10000000 images\n");
+    assert_string_equal(
+        mistakes("train_count: 300x\nrows: [{ name: a, batch: 250 }]\n", scale, paper),
+        "x.yaml:1:14: train_count: 300x is not a whole number; 2 to 10000000 images\n");
+    assert_string_equal(
+        mistakes("rows: [{ name: a, batch: 250, train_count: 300x }]\n", scale, paper),
+        "x.yaml:1:44: train_count: 300x is not a whole number; 2 to 10000000 images\n");
 }
 
 static void a_wrong_value_hides_only_the_rules_that_read_it(void **state)
 {
     (void)state;
-    assert_string_equal(mistakes("rows:\n"
-                                 "- { name: with, crop_scale: [0.9, 0.1], flip_p: 2 }\n"
-                                 "- { name: b, batch: 999 }\n"
-                                 "- { name: c, train_count: x, batch: 999 }\n"
-                                 "base_lr: x\n", scale, paper),
-                        "x.yaml:5:10: base_lr: x is not a number; 0 to 1000\n"
-                        "x.yaml:2:49: flip_p: 2 is out of range; 0 to 1\n"
-                        "x.yaml:2:29: crop_scale: the smaller number comes first\n"
-                        "x.yaml:3:21: batch 999 is more than the 100 training images; at most as many\n"
-                        "x.yaml:4:27: train_count: x is not a whole number; 2 to 10000000 images\n");
+    assert_string_equal(
+        mistakes("rows:\n"
+                 "- { name: with, crop_scale: [0.9, 0.1], flip_p: 2 }\n"
+                 "- { name: b, batch: 999 }\n"
+                 "- { name: c, train_count: x, batch: 999 }\n"
+                 "base_lr: x\n",
+                 scale, paper),
+        "x.yaml:5:10: base_lr: x is not a number; 0 to 1000\n"
+        "x.yaml:2:49: flip_p: 2 is out of range; 0 to 1\n"
+        "x.yaml:2:29: crop_scale: the smaller number comes first\n"
+        "x.yaml:3:21: batch 999 is more than the 100 training images; at most as many\n"
+        "x.yaml:4:27: train_count: x is not a whole number; 2 to 10000000 images\n");
     /* A row that sets it right is judged. */
-    assert_string_equal(mistakes("batch: x\nrows: [{ name: a }, { name: b, batch: 101 }]\n", scale, paper),
-                        "x.yaml:1:8: batch: x is not a whole number; 2 to 65536 images\n"
-                        "x.yaml:2:39: batch 101 is more than the 100 training images; at most as many\n");
+    assert_string_equal(
+        mistakes("batch: x\nrows: [{ name: a }, { name: b, batch: 101 }]\n", scale, paper),
+        "x.yaml:1:8: batch: x is not a whole number; 2 to 65536 images\n"
+        "x.yaml:2:39: batch 101 is more than the 100 training images; at most as many\n");
 }
 
 static void rows_are_wanted(void **state)
@@ -277,25 +286,34 @@ static void rows_are_wanted(void **state)
                         "x.yaml:1:1: rows: 1 to 32 are wanted, like - { name: with }\n");
     assert_string_equal(mistakes("rows: []\n", scale, paper),
                         "x.yaml:1:7: rows: 1 to 32 are wanted, like - { name: with }\n");
-    assert_string_equal(mistakes("rows: [{ name: a b }]\n", scale, paper),
-                        "x.yaml:1:16: name: a b is wrong; letters, digits, and between them _ . -\n");
-    assert_non_null(strstr(mistakes("rows: [{ name: ../a }]\n", scale, paper), "name: ../a is wrong"));
+    assert_string_equal(
+        mistakes("rows: [{ name: a b }]\n", scale, paper),
+        "x.yaml:1:16: name: a b is wrong; letters, digits, and between them _ . -\n");
+    assert_non_null(
+        strstr(mistakes("rows: [{ name: ../a }]\n", scale, paper), "name: ../a is wrong"));
 }
 
 static void settings_that_do_not_go_together_are_placed(void **state)
 {
     (void)state;
-    static const struct { const char *row, *message; } cases[] = {
+    static const struct { const char *row, *message;
+    } cases[] = {
         { "train_count: 60001", "training images 0 to 60000; synthetic has 0 to 59999" },
         { "train_first: 59901", "training images 59901 to 60000; synthetic has 0 to 59999" },
-        { "monitor_first: 9951", "monitor images 9951 to 10000; the test split of synthetic has 0 to 9999" },
-        { "monitor_split: train", "monitor images 0 to 49 are trained on too (0 to 99); hold them out" },
+        { "monitor_first: 9951",
+          "monitor images 9951 to 10000; the test split of synthetic has 0 to 9999" },
+        { "monitor_split: train",
+          "monitor images 0 to 49 are trained on too (0 to 99); hold them out" },
         { "batch: 101", "batch 101 is more than the 100 training images; at most as many" },
-        { "probe_batch: 101", "probe_batch 101 is more than the 100 training images; at most as many" },
-        { "knn_k: 101", "knn_k 101 is more than the 100 training images, the bank; at most as many" },
+        { "probe_batch: 101",
+          "probe_batch 101 is more than the 100 training images; at most as many" },
+        { "knn_k: 101",
+          "knn_k 101 is more than the 100 training images, the bank; at most as many" },
         { "widths: [8, 8, 8, 8, 8]", "5 stages; 1 to 4" },
-        { "image_size: 4, widths: [8, 8, 8, 8]", "image_size 4 does not survive 4 stages; at least 8" },
-        { "blocks: [1, 2, 3]", "blocks of 3 stages, widths of 2; as many, or one number of blocks for all" },
+        { "image_size: 4, widths: [8, 8, 8, 8]",
+          "image_size 4 does not survive 4 stages; at least 8" },
+        { "blocks: [1, 2, 3]",
+          "blocks of 3 stages, widths of 2; as many, or one number of blocks for all" },
         { "image_size: 7, stem: imagenet", "image_size 7 does not survive 2 stages; at least 8" },
         { "projector: [fc f/3], block: bottleneck", "fc f/3: f is 64, not a multiple of 3" },
         { "dim: 30", "fc d/4: d is 30, not a multiple of 4" },
@@ -303,7 +321,8 @@ static void settings_that_do_not_go_together_are_placed(void **state)
         { "predictor: [fc d/64]", "fc d/64: d is 32, not a multiple of 64" },
         { "predictor: [fc 31]",
           "the predictor gives 31 features, the projector 32; they are compared, so as many" },
-        { "projector: []", "the predictor gives 32 features, the projector 16; they are compared, so as many" },
+        { "projector: []",
+          "the predictor gives 32 features, the projector 16; they are compared, so as many" },
         { "pairs: [[0, 1], [2, 2]]", "pairs: view 2 is its own target; two views make a pair" },
         { "pairs: [[0, 2]]", "pairs: no pair has view 1, but one has 2; number them from 0" },
         { "eta: average, stop_grad: false",
@@ -314,9 +333,12 @@ static void settings_that_do_not_go_together_are_placed(void **state)
         { "crop_ratio: [2, 1]", "crop_ratio: the smaller number comes first" },
         { "blur_sigma: [2, 1]", "blur_sigma: the smaller number comes first" },
         { "folder: x", "folder: x is of no use with dataset: synthetic; dataset: folder reads it" },
-        { "skip_bad: 1", "skip_bad: 1 goes with dataset: folder; the files of synthetic are right or refused" },
-        { "dataset: folder", "dataset: folder needs folder: PATH, where train/CLASS and val/CLASS (or test) lie" },
-        { "folder: '{a'", "folder: \"{a\" is wrong; a path that YAML reads without quotes, such as my-images or "
+        { "skip_bad: 1",
+          "skip_bad: 1 goes with dataset: folder; the files of synthetic are right or refused" },
+        { "dataset: folder",
+          "dataset: folder needs folder: PATH, where train/CLASS and val/CLASS (or test) lie" },
+        { "folder: '{a'",
+          "folder: \"{a\" is wrong; a path that YAML reads without quotes, such as my-images or "
           "/data/my-images" },
         { "jitter: [0, 0, 0, 0.6]", "jitter: a hue of 0.6; at most 0.5, half the colour circle" },
     };
@@ -333,11 +355,12 @@ static void settings_that_do_not_go_together_are_placed(void **state)
 static void a_rule_broken_above_the_rows_is_said_once(void **state)
 {
     (void)state;
-    assert_string_equal(mistakes("batch: 200\n"
-                                 "rows: [{ name: a }, { name: b }, { name: c, batch: 300 }]\n",
-                                 scale, paper),
-                        "x.yaml:1:8: batch 200 is more than the 100 training images; at most as many\n"
-                        "x.yaml:2:52: batch 300 is more than the 100 training images; at most as many\n");
+    assert_string_equal(
+        mistakes("batch: 200\n"
+                 "rows: [{ name: a }, { name: b }, { name: c, batch: 300 }]\n",
+                 scale, paper),
+        "x.yaml:1:8: batch 200 is more than the 100 training images; at most as many\n"
+        "x.yaml:2:52: batch 300 is more than the 100 training images; at most as many\n");
     char *small = text_format("%sblocks: 1\ncrop_scale: [1, 0.5]\n", scale);
     assert_string_equal(mistakes("rows: [{ name: a }, { name: b }]\n", small, "{}"),
                         "scale/s.yaml:12:13: crop_scale: the smaller number comes first\n");

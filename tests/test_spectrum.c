@@ -14,8 +14,8 @@
 #include "../engine/base.h"
 #include "../engine/spectrum.h"
 
-/* The data are floats: each direction that should be empty holds rounding of 1e-7 of the largest, and a share p
- * costs -p ln p, so d = 16 of them change the entropy by less than 5e-5. */
+/* The data are floats: each direction that should be empty holds rounding of 1e-7 of the largest,
+ * and a share p costs -p ln p, so d = 16 of them change the entropy by less than 5e-5. */
 static const double ROUNDING = 1e-4;
 
 /* cmocka's assert_float_equal takes NaN for equal to anything. */
@@ -27,8 +27,9 @@ static double gauss(void)
     return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
 }
 
-/* z [n, d] whose centred singular values are proportional to sigma [r]: columns of the cosine transform, which are
- * orthogonal, equally long and have mean zero, mixed by a reflection and moved off the origin. */
+/* z [n, d] whose centred singular values are proportional to sigma [r]: columns of the cosine
+ * transform, which are orthogonal, equally long and have mean zero, mixed by a reflection and moved
+ * off the origin. */
 static float *planted(int n, int d, const double *sigma, int r)
 {
     float *z = host_alloc((size_t)n * d, sizeof *z);
@@ -38,7 +39,8 @@ static float *planted(int n, int d, const double *sigma, int r)
             row[k] = sigma[k] * cos(M_PI * (2 * i + 1) * (k + 1) / (2.0 * n));
             dot += row[k];
         }
-        for (int c = 0; c < d; c++) z[(size_t)i * d + c] = (float)(row[c] - 2 * dot / d + 5);   /* I - 2 11^T / d */
+        /* I - 2 11^T / d */
+        for (int c = 0; c < d; c++) z[(size_t)i * d + c] = (float)(row[c] - 2 * dot / d + 5);
     }
     return z;
 }
@@ -50,7 +52,8 @@ static void isotropic_output_has_rank_near_one(void **state)
     srand48(1);
     float *z = host_alloc((size_t)N * D, sizeof *z);
     for (int i = 0; i < N * D; i++) z[i] = (float)gauss();
-    /* Sampling spreads the singular values by sqrt(d / (4 n)) of themselves: the entropy falls by d / (8 n). */
+    /* Sampling spreads the singular values by sqrt(d / (4 n)) of themselves: the entropy falls by d
+     * / (8 n). */
     assert_close(effective_rank(z, N, D), 1 - D / (8.0 * N), 1e-3);
     free(z);
 }
@@ -98,7 +101,8 @@ static void scale_and_offset_change_nothing(void **state)
     static const double sigma[] = { 2, 1, 1 };
     float *z = planted(N, D, sigma, 3);
     const double rank = effective_rank(z, N, D);
-    for (int i = 0; i < N * D; i++) z[i] = ldexpf(z[i], -100);     /* squares of it are below the smallest float */
+    /* squares of it are below the smallest float */
+    for (int i = 0; i < N * D; i++) z[i] = ldexpf(z[i], -100);
     assert_close(effective_rank(z, N, D), rank, 1e-12);
     free(z);
 }

@@ -87,7 +87,8 @@ static int folder_open(void **state)
     assert_true(folder_make(under("configs/scale")));
     put(under("configs/made_up.yaml"), experiment);
     put(under("configs/paper.yaml"), statements);
-    put(under("configs/scale/tiny.yaml"), "note: A test, nothing else.\ndataset: synthetic\nepochs: 3\n"
+    put(under("configs/scale/tiny.yaml"),
+        "note: A test, nothing else.\ndataset: synthetic\nepochs: 3\n"
         "train_count: 512\nmonitor_count: 64\nbatch: 64\n");
     return 0;
 }
@@ -133,14 +134,17 @@ static void run_make(const char *row, int seed, double linear, bool dead, double
     assert_true(folder_make(folder));
     for (int epoch = 0; epoch <= 3; epoch++) {
         struct epoch_record *l = &r.last;
-        *l = (struct epoch_record){ epoch, NAN, NAN, NAN, NAN, NAN, NAN, true, 0.9, 0.2, 0.3, 60, 28, 27, NAN,
-                                    NAN, 0 };
+        *l = (struct epoch_record){ epoch, NAN, NAN, NAN, NAN, NAN, NAN, true, 0.9, 0.2, 0.3, 60,
+                                    28, 27, NAN, NAN, 0 };
         if (epoch) {
             *l = (struct epoch_record){ .epoch = epoch, .loss = dead ? -0.99 : -0.6 - 0.03 * epoch,
-                .oscillation = oscillation, .std_train = dead ? 0.1 : 0.95, .grad_norm = 1, .lr = 0.1,
-                .lr_predictor = 0.1, .monitored = true, .std_sqrtd = dead ? 0.2 : 0.97,
-                .mean_norm = dead ? 0.98 : 0.15, .view_share = dead ? 0.6 : 0.3, .rank = dead ? 15.0 : 70.0,
-                .knn = (dead ? 28 : 30 + 2 * epoch) + 0.1 * seed, .knn_z = 27, .cos_h = NAN, .cos_z = NAN };
+                                        .oscillation = oscillation, .std_train = dead ? 0.1 : 0.95,
+                                        .grad_norm = 1, .lr = 0.1, .lr_predictor = 0.1,
+                                        .monitored = true, .std_sqrtd = dead ? 0.2 : 0.97,
+                                        .mean_norm = dead ? 0.98 : 0.15,
+                                        .view_share = dead ? 0.6 : 0.3, .rank = dead ? 15.0 : 70.0,
+                                        .knn = (dead ? 28 : 30 + 2 * epoch) + 0.1 * seed,
+                                        .knn_z = 27, .cos_h = NAN, .cos_z = NAN };
         }
         char *line = epoch_print(l);
         strcat(metrics, line);
@@ -212,7 +216,8 @@ static int table(const char *more)
     snprintf(runs, sizeof runs, "--runs=%s/runs", root);
     snprintf(results, sizeof results, "--results=%s/results", root);
     snprintf(file, sizeof file, "%s/configs/made_up.yaml", root);
-    char *argv[] = { "table", file, "--scale=tiny", (char *)seeds, runs, results, (char *)more, NULL };
+    char *argv[] = { "table", file, "--scale=tiny", (char *)seeds, runs, results, (char *)more,
+                     NULL };
     const int kept_out = redirect(STDOUT_FILENO, "out"), kept_err = redirect(STDERR_FILENO, "err");
     const int status = command_table(more ? 7 : 6, argv);
     restore(STDOUT_FILENO, kept_out);
@@ -233,7 +238,8 @@ static void rows_are_written_as_the_house_says(void **state)
     runs_make();
     assert_int_equal(table(NULL), 0);
     char *csv = content("results/tiny/made_up.csv");
-    assert_string_equal(csv,
+    assert_string_equal(
+        csv,
         "row,n,paper,linear_mean,linear_std,knn_mean,knn_std,loss_mean,loss_std,std_sqrtd_mean,std_sqrtd_std,"
         "view_share_mean,view_share_std,state\n"
         "with,3,67.7,45.1667,0.305505,36.2,0.1,-0.69,0,0.97,0,0.3,0,healthy\n"
@@ -268,9 +274,11 @@ static void curves_hold_every_epoch(void **state)
     runs_make();
     assert_int_equal(table(NULL), 0);
     char *curves = content("results/tiny/made_up_curves.csv");
-    assert_has(curves, "row,seed,epoch,monitored,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,"
-                       "mean_norm,view_share,rank,knn,knn_z,cos_h,cos_z\n"
-                       "with,1,0,1,,,,,,,0.9,0.2,0.3,60,28,27,,\nwith,1,1,1,-0.63,0.01,0.95,1,0.1,0.1,0.97,");
+    assert_has(
+        curves,
+        "row,seed,epoch,monitored,loss,oscillation,std_train,grad_norm,lr,lr_predictor,std_sqrtd,"
+        "mean_norm,view_share,rank,knn,knn_z,cos_h,cos_z\n"
+        "with,1,0,1,,,,,,,0.9,0.2,0.3,60,28,27,,\nwith,1,1,1,-0.63,0.01,0.95,1,0.1,0.1,0.97,");
     assert_has(curves, "\nwithout,3,3,1,-0.99,0.003,0.1,1,0.1,0.1,0.2,0.98,0.6,15,28.3,27,,\n");
     free(curves);
 }
@@ -282,10 +290,12 @@ static void page_and_paper_show_every_row(void **state)
     assert_int_equal(table(NULL), 0);
     char *md = content("results/tiny/made_up.md"), *tex = content("results/tiny/made_up.tex");
     char *out = content("out");
-    assert_has(md, "| with | 3 | 67.7 | 45.2 ± 0.3 | 36.2 ± 0.1 | -0.690 ± 0.000 | 0.97 ± 0.00 | 0.30 ± "
-                   "0.00 | healthy |\n");
+    assert_has(
+        md, "| with | 3 | 67.7 | 45.2 ± 0.3 | 36.2 ± 0.1 | -0.690 ± 0.000 | 0.97 ± 0.00 | 0.30 ± "
+            "0.00 | healthy |\n");
     assert_has(md, "| later | 0 | - | - | - | - | - | - | not run |\n");
-    assert_has(md, "\n- Figure 2: with_and without | 100 %.\n- Scale tiny: A test, nothing else.\n");
+    assert_has(md,
+               "\n- Figure 2: with_and without | 100 %.\n- Scale tiny: A test, nothing else.\n");
     assert_has(tex, "$-$0.690 $\\pm$ 0.000");
     assert_has(md, "| alive | no collapse without | fails | 3 |");
     assert_has(tex, "with & 3 & 67.7 & 45.2 $\\pm$ 0.3 &");
@@ -330,8 +340,9 @@ static void no_run_writes_nothing_and_says_what_to_run(void **state)
 static void same_runs_give_the_same_bytes(void **state)
 {
     (void)state;
-    static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex", "made_up_claims.csv",
-                                         "made_up_runs.jsonl", "made_up_curves.csv", "provenance.json" };
+    static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex",
+                                         "made_up_claims.csv", "made_up_runs.jsonl",
+                                         "made_up_curves.csv", "provenance.json" };
     enum { FILES = sizeof files / sizeof *files };
     runs_make();
     assert_int_equal(table(NULL), 0);
@@ -500,7 +511,8 @@ static void an_edited_committed_run_is_not_believed(void **state)
     assert_broken_by(runs, "{\"row\": \"with\", \"seed\": 2", "[\"row\": \"with\", \"seed\": 2",
                      "is broken");
     assert_broken_by(curves, "\nwith,2,2,1,", "\nwith,7,2,1,", "seed 2 is broken, an epoch");
-    assert_broken_by(curves, "\nwith,2,3,1,-0.69", "\nwith,2,3,1,-0.68", "the last epoch's numbers");
+    assert_broken_by(curves, "\nwith,2,3,1,-0.69", "\nwith,2,3,1,-0.68",
+                     "the last epoch's numbers");
     assert_broken_by(curves, "\nwith,2,1,1,", "\nwith,2,1,1,,", "seed 2 is broken, an epoch");
 }
 
@@ -557,8 +569,9 @@ static void garbage_among_the_committed_does_not_crash(void **state)
 static void rewriting_gives_the_same_bytes(void **state)
 {
     (void)state;
-    static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex", "made_up_claims.csv",
-                                         "made_up_runs.jsonl", "made_up_curves.csv", "provenance.json" };
+    static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex",
+                                         "made_up_claims.csv", "made_up_runs.jsonl",
+                                         "made_up_curves.csv", "provenance.json" };
     enum { FILES = sizeof files / sizeof *files };
     runs_make();
     assert_int_equal(table(NULL), 0);
@@ -611,7 +624,8 @@ static void run_in_the_wrong_folder_is_not_counted(void **state)
     data_now(data, &e.row[0].settings);
     run_hash(hash, config, "cpu", code_hash_of(e.row[0].settings.method), data);
     free(config);
-    char *two = run_folder(under("runs"), hash, 2), *three = run_folder(under("runs"), hash, 3), gone[600];
+    char *two = run_folder(under("runs"), hash, 2), *three = run_folder(under("runs"), hash, 3),
+         gone[600];
     snprintf(gone, sizeof gone, "%s.gone", three);
     assert_int_equal(rename(three, gone), 0);
     assert_int_equal(rename(two, three), 0);
@@ -632,7 +646,8 @@ static void later_is_not_run_here(void)
     char *text = text_format("baseline: with\n%s", experiment);
     put(under("configs/made_up.yaml"), text);
     free(text);
-    put(under("configs/scale/tiny.yaml"), "note: A test, nothing else.\ndataset: synthetic\nepochs: 3\n"
+    put(under("configs/scale/tiny.yaml"),
+        "note: A test, nothing else.\ndataset: synthetic\nepochs: 3\n"
         "train_count: 512\nmonitor_count: 64\nbatch: 64\nnot_run: { made_up: { later: it has 50% & no steps } }\n");
 }
 
@@ -646,7 +661,9 @@ static void a_row_that_the_scale_cannot_host_is_shown_with_its_reason(void **sta
     char *tex = content("results/tiny/made_up.tex"), *out = content("out"), *err = content("err");
     assert_has(csv, "\nlater,0,,,,,,,,,,,,not run\n");
     assert_has(md, "\n- Row later is not run at this scale: it has 50% & no steps.\n");
-    assert_has(md, "| both.2 | linear later > without | not run | 0 |  | later is not run at this scale: it has");
+    assert_has(
+        md,
+        "| both.2 | linear later > without | not run | 0 |  | later is not run at this scale: it has");
     assert_has(tex, "Row later is not run at this scale: it has 50\\% \\& no steps.\n");
     assert_has(out, "Row later is not run at this scale: it has 50% & no steps.\n");
     assert_null(strstr(err, "later"));         /* nobody waits for it */
@@ -709,14 +726,18 @@ static void unstable_is_a_state_beside_a_baseline(void **state)
     assert_has(csv, "\nlater,3,,40,0,36.2,0.1,-0.69,0,0.97,0,0.3,0,unstable\n");
     assert_has(csv, "\nwith,3,67.7,45.1667,0.305505,36.2,0.1,-0.69,0,0.97,0,0.3,0,healthy\n");
     assert_has(csv, "collapsed\n");
-    assert_has(md, "| evidence | \\|E z'\\| | rank | kNN of z | oscillation |  |\n|---|---|---|---|---|---|\n"
-                   "| with | 0.15 ± 0.00 | 70.00 ± 0.00 | 27.0 ± 0.0 | 1.00 ± 0.00 |  |\n");
+    assert_has(
+        md,
+        "| evidence | \\|E z'\\| | rank | kNN of z | oscillation |  |\n|---|---|---|---|---|---|\n"
+        "| with | 0.15 ± 0.00 | 70.00 ± 0.00 | 27.0 ± 0.0 | 1.00 ± 0.00 |  |\n");
     assert_has(md, "| later | 0.15 ± 0.00 | 70.00 ± 0.00 | 27.0 ± 0.0 | 2.20 ± 0.10 |  |\n");
-    assert_has(md, "\n- Unstable: the loss's noise from step to step, averaged over the epochs, is over 2 times "
-                   "that of the same seed in row with");
+    assert_has(
+        md,
+        "\n- Unstable: the loss's noise from step to step, averaged over the epochs, is over 2 times "
+        "that of the same seed in row with");
     free(csv);
     free(md);
-    run_make("later", 2, 40, false, 0.02);     /* twice is not more than twice: the seeds disagree */
+    run_make("later", 2, 40, false, 0.02);    /* twice is not more than twice: the seeds disagree */
     assert_int_equal(table(NULL), 0);
     csv = content("results/tiny/made_up.csv");
     assert_has(csv, "\nlater,3,,40,0,36.2,0.1,-0.69,0,0.97,0,0.3,0,mixed\n");

@@ -14,7 +14,8 @@
 #include "../engine/tape.h"
 
 enum { N = 7, C = 5, K = 3 };
-static const float DIRT = 0.25f;   /* what a weight's gradient holds before a backward: `=` for `+=` must show */
+static const float DIRT = 0.25f;   /* what a weight's gradient holds before a backward: `=` for `+=`
+                                      must show */
 
 static struct tape tape;
 static dev_float *loss;
@@ -64,7 +65,8 @@ static const struct weight NONE = { NULL, NULL };
 /* The node that made v. */
 static int node_of(struct var v) { return (int)(v.grad - tape.grad); }
 
-/* dy of the tape's first node: its memory is the last to be given out, so it still lies there after the walk. */
+/* dy of the tape's first node: its memory is the last to be given out, so it still lies there after
+ * the walk. */
 static void first_gradient_read(float *g, size_t n) { input_read(g, tape.node[0].dy, n); }
 
 static int machine_start(void **state)
@@ -96,7 +98,7 @@ static int tape_drop(void **state)
     return 0;
 }
 
-/* ---- recording ----------------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static void nothing_is_recorded_where_no_gradient_is_wanted(void **state)
 {
@@ -158,7 +160,7 @@ static void stopgrad_is_the_same_data_without_gradient(void **state)
     weight_free(w);
 }
 
-/* ---- walking back -------------------------------------------------------------------------------------- */
+/* ---- walking back ---------------------------------------------------------------------------- */
 
 static void dead_branches_are_not_walked(void **state)
 {
@@ -250,8 +252,9 @@ static void rows_are_a_view_of_data_and_gradient(void **state)
     weight_free(w);
 }
 
-/* relu(bn(conv(x)) + x), pooled: the residual's gradient must reach x beside the one through conv.  x is a conv's
- * output, so that it has a gradient; the reference is the numeric derivative of the engine's own forward pass. */
+/* relu(bn(conv(x)) + x), pooled: the residual's gradient must reach x beside the one through conv.
+ * x is a conv's output, so that it has a gradient; the reference is the numeric derivative of the
+ * engine's own forward pass. */
 static double residual_loss(const struct var *x, const struct weight *w, const struct norm *bn,
                             const struct var *target)
 {
@@ -276,7 +279,8 @@ static void residual_gets_its_gradient(void **state)
     mem_download(g, w[0].grad, sizeof g);
     mem_download(v, w[0].data, sizeof v);
     for (int i = 0; i < C * C; i++) {
-        const float old = v[i], eps = 1e-3f;   /* fp32 forward: 1e-7 / 1e-3 of rounding, 1e-6 of curvature */
+        const float old = v[i], eps = 1e-3f;   /* fp32 forward: 1e-7 / 1e-3 of rounding, 1e-6 of
+                                                  curvature */
         v[i] = old + eps, mem_upload(w[0].data, v, sizeof v);
         const double high = residual_loss(&x, w, &bn, &target);
         v[i] = old - eps, mem_upload(w[0].data, v, sizeof v);
@@ -287,12 +291,13 @@ static void residual_gets_its_gradient(void **state)
     weight_free(w[0]), weight_free(w[1]), weight_free(bn.gamma), weight_free(bn.beta);
 }
 
-/* ---- the arena ----------------------------------------------------------------------------------------- */
+/* ---- the arena ------------------------------------------------------------------------------- */
 
 static void every_step_sees_the_same_addresses(void **state)
 {
     (void)state;
-    const int sizes[] = { 7, 1 << 20, 33, 20 << 20, 1, 5 << 20 };      /* in floats: more than one block */
+    /* in floats: more than one block */
+    const int sizes[] = { 7, 1 << 20, 33, 20 << 20, 1, 5 << 20 };
     enum { REQUESTS = sizeof sizes / sizeof *sizes };
     const dev_act *first[REQUESTS] = { NULL };
     size_t bytes = 0;
@@ -339,11 +344,16 @@ static void steps_do_not_see_each_others_gradients(void **state)
     weight_free(w);
 }
 
-enum { WIDE = 1200, CHAIN = 10 };         /* WIDE^2 floats: 5.5 MiB, eleven of which fill one block of the arena */
+enum { WIDE = 1200, CHAIN = 10 };         /* WIDE^2 floats: 5.5 MiB, eleven of which fill one block
+                                             of the arena */
 
-static struct var wide_layer(struct var x, struct weight w) { return conv(&tape, x, w, 1, 1, 1, 0); }
+static struct var wide_layer(struct var x, struct weight w)
+{
+    return conv(&tape, x, w, 1, 1, 1, 0);
+}
 
-/* The backward pass of a chain needs no memory beside the forward pass's: what it has done with makes room. */
+/* The backward pass of a chain needs no memory beside the forward pass's: what it has done with
+ * makes room. */
 static void gradients_lie_where_activations_were(void **state)
 {
     (void)state;
@@ -351,9 +361,11 @@ static void gradients_lie_where_activations_were(void **state)
     struct var y = var_room(&tape, 1, WIDE, WIDE, 1);
     for (int i = 0; i < CHAIN; i++) y = wide_layer(y, w);
     const size_t before = tape_bytes(&tape);
-    neg_cosine(&tape, loss, 1, fc(&tape, pool(&tape, y), last, NONE, 1), var_room(&tape, 1, 1, 1, 1));
+    neg_cosine(&tape, loss, 1, fc(&tape, pool(&tape, y), last, NONE, 1),
+               var_room(&tape, 1, 1, 1, 1));
     tape_backward(&tape);
-    assert_int_equal(tape.n_blocks, 2);        /* the last layer's two gradients did not fit in the first */
+    assert_int_equal(tape.n_blocks, 2);        /* the last layer's two gradients did not fit in the
+                                                  first */
     assert_true(tape_bytes(&tape) <= 2 * before);
     const char *const end = tape.block[1].base + 3 * sizeof(float) * WIDE * WIDE;
     for (int i = 0; i < CHAIN; i++) {
@@ -386,7 +398,8 @@ static void what_works_in_place_takes_no_memory(void **state)
     weight_free(w), weight_free(g), weight_free(b);
 }
 
-/* Rows of a variable are part of its gradient: the rest of it must read as zero, whatever lay there. */
+/* Rows of a variable are part of its gradient: the rest of it must read as zero, whatever lay
+ * there. */
 static void unwritten_rows_have_no_gradient(void **state)
 {
     (void)state;
@@ -421,8 +434,8 @@ static void freed_tape_can_be_used_again(void **state)
     assert_true(tape_bytes(&tape) >= 33 * mem_act_bytes());
 }
 
-/* Large requests fill blocks of their own; the small ones between them must not open one each, or a net whose
- * activations are larger than a block runs out of blocks. */
+/* Large requests fill blocks of their own; the small ones between them must not open one each, or a
+ * net whose activations are larger than a block runs out of blocks. */
 static void small_requests_share_a_block_beside_large_ones(void **state)
 {
     (void)state;
@@ -434,7 +447,8 @@ static void small_requests_share_a_block_beside_large_ones(void **state)
             var_room(&t, 1, 1, 1, 1000);
             var_room(&t, 1, 1, 1, LARGE);
         }
-        assert_true(tape_bytes(&t) == ((size_t)64 << 20) + LARGE_ONES * (size_t)LARGE * mem_act_bytes());
+        assert_true(tape_bytes(&t) ==
+                    ((size_t)64 << 20) + LARGE_ONES * (size_t)LARGE * mem_act_bytes());
     }
     tape_free(&t);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_train.c -- what a trainer makes of its log: means, the step at which a run diverged, and steps that fp16
- * leaves out.
+ * test_train.c -- what a trainer makes of its log: means, the step at which a run diverged, and
+ * steps that fp16 leaves out.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,16 +16,20 @@
 
 enum { STEPS = 60 };
 
-/* A trainer at the end of an epoch of this log: loss -i, the gradient's square 4 but for the bad steps, std 0.5. */
+/* A trainer at the end of an epoch of this log: loss -i, the gradient's square 4 but for the bad
+ * steps, std 0.5. */
 struct logged { struct settings s; struct trainer t; };
 
-static void logged_open(struct logged *l, enum precision precision, int first_bad, int bad, float loss)
+static void logged_open(struct logged *l, enum precision precision, int first_bad, int bad,
+                        float loss)
 {
     l->s = settings_default(0);
     l->s.dataset = 0;
     while (strcmp(data_sources[l->s.dataset].name, "synthetic")) l->s.dataset++;
-    l->s.image_size = 4, l->s.train_count = 2 * STEPS, l->s.monitor_count = 2, l->s.dim = 4, l->s.epochs = 1;
-    l->s.widths = (struct int_list){ 1, { 4 } }, l->s.blocks = (struct int_list){ 1, { 1 } }, l->s.batch = 2;
+    l->s.image_size = 4, l->s.train_count = 2 * STEPS, l->s.monitor_count = 2, l->s.dim = 4,
+    l->s.epochs = 1;
+    l->s.widths = (struct int_list){ 1, { 4 } }, l->s.blocks = (struct int_list){ 1, { 1 } },
+    l->s.batch = 2;
     l->s.precision = PRECISION_FP32;
     trainer_open(&l->t, &l->s, 3);
     l->s.precision = (int)precision;                     /* the log looks the same in each */
@@ -40,7 +44,8 @@ static void logged_open(struct logged *l, enum precision precision, int first_ba
     trainer_seek(&l->t, 0, STEPS);
 }
 
-static int summary_of(struct epoch_record *r, enum precision precision, int first_bad, int bad, float loss)
+static int summary_of(struct epoch_record *r, enum precision precision, int first_bad, int bad,
+                      float loss)
 {
     static struct logged l;
     memset(r, 0, sizeof *r);
@@ -50,8 +55,8 @@ static int summary_of(struct epoch_record *r, enum precision precision, int firs
     return diverged;
 }
 
-/* lr = base_lr batch / 256; the warm-up is a share of all steps, and not the predictor's if its rate is constant
- * (Section 4.3). */
+/* lr = base_lr batch / 256; the warm-up is a share of all steps, and not the predictor's if its
+ * rate is constant (Section 4.3). */
 static void schedules_are_those_of_the_settings(void **state)
 {
     (void)state;
@@ -78,7 +83,8 @@ static void means_are_over_all_steps(void **state)
     (void)state;
     struct epoch_record r;
     assert_int_equal(summary_of(&r, PRECISION_BF16, 0, 0, 0), 0);
-    assert_true(r.loss == -(STEPS - 1) / 2.0 && r.grad_norm == 2 && r.std_train == 0.5 && r.left_out == 0);
+    assert_true(r.loss == -(STEPS - 1) / 2.0 && r.grad_norm == 2 && r.std_train == 0.5 &&
+                r.left_out == 0);
     assert_true(fabs(r.oscillation - sqrt(0.5)) < 1e-12);
 }
 
@@ -111,7 +117,8 @@ static void over_twenty_in_a_row_are_a_divergence(void **state)
     assert_true(isinf(r.grad_norm));
 }
 
-/* An epoch that is shorter than twenty steps may leave some out, but not all: else nothing would ever tell. */
+/* An epoch that is shorter than twenty steps may leave some out, but not all: else nothing would
+ * ever tell. */
 static void so_is_a_whole_epoch(void **state)
 {
     (void)state;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * conv.c -- convolution: chooses among the ways of conv.h, and takes bf16 through those that know fp32 alone.
+ * conv.c -- convolution: chooses among the ways of conv.h, and takes bf16 through those that know
+ * fp32 alone.
  */
 #include "conv.h"
 #include "vec.h"
 
-/* ---- the choice -------------------------------------------------------------------------------------- */
+/* ---- the choice ------------------------------------------------------------------------------ */
 
-/* Which way, by the shape: Winograd where it saves products, row blocks where the shape allows, else columns. */
+/* Which way, by the shape: Winograd where it saves products, row blocks where the shape allows,
+ * else columns. */
 static void fwd(void *y, const void *x, const float *w, struct conv_shape s, bool is_bf16)
 {
     if (winograd_fits(s, is_bf16)) winograd_fwd(y, x, w, s, is_bf16);
@@ -15,7 +17,8 @@ static void fwd(void *y, const void *x, const float *w, struct conv_shape s, boo
     else conv_columns_fwd(y, x, w, s);
 }
 
-static void dgrad(void *dx, bool add, const void *dy, const float *w, struct conv_shape s, bool is_bf16)
+static void dgrad(void *dx, bool add, const void *dy, const float *w, struct conv_shape s,
+                  bool is_bf16)
 {
     if (winograd_fits(s, is_bf16)) winograd_dgrad(dx, add, dy, w, s, is_bf16);
     else if (conv_direct_dgrad_fits(s)) conv_direct_dgrad(dx, add, dy, w, s, is_bf16);
@@ -29,7 +32,7 @@ static void wgrad(float *dw, const void *dy, const void *x, struct conv_shape s,
     else conv_columns_wgrad(dw, dy, x, s);
 }
 
-/* ---- bf16 where there is no way for it: some images at a time as fp32 ---------------------------------- */
+/* ---- bf16 where there is no way for it: some images at a time as fp32 ------------------------ */
 
 static void widen(float *restrict dst, const bf16 *restrict src, size_t n)
 {
@@ -43,7 +46,8 @@ static void narrow(bf16 *restrict dst, const float *restrict src, size_t n)
     for (size_t i = 0; i < n; i++) dst[i] = bf16_of(src[i]);
 }
 
-/* x and y of `images` images, and room for them as fp32.  The number is by the shape alone: dw's sums follow it. */
+/* x and y of `images` images, and room for them as fp32.  The number is by the shape alone: dw's
+ * sums follow it. */
 struct wide { float *x, *y; size_t nx, ny; int images; };
 
 static struct wide wide_of(struct conv_shape s)
@@ -53,7 +57,8 @@ static struct wide wide_of(struct conv_shape s)
     struct wide v = { .nx = (size_t)s.h * s.w * s.c, .ny = (size_t)p * q * s.k };
     const size_t images = FLOATS / (v.nx + v.ny) + 1;
     v.images = images < (size_t)s.n ? (int)images : s.n;
-    const size_t x_room = line_floats(v.nx * (size_t)v.images), y_room = line_floats(v.ny * (size_t)v.images);
+    const size_t x_room = line_floats(v.nx * (size_t)v.images),
+                 y_room = line_floats(v.ny * (size_t)v.images);
     v.x = cpu_scratch(SCRATCH_WIDE, (x_room + y_room) * sizeof *v.x);
     v.y = v.x + x_room;
     return v;
@@ -93,7 +98,7 @@ static void wgrad_widened(float *dw, const bf16 *dy, const bf16 *x, struct conv_
     }
 }
 
-/* ---- the ops ----------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------- */
 
 void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
 {
@@ -102,10 +107,11 @@ void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_s
     else fwd(y, x, float_in(w), s, cpu_bf16());
 }
 
-void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
-                 struct conv_shape s)
+void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,
+                 const dev_float *w, struct conv_shape s)
 {
-    const bool x_ready = winograd_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_direct_dgrad_fits(s));
+    const bool x_ready = winograd_fits(s, true) ||
+                         (HAVE_BF16_PRODUCTS && conv_direct_dgrad_fits(s));
     const bool w_ready = winograd_wgrad_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_wgrad_fits(s));
     if (dx.at && cpu_bf16() && !x_ready)
         dgrad_widened((bf16 *)dx.at, dx.add, (const bf16 *)dy, float_in(w), s);

@@ -4,8 +4,9 @@
  *
  *   dw[k,r,s,c] += sum over n, p, q of  dy[n,p,q,k] x[n, p stride + r - pad, q stride + s - pad, c]
  *
- * A tile of dw stays in registers while a pass walks over the output pixels: at each one, some values of one
- * operand are broadcast and multiplied with some vectors of the other.  Three kinds of layers have their tiles:
+ * A tile of dw stays in registers while a pass walks over the output pixels: at each one, some
+ * values of one operand are broadcast and multiplied with some vectors of the other.  Three kinds
+ * of layers have their tiles:
  *
  *   3 x 3   ONES output channels, broadcast, by the three taps of a row times LANES input channels.  The taps read
  *           neighbouring pixels of x, so a pass needs one new vector of it a pixel.  A tap that sees padding is
@@ -15,34 +16,36 @@
  *   stem    x has three channels: the nine values that a row of a window sees lie side by side.  They are
  *           broadcast, by one or two vectors of output channels.
  *
- * A bf16 product adds the two products of a pair: the pair is a pixel of two images, interleaved once for all taps
- * and strides.  The last of an odd number of images is paired with zeros.
+ * A bf16 product adds the two products of a pair: the pair is a pixel of two images, interleaved
+ * once for all taps and strides.  The last of an odd number of images is paired with zeros.
  */
 #include <omp.h>
 #include "conv.h"
 #include "vec.h"
 
-/* Registers of a 3 x 3 tile.  AVX-512: 24 sums, 3 vectors of x, a broadcast, of 32.  AVX2: 12, 3 and 1, of 16. */
+/* Registers of a 3 x 3 tile.  AVX-512: 24 sums, 3 vectors of x, a broadcast, of 32.  AVX2: 12, 3
+ * and 1, of 16. */
 enum { ONES = LANES / 2,
        TAPS = 3,
        WINDOW = 9,                       /* values in a row of the stem's window */
        SUMS = TAPS * ONES > 2 * WINDOW ? TAPS * ONES : 2 * WINDOW };
 
-/* ---- a pass over the pixels -------------------------------------------------------------------------- */
+/* ---- a pass over the pixels ------------------------------------------------------------------ */
 
-/* What will be read next, fetched into the cache while a pass multiplies: that hides most of what packing costs.
- * Bytes of a whole group, or of a row of a pass. */
+/* What will be read next, fetched into the cache while a pass multiplies: that hides most of what
+ * packing costs.  Bytes of a whole group, or of a row of a pass. */
 struct fetch { const char *at; size_t bytes; };
 enum { FETCHES = 2, CACHE_LINE = 64 };   /* of dy and of x */
 
-/* Steps are in numbers.  Rows and columns are dy's; where a pixel has three taps, the first column lacks the left
- * one and those from `inner` on the right one. */
+/* Steps are in numbers.  Rows and columns are dy's; where a pixel has three taps, the first column
+ * lacks the left one and those from `inner` on the right one. */
 struct pass {
-    const float *one, *many;             /* what is broadcast, what is read in vectors: floats or pairs of bf16 */
+    const float *one, *many;             /* what is broadcast, what is read in vectors: floats or
+                                            pairs of bf16 */
     size_t one_unit, one_row, one_pixel;
     size_t many_unit, many_row, many_pixel, many_vec;
     int units, rows, columns, inner;
-    float *dw;                           /* vector j of broadcast i is added at i dw_one + j dw_vec */
+    float *dw;                         /* vector j of broadcast i is added at i dw_one + j dw_vec */
     size_t dw_one, dw_vec;
     struct fetch next[FETCHES];
 };
@@ -68,9 +71,11 @@ ALWAYS_INLINE vec product_add(vec sum, const float *one, vec many, bool is_bf16)
     return vec_fma(vec_all(*one), many, sum);
 }
 
-/* One pixel: vectors first .. end - 1 of the tile's `vecs`; `many` is where vector `centre` lies. */
-ALWAYS_INLINE void pixel_add(vec *sum, const float *one, const float *many, size_t step, const int ones,
-                             const int vecs, const int centre, const int first, const int end, bool is_bf16)
+/* One pixel: vectors first .. end - 1 of the tile's `vecs`; `many` is where vector `centre`
+ * lies. */
+ALWAYS_INLINE void pixel_add(vec *sum, const float *one, const float *many, size_t step,
+                             const int ones, const int vecs, const int centre, const int first,
+                             const int end, bool is_bf16)
 {
     vec v[TAPS];
 #pragma GCC unroll 3
@@ -83,7 +88,8 @@ ALWAYS_INLINE void pixel_add(vec *sum, const float *one, const float *many, size
 }
 
 /* Sums begin at zero and are added to dw at the end: short sums lose fewer digits. */
-ALWAYS_INLINE void pass_run(const struct pass *t, const int ones, const int vecs, const bool taps, bool is_bf16)
+ALWAYS_INLINE void pass_run(const struct pass *t, const int ones, const int vecs, const bool taps,
+                            bool is_bf16)
 {
     vec sum[SUMS];
     const size_t step = t->many_vec, one_pixel = t->one_pixel, many_pixel = t->many_pixel;
@@ -147,11 +153,12 @@ static void pass_stem_two(const struct pass *t, bool is_bf16)
     else pass_run(t, WINDOW, 2, false, false);
 }
 
-/* ---- the plan ---------------------------------------------------------------------------------------- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
-/* A unit is what is multiplied at once: an image, or two of bf16.  x and dy are packed into panels of LANES
- * channels, or, a few channels of fp32, read where they are.  Panels of x hold what the passes see of it: for 1 x 1
- * every stride-th pixel, for the stem a pixel of zeros on both sides. */
+/* A unit is what is multiplied at once: an image, or two of bf16.  x and dy are packed into panels
+ * of LANES channels, or, a few channels of fp32, read where they are.  Panels of x hold what the
+ * passes see of it: for 1 x 1 every stride-th pixel, for the stem a pixel of zeros on both
+ * sides. */
 struct plan {
     struct conv_shape s;
     const void *x, *dy;
@@ -167,11 +174,14 @@ struct plan {
     void (*pass)(const struct pass *t, bool is_bf16);
 };
 
-enum { CHUNKS = 16,                      /* of images, each with its own sum */
-       MANY_WEIGHTS = 36864,             /* from 64 x 64 channels on, 16 sums cost more than packing twice */
-       CHUNK_FLOATS = 1 << 16,           /* a group's: in a cache of the second level with what is fetched */
-       SLICE_FLOATS = 1 << 18, SLICE_PIXELS = 512,   /* at least: a tile is read and written once a group */
-       UNIT_FLOATS = 1 << 21 };          /* larger images are not worth their scratch */
+enum {
+    CHUNKS = 16, /* of images, each with its own sum */
+    MANY_WEIGHTS = 36864, /* from 64 x 64 channels on, 16 sums cost more than packing twice */
+    CHUNK_FLOATS = 1 << 16, /* a group's: in a cache of the second level with what is fetched */
+    SLICE_FLOATS = 1 << 18,
+    SLICE_PIXELS = 512, /* at least: a tile is read and written once a group */
+    UNIT_FLOATS = 1 << 21
+}; /* larger images are not worth their scratch */
 
 static int group_units(const struct plan *g)
 {
@@ -226,7 +236,7 @@ bool conv_wgrad_fits(struct conv_shape s)
     return g.x_unit + g.dy_unit <= UNIT_FLOATS;
 }
 
-/* ---- slices of dw ------------------------------------------------------------------------------------ */
+/* ---- slices of dw ---------------------------------------------------------------------------- */
 
 /* Output channels k .. k_end - 1 by input channels c .. c_end - 1. */
 struct slice { int k, k_end, c, c_end; };
@@ -236,8 +246,9 @@ static struct slice slice_all(const struct plan *g)
     return (struct slice){ .k = 0, .k_end = g->s.k, .c = 0, .c_end = g->s.c };
 }
 
-/* Slice `thread` of `threads`: of the grids with so many fields, that in which the largest field costs least.  A
- * thread packs its own panels: lines written by one and read by another are slow where cores share no cache. */
+/* Slice `thread` of `threads`: of the grids with so many fields, that in which the largest field
+ * costs least.  A thread packs its own panels: lines written by one and read by another are slow
+ * where cores share no cache. */
 static struct slice slice_of(const struct plan *g, int threads, int thread)
 {
     enum { PACKING = 10 };               /* products that a packed vector costs */
@@ -247,8 +258,10 @@ static struct slice slice_of(const struct plan *g, int threads, int thread)
     double least = 0;
     for (int i = 1; i <= threads; i++) {
         if (threads % i != 0) continue;
-        const double k = (k_blocks + i - 1) / i, c = (c_blocks + threads / i - 1) / (threads / i) * g->vecs;
-        const double cost = dy_pixels * k * c * LANES * g->s.r * g->s.r + PACKING * (dy_pixels * k + x_pixels * c);
+        const double k = (k_blocks + i - 1) / i,
+                     c = (c_blocks + threads / i - 1) / (threads / i) * g->vecs;
+        const double cost = dy_pixels * k * c * LANES * g->s.r * g->s.r +
+                            PACKING * (dy_pixels * k + x_pixels * c);
         if (i == 1 || cost < least) {
             rows = i;
             least = cost;
@@ -258,10 +271,11 @@ static struct slice slice_of(const struct plan *g, int threads, int thread)
     return (struct slice){ .k = (int)chunk_start((size_t)k_blocks, rows, row) * LANES,
                            .k_end = (int)chunk_start((size_t)k_blocks, rows, row + 1) * LANES,
                            .c = (int)chunk_start((size_t)c_blocks, columns, column) * width,
-                           .c_end = (int)chunk_start((size_t)c_blocks, columns, column + 1) * width };
+                           .c_end = (int)chunk_start((size_t)c_blocks, columns, column + 1) *
+                                    width };
 }
 
-/* ---- panels ------------------------------------------------------------------------------------------ */
+/* ---- panels ---------------------------------------------------------------------------------- */
 
 /* LANES numbers, or as many pairs from two images; odd NULL: there is no second one. */
 ALWAYS_INLINE vec unit_load(const void *even, const void *odd, size_t i, bool is_bf16)
@@ -278,18 +292,22 @@ ALWAYS_INLINE vec unit_load(const void *even, const void *odd, size_t i, bool is
     return vec_load((const float *)even + i);
 }
 
-/* A row of a unit's image, or of its two: some pixels `step` numbers apart, some channels of each. */
+/* A row of a unit's image, or of its two: some pixels `step` numbers apart, some channels of
+ * each. */
 struct row { const void *even, *odd; int pixels, channels; size_t step; };
 
 /* Row `at` of unit `unit` of images[N, h, w, c], from channel `first_c` on. */
-static struct row row_of(const struct plan *g, const void *images, int unit, int h, int w, int c, int at,
-                         int first_c)
+static struct row row_of(const struct plan *g, const void *images, int unit, int h, int w, int c,
+                         int at, int first_c)
 {
-    const size_t bytes = g->is_bf16 ? sizeof(bf16) : sizeof(float), image = (size_t)h * w * c * bytes;
+    const size_t bytes = g->is_bf16 ? sizeof(bf16) : sizeof(float),
+                 image = (size_t)h * w * c * bytes;
     const int first = g->is_bf16 ? 2 * unit : unit;
-    const char *even = (const char *)images + (size_t)first * image + ((size_t)at * w * c + first_c) * bytes;
+    const char *even = (const char *)images + (size_t)first * image +
+                       ((size_t)at * w * c + first_c) * bytes;
     const bool paired = g->is_bf16 && first + 1 < g->s.n;
-    return (struct row){ .even = even, .odd = paired ? even + image : NULL, .pixels = w, .step = (size_t)c };
+    return (struct row){ .even = even, .odd = paired ? even + image : NULL, .pixels = w,
+                         .step = (size_t)c };
 }
 
 ALWAYS_INLINE void row_pack_as(float *panel, size_t block, struct row r, bool is_bf16)
@@ -317,7 +335,8 @@ static void stem_row_pack(float *to, struct row r, bool is_bf16)
     for (; i + LANES <= n; i += LANES) vec_store(to + i, unit_load(r.even, r.odd, i, is_bf16));
     for (; i < n; i++) {
         if (is_bf16) {
-            const uint32_t even = ((const bf16 *)r.even)[i], odd = r.odd ? ((const bf16 *)r.odd)[i] : 0;
+            const uint32_t even = ((const bf16 *)r.even)[i],
+                           odd = r.odd ? ((const bf16 *)r.odd)[i] : 0;
             const uint32_t pair = even | odd << 16;
             memcpy(to + i, &pair, sizeof pair);
         } else {
@@ -326,8 +345,10 @@ static void stem_row_pack(float *to, struct row r, bool is_bf16)
     }
 }
 
-/* Row `row` of a group of `units` units that begins with unit `first`: a slice's channels of x, and of dy. */
-static void x_row_pack(const struct plan *g, struct slice l, float *panels, int first, int units, int row)
+/* Row `row` of a group of `units` units that begins with unit `first`: a slice's channels of x, and
+ * of dy. */
+static void x_row_pack(const struct plan *g, struct slice l, float *panels, int first, int units,
+                       int row)
 {
     const struct conv_shape s = g->s;
     const int step = s.r == 1 ? s.stride : 1;
@@ -336,44 +357,57 @@ static void x_row_pack(const struct plan *g, struct slice l, float *panels, int 
     r.channels = l.c_end - l.c;
     r.step *= (size_t)step;
     if (g->stem) stem_row_pack(panels + (size_t)row * (size_t)(s.w + 2) * 3, r, g->is_bf16);
-    else row_pack(panels + (size_t)row * g->x_w * LANES, (size_t)units * g->x_h * g->x_w * LANES, r, g->is_bf16);
+    else
+        row_pack(panels + (size_t)row * g->x_w * LANES, (size_t)units * g->x_h * g->x_w * LANES, r,
+                 g->is_bf16);
 }
 
-static void dy_row_pack(const struct plan *g, struct slice l, float *panels, int first, int units, int row)
+static void dy_row_pack(const struct plan *g, struct slice l, float *panels, int first, int units,
+                        int row)
 {
     struct row r = row_of(g, g->dy, first + row / g->p, g->p, g->q, g->s.k, row % g->p, l.k);
     r.channels = l.k_end - l.k;
-    row_pack(panels + (size_t)row * g->q * LANES, (size_t)units * g->p * g->q * LANES, r, g->is_bf16);
+    row_pack(panels + (size_t)row * g->q * LANES, (size_t)units * g->p * g->q * LANES, r,
+             g->is_bf16);
 }
 
-/* ---- groups and tiles -------------------------------------------------------------------------------- */
+/* ---- groups and tiles ------------------------------------------------------------------------ */
 
-/* How x or dy lies in memory: panels [block of LANES channels][unit][row][pixel][LANES], or NHWC itself. */
+/* How x or dy lies in memory: panels [block of LANES channels][unit][row][pixel][LANES], or NHWC
+ * itself. */
 struct operand { const float *at; size_t block, unit, row, pixel; };
-struct group { struct slice slice; int units, k_tiles, c_tiles; struct operand x, dy; struct fetch next[FETCHES]; };
+struct group {
+    struct slice slice;
+    int units, k_tiles, c_tiles;
+    struct operand x, dy;
+    struct fetch next[FETCHES];
+};
 
 static struct operand in_panels(const float *at, int units, int h, int w)
 {
     const size_t row = (size_t)w * LANES, unit = (size_t)h * row;
-    return (struct operand){ .at = at, .block = (size_t)units * unit, .unit = unit, .row = row, .pixel = LANES };
+    return (struct operand){ .at = at, .block = (size_t)units * unit, .unit = unit, .row = row,
+                             .pixel = LANES };
 }
 
 static struct operand in_place(const float *at, int h, int w, int c)
 {
     const size_t row = (size_t)w * c;
-    return (struct operand){ .at = at, .block = LANES, .unit = (size_t)h * row, .row = row, .pixel = (size_t)c };
+    return (struct operand){ .at = at, .block = LANES, .unit = (size_t)h * row, .row = row,
+                             .pixel = (size_t)c };
 }
 
 /* `units` units from unit `first` on, of a slice; the panels are theirs, if they are packed. */
-static struct group group_of(const struct plan *g, struct slice l, const float *x_panels, const float *dy_panels,
-                             int first, int units)
+static struct group group_of(const struct plan *g, struct slice l, const float *x_panels,
+                             const float *dy_panels, int first, int units)
 {
     const struct conv_shape s = g->s;
     const size_t stem_row = (size_t)(s.w + 2) * 3;
     struct group u = { .slice = l, .units = units };
     u.k_tiles = (l.k_end - l.k) / (g->stem ? LANES * g->vecs : ONES);
     u.c_tiles = g->stem ? 1 : (l.c_end - l.c) / (LANES * g->vecs);
-    if (g->stem) u.x = (struct operand){ .at = x_panels, .unit = s.h * stem_row, .row = stem_row, .pixel = 3 };
+    if (g->stem) u.x = (struct operand){ .at = x_panels, .unit = s.h * stem_row, .row = stem_row,
+                                         .pixel = 3 };
     else if (g->x_packed) u.x = in_panels(x_panels, units, g->x_h, g->x_w);
     else u.x = in_place((const float *)g->x + (size_t)first * g->x_unit, s.h, s.w, s.c);
     if (g->dy_packed) u.dy = in_panels(dy_panels, units, g->p, g->q);
@@ -381,25 +415,30 @@ static struct group group_of(const struct plan *g, struct slice l, const float *
     return u;
 }
 
-static struct fetch fetch_of(const struct plan *g, const void *images, size_t image, int first, int units)
+static struct fetch fetch_of(const struct plan *g, const void *images, size_t image, int first,
+                             int units)
 {
     const size_t bytes = image * (g->is_bf16 ? 2 * sizeof(bf16) : sizeof(float));
-    return (struct fetch){ .at = (const char *)images + (size_t)first * bytes, .bytes = (size_t)units * bytes };
+    return (struct fetch){ .at = (const char *)images + (size_t)first * bytes,
+                           .bytes = (size_t)units * bytes };
 }
 
 /* The pass for tap row r; *p0 and *h0 are the rows of dy and of x that it begins with. */
-static struct pass pass_of(const struct plan *g, const struct group *u, int tile, int r, int *p0, int *h0)
+static struct pass pass_of(const struct plan *g, const struct group *u, int tile, int r, int *p0,
+                           int *h0)
 {
     const struct conv_shape s = g->s;
     *p0 = r < s.pad ? 1 : 0;             /* the first row of x is seen by it: pad <= 1 <= stride */
     *h0 = *p0 * g->x_stride + r - s.pad;
     const int end = (g->x_h - 1 + s.pad - r + g->x_stride) / g->x_stride;
-    struct pass t = { .units = u->units, .rows = (end < g->p ? end : g->p) - *p0, .columns = g->q, .inner = g->q };
+    struct pass t = { .units = u->units, .rows = (end < g->p ? end : g->p) - *p0, .columns = g->q,
+                      .inner = g->q };
     if (g->pass == pass_taps) t.inner = (s.w - 2) / s.stride + 1;
     const size_t rows = (size_t)u->units * t.rows, passes = (size_t)u->k_tiles * u->c_tiles * s.r;
-    for (int i = 0; i < FETCHES && rows > 0; i++) {        /* each pass its share, each row of it too */
+    for (int i = 0; i < FETCHES && rows > 0; i++) {    /* each pass its share, each row of it too */
         const size_t row = u->next[i].bytes / (rows * passes);
-        t.next[i] = (struct fetch){ .at = u->next[i].at + (size_t)(tile * s.r + r) * rows * row, .bytes = row };
+        t.next[i] = (struct fetch){ .at = u->next[i].at + (size_t)(tile * s.r + r) * rows * row,
+                                    .bytes = row };
     }
     return t;
 }
@@ -413,7 +452,8 @@ static void tile_add(const struct plan *g, float *dw, const struct group *u, int
         int p0, h0;
         struct pass t = pass_of(g, u, tile, r, &p0, &h0);
         const float *x = u->x.at + (size_t)h0 * u->x.row, *dy = u->dy.at + (size_t)p0 * u->dy.row;
-        const size_t x_row = u->x.row * (size_t)g->x_stride, x_pixel = u->x.pixel * (size_t)g->x_stride;
+        const size_t x_row = u->x.row * (size_t)g->x_stride,
+                     x_pixel = u->x.pixel * (size_t)g->x_stride;
         if (g->stem) {
             t.one = x;
             t.one_unit = u->x.unit;
@@ -446,16 +486,18 @@ static void tile_add(const struct plan *g, float *dw, const struct group *u, int
     }
 }
 
-/* ---- threads ----------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 /* A slice of dw += the products of units begin .. end - 1. */
-static void slice_add(float *dw, const struct plan *g, struct slice l, float *x_panels, int begin, int end)
+static void slice_add(float *dw, const struct plan *g, struct slice l, float *x_panels, int begin,
+                      int end)
 {
     const struct conv_shape s = g->s;
     float *const dy_panels = x_panels + line_floats((size_t)g->group * g->x_unit);
     for (int first = begin, units; first < end; first += units) {
         units = end - first < g->group ? end - first : g->group;
-        for (int row = 0; g->x_packed && row < units * g->x_h; row++) x_row_pack(g, l, x_panels, first, units, row);
+        for (int row = 0; g->x_packed && row < units * g->x_h; row++)
+            x_row_pack(g, l, x_panels, first, units, row);
         for (int row = 0; g->dy_packed && row < units * g->p; row++)
             dy_row_pack(g, l, dy_panels, first, units, row);
         struct group u = group_of(g, l, x_panels, dy_panels, first, units);
@@ -479,7 +521,8 @@ static void by_slices(float *dw, const struct plan *g)
 #pragma omp parallel num_threads(cpu_threads())
     {
         const int thread = omp_get_thread_num();
-        slice_add(dw, g, slice_of(g, omp_get_num_threads(), thread), room + panels * (size_t)thread, 0, g->units);
+        slice_add(dw, g, slice_of(g, omp_get_num_threads(), thread), room + panels * (size_t)thread,
+                  0, g->units);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ema.c -- the moving average of a block of weights: y = m y + (1 - m) x, the update of a target network
- * (BYOL, eq. 1).
+ * ema.c -- the moving average of a block of weights: y = m y + (1 - m) x, the update of a target
+ * network (BYOL, eq. 1).
  *
  * In double, rounded once: the products are exact, so that a y that equals x stays x whatever m is.
  */

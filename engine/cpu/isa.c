@@ -9,14 +9,15 @@
 #include "isa.h"
 #include "variants.h"
 
-/* ---- choosing ---------------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------- */
 
 struct isa { const char *name; const struct variant *variant; };
 
 /* From the best to the one that every CPU has. */
 static const struct isa isas[] = {
 #ifdef __x86_64__
-    { "avx512-bf16", &variant_avx512_bf16 }, { "avx512", &variant_avx512 }, { "avx2", &variant_avx2 },
+    { "avx512-bf16",
+      &variant_avx512_bf16 }, { "avx512", &variant_avx512 }, { "avx2", &variant_avx2 },
 #endif
     { "plain", &variant_plain },
 };
@@ -85,7 +86,7 @@ bool isa_multiplies_bf16(void)
     return chosen->variant->bf16_products;
 }
 
-/* ---- forwarding -------------------------------------------------------------------------------------- */
+/* ---- forwarding ------------------------------------------------------------------------------ */
 
 #include "ops_calls.h"             /* op_conv_fwd() calls chosen->variant->conv_fwd(), and so on */
 
@@ -94,8 +95,8 @@ void machine_peaks(struct machine_peaks *p)
     chosen->variant->peaks(p);
 }
 
-void augment_pixels(float *y, const uint8_t *image, int h, int w, int size, const struct augment *recipe,
-                    const struct view_params *v)
+void augment_pixels(float *y, const uint8_t *image, int h, int w, int size,
+                    const struct augment *recipe, const struct view_params *v)
 {
     chosen->variant->augment_pixels(y, image, h, w, size, recipe, v);
 }

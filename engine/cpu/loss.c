@@ -9,7 +9,7 @@
 #include "cpu.h"
 #include "rows.h"
 
-/* ---- negative cosine similarity, eq. (1) ------------------------------------------------------------- */
+/* ---- negative cosine similarity, eq. (1) ----------------------------------------------------- */
 
 /* One row of p and of z, from element `at` on. */
 struct angle { double norm_p, norm_z, cosine; };
@@ -32,23 +32,24 @@ void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float we
 }
 
 /* da = along a - across b. */
-ALWAYS_INLINE void combine(struct act_grad da, const void *a, const void *b, double along, double across, size_t at,
-                           size_t d, bool is_bf16)
+ALWAYS_INLINE void combine(struct act_grad da, const void *a, const void *b, double along,
+                           double across, size_t at, size_t d, bool is_bf16)
 {
     float x[LANES], y[LANES];
     for (size_t i = 0; i < d; i += LANES) {
         const int lanes = lanes_at(i, d);
         vec_store(x, load(a, at + i, lanes, is_bf16));
         vec_store(y, load(b, at + i, lanes, is_bf16));
-        for (int j = 0; j < LANES; j++) x[j] = (float)(along * (double)x[j] - across * (double)y[j]);
+        for (int j = 0; j < LANES; j++)
+            x[j] = (float)(along * (double)x[j] - across * (double)y[j]);
         store_grad(da, at + i, vec_load(x), lanes, is_bf16);
     }
 }
 
-/* da = scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at COSINE_EPS it is a
- * constant, and the first term falls away. */
-static void cosine_gradient(struct act_grad da, double scale, const dev_act *a, const dev_act *b, double norm_a,
-                            double norm_b, double cosine, size_t at, size_t d)
+/* da = scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at
+ * COSINE_EPS it is a constant, and the first term falls away. */
+static void cosine_gradient(struct act_grad da, double scale, const dev_act *a, const dev_act *b,
+                            double norm_a, double norm_b, double cosine, size_t at, size_t d)
 {
     const double along = norm_a > (double)COSINE_EPS ? scale * cosine / (norm_a * norm_a) : 0;
     const double across = scale / (norm_a * norm_b);
@@ -56,8 +57,8 @@ static void cosine_gradient(struct act_grad da, double scale, const dev_act *a, 
     else combine(da, a, b, along, across, at, d, false);
 }
 
-void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight, int n,
-                   int d)
+void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z,
+                   float weight, int n, int d)
 {
     assert(n > 0 && d > 0);
     const double scale = (double)weight / n;
@@ -70,9 +71,10 @@ void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, con
     }
 }
 
-/* ---- cross-entropy similarity, Sec. 4.5 -------------------------------------------------------------- */
+/* ---- cross-entropy similarity, Sec. 4.5 ------------------------------------------------------ */
 
-/* The largest of d elements from x[at] on: what keeps exp() in range.  NaN is passed over; the sum will have it. */
+/* The largest of d elements from x[at] on: what keeps exp() in range.  NaN is passed over; the sum
+ * will have it. */
 ALWAYS_INLINE double row_largest(const void *x, size_t at, size_t d, bool is_bf16)
 {
     float v[LANES], most = -INFINITY;
@@ -84,10 +86,12 @@ ALWAYS_INLINE double row_largest(const void *x, size_t at, size_t d, bool is_bf1
     return (double)most;
 }
 
-/* log sum exp of a row, and `mean`, the mean of the row `y` under its softmax (x itself if y is NULL). */
+/* log sum exp of a row, and `mean`, the mean of the row `y` under its softmax (x itself if y is
+ * NULL). */
 struct softmax { double log_sum, mean; };
 
-ALWAYS_INLINE struct softmax row_softmax(const void *x, const void *y, size_t at, size_t d, bool is_bf16)
+ALWAYS_INLINE struct softmax row_softmax(const void *x, const void *y, size_t at, size_t d,
+                                         bool is_bf16)
 {
     const double most = row_largest(x, at, d, is_bf16);
     double sum = 0, weighted = 0;
@@ -110,11 +114,13 @@ struct entropy { struct softmax p, z; };
 
 static struct entropy entropy_of(const dev_act *p, const dev_act *z, size_t at, size_t d)
 {
-    if (cpu_bf16()) return (struct entropy){ row_softmax(p, p, at, d, true), row_softmax(z, p, at, d, true) };
+    if (cpu_bf16()) return (struct entropy){ row_softmax(p, p, at, d, true),
+                                             row_softmax(z, p, at, d, true) };
     return (struct entropy){ row_softmax(p, p, at, d, false), row_softmax(z, p, at, d, false) };
 }
 
-void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d)
+void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n,
+                          int d)
 {
     assert(n > 0 && d > 0);
     double *term = cpu_scratch(SCRATCH_WORK, (size_t)n * sizeof *term), sum = 0;
@@ -128,8 +134,9 @@ void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, f
 }
 
 /* dp = scale (q - s);  dz_j = scale s_j (-log q_j - D) = scale s_j (sum_k s_k p_k - p_j). */
-ALWAYS_INLINE void entropy_gradient(struct act_grad dp, struct act_grad dz, double scale, const void *p,
-                                    const void *z, const struct entropy *e, size_t at, size_t d, bool is_bf16)
+ALWAYS_INLINE void entropy_gradient(struct act_grad dp, struct act_grad dz, double scale,
+                                    const void *p, const void *z, const struct entropy *e,
+                                    size_t at, size_t d, bool is_bf16)
 {
     float x[LANES], y[LANES], gp[LANES], gz[LANES];
     for (size_t i = 0; i < d; i += LANES) {
@@ -146,8 +153,8 @@ ALWAYS_INLINE void entropy_gradient(struct act_grad dp, struct act_grad dz, doub
     }
 }
 
-void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight,
-                          int n, int d)
+void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p,
+                          const dev_act *z, float weight, int n, int d)
 {
     assert(n > 0 && d > 0);
     const double scale = (double)weight / n;

@@ -21,17 +21,19 @@ static int n_threads = 1;
 static enum precision precision = PRECISION_FP32;
 static struct { void *p; size_t bytes; } scratch[SCRATCHES];
 
-/* ---- the machine ------------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 void machine_open(int threads)
 {
     if (threads <= 0) {
-        cpu_set_t allowed;               /* not the cores of the computer: those this process may use */
-        threads = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : omp_get_num_procs();
+        cpu_set_t allowed;           /* not the cores of the computer: those this process may use */
+        threads = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed)
+                                                                      : omp_get_num_procs();
     }
     n_threads = threads;
     isa_choose();
-    /* One thread in BLAS: its own threads would fight OpenMP's, and would cut sums by their number. */
+    /* One thread in BLAS: its own threads would fight OpenMP's, and would cut sums by their
+     * number. */
     openblas_set_num_threads(1);
     omp_set_dynamic(0);
     omp_set_num_threads(threads);        /* for loops that do not say num_threads() */
@@ -110,10 +112,10 @@ void *cpu_scratch(enum scratch slot, size_t bytes)
     return scratch[slot].p;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
-/* From calloc, which gets large blocks from the system as pages that are zero and take no memory until they are
- * touched; what it returned stands right before the aligned address. */
+/* From calloc, which gets large blocks from the system as pages that are zero and take no memory
+ * until they are touched; what it returned stands right before the aligned address. */
 void *mem_alloc(size_t bytes)
 {
     void *const raw = bytes <= SIZE_MAX - 2 * ALIGNMENT ? calloc(1, bytes + 2 * ALIGNMENT) : NULL;

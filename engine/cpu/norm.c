@@ -2,13 +2,15 @@
  *
  * norm.c -- batch normalisation with its ReLU and residual (Ioffe & Szegedy 2015).
  *
- * Memory speed decides here: one pass over x for both sums, one to write y; backward, one pass for both sums, one
- * to write dx.  The second goes through the rows backwards: it begins with what the first one left in the cache.
+ * Memory speed decides here: one pass over x for both sums, one to write y; backward, one pass for
+ * both sums, one to write dx.  The second goes through the rows backwards: it begins with what the
+ * first one left in the cache.
  *
- * Rows are cut into chunks by the shape, chunks into runs.  A run's sums are fp32, in registers; a chunk's are
- * double, the sums of its runs; the chunks' are added in order.  BLOCK vectors of channels go down a run's rows
- * together: (4 sums + 4 squares + 4 pivots) and 4 x are registers, or 4 x (4 coefficients), 4 x and 4 g.  Fewer
- * channels than that are folded: [M, C] is [M/F, F C], each coefficient F times.
+ * Rows are cut into chunks by the shape, chunks into runs.  A run's sums are fp32, in registers; a
+ * chunk's are double, the sums of its runs; the chunks' are added in order.  BLOCK vectors of
+ * channels go down a run's rows together: (4 sums + 4 squares + 4 pivots) and 4 x are registers, or
+ * 4 x (4 coefficients), 4 x and 4 g.  Fewer channels than that are folded: [M, C] is [M/F, F C],
+ * each coefficient F times.
  */
 #include <assert.h>
 #include <math.h>
@@ -17,8 +19,8 @@
 #include "cpu.h"
 #include "vec.h"
 
-enum { BLOCK = 4,                        /* vectors; even */
-       RUN = 128 };                      /* rows: an fp32 sum of that many is off by 128 x 2^-24 at the very most */
+enum { BLOCK = 4,        /* vectors; even */
+       RUN = 128 };      /* rows: an fp32 sum of that many is off by 128 x 2^-24 at the very most */
 
 /* What the passes over the rows need. */
 struct pass {
@@ -34,11 +36,11 @@ struct pass {
     float *mean, *scale, *shift, *slope; /* [groups, width], see apply_block and gradient_block */
 };
 
-/* A pass over some rows of a chunk: they begin at element `at`, the sums are the chunk's, the coefficients the
- * group's. */
+/* A pass over some rows of a chunk: they begin at element `at`, the sums are the chunk's, the
+ * coefficients the group's. */
 typedef void rows_fn(const struct pass *p, size_t at, int rows, double *sums);
 
-/* ---- folding, chunks, blocks ------------------------------------------------------------------------- */
+/* ---- folding, chunks, blocks ----------------------------------------------------------------- */
 
 static struct pass pass_of(struct bn_shape s, bool relu)
 {
@@ -55,9 +57,10 @@ static struct pass pass_of(struct bn_shape s, bool relu)
     p.width = (size_t)(p.c + LANES - 1) / LANES * LANES;
     const size_t chunks = (size_t)p.rows * (size_t)p.c / CHUNK;
     p.chunks = chunks < MOST ? (int)chunks : MOST;
-    if (p.chunks > p.rows / RUN) p.chunks = p.rows / RUN;                /* or the sums cost more than the rows */
+    if (p.chunks > p.rows / RUN) p.chunks = p.rows / RUN;  /* or the sums cost more than the rows */
     if (p.chunks < 1) p.chunks = 1;
-    const size_t groups = (size_t)s.groups, sums = line_floats(groups * (size_t)p.chunks * 2 * p.width);
+    const size_t groups = (size_t)s.groups,
+                 sums = line_floats(groups * (size_t)p.chunks * 2 * p.width);
     const size_t line = line_floats(groups * p.width);
     char *const room = cpu_scratch(SCRATCH_WORK, sums * sizeof(double) + 4 * line * sizeof(float));
     p.sums = (double *)room;
@@ -86,15 +89,16 @@ static void chunk_rows(rows_fn *f, const struct pass *all, int i)
 {
     const int group = i / all->chunks, chunk = i % all->chunks;
     const struct pass p = group_of(all, group);
-    const size_t first = (size_t)group * (size_t)p.rows, end = chunk_start((size_t)p.rows, p.chunks, chunk + 1);
+    const size_t first = (size_t)group * (size_t)p.rows,
+                 end = chunk_start((size_t)p.rows, p.chunks, chunk + 1);
     double *const sums = p.sums + (size_t)chunk * 2 * p.width;
     memset(sums, 0, 2 * p.width * sizeof *sums);
     for (size_t row = chunk_start((size_t)p.rows, p.chunks, chunk); row < end; row += RUN)
         f(&p, (first + row) * (size_t)p.c, end - row < RUN ? (int)(end - row) : RUN, sums);
 }
 
-/* The same for all chunks.  A thread takes neighbouring ones, the same in both passes: some of their rows are still
- * in its own cache. */
+/* The same for all chunks.  A thread takes neighbouring ones, the same in both passes: some of
+ * their rows are still in its own cache. */
 static void all_rows(rows_fn *f, const struct pass *p, bool backwards)
 {
     const int chunks = p->groups * p->chunks;
@@ -107,8 +111,8 @@ static void all_rows(rows_fn *f, const struct pass *p, bool backwards)
     }
 }
 
-/* Where channel j (folded) is kept among sums and coefficients: as the registers have them, and of bf16 a pair of
- * vectors has LANES even channels, then LANES odd ones. */
+/* Where channel j (folded) is kept among sums and coefficients: as the registers have them, and of
+ * bf16 a pair of vectors has LANES even channels, then LANES odd ones. */
 static size_t place(const struct pass *p, int j)
 {
     if (j >= p->paired) return (size_t)j;
@@ -136,8 +140,9 @@ static void coefficient_set(const struct pass *p, float *coefficient, int j, flo
     for (; j < p->c; j += p->c / p->fold) coefficient[place(p, j)] = value;
 }
 
-/* Calls block(..., first channel, vectors, lanes of a vector) for all channels: BLOCK vectors while there are that
- * many, then single ones, then the lanes that are left.  In the block, vectors and LANES are constants. */
+/* Calls block(..., first channel, vectors, lanes of a vector) for all channels: BLOCK vectors while
+ * there are that many, then single ones, then the lanes that are left.  In the block, vectors and
+ * LANES are constants. */
 #define ALL_CHANNELS(block, channels, ...)                                                              \
     do {                                                                                                \
         int first_ = 0;                                                                                 \
@@ -147,7 +152,8 @@ static void coefficient_set(const struct pass *p, float *coefficient, int j, flo
         if (first_ < (channels)) block(__VA_ARGS__, first_, 1, (channels) - first_);                    \
     } while (0)
 
-/* Calls f(..., a, b, c) with three constants: eight copies of f, without a branch in their loops. */
+/* Calls f(..., a, b, c) with three constants: eight copies of f, without a branch in their
+ * loops. */
 #define WITH_CONSTANTS(f, a, b, c, ...)                                                                 \
     ((a) ? WITH_CONSTANTS2(f, true, b, c, __VA_ARGS__) : WITH_CONSTANTS2(f, false, b, c, __VA_ARGS__))
 #define WITH_CONSTANTS2(f, a, b, c, ...)                                                                \
@@ -155,7 +161,8 @@ static void coefficient_set(const struct pass *p, float *coefficient, int j, flo
 #define WITH_CONSTANTS1(f, a, b, c, ...)                                                                \
     ((c) ? f(__VA_ARGS__, a, b, true) : f(__VA_ARGS__, a, b, false))
 
-/* `vectors` vectors from element i on, in the order of place(); a single one may have fewer than LANES lanes. */
+/* `vectors` vectors from element i on, in the order of place(); a single one may have fewer than
+ * LANES lanes. */
 ALWAYS_INLINE void block_load(vec *v, const void *p, size_t i, int vectors, int lanes, bool is_bf16)
 {
     for (int k = 0; k < vectors; k += 2, i += 2 * LANES) {
@@ -170,7 +177,8 @@ ALWAYS_INLINE void block_load(vec *v, const void *p, size_t i, int vectors, int 
     }
 }
 
-ALWAYS_INLINE void block_store(void *p, size_t i, const vec *v, int vectors, int lanes, bool is_bf16)
+ALWAYS_INLINE void block_store(void *p, size_t i, const vec *v, int vectors, int lanes,
+                               bool is_bf16)
 {
     for (int k = 0; k < vectors; k += 2, i += 2 * LANES) {
         if (vectors == 1 && lanes < LANES) {
@@ -196,11 +204,11 @@ ALWAYS_INLINE void block_zero(vec *v, int vectors)
     for (int k = 0; k < vectors; k++) v[k] = vec_zero();
 }
 
-/* ---- forward ----------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 /* The mean of a few rows spread over the run. */
-ALWAYS_INLINE void block_pivot(vec *pivot, const void *x, size_t i, int rows, size_t c, int vectors, int lanes,
-                               bool is_bf16)
+ALWAYS_INLINE void block_pivot(vec *pivot, const void *x, size_t i, int rows, size_t c, int vectors,
+                               int lanes, bool is_bf16)
 {
     enum { FEW = 8 };
     vec v[BLOCK];
@@ -211,10 +219,11 @@ ALWAYS_INLINE void block_pivot(vec *pivot, const void *x, size_t i, int rows, si
     }
 }
 
-/* Sums of x and x^2.  What is summed in fp32 is x minus a pivot: where the mean is large beside the deviation, the
- * squares would leave nothing of the variance.  A single row would not do: it may be an outlier. */
-ALWAYS_INLINE void moments_block(const struct pass *p, size_t at, int rows, double *sums, bool is_bf16, int first,
-                                 int vectors, int lanes)
+/* Sums of x and x^2.  What is summed in fp32 is x minus a pivot: where the mean is large beside the
+ * deviation, the squares would leave nothing of the variance.  A single row would not do: it may be
+ * an outlier. */
+ALWAYS_INLINE void moments_block(const struct pass *p, size_t at, int rows, double *sums,
+                                 bool is_bf16, int first, int vectors, int lanes)
 {
     const size_t c = (size_t)p->c;
     vec pivot[BLOCK], sum[BLOCK], square[BLOCK], x[BLOCK];
@@ -235,7 +244,7 @@ ALWAYS_INLINE void moments_block(const struct pass *p, size_t at, int rows, doub
     block_spill(dd, square, vectors);
     double *const total = sums + first, *const total_square = total + p->width;
     for (int j = 0; j < vectors * LANES; j++) {
-        const double pivots = (double)rows * (double)a[j];               /* sum (a + d), sum (a + d)^2 */
+        const double pivots = (double)rows * (double)a[j];          /* sum (a + d), sum (a + d)^2 */
         total[j] += pivots + (double)d[j];
         total_square[j] += (pivots + 2 * (double)d[j]) * (double)a[j] + (double)dd[j];
     }
@@ -248,8 +257,8 @@ static void moments(const struct pass *p, size_t at, int rows, double *sums)
 }
 
 /* y = act((x - mean) scale + shift + residual). */
-ALWAYS_INLINE void apply_block(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool residual,
-                               int first, int vectors, int lanes)
+ALWAYS_INLINE void apply_block(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu,
+                               bool residual, int first, int vectors, int lanes)
 {
     const size_t c = (size_t)p->c;
     vec mean[BLOCK], scale[BLOCK], shift[BLOCK], x[BLOCK], r[BLOCK];
@@ -268,7 +277,8 @@ ALWAYS_INLINE void apply_block(const struct pass *p, size_t at, int rows, bool i
     }
 }
 
-ALWAYS_INLINE void apply_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool residual)
+ALWAYS_INLINE void apply_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu,
+                              bool residual)
 {
     ALL_CHANNELS(apply_block, p->c, p, at, rows, is_bf16, relu, residual);
 }
@@ -280,7 +290,8 @@ static void apply(const struct pass *p, size_t at, int rows, double *sums)
 }
 
 /* mean, rstd [C] of one group from its sums over m rows, and the step of the running statistics. */
-static void statistics(const struct pass *p, float *mean, float *rstd, float *run_mean, float *run_var, int m)
+static void statistics(const struct pass *p, float *mean, float *rstd, float *run_mean,
+                       float *run_var, int m)
 {
     /* One row has no unbiased variance; its biased one, zero, is taken. */
     const double unbias = m > 1 ? (double)m / (m - 1) : 1.0;
@@ -295,17 +306,17 @@ static void statistics(const struct pass *p, float *mean, float *rstd, float *ru
 }
 
 /* The coefficients of apply for channel j; gamma, beta may be NULL. */
-static void apply_coefficients(const struct pass *p, int j, float mean, float rstd, const float *gamma,
-                               const float *beta)
+static void apply_coefficients(const struct pass *p, int j, float mean, float rstd,
+                               const float *gamma, const float *beta)
 {
     coefficient_set(p, p->mean, j, mean);
     coefficient_set(p, p->scale, j, gamma ? gamma[j] * rstd : rstd);
     coefficient_set(p, p->shift, j, beta ? beta[j] : 0);
 }
 
-void op_bn_act_fwd(dev_act *y, dev_float *mean_, dev_float *rstd_, dev_float *run_mean, dev_float *run_var,
-                   const dev_act *x, const dev_float *gamma, const dev_float *beta, const dev_act *residual,
-                   struct bn_shape s, bool relu)
+void op_bn_act_fwd(dev_act *y, dev_float *mean_, dev_float *rstd_, dev_float *run_mean,
+                   dev_float *run_var, const dev_act *x, const dev_float *gamma,
+                   const dev_float *beta, const dev_act *residual, struct bn_shape s, bool relu)
 {
     struct pass p = pass_of(s, relu);
     p.out = (char *)y;
@@ -339,11 +350,13 @@ void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const 
     all_rows(apply, &p, true);
 }
 
-/* ---- backward ---------------------------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
-/* Sums of g and g (x - mean), where g is dy where y > 0, all of dy without ReLU; g is kept if p->g. */
-ALWAYS_INLINE void gradient_moments_block(const struct pass *p, size_t at, int rows, double *sums, bool is_bf16,
-                                          bool relu, bool keep, int first, int vectors, int lanes)
+/* Sums of g and g (x - mean), where g is dy where y > 0, all of dy without ReLU; g is kept if
+ * p->g. */
+ALWAYS_INLINE void gradient_moments_block(const struct pass *p, size_t at, int rows, double *sums,
+                                          bool is_bf16, bool relu, bool keep, int first,
+                                          int vectors, int lanes)
 {
     const size_t c = (size_t)p->c;
     vec mean[BLOCK], sum[BLOCK], product[BLOCK], x[BLOCK], g[BLOCK], y[BLOCK];
@@ -371,20 +384,21 @@ ALWAYS_INLINE void gradient_moments_block(const struct pass *p, size_t at, int r
     }
 }
 
-ALWAYS_INLINE void gradient_moments_rows(const struct pass *p, size_t at, int rows, double *sums, bool is_bf16,
-                                         bool relu, bool keep)
+ALWAYS_INLINE void gradient_moments_rows(const struct pass *p, size_t at, int rows, double *sums,
+                                         bool is_bf16, bool relu, bool keep)
 {
     ALL_CHANNELS(gradient_moments_block, p->c, p, at, rows, sums, is_bf16, relu, keep);
 }
 
 static void gradient_moments(const struct pass *p, size_t at, int rows, double *sums)
 {
-    WITH_CONSTANTS(gradient_moments_rows, p->is_bf16, p->y != NULL, p->g != NULL, p, at, rows, sums);
+    WITH_CONSTANTS(gradient_moments_rows, p->is_bf16, p->y != NULL, p->g != NULL, p, at, rows,
+                   sums);
 }
 
 /* dx = g scale + (x - mean) slope + shift. */
-ALWAYS_INLINE void gradient_block(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool add,
-                                  int first, int vectors, int lanes)
+ALWAYS_INLINE void gradient_block(const struct pass *p, size_t at, int rows, bool is_bf16,
+                                  bool relu, bool add, int first, int vectors, int lanes)
 {
     const size_t c = (size_t)p->c;
     vec mean[BLOCK], scale[BLOCK], shift[BLOCK], slope[BLOCK], x[BLOCK], g[BLOCK], y[BLOCK];
@@ -409,7 +423,8 @@ ALWAYS_INLINE void gradient_block(const struct pass *p, size_t at, int rows, boo
     }
 }
 
-ALWAYS_INLINE void gradient_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool add)
+ALWAYS_INLINE void gradient_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu,
+                                 bool add)
 {
     ALL_CHANNELS(gradient_block, p->c, p, at, rows, is_bf16, relu, add);
 }
@@ -421,11 +436,12 @@ static void gradient(const struct pass *p, size_t at, int rows, double *sums)
 }
 
 /* Sums over m rows to the coefficients of the gradient, and the gradients of gamma and beta. */
-static void gradient_coefficients(const struct pass *p, float *dgamma, float *dbeta, const float *gamma,
-                                  const float *rstd, int m)
+static void gradient_coefficients(const struct pass *p, float *dgamma, float *dbeta,
+                                  const float *gamma, const float *rstd, int m)
 {
     for (int j = 0; j < p->c / p->fold; j++) {
-        const double r = (double)rstd[j], sum = sum_of(p, 0, j), product = sum_of(p, 1, j) * r;   /* sum g xhat */
+        /* sum g xhat */
+        const double r = (double)rstd[j], sum = sum_of(p, 0, j), product = sum_of(p, 1, j) * r;
         const double scale = gamma ? (double)gamma[j] * r : r;
         if (dbeta) dbeta[j] += (float)sum;
         if (dgamma) dgamma[j] += (float)product;
@@ -436,7 +452,8 @@ static void gradient_coefficients(const struct pass *p, float *dgamma, float *db
 }
 
 /* dresidual = g, where that is added or wanted alone. */
-ALWAYS_INLINE void residual_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu, bool add)
+ALWAYS_INLINE void residual_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu,
+                                 bool add)
 {
     const size_t end = at + (size_t)rows * (size_t)p->c;
     for (size_t i = at; i < end; i += LANES) {
@@ -461,9 +478,10 @@ static void residual(const struct pass *p, size_t at, int rows, double *sums)
     WITH_CONSTANTS(residual_rows, p->is_bf16, p->y != NULL, p->add, p, at, rows);
 }
 
-void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual,
-                   const dev_act *dy, const dev_act *y, const dev_act *x, const dev_float *gamma,
-                   const dev_float *mean, const dev_float *rstd, struct bn_shape s, bool relu)
+void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,
+                   struct act_grad dresidual, const dev_act *dy, const dev_act *y, const dev_act *x,
+                   const dev_float *gamma, const dev_float *mean, const dev_float *rstd,
+                   struct bn_shape s, bool relu)
 {
     const bool sums = dx.at || dgamma || dbeta;
     struct pass p = pass_of(s, relu);
@@ -481,7 +499,8 @@ void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, stru
     if (!p.g && relu && dx.at == dy) p.g = (char *)dx.at;
     for (int g = 0; g < s.groups; g++) {
         const struct pass group = group_of(&p, g);
-        for (int j = 0; j < s.c; j++) coefficient_set(&group, group.mean, j, float_in(mean)[g * s.c + j]);
+        for (int j = 0; j < s.c; j++)
+            coefficient_set(&group, group.mean, j, float_in(mean)[g * s.c + j]);
     }
     all_rows(gradient_moments, &p, false);
     for (int g = 0; g < s.groups; g++) {

@@ -46,8 +46,8 @@ static double sgemm_loop(float *room)
     enum { SIDE = 512, TURNS = 2 };
     const size_t size = (size_t)SIDE * SIDE;
     for (int t = 0; t < TURNS; t++)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, SIDE, 1.0f, room, SIDE, room + size,
-                    SIDE, 0.0f, room + 2 * size, SIDE);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, SIDE, 1.0f, room, SIDE,
+                    room + size, SIDE, 0.0f, room + 2 * size, SIDE);
     return 2.0 * SIDE * (double)size * TURNS;
 }
 

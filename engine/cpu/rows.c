@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * rows.c -- element by element and row by row: ReLU, average pooling, the std of Sec. 4.1, SGD, LARS.
+ * rows.c -- element by element and row by row: ReLU, average pooling, the std of Sec. 4.1, SGD,
+ * LARS.
  *
- * Activations are widened to fp32 on the way in and rounded on the way out, a vector at a time; what is summed over
- * more than a few of them is summed in double.
+ * Activations are widened to fp32 on the way in and rounded on the way out, a vector at a time;
+ * what is summed over more than a few of them is summed in double.
  */
 #include <assert.h>
 #include <math.h>
@@ -11,7 +12,7 @@
 #include "cpu.h"
 #include "rows.h"
 
-/* ---- element by element ------------------------------------------------------------------------------ */
+/* ---- element by element ---------------------------------------------------------------------- */
 
 /* Elements of one thread's turn; a whole number of vectors and of cache lines. */
 enum { CHUNK = 1 << 13 };
@@ -21,7 +22,7 @@ static size_t chunk_count(size_t n)
     return (n + CHUNK - 1) / CHUNK;
 }
 
-/* ---- ReLU -------------------------------------------------------------------------------------------- */
+/* ---- ReLU ------------------------------------------------------------------------------------ */
 
 ALWAYS_INLINE void relu_fwd(dev_act *y, const dev_act *x, size_t first, size_t n, bool is_bf16)
 {
@@ -41,8 +42,8 @@ void op_relu_fwd(dev_act *y, const dev_act *x, size_t n)
     }
 }
 
-ALWAYS_INLINE void relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t first, size_t n,
-                            bool is_bf16)
+ALWAYS_INLINE void relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t first,
+                            size_t n, bool is_bf16)
 {
     for (size_t i = first; i < n; i += LANES) {
         const int lanes = lanes_at(i, n);
@@ -62,10 +63,12 @@ void op_relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t
     }
 }
 
-/* ---- global average pooling -------------------------------------------------------------------------- */
+/* ---- global average pooling ------------------------------------------------------------------ */
 
-/* sum[LANES] = the sums over rows of x[rows, c], channels from `first` on.  In fp32 over runs of 64 rows. */
-ALWAYS_INLINE void sum_rows(double *sum, const void *x, size_t at, size_t rows, size_t c, int lanes, bool is_bf16)
+/* sum[LANES] = the sums over rows of x[rows, c], channels from `first` on.  In fp32 over runs of 64
+ * rows. */
+ALWAYS_INLINE void sum_rows(double *sum, const void *x, size_t at, size_t rows, size_t c, int lanes,
+                            bool is_bf16)
 {
     enum { RUN = 64 };
     float part[LANES];
@@ -79,7 +82,8 @@ ALWAYS_INLINE void sum_rows(double *sum, const void *x, size_t at, size_t rows, 
     }
 }
 
-ALWAYS_INLINE void pool_fwd(dev_act *y, const dev_act *x, size_t image, size_t hw, size_t c, bool is_bf16)
+ALWAYS_INLINE void pool_fwd(dev_act *y, const dev_act *x, size_t image, size_t hw, size_t c,
+                            bool is_bf16)
 {
     for (size_t first = 0; first < c; first += LANES) {
         const int lanes = lanes_at(first, c);
@@ -102,13 +106,15 @@ void op_pool_fwd(dev_act *y, const dev_act *x, int n, int hw, int c)
     }
 }
 
-ALWAYS_INLINE void pool_bwd(struct act_grad dx, const dev_act *dy, size_t image, size_t hw, size_t c, bool is_bf16)
+ALWAYS_INLINE void pool_bwd(struct act_grad dx, const dev_act *dy, size_t image, size_t hw,
+                            size_t c, bool is_bf16)
 {
     const vec share = vec_all(1.0f / (float)hw);
     for (size_t first = 0; first < c; first += LANES) {
         const int lanes = lanes_at(first, c);
         const vec g = vec_mul(share, load(dy, image * c + first, lanes, is_bf16));
-        for (size_t r = 0; r < hw; r++) store_grad(dx, (image * hw + r) * c + first, g, lanes, is_bf16);
+        for (size_t r = 0; r < hw; r++)
+            store_grad(dx, (image * hw + r) * c + first, g, lanes, is_bf16);
     }
 }
 
@@ -122,11 +128,12 @@ void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
     }
 }
 
-/* ---- the standard deviation of the output, Sec. 4.1 --------------------------------------------------- */
+/* ---- the standard deviation of the output, Sec. 4.1 ------------------------------------------ */
 
-/* std[LANES] over the rows of z[rows, d], each times its inverse norm; `lanes` channels from z[at] on. */
-ALWAYS_INLINE void channel_std(double *std, const dev_act *z, size_t at, const double *inverse, size_t rows,
-                               size_t d, int lanes, bool is_bf16)
+/* std[LANES] over the rows of z[rows, d], each times its inverse norm; `lanes` channels from z[at]
+ * on. */
+ALWAYS_INLINE void channel_std(double *std, const dev_act *z, size_t at, const double *inverse,
+                               size_t rows, size_t d, int lanes, bool is_bf16)
 {
     double mean[LANES] = { 0 }, square[LANES] = { 0 };
     float x[LANES];
@@ -135,7 +142,8 @@ ALWAYS_INLINE void channel_std(double *std, const dev_act *z, size_t at, const d
         for (int j = 0; j < LANES; j++) mean[j] += (double)x[j] * inverse[i];
     }
     for (int j = 0; j < LANES; j++) mean[j] /= (double)rows;
-    /* A second pass: a constant output must give 0, not the square root of what cancellation leaves. */
+    /* A second pass: a constant output must give 0, not the square root of what cancellation
+     * leaves. */
     for (size_t i = 0; i < rows; i++) {
         vec_store(x, load(z, at + i * d, lanes, is_bf16));
         for (int j = 0; j < LANES; j++) {
@@ -158,7 +166,8 @@ void op_std(dev_float *out, const dev_act *z, int groups, int rows_, int d_)
         for (size_t first = 0; first < d; first += LANES) {
             const size_t at = g * rows * d + first;
             const int lanes = lanes_at(first, d);
-            if (cpu_bf16()) channel_std(std + first, z, at, inverse + g * rows, rows, d, lanes, true);
+            if (cpu_bf16())
+                channel_std(std + first, z, at, inverse + g * rows, rows, d, lanes, true);
             else channel_std(std + first, z, at, inverse + g * rows, rows, d, lanes, false);
         }
         double sum = 0;
@@ -167,7 +176,7 @@ void op_std(dev_float *out, const dev_act *z, int groups, int rows_, int d_)
     }
 }
 
-/* ---- copies and norms -------------------------------------------------------------------------------- */
+/* ---- copies and norms ------------------------------------------------------------------------ */
 
 void op_act_to_float(dev_float *y, const dev_act *x, size_t n)
 {
@@ -192,11 +201,12 @@ void op_normalize_rows(dev_float *x_, int n, int d)
     }
 }
 
-/* ---- optimiser --------------------------------------------------------------------------------------- */
+/* ---- optimiser ------------------------------------------------------------------------------- */
 
-/* Products and sums apart, not fused: the same digits in every variant, at the memory's speed anyway. */
-void op_sgd(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *lr_, float momentum_, float wd_,
-            size_t n)
+/* Products and sums apart, not fused: the same digits in every variant, at the memory's speed
+ * anyway. */
+void op_sgd(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *lr_,
+            float momentum_, float wd_, size_t n)
 {
     float *w = float_out(w_), *v = float_out(v_);
     const float *g = float_in(g_);
@@ -237,20 +247,22 @@ static double trust_ratio(double w_norm, double g_norm, double trust, double wd)
     return w_norm == 0 || g_norm == 0 ? 1 : trust * w_norm / (g_norm + wd * w_norm);
 }
 
-void op_lars(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *lr, float momentum_, float wd_,
-             float trust, size_t n)
+void op_lars(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *lr,
+             float momentum_, float wd_, float trust, size_t n)
 {
     float *w = float_out(w_), *v = float_out(v_);
     const float *g = float_in(g_);
     const double w_norm = sqrt(sum_of_squares(w, n)), g_norm = sqrt(sum_of_squares(g, n));
-    const double local = (double)*float_in(lr) * trust_ratio(w_norm, g_norm, (double)trust, (double)wd_);
+    const double local = (double)*float_in(lr) *
+                         trust_ratio(w_norm, g_norm, (double)trust, (double)wd_);
     const vec rate = vec_all((float)local), momentum = vec_all(momentum_), wd = vec_all(wd_);
 #pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
     for (size_t i = 0; i < n; i += LANES) {
         const int lanes = lanes_at(i, n);
         const vec weight = load(w, i, lanes, false);
         const vec decayed = vec_add(load(g, i, lanes, false), vec_mul(wd, weight));
-        const vec velocity = vec_add(vec_mul(momentum, load(v, i, lanes, false)), vec_mul(rate, decayed));
+        const vec velocity = vec_add(vec_mul(momentum, load(v, i, lanes, false)),
+                                     vec_mul(rate, decayed));
         store(v, i, velocity, lanes, false);
         store(w, i, vec_sub(weight, velocity), lanes, false);
     }

@@ -31,9 +31,10 @@ ALWAYS_INLINE void store_grad(struct act_grad g, size_t i, vec v, int lanes, boo
     store(g.at, i, g.add ? vec_add(load(g.at, i, lanes, is_bf16), v) : v, lanes, is_bf16);
 }
 
-/* The scalar product of d elements, from a[ia] and b[ib] on.  A running sum for each lane: a single one would make
- * each addition wait for the one before. */
-ALWAYS_INLINE double dot_any(const void *a, size_t ia, const void *b, size_t ib, size_t d, bool is_bf16)
+/* The scalar product of d elements, from a[ia] and b[ib] on.  A running sum for each lane: a single
+ * one would make each addition wait for the one before. */
+ALWAYS_INLINE double dot_any(const void *a, size_t ia, const void *b, size_t ib, size_t d,
+                             bool is_bf16)
 {
     double sum[LANES] = { 0 }, total = 0;
     float x[LANES], y[LANES];

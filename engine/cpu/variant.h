@@ -2,12 +2,13 @@
  *
  * variant.h -- one name for each instruction set.
  *
- * The ops of the CPU machine are compiled once for each instruction set, with VARIANT its name: op_conv_fwd
- * becomes op_conv_fwd_avx2, and so on.  variant.c gathers a variant's ops in a table; isa.c chooses a table when
- * the machine is opened, and its op_conv_fwd calls the chosen one.  Included before ops.h, by those files.
+ * The ops of the CPU machine are compiled once for each instruction set, with VARIANT its name:
+ * op_conv_fwd becomes op_conv_fwd_avx2, and so on.  variant.c gathers a variant's ops in a table;
+ * isa.c chooses a table when the machine is opened, and its op_conv_fwd calls the chosen one.
+ * Included before ops.h, by those files.
  *
- * What says the same of each op (its new name, its place in the table, its call) is written from ops.h when CMake
- * configures: ../ops.cmake, and the four templates in CMakeLists.txt.
+ * What says the same of each op (its new name, its place in the table, its call) is written from
+ * ops.h when CMake configures: ../ops.cmake, and the four templates in CMakeLists.txt.
  */
 #pragma once
 

@@ -7,7 +7,7 @@
 #include "augment_pixels.h"
 
 struct variant {
-    bool bf16_products;            /* multiplies bf16 numbers as such; else they are widened first */
+    bool bf16_products;           /* multiplies bf16 numbers as such; else they are widened first */
     __typeof__(machine_peaks) *peaks;
     __typeof__(augment_pixels) *augment_pixels;      /* augment_pixels.h, for the tests */
 #include "ops_members.h"           /* __typeof__(op_conv_fwd) *conv_fwd; and so on */

@@ -4,9 +4,10 @@
  *
  *     crop and resize -> colour jitter -> grayscale -> blur -> flip -> normalise
  *
- * A block makes a view, in three planes of fp32 and one to spare, which the second cache holds for small images.  A
- * thread keeps to its pixels until the blur.  The arithmetic is that of cpu/augment.c, in its order: parameters are
- * equal to the bit, pixels but for the mean of the contrast.
+ * A block makes a view, in three planes of fp32 and one to spare, which the second cache holds for
+ * small images.  A thread keeps to its pixels until the blur.  The arithmetic is that of
+ * cpu/augment.c, in its order: parameters are equal to the bit, pixels but for the mean of the
+ * contrast.
  */
 #include <assert.h>
 #include "../augment.h"
@@ -34,15 +35,15 @@ __device__ static inline float clamp01(float x)
     return above > 1.0f ? 1.0f : above;
 }
 
-/* ---- crop and resize ------------------------------------------------------------------------------------ */
+/* ---- crop and resize ------------------------------------------------------------------------- */
 
-/* What a view sees of an image on the device: two axes (augment.h), where the pixel at their low ends lies, and the
- * bytes from a row to the next and from a colour's plane to the next. */
+/* What a view sees of an image on the device: two axes (augment.h), where the pixel at their low
+ * ends lies, and the bytes from a row to the next and from a colour's plane to the next. */
 struct sight { view_axis down, across; const uint8_t *at; size_t row, plane; };
 
-/* A pixel of the output is a tent over an axis's inputs, low .. high-1, as wide as the larger of the two grids'
- * spacings: PIL's and torch's antialias; see cpu/augment.c.  It takes inputs first .. end-1 from `low` on, whose
- * tents sum to `total`. */
+/* A pixel of the output is a tent over an axis's inputs, low .. high-1, as wide as the larger of
+ * the two grids' spacings: PIL's and torch's antialias; see cpu/augment.c.  It takes inputs first
+ * .. end-1 from `low` on, whose tents sum to `total`. */
 struct tent { float centre, support, total; int first, end; };
 
 __device__ static inline float tent_at(float centre, float support, int j)
@@ -75,7 +76,8 @@ __device__ static tent tent_of(int i, const view_axis &axis, int out)
 __device__ static void resize_pixel(const canvas &y, int i, const sight &from, bool flip)
 {
     const int size = y.size, p = i / size, q = i % size;
-    const tent down = tent_of(p, from.down, size), across = tent_of(flip ? size - 1 - q : q, from.across, size);
+    const tent down = tent_of(p, from.down, size),
+               across = tent_of(flip ? size - 1 - q : q, from.across, size);
     float sum[3] = { 0, 0, 0 };
     for (int x = across.first; x < across.end; x++) {
         float column[3] = { 0, 0, 0 };
@@ -90,9 +92,10 @@ __device__ static void resize_pixel(const canvas &y, int i, const sight &from, b
     for (int c = 0; c < 3; c++) y.plane[c][i] = sum[c] / 255.0f;
 }
 
-/* ---- colour --------------------------------------------------------------------------------------------- */
+/* ---- colour ---------------------------------------------------------------------------------- */
 
-__device__ static inline float luma(float r, float g, float b)     /* ITU-R 601-2, with torchvision's digits */
+__device__ static inline float luma(float r, float g,
+                                    float b) /* ITU-R 601-2, with torchvision's digits */
 {
     return 0.2989f * r + 0.587f * g + 0.114f * b;
 }
@@ -111,8 +114,9 @@ __device__ static double mean_luma(const canvas &y)
     return block_sum(sum) / n;
 }
 
-/* Hue is counted in sixths of a turn.  A channel of HSV is lowest for two sixths, rises for one, is highest for two
- * and falls for one; `hue`, -1 .. 6, lies `offset` sixths past the start of that fall. */
+/* Hue is counted in sixths of a turn.  A channel of HSV is lowest for two sixths, rises for one, is
+ * highest for two and falls for one; `hue`, -1 .. 6, lies `offset` sixths past the start of that
+ * fall. */
 __device__ static inline float hue_channel(float high, float range, float hue, float offset)
 {
     const float past = hue + offset, place = past - (past - 6.0f > 0 ? 6.0f : 0.0f);
@@ -130,7 +134,8 @@ __device__ static void adjust_hue(const canvas &y, int i, float sixths)
     const bool is_red = r - larger > 0, is_green = g - b > 0;
     const float third = is_red ? 0.0f : is_green ? 2.0f : 4.0f;
     const float difference = is_red ? g - b : is_green ? b - r : r - g;
-    const float moved = third + difference / (range > 0 ? range : 1.0f) + sixths;    /* grey: any hue */
+    /* grey: any hue */
+    const float moved = third + difference / (range > 0 ? range : 1.0f) + sixths;
     const float hue = moved - (moved - 6.0f > 0 ? 6.0f : 0.0f);
     y.plane[0][i] = hue_channel(high, range, hue, 5.0f);
     y.plane[1][i] = hue_channel(high, range, hue, 3.0f);
@@ -141,7 +146,8 @@ __device__ static void adjust_hue(const canvas &y, int i, float sixths)
 __device__ static void jitter_pixel(const canvas &y, int i, int kind, float factor, float grey)
 {
     if (kind == JITTER_HUE) {
-        const float whole = (float)(int)factor, turn = factor - whole + (factor < whole ? 1.0f : 0.0f);
+        const float whole = (float)(int)factor,
+                    turn = factor - whole + (factor < whole ? 1.0f : 0.0f);
         adjust_hue(y, i, 6.0f * turn);
         return;
     }
@@ -158,7 +164,8 @@ __device__ static void jitter_colours(const canvas &y, const view_params &v)
         const float factor = v.factor[kind];
         if (factor == (kind == JITTER_HUE ? 0.0f : 1.0f)) continue;
         const float grey = kind == JITTER_CONTRAST ? (float)mean_luma(y) : 0.0f;
-        for (int i = (int)threadIdx.x; i < y.size * y.size; i += THREADS) jitter_pixel(y, i, kind, factor, grey);
+        for (int i = (int)threadIdx.x; i < y.size * y.size; i += THREADS)
+            jitter_pixel(y, i, kind, factor, grey);
     }
 }
 
@@ -170,15 +177,16 @@ __device__ static void make_gray(const canvas &y)
     }
 }
 
-/* ---- blur ----------------------------------------------------------------------------------------------- */
+/* ---- blur ------------------------------------------------------------------------------------ */
 
 /* Pixel `at` of a line of `size` pixels of x, `step` apart, blurred along it. */
-__device__ static inline float blurred(const float *line, int at, int size, int step, const float *kernel,
-                                       int radius)
+__device__ static inline float blurred(const float *line, int at, int size, int step,
+                                       const float *kernel, int radius)
 {
     float sum = kernel[0] * line[at * step];
     for (int j = 1; j <= radius; j++)
-        sum += kernel[j] * (line[mirrored(at - j, size) * step] + line[mirrored(at + j, size) * step]);
+        sum += kernel[j] *
+               (line[mirrored(at - j, size) * step] + line[mirrored(at + j, size) * step]);
     return sum;
 }
 
@@ -200,7 +208,7 @@ __device__ static void blur(const canvas &y, float sigma)
     __syncthreads();
 }
 
-/* ---- views ---------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 /* to[size, size, 3] from what the resize left in y, by all threads of a block. */
 template <typename T> __device__ void finish_view(T *to, const canvas &y, const augment &recipe,
@@ -211,19 +219,22 @@ template <typename T> __device__ void finish_view(T *to, const canvas &y, const 
     if (v.blur && v.sigma > 0.0f) blur(y, v.sigma);
     for (int i = (int)threadIdx.x; i < y.size * y.size; i += THREADS)
         for (int c = 0; c < 3; c++)
-            narrow(&to[3 * (size_t)i + c], (y.plane[c][i] - recipe.mean[c]) * (1.0f / recipe.std[c]));
+            narrow(&to[3 * (size_t)i + c],
+                   (y.plane[c][i] - recipe.mean[c]) * (1.0f / recipe.std[c]));
 }
 
 /* to[size, size, 3] of image [3, h, w], which lies on the device as it is stored; `room` holds
  * canvas_floats(size). */
-template <typename T> __device__ void make_view(T *to, float *room, const uint8_t *image, int h, int w, int size,
-                                                const augment &recipe, const view_params &v)
+template <typename T>
+__device__ void make_view(T *to, float *room, const uint8_t *image, int h, int w, int size,
+                          const augment &recipe, const view_params &v)
 {
     const canvas y = canvas_in(room, size);
     view_axis axis[2];
     view_axes(axis, &recipe, &v, h, w, size, 1);
-    const sight from = { axis[0], axis[1], image + (size_t)axis[0].low * (size_t)w + (size_t)axis[1].low,
-                         (size_t)w, (size_t)h * (size_t)w };
+    const sight from = { axis[0], axis[1],
+                         image + (size_t)axis[0].low * (size_t)w + (size_t)axis[1].low, (size_t)w,
+                         (size_t)h * (size_t)w };
     for (int i = (int)threadIdx.x; i < size * size; i += THREADS) resize_pixel(y, i, from, v.flip);
     finish_view(to, y, recipe, v);
 }
@@ -231,49 +242,55 @@ template <typename T> __device__ void make_view(T *to, float *room, const uint8_
 struct draw { uint64_t seed; const int32_t *epoch; uint32_t view; };
 
 /* A block a view. */
-template <typename T> __global__ void view_kernel(T *y, float *rooms, const uint8_t *images, const int32_t *index,
-                                                  int h, int w, int size, augment recipe, draw d)
+template <typename T>
+__global__ void view_kernel(T *y, float *rooms, const uint8_t *images, const int32_t *index, int h,
+                            int w, int size, augment recipe, draw d)
 {
     __shared__ view_params v;
     const size_t image = (size_t)index[blockIdx.x], in = 3 * (size_t)h * (size_t)w;
-    if (threadIdx.x == 0) v = augment_draw(&recipe, d.seed, (uint32_t)d.epoch[0], (uint32_t)image, d.view, h, w);
+    if (threadIdx.x == 0)
+        v = augment_draw(&recipe, d.seed, (uint32_t)d.epoch[0], (uint32_t)image, d.view, h, w);
     __syncthreads();
-    make_view(y + (size_t)blockIdx.x * 3 * (size_t)size * (size_t)size, rooms + blockIdx.x * canvas_floats(size),
-              images + image * in, h, w, size, recipe, v);
+    make_view(y + (size_t)blockIdx.x * 3 * (size_t)size * (size_t)size,
+              rooms + blockIdx.x * canvas_floats(size), images + image * in, h, w, size, recipe, v);
 }
 
-template <typename T> static void views(dev_act *y, const uint8_t *images, const int32_t *index, int n, int h,
-                                        int w, int size, const augment *recipe, draw d)
+template <typename T>
+static void views(dev_act *y, const uint8_t *images, const int32_t *index, int n, int h, int w,
+                  int size, const augment *recipe, draw d)
 {
-    enum { ROOM = 16 << 20 };            /* floats: a batch of small images, some of large ones at a time */
+    enum { ROOM = 16 << 20 };    /* floats: a batch of small images, some of large ones at a time */
     const size_t fit = ROOM / canvas_floats(size) < 1 ? 1 : ROOM / canvas_floats(size);
     const int most = fit < (size_t)n ? (int)fit : n;
-    float *const rooms = (float *)cuda_scratch(SCRATCH_RESULT, (size_t)most * canvas_floats(size) * sizeof(float));
+    float *const rooms = (float *)cuda_scratch(SCRATCH_RESULT,
+                                               (size_t)most * canvas_floats(size) * sizeof(float));
     for (int i = 0; i < n; i += most) {
         T *const to = (T *)y + (size_t)i * 3 * (size_t)size * (size_t)size;
-        LAUNCH(view_kernel<T>, (unsigned)(n - i < most ? n - i : most), THREADS, to, rooms, images, index + i, h, w,
-               size, *recipe, d);
+        LAUNCH(view_kernel<T>, (unsigned)(n - i < most ? n - i : most), THREADS, to, rooms, images,
+               index + i, h, w, size, *recipe, d);
     }
 }
 
-void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w, int size,
-                const struct augment *recipe, uint64_t seed, const dev_int *epoch, uint32_t view)
+void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n, int h, int w,
+                int size, const struct augment *recipe, uint64_t seed, const dev_int *epoch,
+                uint32_t view)
 {
     assert(n > 0 && h <= SIDE_MAX && w <= SIDE_MAX && size <= SIDE_MAX);
     const draw d = { seed, (const int32_t *)epoch, view };
     WITH_ACT(views, y, (const uint8_t *)images, (const int32_t *)index, n, h, w, size, recipe, d);
 }
 
-/* ---- a view of an image of its own size ------------------------------------------------------------------ */
+/* ---- a view of an image of its own size ------------------------------------------------------ */
 
-/* What the view sees is copied to the device and resized there, where the other views are made: one arithmetic for
- * both, and the host's cores are the decoder's.  The resize is cut into blocks, which one view would else not fill
- * the card with.
+/* What the view sees is copied to the device and resized there, where the other views are made: one
+ * arithmetic for both, and the host's cores are the decoder's.  The resize is cut into blocks,
+ * which one view would else not fill the card with.
  *
- * Several host threads may be here at a time: each has its own room, nothing else is written but y, and the runtime
- * takes calls from all.  The one stream keeps a thread's copy behind its last view, the step behind them all. */
+ * Several host threads may be here at a time: each has its own room, nothing else is written but y,
+ * and the runtime takes calls from all.  The one stream keeps a thread's copy behind its last view,
+ * the step behind them all. */
 
-static const size_t PIXELS_MAX = (size_t)1 << 26;       /* of an image: no reader of them takes more */
+static const size_t PIXELS_MAX = (size_t)1 << 26;    /* of an image: no reader of them takes more */
 
 static size_t canvas_bytes(int size)
 {
@@ -292,7 +309,8 @@ static __global__ void resize_kernel(float *room, int size, sight from, bool fli
     if (i < size * size) resize_pixel(canvas_in(room, size), i, from, flip);
 }
 
-template <typename T> __global__ void finish_kernel(T *y, float *room, int size, augment recipe, view_params v)
+template <typename T>
+__global__ void finish_kernel(T *y, float *room, int size, augment recipe, view_params v)
 {
     finish_view(y, canvas_in(room, size), recipe, v);
 }
@@ -303,23 +321,25 @@ template <typename T> static void finish(dev_act *y, float *room, int size, cons
     LAUNCH(finish_kernel<T>, 1, THREADS, (T *)y, room, size, *recipe, *v);
 }
 
-void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink, int size,
-             const struct augment *recipe, const struct view_params *v)
+void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink,
+             int size, const struct augment *recipe, const struct view_params *v)
 {
-    const size_t h = (size_t)((full_h + shrink - 1) / shrink), w = (size_t)((full_w + shrink - 1) / shrink);
+    const size_t h = (size_t)((full_h + shrink - 1) / shrink),
+                 w = (size_t)((full_w + shrink - 1) / shrink);
     assert(size <= SIDE_MAX && shrink >= 1 && h * w <= PIXELS_MAX);
     view_axis axis[2];
     view_axes(axis, recipe, v, full_h, full_w, size, shrink);
-    const size_t rows = (size_t)(axis[0].high - axis[0].low), columns = (size_t)(axis[1].high - axis[1].low);
+    const size_t rows = (size_t)(axis[0].high - axis[0].low),
+                 columns = (size_t)(axis[1].high - axis[1].low);
     uint8_t *const part = (uint8_t *)room + canvas_bytes(size);
     record_beside_begin();
     for (size_t c = 0; c < 3; c++)
         CUDA(cudaMemcpy2DAsync(part + c * rows * columns, columns,
-                               image + (c * h + (size_t)axis[0].low) * w + (size_t)axis[1].low, w, columns, rows,
-                               cudaMemcpyHostToDevice, cuda_stream()));
+                               image + (c * h + (size_t)axis[0].low) * w + (size_t)axis[1].low, w,
+                               columns, rows, cudaMemcpyHostToDevice, cuda_stream()));
     const sight from = { axis[0], axis[1], part, columns, rows * columns };
-    LAUNCH(resize_kernel, blocks_for((size_t)size * (size_t)size, THREADS), THREADS, (float *)room, size, from,
-           v->flip);
+    LAUNCH(resize_kernel, blocks_for((size_t)size * (size_t)size, THREADS), THREADS, (float *)room,
+           size, from, v->flip);
     WITH_ACT(finish, y, (float *)room, size, recipe, v);
     record_beside_end();
 }

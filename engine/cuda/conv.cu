@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * conv.cu -- convolution: channels padded to what the library's kernels take, weights narrowed to the activations'
- * width, results added where that is asked.  The arithmetic is cuDNN's (plan.c).
+ * conv.cu -- convolution: channels padded to what the library's kernels take, weights narrowed to
+ * the activations' width, results added where that is asked.  The arithmetic is cuDNN's (plan.c).
  *
  * Of the nets' convolutions the first alone has channels to pad (3 to 8).
  */
@@ -26,7 +26,8 @@ struct sizes { size_t x_rows, y_rows, w_rows, w_rows_padded; };  /* of c, k, c a
 static struct sizes sizes_of(struct conv_shape s)
 {
     const size_t taps = (size_t)s.r * (size_t)s.r;
-    const size_t pixels = (size_t)conv_out(s.h, s.r, s.stride, s.pad) * (size_t)conv_out(s.w, s.r, s.stride, s.pad);
+    const size_t pixels = (size_t)conv_out(s.h, s.r, s.stride, s.pad) *
+                          (size_t)conv_out(s.w, s.r, s.stride, s.pad);
     return { (size_t)s.n * (size_t)s.h * (size_t)s.w, (size_t)s.n * pixels, (size_t)s.k * taps,
              (size_t)padded(s.k) * taps };
 }
@@ -58,7 +59,8 @@ template <typename To, typename From> struct cut_one {
 };
 
 /* Activations as they are where nothing is to be padded. */
-template <typename T> static const T *act_padded(enum scratch slot, const dev_act *x, size_t rows, int channels)
+template <typename T>
+static const T *act_padded(enum scratch slot, const dev_act *x, size_t rows, int channels)
 {
     if (padded(channels) == channels) return (const T *)x;
     const size_t n = rows * (size_t)padded(channels);
@@ -67,21 +69,27 @@ template <typename T> static const T *act_padded(enum scratch slot, const dev_ac
     return to;
 }
 
-template <typename T> static const T *weights_padded(const float *w, struct conv_shape s, struct sizes z)
+template <typename T>
+static const T *weights_padded(const float *w, struct conv_shape s, struct sizes z)
 {
-    /* A layer's weights lie anywhere in the block of all; activations of whole channels are always aligned. */
+    /* A layer's weights lie anywhere in the block of all; activations of whole channels are always
+     * aligned. */
     const bool aligned = (uintptr_t)w % CONV_ALIGNMENT == 0;
-    if (aligned && sizeof(T) == sizeof(float) && padded(s.c) == s.c && padded(s.k) == s.k) return (const T *)w;
+    if (aligned && sizeof(T) == sizeof(float) && padded(s.c) == s.c && padded(s.k) == s.k)
+        return (const T *)w;
     const size_t n = z.w_rows_padded * (size_t)padded(s.c);
     T *const to = (T *)cuda_scratch(SCRATCH_RIGHT, n * sizeof(T));
     each(n, pad_one<T, float>{ to, w, z.w_rows, padded(s.c), s.c });
     return to;
 }
 
-template <typename T> static void forward(dev_act *y, const dev_act *x, const float *w, struct conv_shape s)
+template <typename T>
+static void forward(dev_act *y, const dev_act *x, const float *w, struct conv_shape s)
 {
     const struct sizes z = sizes_of(s);
-    const T *const from = act_padded<T>(SCRATCH_LEFT, x, z.x_rows, s.c), *const by = weights_padded<T>(w, s, z);
+    const T *const from = act_padded<T>(SCRATCH_LEFT, x, z.x_rows, s.c), *const by =
+                                                                             weights_padded<T>(w, s,
+                                                                                               z);
     const bool whole = padded(s.k) == s.k;
     const size_t room = whole ? 0 : z.y_rows * (size_t)padded(s.k) * sizeof(T);
     T *const to = whole ? (T *)y : (T *)cuda_scratch(SCRATCH_RESULT, room);
@@ -112,23 +120,26 @@ template <typename T> static void data_gradient(struct act_grad dx, const T *dy,
     each(z.x_rows * (size_t)s.c, cut_one<T, T>{ { (T *)dx.at, false }, to, s.c, padded(s.c), 1 });
 }
 
-template <typename T> static void backward(struct act_grad dx, float *dw, const dev_act *dy_, const dev_act *x_,
-                                           const float *w, struct conv_shape s)
+template <typename T>
+static void backward(struct act_grad dx, float *dw, const dev_act *dy_, const dev_act *x_,
+                     const float *w, struct conv_shape s)
 {
     const struct sizes z = sizes_of(s);
     const T *const dy = act_padded<T>(SCRATCH_LEFT, dy_, z.y_rows, s.k);
     if (dx.at) data_gradient<T>(dx, dy, w, s, z);
     if (!dw) return;
-    /* In the weights' place, which the data gradient no longer needs: the stream does one after the other. */
+    /* In the weights' place, which the data gradient no longer needs: the stream does one after the
+     * other. */
     const T *const x = act_padded<T>(SCRATCH_RIGHT, x_, z.x_rows, s.c);
-    float *const to = (float *)cuda_scratch(SCRATCH_RESULT, z.w_rows_padded * (size_t)padded(s.c) * sizeof *to);
+    float *const to = (float *)cuda_scratch(SCRATCH_RESULT,
+                                            z.w_rows_padded * (size_t)padded(s.c) * sizeof *to);
     conv_run(to, dy, x, { CONV_WGRAD, cuda_precision(), false, shape_padded(s) });
     each(z.w_rows * (size_t)s.c,
          cut_one<float, float>{ { dw, true }, to, s.c, padded(s.c), 1 / cuda_gradient_scale() });
 }
 
-void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
-                 struct conv_shape s)
+void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,
+                 const dev_float *w, struct conv_shape s)
 {
     assert(s.n > 0 && s.r > 0 && s.pad >= 0 && s.pad < s.r);
     if (dx.at || dw) WITH_ACT(backward, dx, float_out(dw), dy, x, float_in(w), s);

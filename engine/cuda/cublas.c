@@ -2,8 +2,9 @@
  *
  * cublas.c -- matrix products on cuBLASLt.
  *
- * The library counts columns first: our out[M, N] is its [N, M], so it gets b and a in the other order.  Sums that
- * are cut along the depth are put together from the workspace in a fixed order, never by atomics; fp32 is no TF32.
+ * The library counts columns first: our out[M, N] is its [N, M], so it gets b and a in the other
+ * order.  Sums that are cut along the depth are put together from the workspace in a fixed order,
+ * never by atomics; fp32 is no TF32.
  */
 #include <cublasLt.h>
 #include <stdio.h>
@@ -26,13 +27,15 @@ static void lt_check(cublasStatus_t status, const char *call, int line)
 {
     if (status != CUBLAS_STATUS_SUCCESS)
         die("%s:%d: %s: %s (%s)", __FILE__, line, call, cublasLtGetStatusString(status),
-            status == CUBLAS_STATUS_ALLOC_FAILED ? CUDA_ASK_LESS : "see what `info` says of its version");
+            status == CUBLAS_STATUS_ALLOC_FAILED ? CUDA_ASK_LESS
+                                                 : "see what `info` says of its version");
 }
 
 /* A matrix of `rows` rows of `columns` numbers as the library sees it. */
 static cublasLtMatrixLayout_t layout(int rows, int columns, enum precision precision)
 {
-    static const cudaDataType type[] = { [PRECISION_FP32] = CUDA_R_32F, [PRECISION_BF16] = CUDA_R_16BF,
+    static const cudaDataType type[] = { [PRECISION_FP32] = CUDA_R_32F,
+                                         [PRECISION_BF16] = CUDA_R_16BF,
                                          [PRECISION_FP16] = CUDA_R_16F };
     cublasLtMatrixLayout_t l;
     LT(cublasLtMatrixLayoutCreate(&l, type[precision], (uint64_t)columns, (uint64_t)rows, columns));
@@ -56,8 +59,10 @@ static struct problem problem_of(struct product p)
     const cublasOperation_t turn_left = left_rows_are_n ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasOperation_t turn_right = right_rows_are_m ? CUBLAS_OP_N : CUBLAS_OP_T;
     LT(cublasLtMatmulDescCreate(&q.how, CUBLAS_COMPUTE_32F, CUDA_R_32F));
-    LT(cublasLtMatmulDescSetAttribute(q.how, CUBLASLT_MATMUL_DESC_TRANSA, &turn_left, sizeof turn_left));
-    LT(cublasLtMatmulDescSetAttribute(q.how, CUBLASLT_MATMUL_DESC_TRANSB, &turn_right, sizeof turn_right));
+    LT(cublasLtMatmulDescSetAttribute(q.how, CUBLASLT_MATMUL_DESC_TRANSA, &turn_left,
+                                      sizeof turn_left));
+    LT(cublasLtMatmulDescSetAttribute(q.how, CUBLASLT_MATMUL_DESC_TRANSB, &turn_right,
+                                      sizeof turn_right));
     q.left = left_rows_are_n ? layout(p.n, p.depth, p.in) : layout(p.depth, p.n, p.in);
     q.right = right_rows_are_m ? layout(p.m, p.depth, p.in) : layout(p.depth, p.m, p.in);
     q.out = layout(p.m, p.n, p.out);
@@ -84,19 +89,22 @@ static cublasLtMatmulAlgo_t choose(struct problem q, const struct key *key)
     cublasLtMatmulHeuristicResult_t result;
     int found = 0;
     LT(cublasLtMatmulPreferenceCreate(&wish));
-    LT(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
-                                            sizeof workspace));
-    LT(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions,
-                                            sizeof reductions));
+    LT(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                            &workspace, sizeof workspace));
+    LT(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                                            &reductions, sizeof reductions));
     for (int i = 0; i < 3; i++)
-        LT(cublasLtMatmulPreferenceSetAttribute(wish, name[i], &key->alignment[i], sizeof key->alignment[i]));
+        LT(cublasLtMatmulPreferenceSetAttribute(wish, name[i], &key->alignment[i],
+                                                sizeof key->alignment[i]));
     const uint32_t out = key->alignment[2];
-    LT(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &out, sizeof out));
-    LT(cublasLtMatmulAlgoGetHeuristic(own.handle, q.how, q.left, q.right, q.out, q.out, wish, 1, &result, &found));
+    LT(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &out,
+                                            sizeof out));
+    LT(cublasLtMatmulAlgoGetHeuristic(own.handle, q.how, q.left, q.right, q.out, q.out, wish, 1,
+                                      &result, &found));
     LT(cublasLtMatmulPreferenceDestroy(wish));
     if (!found || result.state != CUBLAS_STATUS_SUCCESS)
-        die("cuBLASLt has no deterministic product of [%d, %d] and [%d, %d] (try other widths)", key->p.m,
-            key->p.depth, key->p.depth, key->p.n);
+        die("cuBLASLt has no deterministic product of [%d, %d] and [%d, %d] (try other widths)",
+            key->p.m, key->p.depth, key->p.depth, key->p.n);
     return result.algo;
 }
 
@@ -128,8 +136,8 @@ void product_run(void *out, const void *a, const void *b, struct product p)
     key.alignment[2] = alignment_of(out);
     const struct problem q = problem_of(p);
     void *const workspace = cuda_scratch(SCRATCH_WORKSPACE, WORKSPACE);
-    LT(cublasLtMatmul(own.handle, q.how, &p.scale, b, q.left, a, q.right, &add, out, q.out, out, q.out,
-                      algo_of(q, &key), workspace, WORKSPACE, cuda_stream()));
+    LT(cublasLtMatmul(own.handle, q.how, &p.scale, b, q.left, a, q.right, &add, out, q.out, out,
+                      q.out, algo_of(q, &key), workspace, WORKSPACE, cuda_stream()));
     problem_free(q);
 }
 
@@ -138,6 +146,6 @@ void product_library(char *text, size_t size)
     const size_t v = cublasLtGetVersion();
     int runtime = 0;
     CUDA(cudaRuntimeGetVersion(&runtime));
-    snprintf(text, size, "cuBLASLt %zu.%zu.%zu, CUDA runtime %d.%d", v / 10000, v / 100 % 100, v % 100,
-             runtime / 1000, runtime / 10 % 100);
+    snprintf(text, size, "cuBLASLt %zu.%zu.%zu, CUDA runtime %d.%d", v / 10000, v / 100 % 100,
+             v % 100, runtime / 1000, runtime / 10 % 100);
 }

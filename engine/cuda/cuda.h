@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * cuda.h -- what the files of the CUDA machine share: checked calls, one stream, scratch memory, launches.
+ * cuda.h -- what the files of the CUDA machine share: checked calls, one stream, scratch memory,
+ * launches.
  *
- * How the machine keeps rule 4 of ops.h (the same bytes run to run): work is cut by the shape alone, never by the
- * card; what several blocks contribute to is kept apart and added in one order, without a floating-point atomic;
- * and of a library's kernels only those are taken that promise the same.
+ * How the machine keeps rule 4 of ops.h (the same bytes run to run): work is cut by the shape
+ * alone, never by the card; what several blocks contribute to is kept apart and added in one order,
+ * without a floating-point atomic; and of a library's kernels only those are taken that promise the
+ * same.
  *
- * All work goes to one stream in order.  Only mem_download waits for it, and what makes or frees memory.
+ * All work goes to one stream in order.  Only mem_download waits for it, and what makes or frees
+ * memory.
  */
 #pragma once
 #include <cuda_runtime.h>
@@ -35,13 +38,15 @@ static inline void cuda_check(cudaError_t error, const char *call, const char *f
             "an earlier kernel may be the cause: CUDA_LAUNCH_BLOCKING=1 shows which");
 }
 
-/* How activations are stored now, and what their gradients are stored multiplied by (kernel.h): 1, but for fp16. */
+/* How activations are stored now, and what their gradients are stored multiplied by (kernel.h): 1,
+ * but for fp16. */
 enum precision cuda_precision(void);
 float cuda_gradient_scale(void);
 cudaStream_t cuda_stream(void);
 
-/* A scratch block on the device, at least `bytes` large, its content undefined.  It grows when a larger op than any
- * before asks, so a repeated step allocates nothing.  Each slot has one user at a time, named here. */
+/* A scratch block on the device, at least `bytes` large, its content undefined.  It grows when a
+ * larger op than any before asks, so a repeated step allocates nothing.  Each slot has one user at
+ * a time, named here. */
 enum scratch { SCRATCH_SUMS,             /* a kernel's partial sums */
                SCRATCH_LEFT,             /* a library's operands, padded or converted: x or dy, */
                SCRATCH_RIGHT,            /* the weights (or x, for their gradient), */
@@ -58,7 +63,8 @@ void product_library(char *text, size_t size);
 }
 #endif
 
-/* LAUNCH(kernel, blocks, threads, arguments...): a kernel whose name has commas stands in parentheses. */
+/* LAUNCH(kernel, blocks, threads, arguments...): a kernel whose name has commas stands in
+ * parentheses. */
 #ifndef LAUNCH
 #define LAUNCH(kernel, blocks, threads, ...)                                    \
     do {                                                                        \

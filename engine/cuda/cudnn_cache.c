@@ -2,11 +2,12 @@
  *
  * cudnn_cache.c -- the fastest plan of each convolution, timed once and kept in a file.
  *
- * Two plans of a convolution add in other orders, so the choice decides digits; and a clock decides the choice.  So
- * it is made once: what the file says is taken, by every process on this card, as long as it is there.  The same
- * bytes run to run (rule 4 of ops.h) then means: with the same file.  A run that goes on elsewhere, or after the
- * file was removed, goes on in other roundings, as on another card.  Where no file can be kept nothing is timed,
- * and cuDNN's first suggestion is taken, which no clock decides.
+ * Two plans of a convolution add in other orders, so the choice decides digits; and a clock decides
+ * the choice.  So it is made once: what the file says is taken, by every process on this card, as
+ * long as it is there.  The same bytes run to run (rule 4 of ops.h) then means: with the same file.
+ * A run that goes on elsewhere, or after the file was removed, goes on in other roundings, as on
+ * another card.  Where no file can be kept nothing is timed, and cuDNN's first suggestion is taken,
+ * which no clock decides.
  *
  * The file is of one card and one version of cuDNN, and is named after them:
  *
@@ -15,8 +16,9 @@
  *     ...
  *     SHA-256 of the lines above
  *
- * A plan that is compiled (the gradients of 16-bit weights: a second of a CPU each) has a file of its own beside
- * it, with cuDNN's text of it in the middle: a hundredth of a second.  It is named after a hash of its second line.
+ * A plan that is compiled (the gradients of 16-bit weights: a second of a CPU each) has a file of
+ * its own beside it, with cuDNN's text of it in the middle: a hundredth of a second.  It is named
+ * after a hash of its second line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,16 +38,17 @@ static struct {
     char path[PATH], head[256];          /* the file and its first line; path "": not opened yet */
     struct { char key[KEY], tag[PLAN_TAG]; } entry[ENTRIES];
     int n;
-    bool warned, changed;                /* said that no file can be kept; has the file not all entries? */
+    bool warned, changed;         /* said that no file can be kept; has the file not all entries? */
 } own;
 
-/* ---- the file ------------------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static void path_make(const char *name)
 {
     snprintf(own.head, sizeof own.head, "cuDNN %zu on %s\n", cudnnGetVersion(), name);
     const int n = snprintf(own.path, sizeof own.path, "%s/plans/%s", data_folder(), own.head);
-    if (n < 0 || n >= (int)sizeof own.path) die("the data folder's name is longer than %d bytes (set DATA)", PATH);
+    if (n < 0 || n >= (int)sizeof own.path)
+        die("the data folder's name is longer than %d bytes (set DATA)", PATH);
     for (char *c = own.path + strlen(own.path) - strlen(own.head); *c; c++)
         if (*c == ' ' || *c == ',' || *c == '/') *c = '-';
     memcpy(own.path + strlen(own.path) - 1, ".txt", 5);  /* in the line end's place */
@@ -69,15 +72,16 @@ static void entry_put(const char *key, const char *tag)
     own.changed = true;
 }
 
-/* A file whose sum is right and whose first line is ours, without both: free() it.  `start` is where the rest
- * begins. */
+/* A file whose sum is right and whose first line is ours, without both: free() it.  `start` is
+ * where the rest begins. */
 static char *sealed_read(const char *path, char **start)
 {
     size_t bytes;
     char *const text = file_read(path, &bytes), sum[HASH_TEXT];
     const size_t last = HASH_TEXT;                       /* a hash and its line end */
     if (!text) return NULL;
-    bool good = bytes >= last && text[bytes - 1] == '\n' && !strncmp(text, own.head, strlen(own.head));
+    bool good = bytes >= last && text[bytes - 1] == '\n' &&
+                !strncmp(text, own.head, strlen(own.head));
     if (good) {
         hash_bytes(sum, text, bytes - last);
         good = !strncmp(text + bytes - last, sum, HASH_TEXT - 1);
@@ -122,13 +126,14 @@ static bool file_put(void)
     char *const text = host_alloc(room, 1);
     size_t used = (size_t)snprintf(text, room, "%s", own.head);
     for (int i = 0; i < own.n; i++)
-        used += (size_t)snprintf(text + used, room - used, "%s: %s\n", own.entry[i].key, own.entry[i].tag);
+        used += (size_t)snprintf(text + used, room - used, "%s: %s\n", own.entry[i].key,
+                                 own.entry[i].tag);
     const bool written = sealed_put(own.path, text);
     free(text);
     return written;
 }
 
-/* ---- compiled plans ------------------------------------------------------------------------------------- */
+/* ---- compiled plans -------------------------------------------------------------------------- */
 
 /* The file of a compiled plan, and its second line. */
 static char *compiled_path(char line[KEY + PLAN_TAG + 4], const struct plan *p, const char *key)
@@ -143,7 +148,8 @@ static bool compiled_take(struct plan *p, const char *key, struct plan_device de
 {
     char line[KEY + PLAN_TAG + 4], *rest;
     char *const path = compiled_path(line, p, key), *const text = sealed_read(path, &rest);
-    const bool taken = text && !strncmp(rest, line, strlen(line)) && plan_read(p, rest + strlen(line), device);
+    const bool taken = text && !strncmp(rest, line, strlen(line)) &&
+                       plan_read(p, rest + strlen(line), device);
     free(path);
     free(text);
     return taken;
@@ -162,8 +168,8 @@ static bool compiled_put(const struct plan *p, const char *key)
     return written;
 }
 
-/* Who chooses holds this: other processes wait, do not disturb the clock, and then read what was chosen.  Below 0
- * where no file can be kept. */
+/* Who chooses holds this: other processes wait, do not disturb the clock, and then read what was
+ * chosen.  Below 0 where no file can be kept. */
 static int lock_take(void)
 {
     char *const folder = path_folder(own.path), *const path = text_format("%s.lock", own.path);
@@ -175,17 +181,18 @@ static int lock_take(void)
     return taken ? lock : -1;
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------- */
 
 static void key_make(char key[KEY], struct conv_work work)
 {
-    static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx", [CONV_WGRAD] = "dw" };
+    static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx",
+                                        [CONV_WGRAD] = "dw" };
     static const char *const precision[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
                                              [PRECISION_FP16] = "fp16" };
     const struct conv_shape s = work.s;
-    snprintf(key, KEY, "%s%s %s [%d, %d, %d, %d] to %d, %dx%d, stride %d, padding %d", pass[work.pass],
-             work.add ? " added" : "", precision[work.precision], s.n, s.h, s.w, s.c, s.k, s.r, s.r, s.stride,
-             s.pad);
+    snprintf(key, KEY, "%s%s %s [%d, %d, %d, %d] to %d, %dx%d, stride %d, padding %d",
+             pass[work.pass], work.add ? " added" : "", precision[work.precision], s.n, s.h, s.w,
+             s.c, s.k, s.r, s.r, s.stride, s.pad);
 }
 
 /* For whom a plan is chosen; are files kept? */
@@ -200,11 +207,13 @@ struct choice {
 static bool make(const struct choice *c, struct plan *p)
 {
     const struct plan_device device = c->chooser->device;
-    if (c->kept && p->compiled_when_planned && !p->plan && compiled_take(p, c->key, device)) return true;
+    if (c->kept && p->compiled_when_planned && !p->plan && compiled_take(p, c->key, device))
+        return true;
     return plan_make(p, c->why, c->why_size, device);
 }
 
-/* The plan of an untimed suggestion is tried once: that cuDNN makes it does not say that it runs. */
+/* The plan of an untimed suggestion is tried once: that cuDNN makes it does not say that it
+ * runs. */
 static bool works(const struct choice *c, struct plan *p)
 {
     if (!make(c, p)) return false;
@@ -244,10 +253,12 @@ static int choose(const struct choice *c, struct plan *list, int n, const char *
     return -1;
 }
 
-/* Where any kernel needs some microseconds, no clock is worth its own time: less than 2^30 operations. */
+/* Where any kernel needs some microseconds, no clock is worth its own time: less than 2^30
+ * operations. */
 static bool is_small(struct conv_shape s)
 {
-    const double pixels = (double)conv_out(s.h, s.r, s.stride, s.pad) * conv_out(s.w, s.r, s.stride, s.pad);
+    const double pixels = (double)conv_out(s.h, s.r, s.stride, s.pad) *
+                          conv_out(s.w, s.r, s.stride, s.pad);
     return 2.0 * s.n * pixels * s.k * s.c * s.r * s.r < 1 << 30;
 }
 
@@ -278,10 +289,11 @@ bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work wo
     const int i = choose(&c, list, n, tag, !small && c.kept);
     if (!small && i >= 0 && (!tag || strcmp(tag, list[i].tag))) entry_put(key, list[i].tag);
     bool kept = c.kept && (small || !own.changed || file_put());
-    if (kept && i >= 0 && list[i].compiled_when_planned && !list[i].read) kept = compiled_put(&list[i], key);
+    if (kept && i >= 0 && list[i].compiled_when_planned && !list[i].read)
+        kept = compiled_put(&list[i], key);
     if (filed && !kept && !own.warned)
-        warn("cannot keep %s: %s (convolutions are not timed, and compiled by every process)", own.path,
-             strerror(errno));
+        warn("cannot keep %s: %s (convolutions are not timed, and compiled by every process)",
+             own.path, strerror(errno));
     own.warned = own.warned || (filed && !kept);
     if (lock >= 0) close(lock);
     return take(p, list, n, i);

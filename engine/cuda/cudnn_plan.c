@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * cudnn_plan.c -- a convolution as a graph of cuDNN's backend API, and the choice of a kernel for it.
+ * cudnn_plan.c -- a convolution as a graph of cuDNN's backend API, and the choice of a kernel for
+ * it.
  *
- * cuDNN is asked for suggestions, of heuristic A and then of its fallback; the first ones that will do are the
- * plans to choose from.  Which they are, and in what order, hangs on the card and the library alone.
+ * cuDNN is asked for suggestions, of heuristic A and then of its fallback; the first ones that will
+ * do are the plans to choose from.  Which they are, and in what order, hangs on the card and the
+ * library alone.
  *
- * The gradient of the weights is wanted in fp32 though x and dy are of 16 bits.  No kernel of cuDNN's own writes
- * that; with an identity behind the convolution one is compiled that does.
+ * The gradient of the weights is wanted in fp32 though x and dy are of 16 bits.  No kernel of
+ * cuDNN's own writes that; with an identity behind the convolution one is compiled that does.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 
 typedef cudnnBackendDescriptor_t descriptor;
 
-/* ---- descriptors ---------------------------------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 enum { DESCRIPTORS = 16 };
 
@@ -28,8 +30,8 @@ static void cudnn_check(cudnnStatus_t status, const char *call, int line)
     char text[512] = "";
     if (status == CUDNN_STATUS_SUCCESS) return;
     cudnnGetLastErrorString(text, sizeof text);
-    die("%s:%d: %s: %s %s (is another version of cuDNN in the way?  9.19 is tested)", __FILE__, line, call,
-        cudnnGetErrorString(status), text);
+    die("%s:%d: %s: %s %s (is another version of cuDNN in the way?  9.19 is tested)", __FILE__,
+        line, call, cudnnGetErrorString(status), text);
 }
 
 static descriptor make(struct graph *g, cudnnBackendDescriptorType_t type)
@@ -48,8 +50,8 @@ static void graph_leave(struct graph *g)
 }
 
 /* One attribute of `n` values; all but a few have one. */
-static void set(descriptor d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t n,
-                const void *values)
+static void set(descriptor d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
+                int64_t n, const void *values)
 {
     CUDNN(cudnnBackendSetAttribute(d, name, type, n, values));
 }
@@ -59,19 +61,21 @@ static void set_descriptor(descriptor d, cudnnBackendAttributeName_t name, descr
     set(d, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value);
 }
 
-static void set_numbers(descriptor d, cudnnBackendAttributeName_t name, int64_t n, const int64_t *values)
+static void set_numbers(descriptor d, cudnnBackendAttributeName_t name, int64_t n,
+                        const int64_t *values)
 {
     set(d, name, CUDNN_TYPE_INT64, n, values);
 }
 
-/* ---- the graph ------------------------------------------------------------------------------------------ */
+/* ---- the graph ------------------------------------------------------------------------------- */
 
-/* A tensor of n images (or output channels) of h x w places of c channels, stored in this order of n, h, w, c;
- * cuDNN wants to hear of it as n, c, h, w with strides. */
-static descriptor tensor(struct graph *g, enum plan_tensor id, int n, int h, int w, int c, cudnnDataType_t type,
-                         bool is_virtual)
+/* A tensor of n images (or output channels) of h x w places of c channels, stored in this order of
+ * n, h, w, c; cuDNN wants to hear of it as n, c, h, w with strides. */
+static descriptor tensor(struct graph *g, enum plan_tensor id, int n, int h, int w, int c,
+                         cudnnDataType_t type, bool is_virtual)
 {
-    const int64_t size[4] = { n, c, h, w }, stride[4] = { (int64_t)h * w * c, 1, (int64_t)w * c, c };
+    const int64_t size[4] = { n, c, h, w },
+                  stride[4] = { (int64_t)h * w * c, 1, (int64_t)w * c, c };
     const int64_t name = id, alignment = CONV_ALIGNMENT;
     const descriptor d = make(g, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
     set(d, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
@@ -87,7 +91,8 @@ static descriptor tensor(struct graph *g, enum plan_tensor id, int n, int h, int
 /* Stride and padding, sums in fp32. */
 static descriptor convolution(struct graph *g, struct conv_shape s)
 {
-    const int64_t axes = 2, pad[2] = { s.pad, s.pad }, stride[2] = { s.stride, s.stride }, dilation[2] = { 1, 1 };
+    const int64_t axes = 2, pad[2] = { s.pad, s.pad }, stride[2] = { s.stride, s.stride },
+                  dilation[2] = { 1, 1 };
     const cudnnDataType_t sums = CUDNN_DATA_FLOAT;
     const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
     const descriptor d = make(g, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
@@ -118,7 +123,8 @@ static const struct names names[CONV_PASSES] = {
     [CONV_WGRAD] = NAMES(BACKWARD_FILTER, BWD_FILTER, X, DW, DY),
 };
 
-static descriptor operation(struct graph *g, struct conv_work work, descriptor x, descriptor w, descriptor y)
+static descriptor operation(struct graph *g, struct conv_work work, descriptor x, descriptor w,
+                            descriptor y)
 {
     const float one = 1, add = work.add;
     const struct names *const name = &names[work.pass];
@@ -164,8 +170,10 @@ static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle
     const enum plan_tensor x = pass == CONV_FWD ? PLAN_A : pass == CONV_DGRAD ? PLAN_OUT : PLAN_B;
     const enum plan_tensor w = pass != CONV_WGRAD ? PLAN_B : widened ? PLAN_MIDDLE : PLAN_OUT;
     const descriptor in = tensor(g, x, s.n, s.h, s.w, s.c, act, false);
-    const descriptor by = tensor(g, w, s.k, s.r, s.r, s.c, widened ? CUDNN_DATA_FLOAT : act, widened);
-    const descriptor out = tensor(g, pass == CONV_FWD ? PLAN_OUT : PLAN_A, s.n, p, q, s.k, act, false);
+    const descriptor by = tensor(g, w, s.k, s.r, s.r, s.c, widened ? CUDNN_DATA_FLOAT : act,
+                                 widened);
+    const descriptor out = tensor(g, pass == CONV_FWD ? PLAN_OUT : PLAN_A, s.n, p, q, s.k, act,
+                                  false);
     descriptor ops[2] = { operation(g, work, in, by, out) };
     if (widened) {
         const descriptor dw = tensor(g, PLAN_OUT, s.k, s.r, s.r, s.c, CUDNN_DATA_FLOAT, false);
@@ -178,7 +186,7 @@ static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle
     return d;
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------- */
 
 enum { NOTES = 32, SUGGESTIONS = 64, KNOBS = 32 };
 
@@ -195,7 +203,8 @@ bool plan_note_will_do(cudnnBackendNumericalNote_t note, enum precision precisio
         [CUDNN_NUMERICAL_NOTE_TENSOR_CORE] = { false, true },
         [CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS] = { false, true },
     };
-    if ((int)note < 0 || note >= CUDNN_NUMERICAL_NOTE_TYPE_COUNT) return false;  /* of a later cuDNN: unknown */
+    /* of a later cuDNN: unknown */
+    if ((int)note < 0 || note >= CUDNN_NUMERICAL_NOTE_TYPE_COUNT) return false;
     return !(precision == PRECISION_FP32 ? bad[note].in_fp32 : bad[note].anywhere);
 }
 
@@ -204,8 +213,8 @@ static bool will_do(descriptor engine, enum precision precision)
 {
     cudnnBackendNumericalNote_t note[NOTES];
     int64_t n = 0;
-    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES, &n,
-                                   note));
+    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                   CUDNN_TYPE_NUMERICAL_NOTE, NOTES, &n, note));
     for (int64_t i = 0; i < n && i < NOTES; i++)
         if (!plan_note_will_do(note[i], precision)) return false;
     return true;
@@ -215,8 +224,8 @@ static bool is_compiled(descriptor engine)
 {
     cudnnBackendBehaviorNote_t note[NOTES];
     int64_t n = 0;
-    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE, NOTES, &n,
-                                   note));
+    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE,
+                                   CUDNN_TYPE_BEHAVIOR_NOTE, NOTES, &n, note));
     for (int64_t i = 0; i < n && i < NOTES; i++)
         if (note[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) return true;
     return false;
@@ -234,12 +243,14 @@ static void tag_make(struct plan *p)
                                    CUDNN_TYPE_BACKEND_DESCRIPTOR, KNOBS, &n, choice));
     int used = snprintf(p->tag, sizeof p->tag, "engine %lld knobs", (long long)p->engine);
     for (int64_t i = 0; i < n && i < KNOBS; i++) {
-        CUDNN(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &one,
-                                       &knob));
-        CUDNN(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &one,
-                                       &value));
-        used += snprintf(p->tag + used, sizeof p->tag - (size_t)used, " %d=%lld", (int)knob, (long long)value);
-        if (used >= (int)sizeof p->tag) die("%s: an engine with too many knobs: %s", __FILE__, p->tag);
+        CUDNN(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE,
+                                       CUDNN_TYPE_KNOB_TYPE, 1, &one, &knob));
+        CUDNN(cudnnBackendGetAttribute(choice[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE,
+                                       CUDNN_TYPE_INT64, 1, &one, &value));
+        used += snprintf(p->tag + used, sizeof p->tag - (size_t)used, " %d=%lld", (int)knob,
+                         (long long)value);
+        if (used >= (int)sizeof p->tag)
+            die("%s: an engine with too many knobs: %s", __FILE__, p->tag);
     }
     for (int i = 0; i < KNOBS; i++) CUDNN(cudnnBackendDestroyDescriptor(choice[i]));
 }
@@ -268,13 +279,15 @@ static bool suggestion_take(struct search *f, descriptor suggestion)
     descriptor engine;
     int64_t one;
     CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine));
-    CUDNN(cudnnBackendGetAttribute(suggestion, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one,
-                                   &engine));
-    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &one, &p.engine));
+    CUDNN(cudnnBackendGetAttribute(suggestion, CUDNN_ATTR_ENGINECFG_ENGINE,
+                                   CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one, &engine));
+    CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1,
+                                   &one, &p.engine));
     p.compiled_when_planned = is_compiled(engine);
     const bool good = will_do(engine, f->precision);
     CUDNN(cudnnBackendDestroyDescriptor(engine));
-    if (!good) snprintf(f->why, f->why_size, "not deterministic, of Winograd or FFT, or not in fp32");
+    if (!good)
+        snprintf(f->why, f->why_size, "not deterministic, of Winograd or FFT, or not in fp32");
     tag_make(&p);
     if (!good || is_listed(f, p.tag)) return false;
     f->graph->users++;
@@ -289,8 +302,8 @@ static void suggestions_take(struct search *f, descriptor heuristic)
     int64_t n = 0;
     for (int i = 0; i < SUGGESTIONS; i++)
         CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &suggestion[i]));
-    CUDNN(cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                   SUGGESTIONS, &n, suggestion));
+    CUDNN(cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                   CUDNN_TYPE_BACKEND_DESCRIPTOR, SUGGESTIONS, &n, suggestion));
     for (int i = 0; i < SUGGESTIONS; i++)
         if (i >= n || f->n == f->most || !suggestion_take(f, suggestion[i]))
             CUDNN(cudnnBackendDestroyDescriptor(suggestion[i]));
@@ -310,20 +323,23 @@ int plan_list(struct plan *list, int most, char *why, size_t why_size, struct co
         const descriptor heuristic = make(g, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
         set_descriptor(heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
         set(heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode[i]);
-        if (!device.handle) set_descriptor(heuristic, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device.properties);
-        if (cudnnBackendFinalize(heuristic) != CUDNN_STATUS_SUCCESS) continue;   /* nothing of this kind */
+        if (!device.handle)
+            set_descriptor(heuristic, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device.properties);
+        /* nothing of this kind */
+        if (cudnnBackendFinalize(heuristic) != CUDNN_STATUS_SUCCESS) continue;
         suggestions_take(&f, heuristic);
     }
     graph_leave(g);
     return f.n;
 }
 
-/* ---- plans ---------------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 static void plan_begin(struct plan *p, struct plan_device device)
 {
     CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &p->plan));
-    if (device.handle) set(p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &device.handle);
+    if (device.handle)
+        set(p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &device.handle);
     else set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device.properties);
 }
 
@@ -332,8 +348,8 @@ static bool plan_end(struct plan *p, char *why, size_t why_size, cudnnStatus_t s
 {
     int64_t n;
     if (status == CUDNN_STATUS_SUCCESS) {
-        CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n,
-                                       &p->workspace));
+        CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
+                                       CUDNN_TYPE_INT64, 1, &n, &p->workspace));
         if (p->workspace <= PLAN_WORKSPACE) return true;
         snprintf(why, why_size, "%lld bytes of workspace", (long long)p->workspace);
     } else {
@@ -357,11 +373,11 @@ bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device de
 char *plan_text(const struct plan *p)
 {
     int64_t bytes = 0, again;
-    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, 0,
-                                   &bytes, NULL));
+    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                   CUDNN_TYPE_CHAR, 0, &bytes, NULL));
     char *const text = host_alloc((size_t)bytes + 1, 1);
-    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, bytes,
-                                   &again, text));
+    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                   CUDNN_TYPE_CHAR, bytes, &again, text));
     return text;
 }
 
@@ -369,7 +385,8 @@ bool plan_read(struct plan *p, const char *text, struct plan_device device)
 {
     char why[256];
     plan_begin(p, device);
-    cudnnStatus_t status = cudnnBackendSetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+    cudnnStatus_t status = cudnnBackendSetAttribute(p->plan,
+                                                    CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
                                                     CUDNN_TYPE_CHAR, (int64_t)strlen(text), text);
     if (status == CUDNN_STATUS_SUCCESS) status = cudnnBackendFinalize(p->plan);
     p->read = plan_end(p, why, sizeof why, status);

@@ -2,8 +2,8 @@
  *
  * cudnn_plan.h -- a convolution as cuDNN computes it: the graph, and the kernel chosen for it.
  *
- * cuDNN chooses for a device that is here (a handle) or for one that is only described (device properties); so a
- * test can look at every plan without a card.
+ * cuDNN chooses for a device that is here (a handle) or for one that is only described (device
+ * properties); so a test can look at every plan without a card.
  */
 #pragma once
 #include <cudnn.h>
@@ -27,30 +27,32 @@ struct plan {
     int64_t workspace, engine;           /* the workspace is known when it is made */
     bool compiled_when_planned;          /* else one of the kernels that come with the library */
     bool read;                           /* made of its text */
-    char tag[PLAN_TAG];                  /* "engine 38 knobs 2=1 13=0": which kernel, in cuDNN's own numbers */
+    char tag[PLAN_TAG];                  /* "engine 38 knobs 2=1 13=0": which kernel, in cuDNN's own
+                                            numbers */
 };
 
-/* Will an engine of which cuDNN notes this do?  Not if it is not deterministic, sums in less than fp32, or mixes
- * places that have nothing to do with each other (Winograd, FFT: a NaN spreads, and roundings are large); nor, in
- * fp32, if it multiplies in less. */
+/* Will an engine of which cuDNN notes this do?  Not if it is not deterministic, sums in less than
+ * fp32, or mixes places that have nothing to do with each other (Winograd, FFT: a NaN spreads, and
+ * roundings are large); nor, in fp32, if it multiplies in less. */
 bool plan_note_will_do(cudnnBackendNumericalNote_t note, enum precision precision);
 
-/* cuDNN's suggestions for this convolution, the best first, that are deterministic: at most `most`, each once, none
- * of them made yet.  Returns how many; if there is none, `why` says what was wrong with the last.  Dies if the
- * description itself is refused. */
+/* cuDNN's suggestions for this convolution, the best first, that are deterministic: at most `most`,
+ * each once, none of them made yet.  Returns how many; if there is none, `why` says what was wrong
+ * with the last.  Dies if the description itself is refused. */
 enum { PLAN_SUGGESTIONS = 128 };
 int plan_list(struct plan *list, int most, char *why, size_t why_size, struct conv_work work,
               struct plan_device device);
-/* Makes the plan, if that was not done: some are compiled now.  False, and `why`, if cuDNN cannot or it asks for
- * too large a workspace. */
+/* Makes the plan, if that was not done: some are compiled now.  False, and `why`, if cuDNN cannot
+ * or it asks for too large a workspace. */
 bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device device);
-/* A made plan as text, with what was compiled for it: free() it.  And the plan of such a text, which is not
- * compiled again; false if cuDNN does not take it. */
+/* A made plan as text, with what was compiled for it: free() it.  And the plan of such a text,
+ * which is not compiled again; false if cuDNN does not take it. */
 char *plan_text(const struct plan *p);
 bool plan_read(struct plan *p, const char *text, struct plan_device device);
 void plan_free(struct plan *p);
 
-/* Whom plans are chosen for, and by what clock: does a plan run; and seconds of a run, infinite if it does not. */
+/* Whom plans are chosen for, and by what clock: does a plan run; and seconds of a run, infinite if
+ * it does not. */
 typedef bool plan_runs_fn(const struct plan *p, void *context);
 typedef double plan_timer_fn(const struct plan *p, void *context);
 struct plan_chooser {
@@ -60,8 +62,8 @@ struct plan_chooser {
     plan_timer_fn *time;
     void *context;
 };
-/* The plan that the cache has for this convolution, or else the fastest of the first that will do, which the cache
- * has from then on (plan_cache.c); where there is little to compute the first that runs.  False, and `why`, if
- * there is none. */
+/* The plan that the cache has for this convolution, or else the fastest of the first that will do,
+ * which the cache has from then on (plan_cache.c); where there is little to compute the first that
+ * runs.  False, and `why`, if there is none. */
 bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work work,
                  const struct plan_chooser *chooser);

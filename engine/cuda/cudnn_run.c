@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cudnn_run.c -- runs convolutions on cuDNN; each shape's plan is chosen once (plan_cache.c) and kept.
+ * cudnn_run.c -- runs convolutions on cuDNN; each shape's plan is chosen once (plan_cache.c) and
+ * kept.
  */
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +9,8 @@
 #include <string.h>
 #include "cudnn_plan.h"
 
-/* Shapes of one process: three passes of each convolution, in each precision, and the evaluation's batches. */
+/* Shapes of one process: three passes of each convolution, in each precision, and the evaluation's
+ * batches. */
 enum { PLANS = 1024 };
 
 enum { NAME_MOST = 128 };
@@ -36,30 +38,38 @@ static void handle_open(void)
     check(cudnnSetStream(own.handle, cuda_stream()), "cudnnSetStream");
     CUDA(cudaGetDevice(&device));
     CUDA(cudaGetDeviceProperties(&prop, device));
-    snprintf(own.name, sizeof own.name, "%.*s, %d multiprocessors", NAME_MOST, prop.name, prop.multiProcessorCount);
+    snprintf(own.name, sizeof own.name, "%.*s, %d multiprocessors", NAME_MOST, prop.name,
+             prop.multiProcessorCount);
     for (int i = 0; i < 2; i++) CUDA(cudaEventCreate(&own.clock[i]));
 }
 
-/* ---- running -------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 struct operands { void *out; const void *a, *b; };
 
 static cudnnStatus_t execute(const struct plan *plan, struct operands o)
 {
-    void *const workspace = plan->workspace ? cuda_scratch(SCRATCH_WORKSPACE, (size_t)plan->workspace) : NULL;
+    void *const workspace = plan->workspace
+                                ? cuda_scratch(SCRATCH_WORKSPACE, (size_t)plan->workspace)
+                                : NULL;
     const int64_t id[] = { PLAN_OUT, PLAN_A, PLAN_B };
     const void *const at[] = { o.out, o.a, o.b };
     cudnnBackendDescriptor_t pack;
-    check(cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack), "a variant pack");
-    check(cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, 3, at),
+    check(cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack),
+          "a variant pack");
+    check(cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR,
+                                   3, at),
           "its pointers");
-    check(cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, 3, id), "its names");
-    check(cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace),
+    check(cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, 3,
+                                   id),
+          "its names");
+    check(cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1,
+                                   &workspace),
           "its workspace");
     check(cudnnBackendFinalize(pack), "its end");
     const cudnnStatus_t status = cudnnBackendExecute(own.handle, plan->plan, pack);
     check(cudnnBackendDestroyDescriptor(pack), "a variant pack's end");
-    if (status != CUDNN_STATUS_SUCCESS) cudaGetLastError();      /* for the next plan, which may do */
+    if (status != CUDNN_STATUS_SUCCESS) cudaGetLastError();    /* for the next plan, which may do */
     return status;
 }
 
@@ -93,11 +103,12 @@ static double time_plan(const struct plan *plan, void *operands)
     return 1e-3 * (double)ms[RUNS / 2];
 }
 
-/* ---- plans ---------------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 static bool same(struct conv_work a, struct conv_work b)
 {
-    return a.pass == b.pass && a.precision == b.precision && a.add == b.add && !memcmp(&a.s, &b.s, sizeof a.s);
+    return a.pass == b.pass && a.precision == b.precision && a.add == b.add &&
+           !memcmp(&a.s, &b.s, sizeof a.s);
 }
 
 static size_t dx_bytes(struct conv_work work)
@@ -107,7 +118,8 @@ static size_t dx_bytes(struct conv_work work)
 }
 
 /* What is added to must be there for the run that counts: the clock's runs go elsewhere. */
-static bool choose(struct plan *plan, char *why, size_t why_size, struct conv_work work, struct operands o)
+static bool choose(struct plan *plan, char *why, size_t why_size, struct conv_work work,
+                   struct operands o)
 {
     const struct plan_chooser chooser = { { own.handle, NULL }, own.name, runs, time_plan, &o };
     void *const room = work.add ? mem_alloc(dx_bytes(work)) : NULL;
@@ -128,8 +140,8 @@ static const struct plan *plan_of(struct conv_work work, struct operands o)
     struct plan *const plan = &own.kept[own.n].plan;
     if (!choose(plan, why, sizeof why, work, o))
         die("cuDNN has no deterministic way to compute %s of %d images of %dx%d, %d to %d channels, %dx%d, stride "
-            "%d: %s (try other widths or another precision)", what[work.pass], s.n, s.h, s.w, s.c, s.k, s.r, s.r,
-            s.stride, why);
+            "%d: %s (try other widths or another precision)",
+            what[work.pass], s.n, s.h, s.w, s.c, s.k, s.r, s.r, s.stride, why);
     own.kept[own.n++].work = work;
     return plan;
 }

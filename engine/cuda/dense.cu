@@ -4,8 +4,8 @@
  *
  *   y[N,K] = x w^T + b        dx[N,C] = dy w        dw[K,C] += dy^T x
  *
- * The products are cuBLASLt's (product.c), with weights narrowed to the activations' width; dw is summed and added
- * in fp32.
+ * The products are cuBLASLt's (product.c), with weights narrowed to the activations' width; dw is
+ * summed and added in fp32.
  */
 #include <assert.h>
 #include "kernel.h"
@@ -43,20 +43,23 @@ template <typename T> static void biased(dev_act *y, const float *sum, const flo
     each((size_t)n * (size_t)k, bias_one<T>{ (T *)y, sum, b, k });
 }
 
-void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c, int k)
+void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c,
+               int k)
 {
     assert(n > 0 && c > 0 && k > 0);
     const size_t room = b ? (size_t)n * (size_t)k * sizeof(float) : 0;
     float *const sum = b ? (float *)cuda_scratch(SCRATCH_RESULT, room) : NULL;
     product_run(b ? (void *)sum : (void *)y, x, weights(float_in(w), c, k),
-                { PRODUCT_NT, n, k, c, cuda_precision(), b ? PRECISION_FP32 : cuda_precision(), false, 1 });
+                { PRODUCT_NT, n, k, c, cuda_precision(), b ? PRECISION_FP32 : cuda_precision(),
+                  false, 1 });
     if (b) WITH_ACT(biased, y, sum, float_in(b), n, k);
 }
 
 /* A block is CHANNELS wide and STRIPES deep: stripe s takes rows s, s + STRIPES, ... */
 enum { CHANNELS = 32, STRIPES = THREADS / CHANNELS };
 
-template <typename T> __global__ void columns_kernel(float *db, const T *y, int n, int k, double scale)
+template <typename T>
+__global__ void columns_kernel(float *db, const T *y, int n, int k, double scale)
 {
     __shared__ double part[STRIPES][CHANNELS];
     const int lane = (int)threadIdx.x % CHANNELS, stripe = (int)threadIdx.x / CHANNELS;
@@ -75,19 +78,27 @@ void columns_add(float *db, const void *y, int n, int k, enum precision precisio
 {
     const unsigned blocks = blocks_for((size_t)k, CHANNELS);
     switch (precision) {
-    case PRECISION_FP32: LAUNCH(columns_kernel<float>, blocks, THREADS, db, (const float *)y, n, k, scale); break;
-    case PRECISION_BF16: LAUNCH(columns_kernel<bf16>, blocks, THREADS, db, (const bf16 *)y, n, k, scale); break;
-    case PRECISION_FP16: LAUNCH(columns_kernel<fp16>, blocks, THREADS, db, (const fp16 *)y, n, k, scale); break;
+    case PRECISION_FP32:
+        LAUNCH(columns_kernel<float>, blocks, THREADS, db, (const float *)y, n, k, scale);
+        break;
+    case PRECISION_BF16:
+        LAUNCH(columns_kernel<bf16>, blocks, THREADS, db, (const bf16 *)y, n, k, scale);
+        break;
+    case PRECISION_FP16:
+        LAUNCH(columns_kernel<fp16>, blocks, THREADS, db, (const fp16 *)y, n, k, scale);
+        break;
     }
 }
 
-void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy, const dev_act *x,
-               const dev_float *w, int n, int c, int k)
+void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy,
+               const dev_act *x, const dev_float *w, int n, int c, int k)
 {
     assert(n > 0 && c > 0 && k > 0);
     const enum precision act = cuda_precision();
     const float unscale = 1 / cuda_gradient_scale();
-    if (dx.at) product_run(dx.at, dy, weights(float_in(w), c, k), { PRODUCT_NN, n, c, k, act, act, dx.add, 1 });
+    if (dx.at)
+        product_run(dx.at, dy, weights(float_in(w), c, k),
+                    { PRODUCT_NN, n, c, k, act, act, dx.add, 1 });
     if (dw) product_run(dw, dy, x, { PRODUCT_TN, k, c, n, act, PRECISION_FP32, true, unscale });
     if (db) columns_add(float_out(db), dy, n, k, act, (double)unscale);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ema.cu -- the moving average of a block of weights: y = m y + (1 - m) x, the update of a target network
- * (BYOL, eq. 1).
+ * ema.cu -- the moving average of a block of weights: y = m y + (1 - m) x, the update of a target
+ * network (BYOL, eq. 1).
  *
  * In double, rounded once, as on the CPU: the same digits.
  */

@@ -2,9 +2,10 @@
  *
  * graph.cu -- a training step as one CUDA graph: some hundred launches become one.
  *
- * The first time a step comes it is carried out as it is issued: libraries choose and load their kernels, scratch
- * memory gets its size.  The second time its ops are captured instead, and run as a graph; from then on the graph
- * runs and the ops are not issued.  The kernels are the same, in the same order, and so are the bytes.
+ * The first time a step comes it is carried out as it is issued: libraries choose and load their
+ * kernels, scratch memory gets its size.  The second time its ops are captured instead, and run as
+ * a graph; from then on the graph runs and the ops are not issued.  The kernels are the same, in
+ * the same order, and so are the bytes.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -22,7 +23,8 @@ static struct {
     pthread_rwlock_t beside;
 } own = { {}, 0, PTHREAD_RWLOCK_INITIALIZER };
 
-static __thread struct kept *captured;   /* what this thread captures now; others may meanwhile compute */
+static __thread struct kept *captured;   /* what this thread captures now; others may meanwhile
+                                            compute */
 
 bool record_open(void)
 {
@@ -58,7 +60,7 @@ bool machine_record(const void *key)
     if (!key) return true;
     struct kept *const k = kept_of(key);
     if (!k) {
-        if (own.n < KEYS) own.kept[own.n++] = { key, NULL };       /* one too many is issued each time */
+        if (own.n < KEYS) own.kept[own.n++] = { key, NULL };  /* one too many is issued each time */
         return true;
     }
     if (k->graph) {

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernel.h -- what kernels are made of: elements of each width, loops over elements, sums over a block.
+ * kernel.h -- what kernels are made of: elements of each width, loops over elements, sums over a
+ * block.
  *
- * Arithmetic is fp32, sums are double: a Hopper card adds doubles at half the rate of floats, far above what its
- * memory delivers.  Nothing here is bound to the card: the same text compiles for the host, where tests run it.
+ * Arithmetic is fp32, sums are double: a Hopper card adds doubles at half the rate of floats, far
+ * above what its memory delivers.  Nothing here is bound to the card: the same text compiles for
+ * the host, where tests run it.
  */
 #pragma once
 #include <math.h>
 #include <string.h>
 #include "cuda.h"
 
-/* A number of the upper 16 bits of an fp32, rounded to nearest even, denormals to zero, NaN kept: as cpu/vec.h. */
+/* A number of the upper 16 bits of an fp32, rounded to nearest even, denormals to zero, NaN kept:
+ * as cpu/vec.h. */
 struct bf16 { uint16_t bits; };
 
 __host__ __device__ inline float widen(float v) { return v; }
@@ -43,11 +46,14 @@ __host__ __device__ inline float widen(fp16 v)
     asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(v.bits));
     return f;
 #else
-    const uint32_t sign = (uint32_t)(v.bits & 0x8000) << 16, size = (uint32_t)(v.bits & 0x7fff) << 13;
-    uint32_t u = size < 0x0f800000 ? size : size | 0x7f800000;     /* infinity and NaN have an exponent of ones */
+    const uint32_t sign = (uint32_t)(v.bits & 0x8000) << 16, size = (uint32_t)(v.bits & 0x7fff)
+                                                                    << 13;
+    /* infinity and NaN have an exponent of ones */
+    uint32_t u = size < 0x0f800000 ? size : size | 0x7f800000;
     float f;
     memcpy(&f, &u, sizeof f);
-    if (size < 0x0f800000) f *= 5.192296858534828e33f;              /* 2^112: the exponents' offsets, 127 and 15 */
+    /* 2^112: the exponents' offsets, 127 and 15 */
+    if (size < 0x0f800000) f *= 5.192296858534828e33f;
     memcpy(&u, &f, sizeof u);
     u |= sign;
     memcpy(&f, &u, sizeof f);
@@ -79,14 +85,15 @@ __host__ __device__ inline void narrow(fp16 *to, float v)
 #endif
 }
 
-/* The gradient of a mean over 512 rows of 2048 features is about 1e-7 an element, of which fp16 has a bit or two.
- * So in fp16 gradients of activations are stored times this.  Losses, where they begin, multiply; ops that make one
- * from another do nothing, being linear in it; ops that make a weight's gradient, in fp32, divide; and nobody else
- * knows.  A power of two, which rounds nothing; the largest number, 65504, is then a gradient of 4.
+/* The gradient of a mean over 512 rows of 2048 features is about 1e-7 an element, of which fp16 has
+ * a bit or two.  So in fp16 gradients of activations are stored times this.  Losses, where they
+ * begin, multiply; ops that make one from another do nothing, being linear in it; ops that make a
+ * weight's gradient, in fp32, divide; and nobody else knows.  A power of two, which rounds nothing;
+ * the largest number, 65504, is then a gradient of 4.
  *
- * Forward, denormals matter in weights alone: those below 6e-5 keep fewer bits and those below 3e-8 none, in sums
- * where larger ones decide; activations are near 1, behind a batch norm.  What overflows is infinite, and NaN in
- * the loss. */
+ * Forward, denormals matter in weights alone: those below 6e-5 keep fewer bits and those below 3e-8
+ * none, in sums where larger ones decide; activations are near 1, behind a batch norm.  What
+ * overflows is infinite, and NaN in the loss. */
 enum { GRADIENT_SCALE = 1 << 14 };
 
 /* V neighbours moved at once; their address is a multiple of their size. */
@@ -115,7 +122,7 @@ static inline const float *float_in(const dev_float *p) { return (const float *)
     (cuda_precision() == PRECISION_BF16 ? f<bf16>(__VA_ARGS__) :                \
      cuda_precision() == PRECISION_FP16 ? f<fp16>(__VA_ARGS__) : f<float>(__VA_ARGS__))
 
-/* ---- loops over elements -------------------------------------------------------------------------------- */
+/* ---- loops over elements --------------------------------------------------------------------- */
 
 enum { THREADS = 256 };                  /* of a block, a power of two */
 
@@ -136,9 +143,10 @@ template <typename F> static inline void each(size_t n, const F &f)
     if (n) LAUNCH(each_kernel<F>, blocks_for(n, THREADS), THREADS, f, n);
 }
 
-/* ---- sums over a block ---------------------------------------------------------------------------------- */
+/* ---- sums over a block ----------------------------------------------------------------------- */
 
-/* The sum of all threads' v, in every thread: a tree of one shape.  All N threads of the block call it. */
+/* The sum of all threads' v, in every thread: a tree of one shape.  All N threads of the block call
+ * it. */
 template <int N = THREADS> __device__ inline double block_sum(double v)
 {
     __shared__ double part[N];
@@ -172,7 +180,8 @@ __device__ inline float block_largest(float v)
 template <typename T> __device__ inline double block_dot(const T *a, const T *b, int d)
 {
     double sum = 0;
-    for (int j = (int)threadIdx.x; j < d; j += THREADS) sum += (double)widen(a[j]) * (double)widen(b[j]);
+    for (int j = (int)threadIdx.x; j < d; j += THREADS)
+        sum += (double)widen(a[j]) * (double)widen(b[j]);
     return block_sum(sum);
 }
 
@@ -184,7 +193,8 @@ __device__ inline double norm_of(double square)
 }
 
 /* One block: out[0] += scale * the sum of term[n]. */
-template <typename T> __global__ void add_total_kernel(float *out, const T *term, size_t n, double scale)
+template <typename T>
+__global__ void add_total_kernel(float *out, const T *term, size_t n, double scale)
 {
     double sum = 0;
     for (size_t i = threadIdx.x; i < n; i += THREADS) sum += (double)term[i];

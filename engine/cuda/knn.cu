@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * knn.cu -- what features are worth: weighted k nearest neighbours (Wu et al. 2018) and a linear classifier.
+ * knn.cu -- what features are worth: weighted k nearest neighbours (Wu et al. 2018) and a linear
+ * classifier.
  *
  *   votes of class c = sum over the K nearest bank rows i with label c of exp(cos_i / T)
  *
- * The cosines of a few queries with the whole bank are held at a time, in what the second cache holds; a block
- * finds the K largest of its query's by their digits, sorts them and counts the votes.
+ * The cosines of a few queries with the whole bank are held at a time, in what the second cache
+ * holds; a block finds the K largest of its query's by their digits, sorts them and counts the
+ * votes.
  */
 #include <assert.h>
 #include "kernel.h"
 #include "cublas.h"
 
-/* ---- k nearest neighbours ------------------------------------------------------------------------------- */
+/* ---- k nearest neighbours -------------------------------------------------------------------- */
 
-/* A bank row as one number: the nearer the larger, of equals the lower index.  The upper half is the cosine's bits,
- * turned so that they order as unsigned integers; no two rows have the same number.  0: nobody's neighbour, NaN. */
+/* A bank row as one number: the nearer the larger, of equals the lower index.  The upper half is
+ * the cosine's bits, turned so that they order as unsigned integers; no two rows have the same
+ * number.  0: nobody's neighbour, NaN. */
 __host__ __device__ static inline uint64_t candidate(float cosine, uint32_t index)
 {
     uint32_t u;
@@ -37,13 +40,15 @@ __host__ __device__ static inline float cosine_of(uint64_t candidate)
 /* A digit of a candidate is a byte. */
 enum { DIGITS = 256, DIGIT_BITS = 8, CANDIDATE_BITS = 64 };
 
-/* The smallest of the k nearest of cosine[m], in every thread; *found: how many there are, k or all.  From the
- * first digit on: how many candidates have each value of it, hence which value the one looked for has. */
+/* The smallest of the k nearest of cosine[m], in every thread; *found: how many there are, k or
+ * all.  From the first digit on: how many candidates have each value of it, hence which value the
+ * one looked for has. */
 __device__ static uint64_t kth_nearest(const float *cosine, int m, int k, int *found)
 {
     __shared__ unsigned count[DIGITS];
     __shared__ uint64_t prefix;
-    __shared__ unsigned left, last;      /* still to find among those of this prefix; how many of these there are */
+    __shared__ unsigned left, last;      /* still to find among those of this prefix; how many of
+                                            these there are */
     if (threadIdx.x == 0) {
         prefix = 0;
         left = (unsigned)k;
@@ -54,7 +59,8 @@ __device__ static uint64_t kth_nearest(const float *cosine, int m, int k, int *f
         __syncthreads();
         for (int i = (int)threadIdx.x; i < m; i += THREADS) {
             const uint64_t c = candidate(cosine[i], (uint32_t)i);
-            const bool same = shift == CANDIDATE_BITS - DIGIT_BITS || (c ^ prefix) >> (shift + DIGIT_BITS) == 0;
+            const bool same = shift == CANDIDATE_BITS - DIGIT_BITS ||
+                              (c ^ prefix) >> (shift + DIGIT_BITS) == 0;
             if (c && same) atomicAdd(&count[c >> shift & (DIGITS - 1)], 1u);
         }
         __syncthreads();
@@ -65,7 +71,8 @@ __device__ static uint64_t kth_nearest(const float *cosine, int m, int k, int *f
             last = count[digit];
         }
         __syncthreads();
-        if (last <= left) break;         /* all of this prefix are among the nearest; or there are too few */
+        if (last <= left) break;         /* all of this prefix are among the nearest; or there are
+                                            too few */
     }
     *found = k - (int)(left - (last < left ? last : left));
     const uint64_t nearest = prefix;
@@ -93,10 +100,16 @@ __device__ static void list_sort(uint64_t *list, int n)
 }
 
 /* What a block needs for its query: the sorted candidates, and what each gives to its class. */
-struct election { uint64_t *list; double *weight, *votes; int room, classes, k; double temperature; };
+struct election {
+    uint64_t *list;
+    double *weight, *votes;
+    int room, classes, k;
+    double temperature;
+};
 
 /* A block a query. */
-static __global__ void vote_kernel(int32_t *pred, const float *cosines, const int32_t *label, int m, election b)
+static __global__ void vote_kernel(int32_t *pred, const float *cosines, const int32_t *label, int m,
+                                   election b)
 {
     __shared__ unsigned taken;
     const float *const cosine = cosines + (size_t)blockIdx.x * (size_t)m;
@@ -110,7 +123,7 @@ static __global__ void vote_kernel(int32_t *pred, const float *cosines, const in
     __syncthreads();
     for (int i = (int)threadIdx.x; i < m; i += THREADS) {
         const uint64_t c = candidate(cosine[i], (uint32_t)i);
-        if (c && c >= least) list[atomicAdd(&taken, 1u)] = c;            /* any order: they are sorted next */
+        if (c && c >= least) list[atomicAdd(&taken, 1u)] = c;  /* any order: they are sorted next */
     }
     __syncthreads();
     list_sort(list, b.room);
@@ -131,8 +144,8 @@ static __global__ void vote_kernel(int32_t *pred, const float *cosines, const in
     pred[blockIdx.x] = first;
 }
 
-void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank, const dev_int *label, int m, int d,
-            int classes, int k, float temperature)
+void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank,
+            const dev_int *label, int m, int d, int classes, int k, float temperature)
 {
     enum { COSINES = 8 << 20 };          /* held at a time: 32 MB */
     assert(n > 0 && m > 0 && d > 0 && classes > 0 && k > 0);
@@ -141,19 +154,22 @@ void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank,
     const size_t fit = COSINES / (size_t)m < 1 ? 1 : COSINES / (size_t)m;
     const int most = fit < (size_t)n ? (int)fit : n;
     const size_t lists = (size_t)most * (size_t)b.room;
-    b.list = (uint64_t *)cuda_scratch(SCRATCH_SUMS, (2 * lists + (size_t)most * (size_t)classes) * sizeof(double));
+    b.list = (uint64_t *)cuda_scratch(SCRATCH_SUMS, (2 * lists + (size_t)most * (size_t)classes) *
+                                                        sizeof(double));
     b.weight = (double *)(b.list + lists);
     b.votes = b.weight + lists;
-    float *const cosines = (float *)cuda_scratch(SCRATCH_RESULT, (size_t)most * (size_t)m * sizeof *cosines);
+    float *const cosines = (float *)cuda_scratch(SCRATCH_RESULT,
+                                                 (size_t)most * (size_t)m * sizeof *cosines);
     for (int q = 0; q < n; q += most) {
         const int queries = n - q < most ? n - q : most;
         product_run(cosines, float_in(query) + (size_t)q * (size_t)d, float_in(bank),
                     { PRODUCT_NT, queries, m, d, PRECISION_FP32, PRECISION_FP32, false, 1 });
-        LAUNCH(vote_kernel, (unsigned)queries, THREADS, (int32_t *)pred + q, cosines, (const int32_t *)label, m, b);
+        LAUNCH(vote_kernel, (unsigned)queries, THREADS, (int32_t *)pred + q, cosines,
+               (const int32_t *)label, m, b);
     }
 }
 
-/* ---- a linear classifier -------------------------------------------------------------------------------- */
+/* ---- a linear classifier --------------------------------------------------------------------- */
 
 struct gather_one {
     float *to;
@@ -188,25 +204,31 @@ struct softmax_row {
             sum += e;
         }
         for (int j = 0; j < k; j++) row[j] = (float)(scale / sum * (double)row[j]);
-        row[own_label] = (float)(scale * (exp(own) / sum - 1));  /* near 0 for a sure answer: not from the float */
+        /* near 0 for a sure answer: not from the float */
+        row[own_label] = (float)(scale * (exp(own) / sum - 1));
         entropy[i] = log(sum) - own;
     }
 };
 
-void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev_float *x, const dev_int *label,
-                        const dev_int *index, int n, int d, int k, const dev_float *w, const dev_float *b)
+void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev_float *x,
+                        const dev_int *label, const dev_int *index, int n, int d, int k,
+                        const dev_float *w, const dev_float *b)
 {
     assert(n > 0 && d > 0 && k > 0);
     const size_t floats = (size_t)n * (size_t)d;
     float *const rows = (float *)cuda_scratch(SCRATCH_LEFT, floats * sizeof *rows);
-    float *const logits = (float *)cuda_scratch(SCRATCH_RESULT, (size_t)n * (size_t)k * sizeof *logits);
+    float *const logits = (float *)cuda_scratch(SCRATCH_RESULT,
+                                                (size_t)n * (size_t)k * sizeof *logits);
     double *const entropy = (double *)cuda_scratch(SCRATCH_SUMS, (size_t)n * sizeof *entropy);
     each(floats, gather_one{ rows, float_in(x), (const int32_t *)index, d });
     product_run(logits, rows, w, { PRODUCT_NT, n, k, d, PRECISION_FP32, PRECISION_FP32, false, 1 });
-    each((size_t)n, softmax_row{ entropy, logits, float_in(b), (const int32_t *)label, (const int32_t *)index, n,
-                                 k });
-    if (loss) LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), entropy, (size_t)n, 1.0 / n);
-    if (dw) product_run(dw, logits, rows, { PRODUCT_TN, k, d, n, PRECISION_FP32, PRECISION_FP32, true, 1 });
+    each((size_t)n, softmax_row{ entropy, logits, float_in(b), (const int32_t *)label,
+                                 (const int32_t *)index, n, k });
+    if (loss)
+        LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), entropy, (size_t)n, 1.0 / n);
+    if (dw)
+        product_run(dw, logits, rows,
+                    { PRODUCT_TN, k, d, n, PRECISION_FP32, PRECISION_FP32, true, 1 });
     if (db) columns_add(float_out(db), logits, n, k, PRECISION_FP32, 1);
 }
 
@@ -224,10 +246,12 @@ struct classify_row {
     }
 };
 
-void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const dev_float *w, const dev_float *b)
+void op_classify(dev_int *pred, const dev_float *x, int n, int d, int k, const dev_float *w,
+                 const dev_float *b)
 {
     assert(n > 0 && d > 0 && k > 0);
-    float *const logits = (float *)cuda_scratch(SCRATCH_RESULT, (size_t)n * (size_t)k * sizeof *logits);
+    float *const logits = (float *)cuda_scratch(SCRATCH_RESULT,
+                                                (size_t)n * (size_t)k * sizeof *logits);
     product_run(logits, x, w, { PRODUCT_NT, n, k, d, PRECISION_FP32, PRECISION_FP32, false, 1 });
     each((size_t)n, classify_row{ (int32_t *)pred, logits, float_in(b), k });
 }

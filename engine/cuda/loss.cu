@@ -2,7 +2,8 @@
  *
  * loss.cu -- the similarities D(p, z): negative cosine (eq. 1) and cross-entropy (Sec. 4.5).
  *
- * A block has a row of p and the same of z, [N, D]; what is summed over its elements is summed in double.
+ * A block has a row of p and the same of z, [N, D]; what is summed over its elements is summed in
+ * double.
  */
 #include <assert.h>
 #include "kernel.h"
@@ -19,7 +20,7 @@ static double gradient_scale(float weight, int n)
     return (double)cuda_gradient_scale() * (double)weight / n;
 }
 
-/* ---- negative cosine similarity, eq. (1) ---------------------------------------------------------------- */
+/* ---- negative cosine similarity, eq. (1) ----------------------------------------------------- */
 
 struct angle { double norm_p, norm_z, cosine; };
 
@@ -37,12 +38,14 @@ template <typename T> __global__ void cosine_kernel(double *term, const T *p, co
     if (threadIdx.x == 0) term[blockIdx.x] = a.cosine;
 }
 
-template <typename T> static void cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight,
-                                             int n, int d)
+template <typename T>
+static void cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n,
+                       int d)
 {
     double *const term = terms_room(n);
     LAUNCH(cosine_kernel<T>, (unsigned)n, THREADS, term, (const T *)p, (const T *)z, d);
-    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), term, (size_t)n, -(double)weight / n);
+    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), term, (size_t)n,
+           -(double)weight / n);
 }
 
 void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d)
@@ -51,20 +54,22 @@ void op_cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float we
     WITH_ACT(cosine_fwd, loss, p, z, weight, n, d);
 }
 
-/* da = scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at COSINE_EPS it is a
- * constant, and the first term falls away. */
-template <typename T> __device__ void cosine_gradient(grad_to<T> da, size_t at, double scale, const T *a,
-                                                      const T *b, double norm_a, double norm_b, double cosine,
-                                                      int d)
+/* da = scale d(-cos(a, b))/da = scale (cos a / |a| - b / |b|) / |a|.  Where |a| is held at
+ * COSINE_EPS it is a constant, and the first term falls away. */
+template <typename T>
+__device__ void cosine_gradient(grad_to<T> da, size_t at, double scale, const T *a, const T *b,
+                                double norm_a, double norm_b, double cosine, int d)
 {
     const double along = norm_a > (double)COSINE_EPS ? scale * cosine / (norm_a * norm_a) : 0;
     const double across = scale / (norm_a * norm_b);
     for (int j = (int)threadIdx.x; j < d; j += THREADS)
-        da.put(at + j, (float)(along * (double)widen(a[at + j]) - across * (double)widen(b[at + j])));
+        da.put(at + j,
+               (float)(along * (double)widen(a[at + j]) - across * (double)widen(b[at + j])));
 }
 
-template <typename T> __global__ void cosine_back_kernel(grad_to<T> dp, grad_to<T> dz, const T *p, const T *z,
-                                                         double scale, int d)
+template <typename T>
+__global__ void cosine_back_kernel(grad_to<T> dp, grad_to<T> dz, const T *p, const T *z,
+                                   double scale, int d)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)d;
     const angle a = angle_of(p + at, z + at, d);
@@ -72,21 +77,22 @@ template <typename T> __global__ void cosine_back_kernel(grad_to<T> dp, grad_to<
     if (dz.at) cosine_gradient(dz, at, scale, z, p, a.norm_z, a.norm_p, a.cosine, d);
 }
 
-template <typename T> static void cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p,
-                                             const dev_act *z, float weight, int n, int d)
+template <typename T>
+static void cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z,
+                       float weight, int n, int d)
 {
-    LAUNCH(cosine_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz), (const T *)p, (const T *)z,
-           gradient_scale(weight, n), d);
+    LAUNCH(cosine_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz),
+           (const T *)p, (const T *)z, gradient_scale(weight, n), d);
 }
 
-void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight, int n,
-                   int d)
+void op_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z,
+                   float weight, int n, int d)
 {
     assert(n > 0 && d > 0);
     WITH_ACT(cosine_bwd, dp, dz, p, z, weight, n, d);
 }
 
-/* ---- cross-entropy similarity, Sec. 4.5 ----------------------------------------------------------------- */
+/* ---- cross-entropy similarity, Sec. 4.5 ------------------------------------------------------ */
 
 /* log sum exp of a row, and `mean`, the mean of the row `y` under its softmax. */
 struct softmax { double log_sum, mean; };
@@ -94,7 +100,8 @@ struct softmax { double log_sum, mean; };
 template <typename T> __device__ softmax row_softmax(const T *x, const T *y, int d)
 {
     float largest = -INFINITY;
-    for (int j = (int)threadIdx.x; j < d; j += THREADS) largest = largest < widen(x[j]) ? widen(x[j]) : largest;
+    for (int j = (int)threadIdx.x; j < d; j += THREADS)
+        largest = largest < widen(x[j]) ? widen(x[j]) : largest;
     const double most = (double)block_largest(largest);
     double sum = 0, weighted = 0;
     for (int j = (int)threadIdx.x; j < d; j += THREADS) {
@@ -114,23 +121,27 @@ template <typename T> __global__ void entropy_kernel(double *term, const T *p, c
     if (threadIdx.x == 0) term[blockIdx.x] = q.log_sum - s.mean;
 }
 
-template <typename T> static void entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight,
-                                              int n, int d)
+template <typename T>
+static void entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n,
+                        int d)
 {
     double *const term = terms_room(n);
     LAUNCH(entropy_kernel<T>, (unsigned)n, THREADS, term, (const T *)p, (const T *)z, d);
-    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), term, (size_t)n, (double)weight / n);
+    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), term, (size_t)n,
+           (double)weight / n);
 }
 
-void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n, int d)
+void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, float weight, int n,
+                          int d)
 {
     assert(n > 0 && d > 0);
     WITH_ACT(entropy_fwd, loss, p, z, weight, n, d);
 }
 
 /* dp = scale (q - s);  dz_j = scale s_j (-log q_j - D) = scale s_j (sum_k s_k p_k - p_j). */
-template <typename T> __global__ void entropy_back_kernel(grad_to<T> dp, grad_to<T> dz, const T *p, const T *z,
-                                                          double scale, int d)
+template <typename T>
+__global__ void entropy_back_kernel(grad_to<T> dp, grad_to<T> dz, const T *p, const T *z,
+                                    double scale, int d)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)d;
     const softmax of_p = row_softmax(p + at, p + at, d), of_z = row_softmax(z + at, p + at, d);
@@ -142,15 +153,16 @@ template <typename T> __global__ void entropy_back_kernel(grad_to<T> dp, grad_to
     }
 }
 
-template <typename T> static void entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p,
-                                              const dev_act *z, float weight, int n, int d)
+template <typename T>
+static void entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z,
+                        float weight, int n, int d)
 {
-    LAUNCH(entropy_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz), (const T *)p, (const T *)z,
-           gradient_scale(weight, n), d);
+    LAUNCH(entropy_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz),
+           (const T *)p, (const T *)z, gradient_scale(weight, n), d);
 }
 
-void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z, float weight,
-                          int n, int d)
+void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p,
+                          const dev_act *z, float weight, int n, int d)
 {
     assert(n > 0 && d > 0);
     WITH_ACT(entropy_bwd, dp, dz, p, z, weight, n, d);

@@ -19,7 +19,7 @@ static struct {
     struct { char *at[2]; cudaEvent_t left[2]; int half; size_t used; } stage;
 } own;
 
-/* ---- the machine ---------------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 enum { LEAST_MAJOR = 9 };                /* Hopper: what the kernels are compiled for */
 
@@ -29,7 +29,8 @@ static void device_open(void)
     const cudaError_t found = cudaGetDeviceCount(&devices);
     if (found != cudaSuccess || devices == 0)
         die("no CUDA device to be had: %s (try simsiam, which computes on the CPU; simsiam-cuda is not yet run on "
-            "a device)", found == cudaSuccess ? "there is none" : cudaGetErrorString(found));
+            "a device)",
+            found == cudaSuccess ? "there is none" : cudaGetErrorString(found));
     CUDA(cudaGetDevice(&device));
     struct cudaDeviceProp prop;
     CUDA(cudaGetDeviceProperties(&prop, device));
@@ -49,7 +50,8 @@ void machine_open(int threads)
 
 bool machine_has_precision(enum precision precision)
 {
-    return precision == PRECISION_FP32 || precision == PRECISION_BF16 || precision == PRECISION_FP16;
+    return precision == PRECISION_FP32 || precision == PRECISION_BF16 ||
+           precision == PRECISION_FP16;
 }
 
 void machine_set_precision(enum precision precision)
@@ -86,16 +88,18 @@ void machine_describe(struct machine_info *info)
     info->threads = own.threads;
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 void *mem_alloc(size_t bytes)
 {
     void *p = NULL;
     record_beside_begin();
     /* More than there is: said without asking the driver. */
-    const cudaError_t error = bytes > own.memory ? cudaErrorMemoryAllocation : cudaMalloc(&p, bytes ? bytes : 1);
+    const cudaError_t error = bytes > own.memory ? cudaErrorMemoryAllocation
+                                                 : cudaMalloc(&p, bytes ? bytes : 1);
     if (error == cudaErrorMemoryAllocation)
-        die("cannot get %zu MiB of the device's %zu (" CUDA_ASK_LESS ")", bytes >> 20, own.memory >> 20);
+        die("cannot get %zu MiB of the device's %zu (" CUDA_ASK_LESS ")", bytes >> 20,
+            own.memory >> 20);
     cuda_check(error, "cudaMalloc", __FILE__, __LINE__);
     mem_zero(p, bytes);
     record_beside_end();
@@ -116,10 +120,10 @@ void mem_zero(void *p, size_t bytes)
     if (bytes) CUDA(cudaMemsetAsync(p, 0, bytes, own.stream));
 }
 
-/* A copy from the host's pageable memory has read it when the call returns, and may wait for the stream before.
- * What a step uploads (indices, a learning rate) is small, and goes through pinned memory, from which the card
- * copies when its turn comes.  There are two halves; one is used again when all copies from it are done, and the
- * last of them was hundreds of steps ago. */
+/* A copy from the host's pageable memory has read it when the call returns, and may wait for the
+ * stream before.  What a step uploads (indices, a learning rate) is small, and goes through pinned
+ * memory, from which the card copies when its turn comes.  There are two halves; one is used again
+ * when all copies from it are done, and the last of them was hundreds of steps ago. */
 enum { STAGE = 512 << 10, STAGED_MOST = 32 << 10, STAGED_ALIGN = 64 };
 
 static void stage_open(void)

@@ -2,17 +2,18 @@
  *
  * norm.cu -- batch normalisation with its ReLU and residual (Ioffe & Szegedy 2015).
  *
- * Memory speed decides: one pass over x for both sums, one to write y; backward, one pass for both sums, one to
- * write dx and dresidual.  The ReLU's mask is made again from y, not stored.
+ * Memory speed decides: one pass over x for both sums, one to write y; backward, one pass for both
+ * sums, one to write dx and dresidual.  The ReLU's mask is made again from y, not stored.
  *
- * x is [G, M, C].  A thread of the first pass has V neighbouring channels (16 bytes, where C and the addresses
- * allow it) and every STRIPES-th row of its chunk; a block's threads are added up in shared memory, the chunks by
- * the next kernel, a block for each channel.  The number of chunks comes from the shape alone.
+ * x is [G, M, C].  A thread of the first pass has V neighbouring channels (16 bytes, where C and
+ * the addresses allow it) and every STRIPES-th row of its chunk; a block's threads are added up in
+ * shared memory, the chunks by the next kernel, a block for each channel.  The number of chunks
+ * comes from the shape alone.
  */
 #include <assert.h>
 #include "kernel.h"
 
-/* ---- cutting -------------------------------------------------------------------------------------------- */
+/* ---- cutting --------------------------------------------------------------------------------- */
 
 struct cut {
     int groups, rows, c;                 /* M rows in a group */
@@ -22,7 +23,8 @@ struct cut {
 
 static cut cut_of(struct bn_shape s, int v)
 {
-    enum { LANES = 16, BLOCKS = 1056, LEAST_ROWS = 4 };          /* blocks: eight for each of 132 multiprocessors */
+    /* blocks: eight for each of 132 multiprocessors */
+    enum { LANES = 16, BLOCKS = 1056, LEAST_ROWS = 4 };
     cut k = { s.groups, s.rows, s.c, v, 1, THREADS, 1, 1 };
     while (k.lanes < LANES && k.lanes * v < s.c) k.lanes *= 2;
     k.stripes = THREADS / k.lanes;
@@ -36,14 +38,15 @@ static cut cut_of(struct bn_shape s, int v)
 /* Where sum `which` of a chunk stands in [2, G, C, chunks]: a channel's chunks lie together. */
 __host__ __device__ static inline size_t sum_at(cut k, int which, int group, int channel, int chunk)
 {
-    return (((size_t)which * (size_t)k.groups + (size_t)group) * (size_t)k.c + (size_t)channel) * (size_t)k.chunks
-           + (size_t)chunk;
+    return (((size_t)which * (size_t)k.groups + (size_t)group) * (size_t)k.c + (size_t)channel) *
+               (size_t)k.chunks +
+           (size_t)chunk;
 }
 
 static double *sums_room(cut k)
 {
-    return (double *)cuda_scratch(SCRATCH_SUMS, 2 * (size_t)k.groups * (size_t)k.c * (size_t)k.chunks
-                                                * sizeof(double));
+    return (double *)cuda_scratch(SCRATCH_SUMS, 2 * (size_t)k.groups * (size_t)k.c *
+                                                    (size_t)k.chunks * sizeof(double));
 }
 
 /* The channels that may be moved at once: all pointers (NULL fits) must lie for it. */
@@ -65,7 +68,7 @@ template <typename T, int V> __device__ inline void store(T *p, size_t i, const 
     *(pack<T, V> *)(p + i) = v;
 }
 
-/* ---- sums over the rows --------------------------------------------------------------------------------- */
+/* ---- sums over the rows ---------------------------------------------------------------------- */
 
 /* What the sums are of: x and x^2 ... */
 template <typename T, int V> struct moments {
@@ -76,12 +79,13 @@ template <typename T, int V> struct moments {
         for (int k = 0; k < V; k++) {
             const double one = (double)widen(v.at[k]);
             a[k] += one;
-            b[k] += one * one;           /* of 24 bits each: what cancels in double was nothing in fp32 */
+            b[k] += one * one;     /* of 24 bits each: what cancels in double was nothing in fp32 */
         }
     }
 };
 
-/* ... or g and g (x - mean), with g = dy where y > 0 (y NULL: everywhere); `channel` counts [G, C]. */
+/* ... or g and g (x - mean), with g = dy where y > 0 (y NULL: everywhere); `channel` counts [G,
+ * C]. */
 template <typename T, int V> struct gradient_moments {
     const T *dy, *y, *x;
     const float *mean;
@@ -141,7 +145,8 @@ template <typename F, int V> static double *sums_of(const F &f, struct bn_shape 
 {
     *k = cut_of(s, V);
     double *const sums = sums_room(*k);
-    LAUNCH((sums_kernel<F, V>), (unsigned)(k->slices * k->chunks * k->groups), THREADS, sums, f, *k);
+    LAUNCH((sums_kernel<F, V>), (unsigned)(k->slices * k->chunks * k->groups), THREADS, sums, f,
+           *k);
     return sums;
 }
 
@@ -151,13 +156,15 @@ enum { TOTALLERS = 32 };
 __device__ static double chunks_total(const double *sums, cut k, int which, int group, int channel)
 {
     double sum = 0;
-    for (int i = (int)threadIdx.x; i < k.chunks; i += TOTALLERS) sum += sums[sum_at(k, which, group, channel, i)];
+    for (int i = (int)threadIdx.x; i < k.chunks; i += TOTALLERS)
+        sum += sums[sum_at(k, which, group, channel, i)];
     return block_sum<TOTALLERS>(sum);
 }
 
-/* ---- forward -------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
-/* A block a channel: mean, rstd [G, C], and the steps of the running statistics, one for each group in order. */
+/* A block a channel: mean, rstd [G, C], and the steps of the running statistics, one for each group
+ * in order. */
 static __global__ void statistics_kernel(float *mean, float *rstd, float *run_mean, float *run_var,
                                          const double *sums, cut k)
 {
@@ -176,8 +183,8 @@ static __global__ void statistics_kernel(float *mean, float *rstd, float *run_me
     }
 }
 
-/* y = act((x - mean) scale + shift + residual); i counts packs of [G, M, C], `m` is rows of a group.  In evaluation
- * rstd is made from the running variance. */
+/* y = act((x - mean) scale + shift + residual); i counts packs of [G, M, C], `m` is rows of a
+ * group.  In evaluation rstd is made from the running variance. */
 template <typename T, int V> struct apply {
     T *y;
     const T *x, *residual;
@@ -192,8 +199,10 @@ template <typename T, int V> struct apply {
         pack<T, V> out = {}, more = {};
         if (residual) more = load<T, V>(residual, i);
         for (int k = 0; k < V; k++) {
-            const float r = run_var ? (float)(1.0 / sqrt((double)run_var[at + k] + (double)BN_EPS)) : rstd[at + k];
-            const float scale = gamma ? gamma[channel + k] * r : r, shift = beta ? beta[channel + k] : 0;
+            const float r = run_var ? (float)(1.0 / sqrt((double)run_var[at + k] + (double)BN_EPS))
+                                    : rstd[at + k];
+            const float scale = gamma ? gamma[channel + k] * r : r,
+                        shift = beta ? beta[channel + k] : 0;
             float v = fmaf(widen(in.at[k]) - mean[at + k], scale, shift);
             if (residual) v += widen(more.at[k]);
             narrow(&out.at[k], relu && v < 0 ? 0.0f : v);        /* NaN stays */
@@ -202,8 +211,9 @@ template <typename T, int V> struct apply {
     }
 };
 
-template <typename T, int V> static void forward(const struct bn_shape &s, apply<T, V> a, float *mean, float *rstd,
-                                                 float *run_mean, float *run_var)
+template <typename T, int V>
+static void forward(const struct bn_shape &s, apply<T, V> a, float *mean, float *rstd,
+                    float *run_mean, float *run_var)
 {
     cut k;
     const double *const sums = sums_of<moments<T, V>, V>(moments<T, V>{ a.x }, s, &k);
@@ -211,61 +221,68 @@ template <typename T, int V> static void forward(const struct bn_shape &s, apply
     each((size_t)s.groups * (size_t)s.rows * (size_t)s.c / V, a);
 }
 
-template <typename T> static void bn_fwd(dev_act *y, float *mean, float *rstd, float *run_mean, float *run_var,
-                                         const dev_act *x, const float *gamma, const float *beta,
-                                         const dev_act *residual, struct bn_shape s, bool relu)
+template <typename T>
+static void bn_fwd(dev_act *y, float *mean, float *rstd, float *run_mean, float *run_var,
+                   const dev_act *x, const float *gamma, const float *beta, const dev_act *residual,
+                   struct bn_shape s, bool relu)
 {
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { y, x, residual };
     if (width_of<T>(s.c, all, 3) == V)
-        forward<T, V>(s, { (T *)y, (const T *)x, (const T *)residual, mean, rstd, NULL, gamma, beta, s.rows, s.c,
-                           relu }, mean, rstd, run_mean, run_var);
+        forward<T, V>(s,
+                      { (T *)y, (const T *)x, (const T *)residual, mean, rstd, NULL, gamma, beta,
+                        s.rows, s.c, relu },
+                      mean, rstd, run_mean, run_var);
     else
-        forward<T, 1>(s, { (T *)y, (const T *)x, (const T *)residual, mean, rstd, NULL, gamma, beta, s.rows, s.c,
-                           relu }, mean, rstd, run_mean, run_var);
+        forward<T, 1>(s,
+                      { (T *)y, (const T *)x, (const T *)residual, mean, rstd, NULL, gamma, beta,
+                        s.rows, s.c, relu },
+                      mean, rstd, run_mean, run_var);
 }
 
-void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_mean, dev_float *run_var,
-                   const dev_act *x, const dev_float *gamma, const dev_float *beta, const dev_act *residual,
-                   struct bn_shape s, bool relu)
+void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_mean,
+                   dev_float *run_var, const dev_act *x, const dev_float *gamma,
+                   const dev_float *beta, const dev_act *residual, struct bn_shape s, bool relu)
 {
     assert(s.groups > 0 && s.rows > 0 && s.c > 0);
-    WITH_ACT(bn_fwd, y, float_out(mean), float_out(rstd), float_out(run_mean), float_out(run_var), x,
-             float_in(gamma), float_in(beta), residual, s, relu);
+    WITH_ACT(bn_fwd, y, float_out(mean), float_out(rstd), float_out(run_mean), float_out(run_var),
+             x, float_in(gamma), float_in(beta), residual, s, relu);
 }
 
-template <typename T> static void bn_eval(dev_act *y, const dev_act *x, const float *gamma, const float *beta,
-                                          const float *run_mean, const float *run_var, const dev_act *residual,
-                                          int rows, int c, bool relu)
+template <typename T>
+static void bn_eval(dev_act *y, const dev_act *x, const float *gamma, const float *beta,
+                    const float *run_mean, const float *run_var, const dev_act *residual, int rows,
+                    int c, bool relu)
 {
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { y, x, residual };
     const size_t n = (size_t)rows * (size_t)c;
     if (width_of<T>(c, all, 3) == V)
-        each(n / V, apply<T, V>{ (T *)y, (const T *)x, (const T *)residual, run_mean, NULL, run_var, gamma, beta,
-                                 rows, c, relu });
+        each(n / V, apply<T, V>{ (T *)y, (const T *)x, (const T *)residual, run_mean, NULL, run_var,
+                                 gamma, beta, rows, c, relu });
     else
-        each(n, apply<T, 1>{ (T *)y, (const T *)x, (const T *)residual, run_mean, NULL, run_var, gamma, beta,
-                             rows, c, relu });
+        each(n, apply<T, 1>{ (T *)y, (const T *)x, (const T *)residual, run_mean, NULL, run_var,
+                             gamma, beta, rows, c, relu });
 }
 
 void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *beta,
-                    const dev_float *run_mean, const dev_float *run_var, const dev_act *residual, int rows, int c,
-                    bool relu)
+                    const dev_float *run_mean, const dev_float *run_var, const dev_act *residual,
+                    int rows, int c, bool relu)
 {
     assert(rows > 0 && c > 0);
-    WITH_ACT(bn_eval, y, x, float_in(gamma), float_in(beta), float_in(run_mean), float_in(run_var), residual,
-             rows, c, relu);
+    WITH_ACT(bn_eval, y, x, float_in(gamma), float_in(beta), float_in(run_mean), float_in(run_var),
+             residual, rows, c, relu);
 }
 
-/* ---- backward ------------------------------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 /* dx = g scale + (x - mean) slope + shift, [G, C] each. */
 struct line { float scale, slope, shift; };
 
 /* A block a channel: its lines, and the gradients of gamma and beta. */
-static __global__ void lines_kernel(line *lines, float *dgamma, float *dbeta, double unscale, const float *gamma,
-                                    const float *rstd, const double *sums, cut k)
+static __global__ void lines_kernel(line *lines, float *dgamma, float *dbeta, double unscale,
+                                    const float *gamma, const float *rstd, const double *sums,
+                                    cut k)
 {
     const int j = (int)blockIdx.x, m = k.rows;
     for (int g = 0; g < k.groups; g++) {
@@ -280,7 +297,8 @@ static __global__ void lines_kernel(line *lines, float *dgamma, float *dbeta, do
     }
 }
 
-/* Both gradients of a pack.  All is read before anything is written: one of them may lie where dy lies. */
+/* Both gradients of a pack.  All is read before anything is written: one of them may lie where dy
+ * lies. */
 template <typename T, int V> struct gradients {
     T *dx, *dresidual;
     bool add_dx, add_dresidual;
@@ -301,7 +319,8 @@ template <typename T, int V> struct gradients {
             const float own = !y || widen(out.at[k]) > 0 ? widen(g.at[k]) : 0.0f;
             if (dx) {
                 const line l = lines[at + k];
-                const float d = fmaf(own, l.scale, fmaf(widen(v.at[k]) - mean[at + k], l.slope, l.shift));
+                const float d = fmaf(own, l.scale,
+                                     fmaf(widen(v.at[k]) - mean[at + k], l.slope, l.shift));
                 narrow(&to_x.at[k], add_dx ? widen(to_x.at[k]) + d : d);
             }
             narrow(&to_r.at[k], add_dresidual ? widen(to_r.at[k]) + own : own);
@@ -311,41 +330,50 @@ template <typename T, int V> struct gradients {
     }
 };
 
-template <typename T, int V> static void backward(const struct bn_shape &s, gradients<T, V> a, float *dgamma,
-                                                  float *dbeta, const float *gamma, const float *rstd)
+template <typename T, int V>
+static void backward(const struct bn_shape &s, gradients<T, V> a, float *dgamma, float *dbeta,
+                     const float *gamma, const float *rstd)
 {
     if (a.dx || dgamma || dbeta) {
         cut k;
         const gradient_moments<T, V> of = { a.dy, a.y, a.x, a.mean };
         const double *const sums = sums_of<gradient_moments<T, V>, V>(of, s, &k);
-        line *const lines = (line *)cuda_scratch(SCRATCH_RESULT, (size_t)s.groups * (size_t)s.c * sizeof *lines);
+        line *const lines = (line *)cuda_scratch(SCRATCH_RESULT,
+                                                 (size_t)s.groups * (size_t)s.c * sizeof *lines);
         const double unscale = 1.0 / (double)cuda_gradient_scale();
-        LAUNCH(lines_kernel, (unsigned)s.c, TOTALLERS, lines, dgamma, dbeta, unscale, gamma, rstd, sums, k);
+        LAUNCH(lines_kernel, (unsigned)s.c, TOTALLERS, lines, dgamma, dbeta, unscale, gamma, rstd,
+               sums, k);
         a.lines = lines;
     }
     if (a.dx || a.dresidual) each((size_t)s.groups * (size_t)s.rows * (size_t)s.c / V, a);
 }
 
-template <typename T> static void bn_bwd(struct act_grad dx, float *dgamma, float *dbeta, struct act_grad dresidual,
-                                         const dev_act *dy, const dev_act *y, const dev_act *x, const float *gamma,
-                                         const float *mean, const float *rstd, struct bn_shape s)
+template <typename T>
+static void bn_bwd(struct act_grad dx, float *dgamma, float *dbeta, struct act_grad dresidual,
+                   const dev_act *dy, const dev_act *y, const dev_act *x, const float *gamma,
+                   const float *mean, const float *rstd, struct bn_shape s)
 {
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { dx.at, dresidual.at, dy, y, x };
     T *const dx_at = (T *)dx.at, *const dr_at = (T *)dresidual.at;
     if (width_of<T>(s.c, all, 5) == V)
-        backward<T, V>(s, { dx_at, dr_at, dx.add, dresidual.add, (const T *)dy, (const T *)y, (const T *)x, mean,
-                            NULL, s.rows, s.c }, dgamma, dbeta, gamma, rstd);
+        backward<T, V>(s,
+                       { dx_at, dr_at, dx.add, dresidual.add, (const T *)dy, (const T *)y,
+                         (const T *)x, mean, NULL, s.rows, s.c },
+                       dgamma, dbeta, gamma, rstd);
     else
-        backward<T, 1>(s, { dx_at, dr_at, dx.add, dresidual.add, (const T *)dy, (const T *)y, (const T *)x, mean,
-                            NULL, s.rows, s.c }, dgamma, dbeta, gamma, rstd);
+        backward<T, 1>(s,
+                       { dx_at, dr_at, dx.add, dresidual.add, (const T *)dy, (const T *)y,
+                         (const T *)x, mean, NULL, s.rows, s.c },
+                       dgamma, dbeta, gamma, rstd);
 }
 
-void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual,
-                   const dev_act *dy, const dev_act *y, const dev_act *x, const dev_float *gamma,
-                   const dev_float *mean, const dev_float *rstd, struct bn_shape s, bool relu)
+void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,
+                   struct act_grad dresidual, const dev_act *dy, const dev_act *y, const dev_act *x,
+                   const dev_float *gamma, const dev_float *mean, const dev_float *rstd,
+                   struct bn_shape s, bool relu)
 {
     assert(s.groups > 0 && s.rows > 0 && s.c > 0);
-    WITH_ACT(bn_bwd, dx, float_out(dgamma), float_out(dbeta), dresidual, dy, relu ? y : NULL, x, float_in(gamma),
-             float_in(mean), float_in(rstd), s);
+    WITH_ACT(bn_bwd, dx, float_out(dgamma), float_out(dbeta), dresidual, dy, relu ? y : NULL, x,
+             float_in(gamma), float_in(mean), float_in(rstd), s);
 }

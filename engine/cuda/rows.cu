@@ -5,7 +5,7 @@
 #include <assert.h>
 #include "kernel.h"
 
-/* ---- ReLU ----------------------------------------------------------------------------------------------- */
+/* ---- ReLU ------------------------------------------------------------------------------------ */
 
 template <typename T> struct relu_one {
     T *y;
@@ -36,7 +36,8 @@ template <typename T> struct relu_back {
     }
 };
 
-template <typename T> static void relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t n)
+template <typename T>
+static void relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t n)
 {
     each(n, relu_back<T>{ grad_of<T>(dx), (const T *)dy, (const T *)y });
 }
@@ -46,7 +47,7 @@ void op_relu_bwd(struct act_grad dx, const dev_act *dy, const dev_act *y, size_t
     if (dx.at) WITH_ACT(relu_bwd, dx, dy, y, n);
 }
 
-/* ---- global average pooling ----------------------------------------------------------------------------- */
+/* ---- global average pooling ------------------------------------------------------------------ */
 
 /* i counts y[N,C]: neighbours in a warp are neighbours in memory. */
 template <typename T> struct pool_one {
@@ -85,7 +86,8 @@ template <typename T> struct pool_back {
     }
 };
 
-template <typename T> static void pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
+template <typename T>
+static void pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
 {
     each((size_t)n * (size_t)hw * (size_t)c, pool_back<T>{ grad_of<T>(dx), (const T *)dy, hw, c });
 }
@@ -96,7 +98,7 @@ void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
     if (dx.at) WITH_ACT(pool_bwd, dx, dy, n, hw, c);
 }
 
-/* ---- the standard deviation of the output, Sec. 4.1 ----------------------------------------------------- */
+/* ---- the standard deviation of the output, Sec. 4.1 ------------------------------------------ */
 
 /* A block a row: inverse[row] = 1 / its norm. */
 template <typename T> __global__ void inverse_norm_kernel(double *inverse, const T *z, int d)
@@ -122,10 +124,12 @@ __device__ static double channel_sum(double v)
     return sum;
 }
 
-/* std[G, D] over the rows of z[G, rows, D], each times its inverse norm.  The blocks of a group come in a row.  Two
- * passes: a constant output must give 0, not the square root of what cancellation leaves. */
-template <typename T> __global__ void std_kernel(double *std, const T *z, const double *inverse, int rows, int d,
-                                                 int across)
+/* std[G, D] over the rows of z[G, rows, D], each times its inverse norm.  The blocks of a group
+ * come in a row.  Two passes: a constant output must give 0, not the square root of what
+ * cancellation leaves. */
+template <typename T>
+__global__ void std_kernel(double *std, const T *z, const double *inverse, int rows, int d,
+                           int across)
 {
     const int group = (int)blockIdx.x / across, stripe = (int)threadIdx.x / CHANNELS;
     const int channel = (int)blockIdx.x % across * CHANNELS + (int)threadIdx.x % CHANNELS;
@@ -140,14 +144,16 @@ template <typename T> __global__ void std_kernel(double *std, const T *z, const 
         square += v * v;
     }
     square = channel_sum(square);
-    if (stripe == 0 && channel < d) std[(size_t)group * (size_t)d + channel] = sqrt(square / (rows - 1));
+    if (stripe == 0 && channel < d)
+        std[(size_t)group * (size_t)d + channel] = sqrt(square / (rows - 1));
 }
 
 /* A block a group. */
 static __global__ void std_mean_kernel(float *out, const double *std, int d)
 {
     double sum = 0;
-    for (int j = (int)threadIdx.x; j < d; j += THREADS) sum += std[(size_t)blockIdx.x * (size_t)d + j];
+    for (int j = (int)threadIdx.x; j < d; j += THREADS)
+        sum += std[(size_t)blockIdx.x * (size_t)d + j];
     sum = block_sum(sum);
     if (threadIdx.x == 0) out[blockIdx.x] = (float)(sqrt((double)d) * sum / d);
 }
@@ -160,7 +166,8 @@ template <typename T> static void std_of(float *out, const dev_act *z_, int grou
     const size_t room = (all + (size_t)groups * (size_t)d) * sizeof(double);
     double *const inverse = (double *)cuda_scratch(SCRATCH_SUMS, room);
     LAUNCH(inverse_norm_kernel<T>, (unsigned)all, THREADS, inverse, z, d);
-    LAUNCH(std_kernel<T>, (unsigned)(groups * across), THREADS, inverse + all, z, inverse, rows, d, across);
+    LAUNCH(std_kernel<T>, (unsigned)(groups * across), THREADS, inverse + all, z, inverse, rows, d,
+           across);
     LAUNCH(std_mean_kernel, (unsigned)groups, THREADS, out, inverse + all, d);
 }
 
@@ -170,7 +177,7 @@ void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d)
     WITH_ACT(std_of, float_out(out), z, groups, rows, d);
 }
 
-/* ---- copies and norms ----------------------------------------------------------------------------------- */
+/* ---- copies and norms ------------------------------------------------------------------------ */
 
 template <typename T> struct widen_one {
     float *y;
@@ -201,7 +208,7 @@ void op_normalize_rows(dev_float *x, int n, int d)
     LAUNCH(normalize_kernel, (unsigned)n, THREADS, float_out(x), d);
 }
 
-/* ---- optimiser ------------------------------------------------------------------------------------------ */
+/* ---- optimiser ------------------------------------------------------------------------------- */
 
 /* Products and sums apart, as on the CPU: the same digits. */
 struct sgd_one {
@@ -253,10 +260,12 @@ struct sgd_one_unless {
     }
 };
 
-/* In fp16 a gradient beyond what its scale leaves room for (kernel.h) is infinite: these weights and their velocity
- * then stay as they are.  Nothing is remembered of it, so that a step is a function of its gradients alone.  In the
- * other precisions what is not finite is no accident of the scale, and is seen in the weights. */
-void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd, size_t n)
+/* In fp16 a gradient beyond what its scale leaves room for (kernel.h) is infinite: these weights
+ * and their velocity then stay as they are.  Nothing is remembered of it, so that a step is a
+ * function of its gradients alone.  In the other precisions what is not finite is no accident of
+ * the scale, and is seen in the weights. */
+void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
+            float wd, size_t n)
 {
     const sgd_one step = { float_out(w), float_out(v), float_in(g), float_in(lr), momentum, wd };
     const unsigned chunks = blocks_for(n, CHUNK);
@@ -280,7 +289,8 @@ static __global__ void sumsq_kernel(double *part, const float *x, size_t n)
 }
 
 /* norm[0], norm[1] = the norms of w and g, from the squares of their chunks: one block. */
-static __global__ void norms_kernel(double *norm, const double *w_part, const double *g_part, size_t chunks)
+static __global__ void norms_kernel(double *norm, const double *w_part, const double *g_part,
+                                    size_t chunks)
 {
     double w = 0, g = 0;
     for (size_t i = threadIdx.x; i < chunks; i += THREADS) {
@@ -312,17 +322,19 @@ struct lars_one {
     }
 };
 
-void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum, float wd,
-             float trust, size_t n)
+void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
+             float wd, float trust, size_t n)
 {
     const unsigned chunks = blocks_for(n, CHUNK);
     if (!chunks) return;
-    double *const norm = (double *)cuda_scratch(SCRATCH_SUMS, (2 + 2 * (size_t)chunks) * sizeof *norm);
+    double *const norm = (double *)cuda_scratch(SCRATCH_SUMS,
+                                                (2 + 2 * (size_t)chunks) * sizeof *norm);
     double *const w_part = norm + 2, *const g_part = w_part + chunks;
     LAUNCH(sumsq_kernel, chunks, THREADS, w_part, float_in(w), n);
     LAUNCH(sumsq_kernel, chunks, THREADS, g_part, float_in(g), n);
     LAUNCH(norms_kernel, 1, THREADS, norm, w_part, g_part, (size_t)chunks);
-    each(n, lars_one{ float_out(w), float_out(v), float_in(g), float_in(lr), norm, momentum, wd, trust });
+    each(n, lars_one{ float_out(w), float_out(v), float_in(g), float_in(lr), norm, momentum, wd,
+                      trust });
 }
 
 void op_sumsq(dev_float *out, const dev_float *x, size_t n)

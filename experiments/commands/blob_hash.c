@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * blob_hash.c -- blob_hash CHECKPOINT NAME...: the SHA-256 of named blobs of a checkpoint, a line each, for
- * same_bytes.sh; exit 1 if the checkpoint is not whole or lacks one, or if one is empty.
+ * blob_hash.c -- blob_hash CHECKPOINT NAME...: the SHA-256 of named blobs of a checkpoint, a line
+ * each, for same_bytes.sh; exit 1 if the checkpoint is not whole or lacks one, or if one is empty.
  */
 #include <stdio.h>
 #include <string.h>

@@ -6,9 +6,10 @@
  *
  * Left out: checkpoints, and what writes the papers; a few milliseconds each.
  *
- * A step that would take minutes, or more memory than there is, is not made: images made in code take the data
- * set's place, PART_BATCH of them the batch's, and time and activations are scaled to the whole.  That leaves out
- * reading and decoding images, and takes the update of the weights, a hundredth of such a step, for each part anew.
+ * A step that would take minutes, or more memory than there is, is not made: images made in code
+ * take the data set's place, PART_BATCH of them the batch's, and time and activations are scaled to
+ * the whole.  That leaves out reading and decoding images, and takes the update of the weights, a
+ * hundredth of such a step, for each part anew.
  */
 #include "calibrate.h"
 
@@ -28,7 +29,8 @@
 
 static const double SHORT = 1;     /* seconds: what takes less is measured again and again, */
 static const double LONG = 3;      /* what takes more only once, or in part */
-static const double WHOLE = 5e12;  /* operations: ResNet-18's 3.4e12 at 32x32 and batch 512 are made */
+static const double WHOLE = 5e12;  /* operations: ResNet-18's 3.4e12 at 32x32 and batch 512 are
+                                      made */
 enum { PROBE_EPOCHS = 3, PART_LEAST = 256, PART_BATCH = 4 };
 
 static int least(int a, int b)
@@ -62,11 +64,12 @@ struct settings settings_part(const struct settings *s, int batch)
     return part;
 }
 
-/* Seconds of a step, its share of the targets that are kept included.  The first one allocates, which a small net
- * notices; where it takes long enough to be a plan's whole cost, it is taken as it is. */
+/* Seconds of a step, its share of the targets that are kept included.  The first one allocates,
+ * which a small net notices; where it takes long enough to be a plan's whole cost, it is taken as
+ * it is. */
 static double step_seconds(struct trainer *t, int steps, bool part)
 {
-    trainer_ahead(t, 1);                       /* what is done ahead costs as much a step, however far ahead */
+    trainer_ahead(t, 1);            /* what is done ahead costs as much a step, however far ahead */
     double start = clock_seconds();
     trainer_step(t);
     const double first = clock_seconds() - start;
@@ -81,15 +84,17 @@ static double step_seconds(struct trainer *t, int steps, bool part)
     return seconds / t->step;
 }
 
-/* Images that one pass of the monitors encodes: both sets, two views for the view share, the expectation's. */
+/* Images that one pass of the monitors encodes: both sets, two views for the view share, the
+ * expectation's. */
 static double monitor_images(const struct settings *s)
 {
     const double views = s->expectation_views ? s->expectation_views + 1 : 0;
     return s->train_count + (3.0 + views) * s->monitor_count;
 }
 
-/* The part of the images that the monitors can do in LONG; a forward pass is about a third of a step.  A part
- * understates kNN, whose time grows with both sets: by little where the network is large enough for a part. */
+/* The part of the images that the monitors can do in LONG; a forward pass is about a third of a
+ * step.  A part understates kNN, whose time grows with both sets: by little where the network is
+ * large enough for a part. */
 static double monitor_part(const struct trainer *t, double step)
 {
     const double image = step / ((double)t->s->batch * t->plan.views) / 3;
@@ -103,15 +108,17 @@ static int part_of(int n, int floor, double part)
     return least(n, some > floor ? some : floor);
 }
 
-/* Seconds of one pass of the monitors, and of one epoch of the probe, of the run that `whole` describes. */
-static void looks_seconds(struct trainer *t, const struct settings *whole, double step, double *monitors,
-                          double *probe)
+/* Seconds of one pass of the monitors, and of one epoch of the probe, of the run that `whole`
+ * describes. */
+static void looks_seconds(struct trainer *t, const struct settings *whole, double step,
+                          double *monitors, double *probe)
 {
     const struct settings *const s = t->s;
     const double part = monitor_part(t, step);
     const int bank_least = s->knn_k > s->probe_batch ? s->knn_k : s->probe_batch;
     struct settings measured = *s;
-    measured.train_count = part_of(s->train_count, bank_least > PART_LEAST ? bank_least : PART_LEAST, part);
+    measured.train_count = part_of(s->train_count,
+                                   bank_least > PART_LEAST ? bank_least : PART_LEAST, part);
     measured.monitor_count = part_of(s->monitor_count, PART_LEAST, part);
     trainer_scale(t, measured.train_count, measured.monitor_count);
 
@@ -130,13 +137,19 @@ static void looks_seconds(struct trainer *t, const struct settings *whole, doubl
     monitor_probe_close(&features);
 }
 
-/* Numbers that the method keeps in a whole run, of which the trainer's has `share` of the images. */
-static double method_floats(const struct trainer *t, double share)
+/* Numbers that the method keeps in the run that `whole` describes, of which the trainer's may be a
+ * part. */
+static double method_floats(const struct trainer *t, const struct settings *whole)
 {
     struct tensor list[METHOD_TENSORS];
     const int n = trainer_tensors(t, list);
     double floats = 0;
-    for (int i = 0; i < n; i++) floats += (double)list[i].floats / (list[i].by_image ? share : 1);
+    const double times[] = {
+        [GROWS_NOT] = 1,
+        [GROWS_WITH_IMAGES] = (double)whole->train_count / t->s->train_count,
+        [GROWS_WITH_BATCH] = (double)whole->batch / t->s->batch,
+    };
+    for (int i = 0; i < n; i++) floats += (double)list[i].floats * times[list[i].grows];
     return floats;
 }
 
@@ -156,12 +169,12 @@ static struct cost measure(const struct settings *s, int steps)
     const size_t activations = tape_bytes(&t->tape);
     looks_seconds(t, s, step, &monitors, &probe);
     const int looks = 1 + s->epochs / s->knn_every + (s->epochs % s->knn_every != 0);
-    c.run_seconds = open + c.step_seconds * (s->train_count / s->batch) * s->epochs + looks * monitors +
-                    s->probe_epochs * probe;
+    c.run_seconds = open + c.step_seconds * (s->train_count / s->batch) * s->epochs +
+                    looks * monitors + s->probe_epochs * probe;
 
     const size_t widths = (size_t)t->model.backbone.features + (size_t)t->model.projector.out;
     const size_t features = (size_t)(s->train_count + s->monitor_count) * widths;
-    const double kept = method_floats(t, part ? (double)taken.train_count / s->train_count : 1);
+    const double kept = method_floats(t, s);
     const double tape = part ? scale * (double)activations : (double)tape_bytes(&t->tape);
     c.memory_mib = (tape + 12 * (double)ps->count + 4 * (double)features + 4 * kept) / (1 << 20);
     c.checkpoint_mib = 2.0 * 4 * (2 * (double)ps->count + kept) / (1 << 20);
@@ -171,12 +184,15 @@ static struct cost measure(const struct settings *s, int steps)
 }
 
 /* Each process takes every jobs-th settings and leaves the costs in memory that is shared. */
-void calibrate(struct cost *cost, const struct settings *const *s, int n, int jobs, int threads, int steps)
+void calibrate(struct cost *cost, const struct settings *const *s, int n, int jobs, int threads,
+               int steps)
 {
     if (!n) return;
     const size_t bytes = (size_t)n * sizeof *cost;
-    struct cost *const shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) die("cannot share memory: %s (close other programs)", strerror(errno));
+    struct cost *const shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        die("cannot share memory: %s (close other programs)", strerror(errno));
     jobs = least(jobs, n);
     fflush(NULL);
     for (int j = 0; j < jobs; j++) {

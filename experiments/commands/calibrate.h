@@ -7,14 +7,16 @@
 
 struct cost {
     double step_seconds, run_seconds, memory_mib, checkpoint_mib, parameters;
-    bool part;                     /* scaled from a few images made in code: no reading and decoding in it */
+    bool part;            /* scaled from a few images made in code: no reading and decoding in it */
 };
 
-/* The same with batches of `batch` images, of as many as two batches made in code: for what asks for time alone. */
+/* The same with batches of `batch` images, of as many as two batches made in code: for what asks
+ * for time alone. */
 struct settings settings_part(const struct settings *s, int batch);
 
-/* Measures n runs, one of each settings, `jobs` at a time as `simsiam run` would have them: in processes of
- * `threads` threads beside each other, since cores that share a memory slow each other.  At least `steps` steps and
- * a second of them, one pass of the monitors and a few epochs of the probe each; nothing is written.  Before any
- * machine_open().  Dies if a process fails. */
-void calibrate(struct cost *cost, const struct settings *const *s, int n, int jobs, int threads, int steps);
+/* Measures n runs, one of each settings, `jobs` at a time as `simsiam run` would have them: in
+ * processes of `threads` threads beside each other, since cores that share a memory slow each
+ * other.  At least `steps` steps and a second of them, one pass of the monitors and a few epochs of
+ * the probe each; nothing is written.  Before any machine_open().  Dies if a process fails. */
+void calibrate(struct cost *cost, const struct settings *const *s, int n, int jobs, int threads,
+               int steps);

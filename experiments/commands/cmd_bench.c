@@ -75,11 +75,18 @@ static struct timing timing_of(double *seconds, int n)
     return t;
 }
 
+static struct var views_make(struct trainer *t)
+{
+    const struct var views = trainer_views(t);
+    if (!views.data) exit(EXIT_AGAIN);
+    return views;
+}
+
 /* Views of one batch, made once and kept outside the tape. */
 static struct var views_keep(struct trainer *t)
 {
     tape_reset(&t->tape);
-    const struct var x = trainer_views(t);
+    const struct var x = views_make(t);
     const size_t bytes = (size_t)x.n * x.h * x.w * x.c * mem_act_bytes();
     void *const host = host_alloc(bytes, 1);
     struct var kept = x;
@@ -115,7 +122,7 @@ static double time_augment(struct trainer *t, int repeats)
     for (int i = 0; i < repeats; i++) {
         tape_reset(&t->tape);
         const double start = clock_settled(t->log);
-        trainer_views(t);
+        views_make(t);
         seconds[i] = clock_settled(t->log) - start;
     }
     return median(seconds, repeats);
@@ -130,7 +137,7 @@ static double cpu_augment(struct trainer *t)
     int batches = 0;
     for (; spent < enough; batches++) {
         tape_reset(&t->tape);
-        trainer_views(t);
+        views_make(t);
         spent = clock_cpu_seconds() - start;
     }
     return spent / batches;
@@ -352,7 +359,7 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
            t->s->batch / step, 100 * (sum.bound + update.bound) / step);
     printf("%-39s %8.3f        %.3f of the step without; augmentation alone %.0f views/s a core\n",
            "step with augmentation", 1e3 * made->median, made->median / step, views_made / augment / m.threads);
-    if (!images_are_there(&t->train)) {
+    if (!images_on_machine(&t->train)) {
         const double cpu = cpu_augment(t), images = t->s->batch;
         printf("%-39s %8.0f images in a second of one core's work; the step takes %.0f images/s, %.2f cores'\n",
                "decode and augmentation", images / cpu, images / step, cpu / step);

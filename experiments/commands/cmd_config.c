@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_config.c -- `simsiam config`: what a row's settings come to, and the hash that names its runs.
+ * cmd_config.c -- `simsiam config`: what a row's settings come to, and the hash that names its
+ * runs.
  */
 #include "commands.h"
 
@@ -13,7 +14,8 @@
 static void row_print(const struct experiment *e, int i)
 {
     if (*e->row[i].not_run) {
-        printf("# %s, row %s, scale %s: not run: %s\n", e->name, e->row[i].name, e->scale, e->row[i].not_run);
+        printf("# %s, row %s, scale %s: not run: %s\n", e->name, e->row[i].name, e->scale,
+               e->row[i].not_run);
         return;
     }
     char hash[HASH_TEXT];
@@ -38,14 +40,17 @@ int command_config(int argc, char **argv)
     const char *row = NULL, *scale = "quick";
     bool keys = false;
     const struct option_row rows[] = {
-        { "row", OPTION_TEXT, &row, "ROW", "this row alone; without it all rows, as YAML documents" },
+        { "row", OPTION_TEXT, &row, "ROW",
+          "this row alone; without it all rows, as YAML documents" },
         { "scale", OPTION_TEXT, &scale, "SCALE", "the sizes: a file of scale/ beside FILE" },
         { "keys", OPTION_FLAG, &keys, NULL, "list every key with its range, and exit" },
         { .name = NULL }
     };
     const int operands = options_parse(argc, argv, "config FILE [options] | config --keys",
-                                       "Prints the resolved settings of an experiment's rows.", rows, 0, 1);
-    if (keys == (operands == 1)) die_user("config wants either one FILE or --keys (try \"simsiam config --help\")");
+                                       "Prints the resolved settings of an experiment's rows.",
+                                       rows, 0, 1);
+    if (keys == (operands == 1))
+        die_user("config wants either one FILE or --keys (try \"simsiam config --help\")");
     if (keys) {
         keys_print();
     } else {

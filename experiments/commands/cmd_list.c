@@ -57,7 +57,7 @@ int command_list(int argc, char **argv)
     const struct option_row rows[] = {
         { "configs", OPTION_TEXT, &configs, "DIR", "where the experiments are" },
         { "paper", OPTION_FLAG, &paper, NULL,
-          "in the paper's order, not in that of `make tables`" },
+          "by `order`, the paper's and the report's; without it by `turn`, that of `make tables`" },
         { "only", OPTION_TEXT, &only, "WHAT", "one word a line: targets, files, or names" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_plan.c -- `simsiam plan`: the runs that experiments need, what is done, and what the rest would cost here.
+ * cmd_plan.c -- `simsiam plan`: the runs that experiments need, what is done, and what the rest
+ * would cost here.
  *
- * Time is measured (calibrate.h), not guessed.  A run that several experiments share counts once, where it is first
- * needed; the whole is then laid out as `simsiam run --jobs N` would, one experiment after the other.
+ * Time is measured (calibrate.h), not guessed.  A run that several experiments share counts once,
+ * where it is first needed; the whole is then laid out as `simsiam run --jobs N` would, one
+ * experiment after the other.
  */
 #include "calibrate.h"
 #include "commands.h"
@@ -34,7 +36,7 @@ struct plan {
     int n_needs;
 };
 
-/* ---- what is needed -------------------------------------------------------------------------------------- */
+/* ---- what is needed -------------------------------------------------------------------------- */
 
 static struct need *need_find(const struct plan *p, const struct row *row)
 {
@@ -45,7 +47,8 @@ static struct need *need_find(const struct plan *p, const struct row *row)
     return NULL;
 }
 
-static void need_add(struct plan *p, const struct experiment *e, const struct row *row, struct found *runs)
+static void need_add(struct plan *p, const struct experiment *e, const struct row *row,
+                     struct found *runs)
 {
     struct need *const need = &p->need[p->n_needs++];
     *need = (struct need){ .e = e, .row = row };
@@ -83,10 +86,10 @@ static void plan_measure(struct plan *p, int jobs, int threads, int steps)
     free(s), free(cost);
 }
 
-/* ---- how long it takes ----------------------------------------------------------------------------------- */
+/* ---- how long it takes ----------------------------------------------------------------------- */
 
-/* Seconds from the start of an experiment to its end, as run.c goes: seed by seed, row by row, the next run to the
- * first process that is free. */
+/* Seconds from the start of an experiment to its end, as run.c goes: seed by seed, row by row, the
+ * next run to the first process that is free. */
 static double experiment_seconds(const struct plan *p, const struct experiment *e, int jobs)
 {
     double free_at[JOBS_MAX] = { 0 }, end = 0;
@@ -102,7 +105,7 @@ static double experiment_seconds(const struct plan *p, const struct experiment *
     return end;
 }
 
-/* ---- telling ----------------------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void row_print(const struct plan *p, const struct row *row)
 {
@@ -121,21 +124,23 @@ static void row_print(const struct plan *p, const struct row *row)
            1e3 * c->step_seconds, c->memory_mib, c->checkpoint_mib, c->run_seconds / 60);
 }
 
-/* Where the figures are none of whole steps, and what the scale should run on instead of this machine. */
+/* Where the figures are none of whole steps, and what the scale should run on instead of this
+ * machine. */
 static void machine_print(const struct plan *p)
 {
     bool part = false;
     for (int k = 0; k < p->n_needs; k++) part = part || p->need[k].cost.part;
     if (part)
-        printf("a step is too long to be made here: measured on a few images made in code, and scaled; reading and "
-               "decoding images is not in it\n");
+        printf(
+            "a step is too long to be made here: measured on a few images made in code, and scaled; reading and "
+            "decoding images is not in it\n");
     if (p->n && *p->e[0].runs_on) printf("%s should run on %s\n", p->e[0].scale, p->e[0].runs_on);
 }
 
 static void plan_print(const struct plan *p, int jobs)
 {
-    printf("%-16s %6s %6s %12s %12s %10s %12s %12s\n", "row", "runs", "left", "parameters", "ms/step", "memory MiB",
-           "disk MiB/run", "minutes/run");
+    printf("%-16s %6s %6s %12s %12s %10s %12s %12s\n", "row", "runs", "left", "parameters",
+           "ms/step", "memory MiB", "disk MiB/run", "minutes/run");
     double seconds = 0, work = 0, disk = 0;
     int left = 0;
     for (int i = 0; i < p->n; i++) {
@@ -149,9 +154,10 @@ static void plan_print(const struct plan *p, int jobs)
         disk += p->need[k].n_left * p->need[k].cost.checkpoint_mib;
     }
     const int runs = p->n_needs * p->n_seeds;
-    printf("%d distinct runs, %d done, %d left: about %.0f MiB of disk and %.1f minutes (%.1f hours) with %d at a "
-           "time; %.1f minutes one after the other\n", runs, runs - left, left, disk, seconds / 60, seconds / 3600,
-           jobs, work / 60);
+    printf(
+        "%d distinct runs, %d done, %d left: about %.0f MiB of disk and %.1f minutes (%.1f hours) with %d at a "
+        "time; %.1f minutes one after the other\n",
+        runs, runs - left, left, disk, seconds / 60, seconds / 3600, jobs, work / 60);
     machine_print(p);
 }
 
@@ -168,9 +174,11 @@ int command_plan(int argc, char **argv)
         { "steps", OPTION_INT, &steps, "N", "steps to time for each row, at least" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
-    const int n = options_parse(argc, argv, "plan FILE... [options]",
-                                "Which runs are left of some experiments, and their time, memory and disk here; "
-                                "launches none.", rows, 1, argc);
+    const int n = options_parse(
+        argc, argv, "plan FILE... [options]",
+        "Which runs are left of some experiments, and their time, memory and disk here; "
+        "launches none.",
+        rows, 1, argc);
     threads_check(threads);
     if (steps < 1) die_user("--steps %d: at least 1", steps);
     if (jobs < 1 || jobs > JOBS_MAX) die_user("--jobs %d: 1 to %d", jobs, JOBS_MAX);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_report.c -- `simsiam report`: claims, tables, figures, settings and provenance of a scale on one page.
+ * cmd_report.c -- `simsiam report`: claims, tables, figures, settings and provenance of a scale on
+ * one page.
  *
  * Nothing here reads a clock: the same runs and figures give the same bytes.
  */
@@ -14,9 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Does runs/ hold as many finished runs of the table as are committed, and any?  Else what is committed is shown:
- * tables share rows, and one run made for another table would hide all that a clone came with. */
-static bool table_is_run(const char *path, const char *scale, const int *seeds, int n_seeds, const struct places *p)
+/* Does runs/ hold as many finished runs of the table as are committed, and any?  Else what is
+ * committed is shown: tables share rows, and one run made for another table would hide all that a
+ * clone came with. */
+static bool table_is_run(const char *path, const char *scale, const int *seeds, int n_seeds,
+                         const struct places *p)
 {
     struct experiment *e = host_alloc(1, sizeof *e);
     experiment_load(e, path, scale);
@@ -35,8 +38,8 @@ static bool table_is_run(const char *path, const char *scale, const int *seeds, 
     return here && here >= committed;
 }
 
-static void report_open(struct report *r, const char *configs, const char *scale, const int *seeds, int n_seeds,
-                        const struct places *p)
+static void report_open(struct report *r, const char *configs, const char *scale, const int *seeds,
+                        int n_seeds, const struct places *p)
 {
     memset(r, 0, sizeof *r);
     char *paper = text_format("%s/paper.yaml", configs);
@@ -44,14 +47,17 @@ static void report_open(struct report *r, const char *configs, const char *scale
     if (r->paper.file.errors) die_user("%s is wrong (see above); nothing was done", paper);
     struct headings list;
     headings_open(&list, configs, HEADINGS_BY_ORDER);
-    if (!list.n) die_user("%s has no table of the paper (an experiment with `target:`); see simsiam list", configs);
+    if (!list.n)
+        die_user("%s has no table of the paper (an experiment with `target:`); see simsiam list",
+                 configs);
     r->n = list.n;
     r->table = host_alloc((size_t)r->n, sizeof(struct table *));
     r->places = host_alloc((size_t)r->n, sizeof *r->places);
     for (int k = 0; k < r->n; k++) {
         char *path = text_format("%s/%s.yaml", configs, list.v[k].name);
         r->places[k] = *p;
-        r->places[k].from_results = p->from_results || !table_is_run(path, scale, seeds, n_seeds, p);
+        r->places[k].from_results = p->from_results ||
+                                    !table_is_run(path, scale, seeds, n_seeds, p);
         r->table[k] = host_alloc(1, sizeof *r->table[k]);
         table_open(r->table[k], path, scale, seeds, n_seeds, &r->places[k]);
         free(path);
@@ -73,7 +79,8 @@ static void report_close(struct report *r)
 
 static void claims_write(FILE *out, const struct report *r, const char *scale)
 {
-    claims_page(&(struct page){ out, &look_md }, (const struct table *const *)r->table, r->n, &r->paper,
+    claims_page(&(struct page){ out,
+                                &look_md }, (const struct table *const *)r->table, r->n, &r->paper,
                 scale);
 }
 
@@ -84,7 +91,8 @@ static void report_write(const struct report *r, const char *scale, const char *
         void (*write)(FILE *, const struct report *, const char *scale);
     } files[] = { { "report.html", report_page }, { "claims.md", claims_write } };
     char *folder = text_format("%s/%s", results, scale);
-    if (!folder_make(folder)) die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
+    if (!folder_make(folder))
+        die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = text_format("%s/%s", folder, files[i].name), *text;
         size_t bytes;
@@ -109,14 +117,18 @@ int command_report(int argc, char **argv)
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
         { "configs", OPTION_TEXT, &configs, "DIR", "where the experiments are" },
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
-        { "results", OPTION_TEXT, &p.results, "DIR", "where figures are read and the report is written" },
-        { "from-results", OPTION_FLAG, &p.from_results, NULL, "show the committed runs, whatever runs/ holds" },
+        { "results", OPTION_TEXT, &p.results, "DIR",
+          "where figures are read and the report is written" },
+        { "from-results", OPTION_FLAG, &p.from_results, NULL,
+          "show the committed runs, whatever runs/ holds" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
-    options_parse(argc, argv, "report [options]",
-                  "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements "
-                  "with their verdicts first, and those alone as claims.md.  A table without runs is shown from "
-                  "the committed ones.", rows, 0, 0);
+    options_parse(
+        argc, argv, "report [options]",
+        "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements "
+        "with their verdicts first, and those alone as claims.md.  A table without runs is shown from "
+        "the committed ones.",
+        rows, 0, 0);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     phase("report");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_table.c -- `simsiam table`: an experiment's runs beside the paper's numbers, its claims decided.
+ * cmd_table.c -- `simsiam table`: an experiment's runs beside the paper's numbers, its claims
+ * decided.
  */
 #include "commands.h"
 #include "../suite/experiment.h"
@@ -98,13 +99,14 @@ static void results_write(const struct table *t, const struct places *p)
 }
 
 /* The data of a figure, from the table as it lies under results/, to a file of its own. */
-static void figure_save(const char *path, const char *experiment, const char *scale, const char *results)
+static void figure_save(const char *path, const char *experiment, const char *scale,
+                        const char *results, const struct seeds *seeds)
 {
     char name[NAME_LENGTH], *text, *folder = text_format("%s/%s", results, scale);
     free(experiment_place(experiment, name));
     size_t bytes;
     FILE *out = text_stream(&text, &bytes);
-    figure_write(out, folder, name);
+    figure_write(out, folder, name, seeds);
     text_stream_end(out);
     if (!file_write_atomic(path, text, bytes))
         die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
@@ -123,7 +125,8 @@ int command_table(int argc, char **argv)
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
         { "results", OPTION_TEXT, &p.results, "DIR", "where tables are written" },
-        { "from-results", OPTION_FLAG, &p.from_results, NULL, "print the committed runs; write nothing" },
+        { "from-results", OPTION_FLAG, &p.from_results, NULL,
+          "print the committed runs; write nothing" },
         { "rewrite", OPTION_FLAG, &rewrite, NULL,
           "write the committed runs' table and files again" },
         { "figure", OPTION_TEXT, &figure, "PATH",
@@ -131,14 +134,16 @@ int command_table(int argc, char **argv)
         { "require", OPTION_FLAG, &require, NULL, "exit 3 if a claim fails" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
-    options_parse(argc, argv, "table FILE [options]",
-                  "Prints an experiment's finished runs beside the paper's numbers, decides its claims, and writes "
-                  "both under results/.", rows, 1, 1);
+    options_parse(
+        argc, argv, "table FILE [options]",
+        "Prints an experiment's finished runs beside the paper's numbers, decides its claims, and writes "
+        "both under results/.",
+        rows, 1, 1);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     struct table *t = host_alloc(1, sizeof *t);
     if (figure) {
-        figure_save(figure, argv[1], scale, p.results);
+        figure_save(figure, argv[1], scale, p.results, &(struct seeds){ seeds, n_seeds });
         return 0;
     }
     phase("table");

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * commands.h -- the sub-commands of `simsiam`, one file each; each returns the exit status (base.h).
+ * commands.h -- the sub-commands of `simsiam`, one file each; each returns the exit status
+ * (base.h).
  */
 #pragma once
 
 int command_run(int argc, char **argv);        /* run.c: train, monitor, probe */
 int command_eval(int argc, char **argv);       /* eval.c: monitors and probe of a checkpoint */
-int command_table(int argc, char **argv);      /* table.c: rows beside the paper's, claims with verdicts */
+int command_table(int argc, char **argv);      /* table.c: rows beside the paper's, claims with
+                                                  verdicts */
 int command_report(int argc, char **argv);     /* report.c: all tables of a scale on one page */
 int command_list(int argc, char **argv);       /* list.c: which tables there are */
 int command_plan(int argc, char **argv);       /* plan.c: what a table would cost here */

@@ -15,7 +15,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const struct command { const char *name; int (*run)(int, char **); const char *sentence; } commands[] = {
+static const struct command {
+    const char *name;
+    int (*run)(int, char **);
+    const char *sentence;
+} commands[] = {
     { "run", command_run, "train the rows of an experiment, with monitors and linear probe" },
     { "eval", command_eval, "monitors and linear probe of a run's checkpoint" },
     { "table", command_table, "rows beside the paper's numbers, and each claim's verdict" },
@@ -40,18 +44,21 @@ static void help(FILE *out)
                  "      75 stopped after a checkpoint: run it again and it goes on\n");
 }
 
-/* OpenBLAS asks for its room when it is loaded, and where the address space has none it asks for ever.  This runs
- * before any library does, so that nothing but the kernel may be asked here. */
+/* OpenBLAS asks for its room when it is loaded, and where the address space has none it asks for
+ * ever.  This runs before any library does, so that nothing but the kernel may be asked here. */
 __attribute__((no_sanitize("address", "thread", "undefined")))
 static void room_check(int argc, char **argv, char **environment)
 {
-    static const char message[] = "simsiam: under 512 MiB of address space, in which OpenBLAS never starts (try "
-                                  "ulimit -v unlimited)\n";
+    static const char message[] =
+        "simsiam: under 512 MiB of address space, in which OpenBLAS never starts (try "
+        "ulimit -v unlimited)\n";
     struct rlimit room;
     (void)argc;
     (void)argv;
     (void)environment;
-    if (getrlimit(RLIMIT_AS, &room) || room.rlim_cur == RLIM_INFINITY || room.rlim_cur >= (rlim_t)512 << 20) return;
+    if (getrlimit(RLIMIT_AS, &room) || room.rlim_cur == RLIM_INFINITY ||
+        room.rlim_cur >= (rlim_t)512 << 20)
+        return;
     const ssize_t unheard = write(STDERR_FILENO, message, sizeof message - 1);
     (void)unheard;
     _exit(EXIT_WORLD);

@@ -2,8 +2,8 @@
  *
  * options.c -- GNU long options from one table per sub-command (options.h), by getopt_long.
  *
- * getopt_long finds the options, wherever they stand among the operands and however they are shortened; its
- * messages are ours, because they shall name the nearest option and the help.
+ * getopt_long finds the options, wherever they stand among the operands and however they are
+ * shortened; its messages are ours, because they shall name the nearest option and the help.
  */
 #include "options.h"
 
@@ -23,21 +23,24 @@ int finish(int status)
     return status;
 }
 
-enum { OPTIONS_MAX = 40, FIRST_VALUE = 256 };    /* values from 256 on cannot be mistaken for a short option */
+enum { OPTIONS_MAX = 40, FIRST_VALUE = 256 };    /* values from 256 on cannot be mistaken for a
+                                                    short option */
 
 static void help_print(const char *usage, const char *sentence, const struct option_row *rows)
 {
     printf("usage: simsiam %s\n\n%s\n\noptions:\n", usage, sentence);
     for (const struct option_row *r = rows; r->name; r++) {
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", r->name, r->argument ? " " : "", r->argument ? r->argument : "");
+        snprintf(left, sizeof left, "--%s%s%s", r->name, r->argument ? " " : "",
+                 r->argument ? r->argument : "");
         printf("  %-24s %s", left, r->sentence);
         switch (r->type) {
         case OPTION_FLAG: break;
         case OPTION_INT: printf(" (default %d)", *(const int *)r->target); break;
         case OPTION_FLOAT: printf(" (default %g)", *(const double *)r->target); break;
         case OPTION_TEXT:
-            if (*(const char *const *)r->target) printf(" (default %s)", *(const char *const *)r->target);
+            if (*(const char *const *)r->target)
+                printf(" (default %s)", *(const char *const *)r->target);
             break;
         }
         putchar('\n');
@@ -46,7 +49,8 @@ static void help_print(const char *usage, const char *sentence, const struct opt
 }
 
 /* `word` is what follows "--": unknown, or short for several. */
-static _Noreturn void unknown_die(const char *command, const char *word, const struct option_row *rows)
+static _Noreturn void unknown_die(const char *command, const char *word,
+                                  const struct option_row *rows)
 {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
@@ -56,15 +60,16 @@ static _Noreturn void unknown_die(const char *command, const char *word, const s
     names[n++] = "help";
     names[n] = NULL;
     for (int i = 0; i < n; i++)
-        if (strncmp(names[i], name, strlen(name)) == 0 && matches++ < 2) meant[matches - 1] = names[i];
+        if (strncmp(names[i], name, strlen(name)) == 0 && matches++ < 2)
+            meant[matches - 1] = names[i];
     if (matches > 1) {
-        die_user("%s: --%s is short for --%s and --%s alike (try \"simsiam %s --help\")", command, name, meant[0],
-                 meant[1], command);
+        die_user("%s: --%s is short for --%s and --%s alike (try \"simsiam %s --help\")", command,
+                 name, meant[0], meant[1], command);
     }
     const char *nearest = config_nearest(name, names);
     if (nearest) {
-        die_user("%s: unknown option --%s; the nearest is --%s (try \"simsiam %s --help\")", command, name, nearest,
-                 command);
+        die_user("%s: unknown option --%s; the nearest is --%s (try \"simsiam %s --help\")",
+                 command, name, nearest, command);
     }
     die_user("%s: unknown option --%s (try \"simsiam %s --help\")", command, name, command);
 }
@@ -93,16 +98,17 @@ static _Noreturn void wrong_die(int found, char **argv, const struct option_row 
     const char *command = argv[0];
     if (optopt == 0) unknown_die(command, argv[optind - 1] + 2, rows);
     if (optopt < FIRST_VALUE) {
-        die_user("%s: unknown option -%c; options have long names (try \"simsiam %s --help\")", command, optopt,
-                 command);
+        die_user("%s: unknown option -%c; options have long names (try \"simsiam %s --help\")",
+                 command, optopt, command);
     }
     const struct option_row *r = &rows[optopt - FIRST_VALUE];
-    if (found == ':') die_user("%s: --%s wants %s (%s)", command, r->name, r->argument, r->sentence);
+    if (found == ':')
+        die_user("%s: --%s wants %s (%s)", command, r->name, r->argument, r->sentence);
     die_user("%s: --%s takes no value", command, r->name ? r->name : "help");
 }
 
-int options_parse(int argc, char **argv, const char *usage, const char *sentence, const struct option_row *rows,
-                  int operands_min, int operands_max)
+int options_parse(int argc, char **argv, const char *usage, const char *sentence,
+                  const struct option_row *rows, int operands_min, int operands_max)
 {
     struct option table[OPTIONS_MAX + 2] = { 0 };
     int n = 0;
@@ -130,8 +136,8 @@ int options_parse(int argc, char **argv, const char *usage, const char *sentence
                  operands == 1 ? "" : "s", operands_min, usage);
     }
     if (operands > operands_max) {
-        die_user("%s: \"%s\" is one operand too many; usage: simsiam %s", argv[0], argv[optind + operands_max],
-                 usage);
+        die_user("%s: \"%s\" is one operand too many; usage: simsiam %s", argv[0],
+                 argv[optind + operands_max], usage);
     }
     memmove(argv + 1, argv + optind, (size_t)operands * sizeof *argv);
     return operands;
@@ -154,7 +160,8 @@ int seeds_parse(int seeds[SEEDS_MAX], const char *text)
         const long value = strtol(at, &end, 10);
         /* Plain digits: 010 is 8 to some readers. */
         if (*at < '1' || *at > '9' || end != at + length || errno || value > INT_MAX)
-            die_user("seed \"%.*s\" is not a whole number from 1 to %d, in plain digits", length, at, INT_MAX);
+            die_user("seed \"%.*s\" is not a whole number from 1 to %d, in plain digits", length,
+                     at, INT_MAX);
         for (int i = 0; i < n; i++)
             if (seeds[i] == value) die_user("seed %ld is given twice", value);
         if (n == SEEDS_MAX) die_user("more than %d seeds", SEEDS_MAX);

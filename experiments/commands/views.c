@@ -19,11 +19,12 @@ static uint8_t to_byte(float x)
 }
 
 /* Draws view y [size, size, 3] into the cell at (row, column). */
-static void draw_view(const struct sheet *s, int row, int column, const float *y, int size, int scale,
-                      const struct augment *recipe)
+static void draw_view(const struct sheet *s, int row, int column, const float *y, int size,
+                      int scale, const struct augment *recipe)
 {
     for (int p = 0; p < size * scale; p++) {
-        uint8_t *out = s->rgb + 3 * ((size_t)(GAP + row * s->cell + p) * s->w + GAP + (size_t)column * s->cell);
+        uint8_t *out = s->rgb + 3 * ((size_t)(GAP + row * s->cell + p) * s->w + GAP +
+                                     (size_t)column * s->cell);
         for (int q = 0; q < size * scale; q++) {
             const float *pixel = y + 3 * ((size_t)(p / scale) * size + q / scale);
             for (int c = 0; c < 3; c++)
@@ -32,9 +33,11 @@ static void draw_view(const struct sheet *s, int row, int column, const float *y
     }
 }
 
-/* All views of one kind, a column of the sheet.  The test transform is the recipe with everything random off. */
+/* All views of one kind, a column of the sheet.  The test transform is the recipe with everything
+ * random off. */
 static void draw_column(const struct sheet *s, int column, const struct image_set *set,
-                        const struct augment *recipe, int size, int n, int scale, uint64_t seed, uint32_t view)
+                        const struct augment *recipe, int size, int n, int scale, uint64_t seed,
+                        uint32_t view)
 {
     const size_t floats = (size_t)3 * size * size;
     dev_act *const y = mem_alloc(n * floats * mem_act_bytes());
@@ -52,14 +55,16 @@ static void draw_column(const struct sheet *s, int column, const struct image_se
     mem_free(y);
 }
 
-bool views_sheet(const char *path, const struct image_set *set, const struct augment *recipe, int size,
-                 int n_images, int n_views, uint64_t seed, int scale)
+bool views_sheet(const char *path, const struct image_set *set, const struct augment *recipe,
+                 int size, int n_images, int n_views, uint64_t seed, int scale)
 {
     assert(size > 0 && n_images > 0 && n_views >= 0 && scale > 0);
     const int n = n_images < set->host.n ? n_images : set->host.n, cell = size * scale + GAP;
     if (n > (PNG_SIDE_MAX - GAP) / cell || n_views + 1 > (PNG_SIDE_MAX - GAP) / cell) {
-        warn("cannot write %s: the sheet would have more than %d pixels a side (try fewer images or views, or a "
-             "smaller scale)", path, (int)PNG_SIDE_MAX);
+        warn(
+            "cannot write %s: the sheet would have more than %d pixels a side (try fewer images or views, or a "
+            "smaller scale)",
+            path, (int)PNG_SIDE_MAX);
         return false;
     }
     struct sheet s = { .w = GAP + (n_views + 1) * cell, .h = GAP + n * cell, .cell = cell };

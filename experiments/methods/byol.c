@@ -14,7 +14,7 @@ static struct var loss(const struct step *s)
     const bool squared = own->s.scale == SCALE_SQUARED;
     const struct views z = encode(s->tape, s->f, s->x, s->plan);       /* z = f(x), weights theta */
     const struct views p = predict(s->tape, s->f, &z, s->plan);        /* p = h(z) */
-    const struct views t = encode(s->tape, own->target, s->x, s->plan);  /* z' = f(x), weights xi */
+    const struct views t = encode_targets(s->tape, own->target, s->x, s->plan);  /* z', weights xi */
     mem_copy(s->loss, own->constant, sizeof(float));
     for (int k = 0; k < pairs->n; k++) {
         const int i = pairs->v[k][0], j = pairs->v[k][1];
@@ -30,7 +30,8 @@ static struct var loss(const struct step *s)
 static void moved(const struct step *s)
 {
     const struct byol *const own = s->own;
-    op_ema(own->target->params.data, s->f->params.data, own->tau, s->f->params.count);
+    const struct params *const xi = &own->target->params;  /* no predictor */
+    op_ema(xi->data, s->f->params.data, own->tau, xi->count);
 }
 
 /* tau_k = 1 - (1 - tau_base) (cos(pi k / K) + 1) / 2 */
@@ -54,7 +55,7 @@ static void *target_open(const struct model *f, const struct settings *s)
 {
     struct byol *const own = host_alloc(1, sizeof *own);
     own->s = *(const struct byol_settings *)(const void *)s->own;
-    own->target = model_twin(f);                         /* xi starts as theta */
+    own->target = encoder_twin(f);                       /* xi starts as theta */
     own->tau = mem_alloc(sizeof(float));
     own->constant = mem_alloc(sizeof(float));
     const float constant = own->s.scale == SCALE_SQUARED ? 2.0f * (float)s->pairs.n : 0;

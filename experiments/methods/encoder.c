@@ -55,11 +55,18 @@ struct model *model_frozen(const struct model *m)
     return frozen;
 }
 
-struct model *model_twin(const struct model *m)
+struct model *encoder_twin(const struct model *m)
 {
     struct model *const twin = model_frozen(m);
     struct params *const ps = &twin->params;
     ps->velocity = NULL;
+    twin->predictor = (struct head){ .n = 0 };
+    ps->n = 0;
+    ps->n_stats = 0;
+    for (; ps->n < m->params.n && ps->p[ps->n].group == GROUP_ENCODER; ps->n++)
+        if (ps->p[ps->n].statistic) ps->n_stats += ps->p[ps->n].count;
+    ps->count = ps->group_end[GROUP_ENCODER];              /* the group lies first in each block */
+    ps->group_end[GROUP_PREDICTOR] = ps->count;
     ps->data = mem_alloc(sizeof(float) * ps->count);
     ps->stats = mem_alloc(sizeof(float) * ps->n_stats);
     mem_copy(ps->data, m->params.data, sizeof(float) * ps->count);
@@ -95,22 +102,34 @@ struct view_plan model_views(const struct settings *s)
         for (int j = 0; j < 2; j++)
             if (pair[j] >= plan.views) plan.views = pair[j] + 1;
         plan.sources |= 1u << pair[0];
+        plan.targets |= 1u << pair[1];
     }
     return plan;
 }
 
-static bool is_source(const struct view_plan *plan, int v)
+static bool is_in(uint32_t set, int v)
 {
-    return plan->sources >> v & 1;
+    return set >> v & 1;
 }
 
-/* Views side by side that are all sources, or all not, go through together, with statistics for
+/* Views side by side that are all in the set, or all not, go through together, with statistics for
  * each; the symmetric loss has one such run.  The view behind the run that begins at `first`. */
-static int run_end(const struct view_plan *plan, int first)
+static int run_end(const struct view_plan *plan, uint32_t set, int first)
 {
     int end = first + 1;
-    while (end < plan->views && is_source(plan, end) == is_source(plan, first)) end++;
+    while (end < plan->views && is_in(set, end) == is_in(set, first)) end++;
     return end;
+}
+
+/* f of the views first .. end-1. */
+static void encode_run(struct views *z, struct tape *t, const struct model *f, struct var x, int n,
+                       int first, int end)
+{
+    const int views = end - first;
+    const struct var run = var_rows(x, first * n, views * n);
+    const struct var features = model_features(t, f, run, views, true);
+    const struct var out = model_project(t, f, features, views, true);
+    for (int v = first; v < end; v++) z->of[v] = var_rows(out, (v - first) * n, n);
 }
 
 /* A target's run wants no gradient (Sec. 3), so none of it is computed. */
@@ -118,18 +137,24 @@ struct views encode(struct tape *t, const struct model *f, struct var x,
                     const struct view_plan *plan)
 {
     struct views z = { .of[0].data = NULL };
-    const int n = x.n / plan->views;
     struct model *const frozen = plan->stop ? model_frozen(f) : NULL;
     for (int first = 0, end; first < plan->views; first = end) {
-        end = run_end(plan, first);
-        const int views = end - first;
-        const struct model *const g = is_source(plan, first) || !frozen ? f : frozen;
-        const struct var run = var_rows(x, first * n, views * n);
-        const struct var features = model_features(t, g, run, views, true);
-        const struct var out = model_project(t, g, features, views, true);
-        for (int v = first; v < end; v++) z.of[v] = var_rows(out, (v - first) * n, n);
+        end = run_end(plan, plan->sources, first);
+        const struct model *const g = is_in(plan->sources, first) || !frozen ? f : frozen;
+        encode_run(&z, t, g, x, x.n / plan->views, first, end);
     }
     free(frozen);
+    return z;
+}
+
+struct views encode_targets(struct tape *t, const struct model *f, struct var x,
+                            const struct view_plan *plan)
+{
+    struct views z = { .of[0].data = NULL };
+    for (int first = 0, end; first < plan->views; first = end) {
+        end = run_end(plan, plan->targets, first);
+        if (is_in(plan->targets, first)) encode_run(&z, t, f, x, x.n / plan->views, first, end);
+    }
     return z;
 }
 
@@ -138,8 +163,8 @@ struct views predict(struct tape *t, const struct model *h, const struct views *
 {
     struct views p = { .of[0].data = NULL };
     for (int first = 0, end; first < plan->views; first = end) {
-        end = run_end(plan, first);
-        if (!is_source(plan, first)) continue;
+        end = run_end(plan, plan->sources, first);
+        if (!is_in(plan->sources, first)) continue;
         const int views = end - first, n = z->of[first].n;
         struct var run = z->of[first];         /* the views of a run lie one behind the other */
         run.n = views * n;
@@ -154,7 +179,7 @@ struct var whole(struct tape *t, const struct views *z, const struct view_plan *
     struct var all = stopgrad(z->of[0]);
     const int n = all.n;
     all.n = plan->views * n;
-    if (run_end(plan, 0) == plan->views) return all;           /* one run: it is whole already */
+    if (run_end(plan, plan->sources, 0) == plan->views) return all;           /* one run: it is whole already */
     all = var_room(t, plan->views * n, 1, 1, all.c);
     const size_t bytes = mem_act_bytes() * (size_t)n * (size_t)all.c;
     for (int v = 0; v < plan->views; v++)

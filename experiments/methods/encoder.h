@@ -7,7 +7,8 @@
 #include "settings.h"
 #include "../../engine/resnet.h"
 
-/* Groups of parameters (nn.h): the encoder's come first; the predictor's rate may have a schedule of its own. */
+/* Groups of parameters (nn.h): the encoder's come first; the predictor's rate may have a schedule
+ * of its own. */
 enum param_group { GROUP_ENCODER, GROUP_PREDICTOR, GROUPS };
 
 struct model {
@@ -22,9 +23,9 @@ void model_free(struct model *m);
 /* The same model wanting no gradient, so that nothing of it is recorded: free() it, the tensors
  * are m's. */
 struct model *model_frozen(const struct model *m);
-/* A copy with weights and running statistics of its own, which wants no gradient either:
- * model_free(), then free() it. */
-struct model *model_twin(const struct model *m);
+/* A copy of f alone, without a predictor, with weights and running statistics of its own; it wants
+ * no gradient either.  Its blocks begin as m's do.  model_free(), then free() it. */
+struct model *encoder_twin(const struct model *m);
 /* f: backbone and projector; h.  groups and track as in bn_apply(). */
 struct var model_features(struct tape *t, const struct model *m, struct var x, int groups,
                           bool track);
@@ -35,11 +36,11 @@ struct var model_predict(struct tape *t, const struct model *m, struct var z, in
 
 /* ---- all views of a step, in training -------------------------------------------------------- */
 
-/* How many views a step draws of each image; bit v of `sources`: view v is the source of some
- * pair. */
+/* How many views a step draws of each image; bit v of `sources` and of `targets`: view v is the
+ * source, the target of some pair. */
 struct view_plan {
     int views;
-    uint32_t sources;
+    uint32_t sources, targets;
     bool stop;                     /* a view that is only a target wants no gradient (Sec. 3) */
 };
 struct view_plan model_views(const struct settings *s);
@@ -50,6 +51,10 @@ struct views { struct var of[VIEWS_MAX]; };
 /* z = f(x) of every view; x [views * N, S, S, 3] holds view v in rows v N .. v N + N - 1. */
 struct views encode(struct tape *t, const struct model *f, struct var x,
                     const struct view_plan *plan);
+/* f(x) of those that are targets, by a network of its own (encoder_twin): the others would move its
+ * running statistics for nothing. */
+struct views encode_targets(struct tape *t, const struct model *f, struct var x,
+                            const struct view_plan *plan);
 /* p = h(z) of those that are sources. */
 struct views predict(struct tape *t, const struct model *h, const struct views *z,
                      const struct view_plan *plan);

@@ -101,9 +101,12 @@ int eta_tensors(void *own, struct tensor *list)
 {
     const struct eta *const e = own;
     if (!e->floats) return 0;
-    list[0] = (struct tensor){ .name = "eta", .floats = e->floats, .by_image = true,
+    /* A cache is as long as an alternation, which is an epoch only where eta_every says so. */
+    list[0] = (struct tensor){ .name = "eta", .floats = e->floats,
                                .data = e->cache ? (void *)e->cache : (void *)e->memory,
-                               .act = e->cache != NULL };
+                               .act = e->cache != NULL,
+                               .grows = e->cache && e->s.every ? GROWS_WITH_BATCH
+                                                               : GROWS_WITH_IMAGES };
     return 1;
 }
 

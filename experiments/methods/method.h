@@ -33,13 +33,16 @@ struct step {
     struct loader *loader;         /* views of this and of other steps, for ahead() */
 };
 
+/* What a tensor's size is a multiple of, beside the settings of the net. */
+enum growth { GROWS_NOT, GROWS_WITH_IMAGES, GROWS_WITH_BATCH };
+
 /* Numbers that a checkpoint keeps, by name; `act`: a dev_act's, else a dev_float's. */
 struct tensor {
     const char *name;
     void *data;
     size_t floats;
     bool act;
-    bool by_image;                 /* their number goes with that of the training images */
+    enum growth grows;
 };
 enum { METHOD_TENSORS = 8 };
 

@@ -6,6 +6,8 @@
 #include "../../engine/augment.h"
 #include "settings.h"
 
-struct augment recipe_test(const struct settings *s);      /* a resize (of a folder: and its centre), not random */
-struct augment recipe_probe(const struct settings *s);     /* crop and flip (App. A, linear evaluation) */
+/* a resize (of a folder: and its centre), not random */
+struct augment recipe_test(const struct settings *s);
+/* crop and flip (App. A, linear evaluation) */
+struct augment recipe_probe(const struct settings *s);
 struct augment recipe_train(const struct settings *s);     /* all of App. A */

@@ -37,8 +37,8 @@ static bool monitor_beyond(const struct settings *s, char *why)
     const int have = source->n[s->monitor_split];
     return s->monitor_first + s->monitor_count > have &&
            because(why, "monitor images %d to %d; the %s split of %s has 0 to %d", s->monitor_first,
-                   s->monitor_first + s->monitor_count - 1, s->monitor_split == DATA_TEST ? "test" : "train",
-                   source->name, have - 1);
+                   s->monitor_first + s->monitor_count - 1,
+                   s->monitor_split == DATA_TEST ? "test" : "train", source->name, have - 1);
 }
 
 /* Settings chosen on images the network has seen would be chosen on its memory. */
@@ -46,45 +46,50 @@ static bool monitor_seen(const struct settings *s, char *why)
 {
     return s->monitor_split == DATA_TRAIN && s->monitor_first < s->train_first + s->train_count &&
            s->train_first < s->monitor_first + s->monitor_count &&
-           because(why, "monitor images %d to %d are trained on too (%d to %d); hold them out", s->monitor_first,
-                   s->monitor_first + s->monitor_count - 1, s->train_first, s->train_first + s->train_count - 1);
+           because(why, "monitor images %d to %d are trained on too (%d to %d); hold them out",
+                   s->monitor_first, s->monitor_first + s->monitor_count - 1, s->train_first,
+                   s->train_first + s->train_count - 1);
 }
 
 static bool folder_alone(const struct settings *s, char *why)
 {
     const bool folder = data_is_folder(&data_sources[s->dataset]);
     if (folder && !*s->folder)
-        return because(why, "dataset: folder needs folder: PATH, where train/CLASS and val/CLASS (or test) lie");
+        return because(
+            why,
+            "dataset: folder needs folder: PATH, where train/CLASS and val/CLASS (or test) lie");
     return !folder && *s->folder &&
-           because(why, "folder: %s is of no use with dataset: %s; dataset: folder reads it", s->folder,
-                   data_sources[s->dataset].name);
+           because(why, "folder: %s is of no use with dataset: %s; dataset: folder reads it",
+                   s->folder, data_sources[s->dataset].name);
 }
 
 static bool skip_alone(const struct settings *s, char *why)
 {
     return s->skip_bad && !data_is_folder(&data_sources[s->dataset]) &&
-           because(why, "skip_bad: %d goes with dataset: folder; the files of %s are right or refused", s->skip_bad,
-                   data_sources[s->dataset].name);
+           because(why,
+                   "skip_bad: %d goes with dataset: folder; the files of %s are right or refused",
+                   s->skip_bad, data_sources[s->dataset].name);
 }
 
 static bool batch_large(const struct settings *s, char *why)
 {
     return s->batch > s->train_count &&
-           because(why, "batch %d is more than the %d training images; at most as many", s->batch, s->train_count);
+           because(why, "batch %d is more than the %d training images; at most as many", s->batch,
+                   s->train_count);
 }
 
 static bool probe_batch_large(const struct settings *s, char *why)
 {
     return s->probe_batch > s->train_count &&
-           because(why, "probe_batch %d is more than the %d training images; at most as many", s->probe_batch,
-                   s->train_count);
+           because(why, "probe_batch %d is more than the %d training images; at most as many",
+                   s->probe_batch, s->train_count);
 }
 
 static bool knn_large(const struct settings *s, char *why)
 {
     return s->knn_k > s->train_count &&
-           because(why, "knn_k %d is more than the %d training images, the bank; at most as many", s->knn_k,
-                   s->train_count);
+           because(why, "knn_k %d is more than the %d training images, the bank; at most as many",
+                   s->knn_k, s->train_count);
 }
 
 /* ---- model ----------------------------------------------------------------------------------- */
@@ -97,8 +102,9 @@ static bool stages_many(const struct settings *s, char *why)
 static bool blocks_unlike_widths(const struct settings *s, char *why)
 {
     return s->blocks.n > 1 && s->blocks.n != s->widths.n &&
-           because(why, "blocks of %d stages, widths of %d; as many, or one number of blocks for all", s->blocks.n,
-                   s->widths.n);
+           because(why,
+                   "blocks of %d stages, widths of %d; as many, or one number of blocks for all",
+                   s->blocks.n, s->widths.n);
 }
 
 /* Each stage after the first halves the image, ImageNet's stem does so twice. */
@@ -106,7 +112,8 @@ static bool image_small(const struct settings *s, char *why)
 {
     const int least = 1 << (s->widths.n - 1 + (s->stem == STEM_IMAGENET ? 2 : 0));
     return s->widths.n <= STAGES_MAX && s->image_size < least &&
-           because(why, "image_size %d does not survive %d stages; at least %d", s->image_size, s->widths.n, least);
+           because(why, "image_size %d does not survive %d stages; at least %d", s->image_size,
+                   s->widths.n, least);
 }
 
 static int backbone_features(const struct settings *s)
@@ -156,7 +163,10 @@ static bool predictor_width(const struct settings *s, char *why)
 {
     const int z = projector_out(s, why), p = z ? head_out(s, &s->predictor, z, why) : 0;
     return z && p && z != p &&
-           because(why, "the predictor gives %d features, the projector %d; they are compared, so as many", p, z);
+           because(
+               why,
+               "the predictor gives %d features, the projector %d; they are compared, so as many",
+               p, z);
 }
 
 /* ---- method ---------------------------------------------------------------------------------- */
@@ -165,7 +175,8 @@ static bool pair_of_itself(const struct settings *s, char *why)
 {
     for (int i = 0; i < s->pairs.n; i++)
         if (s->pairs.v[i][0] == s->pairs.v[i][1])
-            return because(why, "pairs: view %d is its own target; two views make a pair", s->pairs.v[i][0]);
+            return because(why, "pairs: view %d is its own target; two views make a pair",
+                           s->pairs.v[i][0]);
     return false;
 }
 
@@ -181,7 +192,8 @@ static bool view_unused(const struct settings *s, char *why)
         }
     for (int v = 0; v < last; v++)
         if (!used[v])
-            return because(why, "pairs: no pair has view %d, but one has %d; number them from 0", v, last);
+            return because(why, "pairs: no pair has view %d, but one has %d; number them from 0", v,
+                           last);
     return false;
 }
 
@@ -189,17 +201,20 @@ static bool view_unused(const struct settings *s, char *why)
 
 static bool crop_scale_order(const struct settings *s, char *why)
 {
-    return s->crop_scale[0] > s->crop_scale[1] && because(why, "crop_scale: the smaller number comes first");
+    return s->crop_scale[0] > s->crop_scale[1] &&
+           because(why, "crop_scale: the smaller number comes first");
 }
 
 static bool crop_ratio_order(const struct settings *s, char *why)
 {
-    return s->crop_ratio[0] > s->crop_ratio[1] && because(why, "crop_ratio: the smaller number comes first");
+    return s->crop_ratio[0] > s->crop_ratio[1] &&
+           because(why, "crop_ratio: the smaller number comes first");
 }
 
 static bool blur_sigma_order(const struct settings *s, char *why)
 {
-    return s->blur_sigma[0] > s->blur_sigma[1] && because(why, "blur_sigma: the smaller number comes first");
+    return s->blur_sigma[0] > s->blur_sigma[1] &&
+           because(why, "blur_sigma: the smaller number comes first");
 }
 
 /* A hue is an angle in turns; half a turn reaches all of them. */
@@ -214,7 +229,8 @@ const struct rule settings_rules[] = {
     { { "skip_bad", "dataset" }, skip_alone },
     { { "train_count", "train_first", "dataset" }, train_beyond },
     { { "monitor_count", "monitor_first", "monitor_split", "dataset" }, monitor_beyond },
-    { { "monitor_first", "monitor_count", "monitor_split", "train_count", "train_first" }, monitor_seen },
+    { { "monitor_first", "monitor_count", "monitor_split", "train_count", "train_first" },
+      monitor_seen },
     { { "batch", "train_count" }, batch_large },
     { { "probe_batch", "train_count" }, probe_batch_large },
     { { "knn_k", "train_count" }, knn_large },

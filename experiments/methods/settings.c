@@ -16,12 +16,16 @@
 #include "../../engine/resnet.h"
 
 static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
-static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine", [PREDICTOR_CONSTANT] = "constant",
+static const char *const predictor_lr_names[] = { [PREDICTOR_COSINE] = "cosine",
+                                                  [PREDICTOR_CONSTANT] = "constant",
                                                   [PREDICTOR_ZERO] = "zero", NULL };
 
-static const char *const stem_names[] = { [STEM_CIFAR] = "cifar", [STEM_IMAGENET] = "imagenet", NULL };
-static const char *const block_names[] = { [BLOCK_BASIC] = "basic", [BLOCK_BOTTLENECK] = "bottleneck", NULL };
-static const char *const probe_optimizer_names[] = { [PROBE_SGD] = "sgd", [PROBE_LARS] = "lars", NULL };
+static const char *const stem_names[] = { [STEM_CIFAR] = "cifar", [STEM_IMAGENET] = "imagenet",
+                                          NULL };
+static const char *const block_names[] = { [BLOCK_BASIC] = "basic",
+                                           [BLOCK_BOTTLENECK] = "bottleneck", NULL };
+static const char *const probe_optimizer_names[] = { [PROBE_SGD] = "sgd", [PROBE_LARS] = "lars",
+                                                     NULL };
 
 const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
                                         [PRECISION_FP16] = "fp16", NULL };
@@ -44,74 +48,96 @@ const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF
 /* It is printed as it is, and must read back the same. */
 static const char *path_error(const char *path)
 {
-    const bool plain = !strchr(" -?:,[]{}#&*!|>'\"%@`", *path) && !strstr(path, ": ") && !strstr(path, " #") &&
-                       !strchr(" :", path[strlen(path) - 1]);
-    return plain ? NULL : "a path that YAML reads without quotes, such as my-images or /data/my-images";
+    const bool plain = !strchr(" -?:,[]{}#&*!|>'\"%@`", *path) && !strstr(path, ": ") &&
+                       !strstr(path, " #") && !strchr(" :", path[strlen(path) - 1]);
+    return plain ? NULL
+                 : "a path that YAML reads without quotes, such as my-images or /data/my-images";
 }
 
 const struct key settings_keys[] = {
     /* data */
-    { AT(dataset), .type = KEY_CHOICE, .choices = &data_sources[0].name, .stride = sizeof data_sources[0],
-      .unit = "", .sentence = "the images" },
-    { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .before = "", .unit = "",
-      .sentence = "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
+    { AT(dataset), .type = KEY_CHOICE, .choices = &data_sources[0].name,
+      .stride = sizeof data_sources[0], .unit = "", .sentence = "the images" },
+    { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .before = "",
+      .unit = "",
+      .sentence =
+      "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
     { AT(skip_bad), .type = KEY_INT, .high = 10000000, .before = "0", .unit = "images",
-      .sentence = "with dataset: folder, of each split that may be bad; their places go to others of their class" },
+      .sentence =
+      "with dataset: folder, of each split that may be bad; their places go to others of their class" },
     INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
     INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
-    INT(train_count, 2, 10000000, "images", "training images used: for training, kNN bank and probe"),
-    CHOICE(monitor_split, split_names, "split of the monitor images; train: held out, to choose settings by"),
+    INT(train_count, 2, 10000000, "images",
+        "training images used: for training, kNN bank and probe"),
+    CHOICE(monitor_split, split_names,
+           "split of the monitor images; train: held out, to choose settings by"),
     INT(monitor_first, 0, 10000000, "", "first monitor image of its split"),
-    INT(monitor_count, 2, 10000000, "images", "images for kNN, std and view share, and the probe's test"),
+    INT(monitor_count, 2, 10000000, "images",
+        "images for kNN, std and view share, and the probe's test"),
     /* model */
     LATER(stem, stem_names, "cifar", "3x3, or ImageNet's: 7x7 with stride 2 and a max-pool"),
-    LATER(block, block_names, "basic", "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
+    LATER(block, block_names, "basic",
+          "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
     { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels",
-      .sentence = "channels of each stage of the backbone; ResNet-18 and ResNet-50 are [64, 128, 256, 512]" },
-    { AT(blocks), .type = KEY_INTS, .low = 1, .high = STAGE_BLOCKS_MAX, .scalar = true, .unit = "blocks",
-      .sentence = "blocks in each stage, a number for all or a list; ResNet-18 has 2, ResNet-50 [3, 4, 6, 3]" },
+      .sentence =
+      "channels of each stage of the backbone; ResNet-18 and ResNet-50 are [64, 128, 256, 512]" },
+    { AT(blocks), .type = KEY_INTS, .low = 1, .high = STAGE_BLOCKS_MAX, .scalar = true,
+      .unit = "blocks",
+      .sentence =
+      "blocks in each stage, a number for all or a list; ResNet-18 has 2, ResNet-50 [3, 4, 6, 3]" },
     BOOL(zero_init_residual, "the last BN scale of each block starts at zero (App. A)"),
     INT(dim, 2, 65536, "features", "d, the output dimension (Sup. B)"),
-    HEAD(projector, "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias|constant], bn [no-affine], relu"),
+    HEAD(projector,
+         "f's projection MLP: fc WIDTH [bias|no-bias|frozen-bias|constant], bn [no-affine], relu"),
     HEAD(predictor, "h, the prediction MLP, in the same words; [] is the identity (Table 1a)"),
     /* method */
     { AT(method), .type = KEY_CHOICE, .choices = &methods[0].name, .stride = sizeof methods[0],
       .unit = "", .sentence = "which loss is made of the views' outputs" },
     BOOL(stop_grad, "treat the target as a constant (Sec. 3, Figure 2)"),
-    { AT(distance), .type = KEY_CHOICE, .choices = &distances[0].name, .stride = sizeof distances[0],
-      .unit = "", .sentence = "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)" },
+    { AT(distance), .type = KEY_CHOICE, .choices = &distances[0].name,
+      .stride = sizeof distances[0], .unit = "", .sentence = "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)" },
     { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = VIEWS_MAX - 1, .unit = "",
-      .sentence = "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
+      .sentence =
+      "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
     /* optimisation */
     INT(epochs, 1, 100000, "passes", "passes over the training images"),
-    INT(batch, 2, 65536, "images", "images of one step; an incomplete last batch is dropped (Table 2)"),
+    INT(batch, 2, 65536, "images",
+        "images of one step; an incomplete last batch is dropped (Table 2)"),
     FLOAT(base_lr, 0, 1000, "", "lr = base_lr * batch / 256, then cosine per epoch (Sec. 3)"),
     FLOAT(momentum, 0, 0.9999, "", "SGD's momentum"),
     FLOAT(weight_decay, 0, 1, "", "of all parameters, BN scales and biases too (App. A)"),
-    FLOAT(warmup, 0, 1, "", "share of all steps in which the encoder's lr rises linearly; Tables 2 and 3a: 0.1"),
-    CHOICE(precision, precision_names, "of activations; weights, statistics and sums are fp32 in any case"),
-    CHOICE(predictor_lr, predictor_lr_names, "the predictor's lr: decayed, not decayed, never trained (Table 1)"),
+    FLOAT(warmup, 0, 1, "",
+          "share of all steps in which the encoder's lr rises linearly; Tables 2 and 3a: 0.1"),
+    CHOICE(precision, precision_names,
+           "of activations; weights, statistics and sums are fp32 in any case"),
+    CHOICE(predictor_lr, predictor_lr_names,
+           "the predictor's lr: decayed, not decayed, never trained (Table 1)"),
     /* augmentation */
-    FLOATS(crop_scale, 2, 0.0001, 1, "", "smallest and largest share of the image's area in a crop"),
+    FLOATS(crop_scale, 2, 0.0001, 1, "",
+           "smallest and largest share of the image's area in a crop"),
     FLOATS(crop_ratio, 2, 0.1, 10, "", "smallest and largest width/height of a crop"),
-    FLOATS(jitter, 4, 0, 1, "", "strength of the brightness, contrast, saturation and hue jitter; hue at most 0.5"),
+    FLOATS(jitter, 4, 0, 1, "",
+           "strength of the brightness, contrast, saturation and hue jitter; hue at most 0.5"),
     FLOAT(jitter_p, 0, 1, "", "probability of the colour jitter"),
     FLOAT(gray_p, 0, 1, "", "probability of grayscale"),
     FLOATS(blur_sigma, 2, 0.01, 10, "pixels", "smallest and largest sigma of the Gaussian blur"),
     FLOAT(blur_p, 0, 1, "", "probability of the blur; 0 on CIFAR (App. D)"),
     FLOAT(flip_p, 0, 1, "", "probability of the horizontal flip"),
     /* monitors */
-    INT(knn_every, 1, 100000, "passes", "evaluation monitors every so many epochs, and after the last"),
+    INT(knn_every, 1, 100000, "passes",
+        "evaluation monitors every so many epochs, and after the last"),
     INT(knn_k, 1, 100000, "images", "neighbours that vote"),
     FLOAT(knn_temperature, 0.02, 100, "", "T of the votes exp(similarity / T)"),
-    INT(expectation_views, 0, 1000, "views", "of a monitor image, to set h(z) beside E[z] (Sec. 5.2); 0: not done"),
+    INT(expectation_views, 0, 1000, "views",
+        "of a monitor image, to set h(z) beside E[z] (Sec. 5.2); 0: not done"),
     /* linear probe */
     LATER(probe_optimizer, probe_optimizer_names, "sgd",
           "SGD, or LARS with a trust coefficient of 0.001 (App. A)"),
     FLOAT(probe_lr, 0, 10000, "", "learning rate of the linear probe, not scaled by its batch"),
     INT(probe_epochs, 1, 100000, "passes", "passes of the linear probe"),
     INT(probe_batch, 1, 65536, "images", "images of one step of the linear probe"),
-    BOOL(probe_augment, "crop and flip the probe's images anew each epoch; false: features computed once"),
+    BOOL(probe_augment,
+         "crop and flip the probe's images anew each epoch; false: features computed once"),
     { .name = NULL }
 };
 
@@ -135,7 +161,8 @@ static const struct settings defaults = {
     .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
     .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5,
     .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1, .expectation_views = 0,
-    .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256, .probe_augment = true,
+    .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256,
+    .probe_augment = true,
 };
 
 struct settings settings_default(int method)
@@ -164,7 +191,8 @@ int settings_keys_of(struct key list[KEYS_MAX], int method)
     for (const struct key *k = settings_keys; k->name; k++) {
         list[n++] = *k;
         if (k->offset != offsetof(struct settings, pairs)) continue;
-        for (const struct key *own = settings_own_keys(method); own && own->name; own++) list[n++] = *own;
+        for (const struct key *own = settings_own_keys(method); own && own->name; own++)
+            list[n++] = *own;
     }
     assert(n < KEYS_MAX);
     list[n] = (struct key){ .name = NULL };

@@ -18,7 +18,8 @@ struct settings {
     char folder[PATH_TEXT];        /* of dataset `folder`: its path; "" with any other */
     int skip_bad;                  /* of its images that may be bad */
     int image_size;                /* side of a view; the test transform resizes to it */
-    int train_first, train_count;  /* images of the training split used for training, kNN bank and probe */
+    int train_first, train_count;  /* images of the training split used for training, kNN bank and
+                                      probe */
     int monitor_split;             /* DATA_TRAIN (held-out choice of settings) or DATA_TEST */
     int monitor_first, monitor_count;
     /* model */
@@ -43,7 +44,7 @@ struct settings {
     /* monitors */
     int knn_every, knn_k;
     double knn_temperature;
-    int expectation_views;         /* views of a monitor image for cos_h and cos_z; 0: not measured */
+    int expectation_views;       /* views of a monitor image for cos_h and cos_z; 0: not measured */
     /* linear probe */
     int probe_optimizer;           /* enum probe_optimizer of eval.h */
     double probe_lr;
@@ -63,21 +64,24 @@ struct settings settings_default(int method);
 /* The keys and rules of one method alone; NULL if it has none. */
 const struct key *settings_own_keys(int method);
 const struct rule *settings_own_rules(int method);
-/* All keys of a method, its own right behind `pairs`, with a NULL-named row at the end; returns how many. */
+/* All keys of a method, its own right behind `pairs`, with a NULL-named row at the end; returns how
+ * many. */
 int settings_keys_of(struct key list[KEYS_MAX], int method);
 
-/* A row's resolved config as text (its method's keys alone), and its SHA-256: rows of one hash are one run. */
+/* A row's resolved config as text (its method's keys alone), and its SHA-256: rows of one hash are
+ * one run. */
 char *settings_print(const struct settings *s);
 void settings_hash(char hex[HASH_TEXT], const struct settings *s);
 
-/* ---- rules.c: what no range of one key can say ----------------------------------------------------------- */
+/* ---- rules.c: what no range of one key can say ----------------------------------------------- */
 
-/* Settings that do not go together.  broken() writes what is wrong and what would be right, and returns true.
- * `keys` (NULL-terminated) are all that it reads; the mistake stands where the most specific of them does. */
+/* Settings that do not go together.  broken() writes what is wrong and what would be right, and
+ * returns true.  `keys` (NULL-terminated) are all that it reads; the mistake stands where the most
+ * specific of them does. */
 struct rule {
     const char *keys[6];
     bool (*broken)(const struct settings *s, char why[TEXT_MAX]);
 };
-extern const struct rule settings_rules[];       /* of what all methods share; NULL function at the end */
+extern const struct rule settings_rules[]; /* of what all methods share; NULL function at the end */
 /* Writes the reason and is true, so that a rule reads `return condition && because(why, ...)`. */
 bool because(char why[TEXT_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));

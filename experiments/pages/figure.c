@@ -5,18 +5,21 @@
 #include "figure.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../run/record.h"
+#include "../run/measures.h"
 #include "../../engine/collapse.h"
 #include "../../engine/config.h"
 #include "../../engine/stats.h"
 
 enum { COLUMNS_MAX = 64 };
 static const char again[] = "make the table again";
+/* A mean of negative cosines is at most so; a loss above it is another quantity. */
+static const double COSINES_MOST = 1;
 
 /* A CSV file whose fields hold neither comma nor quote: names of rows, states and numbers. */
 struct csv {
@@ -92,11 +95,12 @@ static double number_at(const struct csv *c, int line, int column)
 /* ---- over the seeds ---------------------------------------------------------------------- */
 
 /* One line of the curves: a row's epoch with one seed. */
-struct point { int row, epoch, line; };
+struct point { int row, epoch, line, seed; };
 struct curves {
     struct csv csv;
-    int first;                     /* column of the first measure; all behind it are measures */
-    struct point *point;           /* [csv.n_lines], by row, then epoch */
+    int measure[COLUMNS_MAX], n_measures;      /* columns of measures */
+    struct point *point;           /* [n], by row, then epoch */
+    int n;
 };
 
 static int point_compare(const void *a, const void *b)
@@ -107,6 +111,44 @@ static int point_compare(const void *a, const void *b)
     return p->line < q->line ? -1 : p->line > q->line;         /* the seeds' order: the same sum */
 }
 
+/* How many seeds a row has points of. */
+static int seeds_count(const struct curves *c, int row)
+{
+    int seed[SEEDS_MAX], n = 0;
+    for (int i = 0; i < c->n; i++) {
+        int k = 0;
+        if (c->point[i].row != row) continue;
+        while (k < n && seed[k] != c->point[i].seed) k++;
+        if (k == n && n < SEEDS_MAX) seed[n++] = c->point[i].seed;
+    }
+    return n;
+}
+
+static bool is_among(const struct seeds *seeds, int seed)
+{
+    for (int i = 0; i < seeds->n; i++)
+        if (seeds->v[i] == seed) return true;
+    return false;
+}
+
+/* The curves of a row that its line in the table is of: all, if they are so many, else those of the
+ * seeds that were asked for. */
+static void seeds_choose(struct curves *c, const struct csv *rows, int row, const struct seeds *seeds)
+{
+    const double n = number_at(rows, row, column_of(rows, "n"));
+    if (seeds_count(c, row) == n) return;
+    int kept = 0;
+    for (int i = 0; i < c->n; i++)
+        if (c->point[i].row != row || is_among(seeds, c->point[i].seed))
+            c->point[kept++] = c->point[i];
+    c->n = kept;
+    const int left = seeds_count(c, row);
+    if (left != n)
+        die_user("%s: row %s has curves of %d of these seeds, and %s shows %g (give --seeds as to "
+                 "the table, or %s)", c->csv.path, rows->line[row][column_of(rows, "row")], left,
+                 rows->path, n, again);
+}
+
 static void curves_open(struct curves *c, const char *folder, const char *name,
                         const struct csv *rows)
 {
@@ -114,21 +156,27 @@ static void curves_open(struct curves *c, const char *folder, const char *name,
     csv_open(&c->csv, folder, file);
     free(file);
     const int row = column_of(&c->csv, "row"), epoch = column_of(&c->csv, "epoch");
-    const int name_at = column_of(rows, "row");
-    c->first = epoch + 1;
-    c->point = host_alloc((size_t)c->csv.n_lines + 1, sizeof *c->point);
-    for (int i = 0; i < c->csv.n_lines; i++) {
+    const int seed = column_of(&c->csv, "seed"), name_at = column_of(rows, "row");
+    c->n_measures = 0;
+    for (int k = 0; k < c->csv.n_columns; k++)
+        if (measure_find(c->csv.title[k], MEASURE_TRAINED | MEASURE_MONITORED))
+            c->measure[c->n_measures++] = k;
+    c->n = c->csv.n_lines;
+    c->point = host_alloc((size_t)c->n + 1, sizeof *c->point);
+    for (int i = 0; i < c->n; i++) {
         int r = 0;
         while (r < rows->n_lines && strcmp(rows->line[r][name_at], c->csv.line[i][row])) r++;
-        const double e = number_at(&c->csv, i, epoch);
+        const double e = number_at(&c->csv, i, epoch), s = number_at(&c->csv, i, seed);
         if (r == rows->n_lines)
             die_user("%s:%d: row %s is not in %s (%s)", c->csv.path, i + 2, c->csv.line[i][row],
                      rows->path, again);
         if (!(e >= 0 && e <= 1e6))
             die_user("%s:%d: no epoch: %s (%s)", c->csv.path, i + 2, c->csv.line[i][epoch], again);
-        c->point[i] = (struct point){ r, (int)e, i };
+        if (!(s >= 0 && s <= INT_MAX))
+            die_user("%s:%d: no seed: %s (%s)", c->csv.path, i + 2, c->csv.line[i][seed], again);
+        c->point[i] = (struct point){ r, (int)e, i, (int)s };
     }
-    qsort(c->point, (size_t)c->csv.n_lines, sizeof *c->point, point_compare);
+    qsort(c->point, (size_t)c->n, sizeof *c->point, point_compare);
 }
 
 static void curves_close(struct curves *c)
@@ -142,7 +190,7 @@ static int epoch_end(const struct curves *c, int i)
 {
     const struct point *const p = &c->point[i];
     int end = i;
-    while (end < c->csv.n_lines && c->point[end].row == p->row && c->point[end].epoch == p->epoch)
+    while (end < c->n && c->point[end].row == p->row && c->point[end].epoch == p->epoch)
         end++;
     return end;
 }
@@ -178,7 +226,7 @@ static int epochs_with(const struct curves *c, int row, int column, double *most
 {
     int n = 0;
     *most = -INFINITY;
-    for (int i = 0, end; i < c->csv.n_lines; i = end) {
+    for (int i = 0, end; i < c->n; i = end) {
         end = epoch_end(c, i);
         if (c->point[i].row != row) continue;
         const double mean = spread_at(c, i, end, column).mean;
@@ -195,8 +243,8 @@ static void rows_write(FILE *out, const struct csv *rows, const struct curves *c
     const int mean = column_of(rows, "linear_mean"), std = column_of(rows, "linear_std");
     const int state = column_of(rows, "state"), loss = column_of(&c->csv, "loss");
     fputs("# rows\nrow place n paper linear_mean linear_std state right", out);
-    for (int m = c->first; m < c->csv.n_columns; m++)
-        fprintf(out, " %s_points", c->csv.title[m]);
+    for (int m = 0; m < c->n_measures; m++)
+        fprintf(out, " %s_points", c->csv.title[c->measure[m]]);
     for (int r = 0; r < rows->n_lines; r++) {
         double most;
         fprintf(out, "\n\"%s\" %d", rows->line[r][name], r + 1);
@@ -204,9 +252,9 @@ static void rows_write(FILE *out, const struct csv *rows, const struct curves *c
         number_write(out, number_at(rows, r, paper));
         spread_write(out, number_at(rows, r, mean), number_at(rows, r, std));
         epochs_with(c, r, loss, &most);
-        fprintf(out, " \"%s\" %d", rows->line[r][state], most > 1);
-        for (int m = c->first; m < c->csv.n_columns; m++)
-            fprintf(out, " %d", epochs_with(c, r, m, &most));
+        fprintf(out, " \"%s\" %d", rows->line[r][state], most > COSINES_MOST);
+        for (int m = 0; m < c->n_measures; m++)
+            fprintf(out, " %d", epochs_with(c, r, c->measure[m], &most));
     }
     fputs("\n\n\n", out);
 }
@@ -214,15 +262,17 @@ static void rows_write(FILE *out, const struct csv *rows, const struct curves *c
 static void curve_write(FILE *out, const char *name, const struct curves *c, int row)
 {
     fprintf(out, "# curves of %s\nepoch", name);
-    for (int m = c->first; m < c->csv.n_columns; m++)
-        fprintf(out, " %s_mean %s_std", c->csv.title[m], c->csv.title[m]);
+    for (int m = 0; m < c->n_measures; m++) {
+        const char *const title = c->csv.title[c->measure[m]];
+        fprintf(out, " %s_mean %s_std", title, title);
+    }
     fputc('\n', out);
-    for (int i = 0, end; i < c->csv.n_lines; i = end) {
+    for (int i = 0, end; i < c->n; i = end) {
         end = epoch_end(c, i);
         if (c->point[i].row != row) continue;
         fprintf(out, "%d", c->point[i].epoch);
-        for (int m = c->first; m < c->csv.n_columns; m++) {
-            const struct spread s = spread_at(c, i, end, m);
+        for (int m = 0; m < c->n_measures; m++) {
+            const struct spread s = spread_at(c, i, end, c->measure[m]);
             spread_write(out, s.mean, s.std);
         }
         fputc('\n', out);
@@ -230,12 +280,13 @@ static void curve_write(FILE *out, const char *name, const struct curves *c, int
     fputs("\n\n", out);
 }
 
-void figure_write(FILE *out, const char *folder, const char *name)
+void figure_write(FILE *out, const char *folder, const char *name, const struct seeds *seeds)
 {
     struct csv rows;
     struct curves curves;
     csv_open(&rows, folder, name);
     curves_open(&curves, folder, name, &rows);
+    for (int r = 0; r < rows.n_lines; r++) seeds_choose(&curves, &rows, r, seeds);
     fprintf(out, "# thresholds\nstd share\n%g %g\n\n\n", COLLAPSE_STD, COLLAPSE_SHARE);
     rows_write(out, &rows, &curves);
     const int row = column_of(&rows, "row");

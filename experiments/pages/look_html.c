@@ -103,8 +103,8 @@ static void cell(FILE *out, const struct grid *g, int line, int column)
     }
 }
 
-/* A line without numbers says why in place of its last ones; where there are none to take, it is
- * left out. */
+/* A line without numbers says why in place of its last ones; where no numbers are last, in place
+ * of all but its name. */
 static void grid(FILE *out, const struct grid *g)
 {
     static const char *const labels[] = { [GRID_NUMBERS] = "numbers", [GRID_EVIDENCE] = "evidence",
@@ -122,10 +122,10 @@ static void grid(FILE *out, const struct grid *g)
     fputs("</tr></thead>\n<tbody>", out);
     for (int i = 0; i < g->n_lines; i++) {
         const char *why = g->line[i].why;
-        if (why && !last) continue;
+        const int taken = !why ? 0 : last ? last : n - 1;
         fputs("<tr>", out);
-        for (int c = 0; c < n - (why ? last : 0); c++) cell(out, g, i, order[c]);
-        if (why) html(out, "<td colspan=\"%d\" class=\"soft\">%s</td>", last, why);
+        for (int c = 0; c < n - taken; c++) cell(out, g, i, order[c]);
+        if (taken) html(out, "<td colspan=\"%d\" class=\"soft\">%s</td>", taken, why);
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>", out);

@@ -68,10 +68,10 @@ static void caption(FILE *out, const char *table, const char *const *lines)
 
 static void answers_open(FILE *out, const struct tally *tally)
 {
-    static const char *const titles[] = {
-        "id", "where", "the paper says", "reported", "predicate", "ours", "n", "estimate", "verdict", "note",
-        "scale"
-    };
+    static const char *const titles[] = { "id",       "where",     "the paper says",
+                                          "reported", "predicate", "ours",
+                                          "n",        "estimate",  "verdict",
+                                          "note",     "scale" };
     enum { TITLES = sizeof titles / sizeof *titles };
     fprintf(out, "# Every statement of the paper, at scale %s\n\n", tally->scale);
     fprintf(out, "%d statements:", tally->all);
@@ -160,6 +160,8 @@ static void answer(FILE *out, const struct answer *a)
     }
 }
 
-const struct look look_md = {
-    .name = LOOK_MD, .grid = grid, .caption = caption, .answers_open = answers_open, .answer = answer
-};
+const struct look look_md = { .name = LOOK_MD,
+                              .grid = grid,
+                              .caption = caption,
+                              .answers_open = answers_open,
+                              .answer = answer };

@@ -40,8 +40,10 @@ static void open(FILE *out)
 static void grid(FILE *out, const struct grid *g)
 {
     static const char *const align[] = {
-        [CELL_NAME] = "l", [CELL_CLAIM] = "l", [CELL_TEXT] = "l", [CELL_CODE] = "p{0.35\\linewidth}",
-        [CELL_NOTE] = "l", [CELL_COUNT] = "r", [CELL_VALUE] = "c", [CELL_NUMBER] = "c",
+        [CELL_NAME] = "l",    [CELL_CLAIM] = "l",
+        [CELL_TEXT] = "l",    [CELL_CODE] = "p{0.35\\linewidth}",
+        [CELL_NOTE] = "l",    [CELL_COUNT] = "r",
+        [CELL_VALUE] = "c",   [CELL_NUMBER] = "c",
         [CELL_VERDICT] = "l", [CELL_ESTIMATE] = "l",
     };
     char room[CELL];
@@ -59,7 +61,8 @@ static void grid(FILE *out, const struct grid *g)
         fputs(i < 0 ? " \\\\\n\\midrule\n" : " \\\\\n", out);
     }
     fputs("\\bottomrule\n\\end{tabular}}%\n"
-          "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n", out);
+          "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n",
+          out);
 }
 
 static void caption(FILE *out, const char *table, const char *const *lines)

@@ -16,7 +16,7 @@ enum look_name { LOOK_TEXT, LOOK_MD, LOOK_TEX, LOOK_CSV, LOOK_HTML, LOOKS };
 /* ---- grids: lines of cells under titles ------------------------------------------------------ */
 
 enum cell_kind {
-    CELL_NAME, CELL_CLAIM,         /* what its line is about; such an id of a claim or part (id.1) */
+    CELL_NAME, CELL_CLAIM,        /* what its line is about; such an id of a claim or part (id.1) */
     CELL_TEXT, CELL_CODE, CELL_NOTE,           /* a word or two, a predicate, a sentence */
     CELL_COUNT, CELL_VALUE, CELL_NUMBER,       /* 3, 67.7, 45.1 ± 0.3 */
     CELL_VERDICT, CELL_ESTIMATE                /* of a decision */

@@ -132,8 +132,10 @@ static void settings_write(FILE *out, const struct table *t)
     const char **reference = lines_of(text);
     fputs("<details><summary>Settings</summary>\n", out);
     html_box(out, "settings", t->e.name);
-    html(out, "<thead><tr><th scope=\"col\">row</th><th scope=\"col\">differs from <em>%s</em> in</th>"
-              "</tr></thead>\n<tbody>", name);
+    html(out,
+         "<thead><tr><th scope=\"col\">row</th><th scope=\"col\">differs from <em>%s</em> in</th>"
+         "</tr></thead>\n<tbody>",
+         name);
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row *row = &t->e.row[i];
         if (i == first) continue;
@@ -171,12 +173,15 @@ static json_t *provenance_read(const struct report *r, int table, int i, int k)
 static void distinct_add(json_t *list, const json_t *value)
 {
     char *text = json_is_string(value) ? text_format("%s", json_string_value(value))
-               : json_is_integer(value) ? text_format("%" JSON_INTEGER_FORMAT, json_integer_value(value)) : NULL;
+                 : json_is_integer(value)
+                     ? text_format("%" JSON_INTEGER_FORMAT, json_integer_value(value))
+                     : NULL;
     size_t i;
     json_t *have;
     bool found = !text;
     json_array_foreach(list, i, have) found = found || !strcmp(json_string_value(have), text);
-    if (!found && json_array_append_new(list, json_string(text))) die("no memory for the provenance");
+    if (!found && json_array_append_new(list, json_string(text)))
+        die("no memory for the provenance (close other programs)");
     free(text);
 }
 
@@ -193,7 +198,7 @@ static json_t *provenance_collect(const struct report *r, int table)
             json_object_foreach(one, key, value) {
                 json_t *list = json_object_get(all, key);
                 if (!list && json_object_set_new(all, key, list = json_array()))
-                    die("no memory for the provenance");
+                    die("no memory for the provenance (close other programs)");
                 distinct_add(list, value);
             }
             json_decref(one);
@@ -208,7 +213,7 @@ static void provenance_write(FILE *out, const struct report *r, int table)
     json_t *all = provenance_collect(r, table), *list, *value;
     json_object_del(all, "started");                            /* of a run alone */
     json_object_del(all, "seed");
-    json_object_del(all, "data_hash");                          /* of the two above; the caption has it */
+    json_object_del(all, "data_hash");                    /* of the two above; the caption has it */
     fputs("<details><summary>Provenance</summary>\n<dl>", out);
     for (int i = 0; i < t->e.n_rows; i++) {
         if (!t->row[i].n) continue;
@@ -243,8 +248,10 @@ static void table_section(FILE *out, const struct captions *c, int k)
                   "--scale %s</code>).</p>\n", t->e.name, t->e.scale);
     } else if (t->committed) {
         char *code = text_format("%.16s", code_of_most(t));
-        html(out, "<p class=\"mark\">From committed runs of code <code>%s</code>, not run again here."
-                  "</p>\n", code);
+        html(out,
+             "<p class=\"mark\">From committed runs of code <code>%s</code>, not run again here."
+             "</p>\n",
+             code);
         free(code);
     }
     table_numbers(&p, t);
@@ -270,17 +277,19 @@ static void head_write(FILE *out, const struct report *r, const char *scale)
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
               "<title>SimSiam's ablations at scale %s</title>\n<style>\n", scale);
     fputs(report_css, out);
-    html(out, "</style>\n</head>\n<body>\n"
-              "<header><h1>SimSiam's ablations at scale <em>%s</em></h1>\n"
-              "<p>Each statement of <cite>Exploring Simple Siamese Representation Learning</cite> "
-              "(Chen and He, CVPR 2021) with what runs at this scale say of it; then the tables beside "
-              "the paper's numbers, their figures, settings and provenance.</p>\n"
-              "<p class=\"soft\">Scale %s: %s</p>\n"
-              "<nav aria-label=\"sections\"><ul><li><a href=\"#claims\">Statements</a></li>\n",
+    html(out,
+         "</style>\n</head>\n<body>\n"
+         "<header><h1>SimSiam's ablations at scale <em>%s</em></h1>\n"
+         "<p>Each statement of <cite>Exploring Simple Siamese Representation Learning</cite> "
+         "(Chen and He, CVPR 2021) with what runs at this scale say of it; then the tables beside "
+         "the paper's numbers, their figures, settings and provenance.</p>\n"
+         "<p class=\"soft\">Scale %s: %s</p>\n"
+         "<nav aria-label=\"sections\"><ul><li><a href=\"#claims\">Statements</a></li>\n",
          scale, scale, r->table[0]->e.caption);
     for (int k = 0; k < r->n; k++) {
         html(out, "<li><a href=\"#%s\">%s</a>", r->table[k]->e.name, r->table[k]->e.title);
-        fputs(r->table[k]->finished ? "</li>\n" : " <span class=\"soft\">not run</span></li>\n", out);
+        fputs(r->table[k]->finished ? "</li>\n" : " <span class=\"soft\">not run</span></li>\n",
+              out);
     }
     fputs("</ul></nav></header>\n", out);
 }

@@ -18,7 +18,8 @@ static struct spread untrained_knn(const struct table *t)
         double x[SEEDS_MAX];
         int n = 0;
         for (int r = 0; r < row->n; r++)
-            if (row->run[r].n_curve && row->run[r].curve[0].epoch == 0) x[n++] = row->run[r].curve[0].knn;
+            if (row->run[r].n_curve && row->run[r].curve[0].epoch == 0)
+                x[n++] = row->run[r].curve[0].knn;
         if (n) return spread_of(x, n);
     }
     return spread_of(NULL, 0);
@@ -86,8 +87,10 @@ static void caption_print(FILE *out, const struct table *t)
         if (*t->e.row[i].not_run)
             fprintf(out, "Row %s is not run at this scale: %s.\n", t->e.row[i].name,
                     t->e.row[i].not_run);
-    fprintf(out, "A claim's estimate is the difference to the row or value it names; of rises, the slope "
-                 "per epoch, leaving out epoch 0 (the untrained network).\n");
+    fprintf(
+        out,
+        "A claim's estimate is the difference to the row or value it names; of rises, the slope "
+        "per epoch, leaving out epoch 0 (the untrained network).\n");
     fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
     int runs = 0;
     for (int i = 0; i < t->e.n_rows; i++) runs += t->row[i].n;

@@ -57,7 +57,8 @@ void table_numbers(const struct page *p, const struct table *t)
     static const int first[LOOKS] = { 4, 4, 4, 4, 3 }, other[LOOKS] = { 5, 5, 5, 5, 6 };
     struct grid *g = grid_new(GRID_NUMBERS, t, t->e.n_rows);
     const int at_row = column_add(g, &row), at_n = column_add(g, &n);
-    const int at_paper = column_add(g, &paper), at_state = column_add(g, &state), from = g->n_columns;
+    const int at_paper = column_add(g, &paper), at_state = column_add(g, &state),
+              from = g->n_columns;
     const struct measure *m[MEASURES_MAX];
     const int count = measures_of(m, MEASURE_COLUMN);
     for (int k = 0; k < count; k++) measure_add(g, m[k], k ? other : first);

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
-                    uint32_t view, dev_float *features, dev_float *z, dev_float *p)
+bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe,
+                    uint32_t epoch, uint32_t view, dev_float *features, dev_float *z, dev_float *p)
 {
     struct model *const frozen = model_frozen(&t->model);
     const int size = t->s->image_size;
@@ -22,7 +22,8 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
         const struct var x = var_room(&t->tape, n, size, size, 3);
         images_views(set, x.data, &t->encoded, &o);
         const struct var f = model_features(&t->tape, frozen, x, 0, false);
-        if (features) op_act_to_float(float_at(features, (size_t)first * f.c), f.data, (size_t)n * f.c);
+        if (features)
+            op_act_to_float(float_at(features, (size_t)first * f.c), f.data, (size_t)n * f.c);
         if (!z && !p) continue;
         const struct var out = model_project(&t->tape, frozen, f, 0, false);
         if (z) op_act_to_float(float_at(z, (size_t)first * out.c), out.data, (size_t)n * out.c);
@@ -36,6 +37,7 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
 
 int trainer_skipped(const struct trainer *t)
 {
-    const int train = images_skipped(&t->train), monitor = train < 0 ? -1 : images_skipped(&t->monitor);
+    const int train = images_skipped(&t->train),
+              monitor = train < 0 ? -1 : images_skipped(&t->monitor);
     return monitor < 0 ? -1 : train + monitor;
 }

@@ -64,10 +64,11 @@ char *config_images(const char *config)
 
 /* ---- listing -------------------------------------------------------------------------------- */
 
-bool found_papers(struct found_run *r)
+bool found_papers(struct found_run *r, char why[TEXT_MAX])
 {
     char *const path = text_format("%s/provenance.json", r->folder);
-    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    json_error_t error;
+    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     const char *code, *machine, *train, *monitor;
     int seed;
     const bool right = papers && !json_unpack(papers, "{s:s, s:s, s:s, s:s, s:i}", "code_hash", &code,
@@ -78,6 +79,11 @@ bool found_papers(struct found_run *r)
         snprintf(r->code, sizeof r->code, "%s", code);
         snprintf(r->machine, sizeof r->machine, "%s", machine);
         run_data_hash(r->data, train, monitor);
+    } else if (why && !papers) {
+        snprintf(why, TEXT_MAX, "%s:%d: %s", path, error.line, error.text);
+    } else if (why) {
+        snprintf(why, TEXT_MAX, "%s: it must name machine, code_hash, seed, train_hash and "
+                 "monitor_hash", path);
     }
     json_decref(papers);
     free(path);
@@ -117,7 +123,7 @@ static void run_know(struct found_run *r)
     r->known = true;
     r->finished = run_read(&record, r->folder);
     if (r->finished) summary_note(r, &record);
-    r->named = (r->finished || found_papers(r)) && r->seed == seed && is_named(r, &record);
+    r->named = (r->finished || found_papers(r, NULL)) && r->seed == seed && is_named(r, &record);
     r->seed = seed;
     run_free(&record);
 }

@@ -3,10 +3,10 @@
  * found.h -- the runs that lie in a folder, listed once, and which of them count.
  *
  * A run is what its resolved config says, trained with a seed, by a kind of machine, a code, and on
- * data.  All of it names the run's folder, and a run counts for a row only if all of it fits: the code
- * may be another one that was shown equal (code.h).  Which data a row means is the data at hand; where
- * they are not (runs copied from a cluster), it is the data that most finished runs of the same images
- * were trained on.
+ * data.  All of it names the run's folder, and a run counts for a row only if all of it fits: the
+ * code may be another one that was shown equal (code.h).  Which data a row means is the data at
+ * hand; where they are not (runs copied from a cluster), it is the data that most finished runs of
+ * the same images were trained on.
  */
 #pragma once
 #include "record.h"
@@ -19,9 +19,9 @@ struct found_run {
     char *config;                  /* resolved */
     bool known;                    /* what follows has been read: only of runs asked for */
     char hash[HASH_TEXT], code[HASH_TEXT], data[HASH_TEXT], machine[8];
-    bool finished;                 /* else half done */
-    enum run_state state;          /* of a finished one */
-    bool named;                    /* its folder is named by all the above; else it was meddled with */
+    bool finished;              /* else half done */
+    enum run_state state;       /* of a finished one */
+    bool named;                 /* its folder is named by all the above; else it was meddled with */
 };
 struct found {
     const char *root;
@@ -45,9 +45,9 @@ enum run_state found_state(struct found *f, const struct settings *s, int seed);
 const struct found_run *found_other(struct found *f, const struct settings *s, int seed,
                                     const char **why);
 
-/* Fills code, machine, data and seed from provenance.json in r->folder; false if one of them is
- * not there. */
-bool found_papers(struct found_run *r);
+/* Fills code, machine, data and seed from provenance.json in r->folder; false if it is no JSON, or one
+ * of them is not there, and then `why` (may be NULL) says where and what. */
+bool found_papers(struct found_run *r, char why[TEXT_MAX]);
 
 /* SHA-256 that names a run of a resolved config.  `data`: run_data_hash(). */
 void run_hash(char hex[HASH_TEXT], const char *config, const char *machine, const char *code,

@@ -18,34 +18,43 @@ enum {
 /* metrics.jsonl and summary.json have them in this order.  Several in one sentence, where they
  * share what is said. */
 const struct measure measures[] = {
-    { EPOCH(loss), TRAINED | FINAL | COLUMN | CLAIMED, 3, "loss", 3,
-      "loss: last epoch's mean in training; kNN (%): on backbone features" },
-    { EPOCH(oscillation), TRAINED | FINAL | EVIDENCE | RATIO, 11, "oscillation", 2,
-      NULL },
-    { EPOCH(std_train), TRAINED | FINAL },
-    { EPOCH(grad_norm), TRAINED },
-    { EPOCH(lr), TRAINED },
-    { EPOCH(lr_predictor), TRAINED },
-    { EPOCH(std_sqrtd), MONITORED | FINAL | COLUMN | CLAIMED, 4, "std·√d", 2,
-      "std·√d and view share: of z/|z|, in evaluation mode on the monitor images" },
-    { EPOCH(mean_norm), MONITORED | FINAL | EVIDENCE, 6, "|E z'|", 2,
-      "|E z'|: length of the mean of z/|z|" },
-    { EPOCH(view_share), MONITORED | FINAL | COLUMN | CLAIMED, 5, "view share", 2,
-      NULL },
-    { EPOCH(rank), MONITORED | FINAL | EVIDENCE, 7, "rank", 2,
-      "rank: effective rank of z over the largest it could be" },
-    { EPOCH(knn), MONITORED | FINAL | COLUMN | CLAIMED, 2, "kNN", 1, NULL },
-    { EPOCH(knn_z), MONITORED | FINAL | EVIDENCE, 8, "kNN of z", 1, NULL },
-    { EPOCH(cos_h), MONITORED | FINAL | EVIDENCE | CLAIMED, 9, "cos(h, E z)", 3,
-      "cos: to the mean of z/|z| over 32 views" },
-    { EPOCH(cos_z), MONITORED | FINAL | EVIDENCE | CLAIMED, 10, "cos(z, E z)", 3,
-      NULL },
-    { RUN(linear), END | COLUMN | CLAIMED, 1, "linear", 1,
-      "linear: top-1 (%) of a linear probe on frozen backbone features, last epoch, mean ± std over n "
-      "seeds; paper: ImageNet, ResNet-50, linear top-1 (%)" },
+    { EPOCH(loss), .is = TRAINED | FINAL | COLUMN | CLAIMED,
+      .place = 3, .title = "loss", .decimals = 3,
+      .sentence = "loss: last epoch's mean in training; kNN (%): on backbone features" },
+    { EPOCH(oscillation), .is = TRAINED | FINAL | EVIDENCE | RATIO,
+      .place = 11, .title = "oscillation", .decimals = 2 },
+    { EPOCH(std_train), .is = TRAINED | FINAL },
+    { EPOCH(grad_norm), .is = TRAINED },
+    { EPOCH(lr), .is = TRAINED },
+    { EPOCH(lr_predictor), .is = TRAINED },
+    { EPOCH(std_sqrtd), .is = MONITORED | FINAL | COLUMN | CLAIMED,
+      .place = 4, .title = "std·√d", .decimals = 2,
+      .sentence = "std·√d and view share: of z/|z|, in evaluation mode on the monitor images" },
+    { EPOCH(mean_norm), .is = MONITORED | FINAL | EVIDENCE,
+      .place = 6, .title = "|E z'|", .decimals = 2,
+      .sentence = "|E z'|: length of the mean of z/|z|" },
+    { EPOCH(view_share), .is = MONITORED | FINAL | COLUMN | CLAIMED,
+      .place = 5, .title = "view share", .decimals = 2 },
+    { EPOCH(rank), .is = MONITORED | FINAL | EVIDENCE,
+      .place = 7, .title = "rank", .decimals = 2,
+      .sentence = "rank: effective rank of z over the largest it could be" },
+    { EPOCH(knn), .is = MONITORED | FINAL | COLUMN | CLAIMED,
+      .place = 2, .title = "kNN", .decimals = 1 },
+    { EPOCH(knn_z), .is = MONITORED | FINAL | EVIDENCE,
+      .place = 8, .title = "kNN of z", .decimals = 1 },
+    { EPOCH(cos_h), .is = MONITORED | FINAL | EVIDENCE | CLAIMED,
+      .place = 9, .title = "cos(h, E z)", .decimals = 3,
+      .sentence = "cos: to the mean of z/|z| over 32 views" },
+    { EPOCH(cos_z), .is = MONITORED | FINAL | EVIDENCE | CLAIMED,
+      .place = 10, .title = "cos(z, E z)", .decimals = 3 },
+    { RUN(linear), .is = END | COLUMN | CLAIMED,
+      .place = 1, .title = "linear", .decimals = 1,
+      .sentence = "linear: top-1 (%) of a linear probe on frozen backbone features, last epoch, "
+                  "mean ± std over n seeds; paper: ImageNet, ResNet-50, linear top-1 (%)" },
     { .name = NULL }
 };
 _Static_assert(sizeof measures / sizeof *measures <= MEASURES_MAX, "MEASURES_MAX is too small");
+_Static_assert((int)EPOCH_COLUMNS_MAX == (int)MEASURES_MAX, "a file may have a column of each");
 
 int measures_of(const struct measure *list[MEASURES_MAX], unsigned kinds)
 {

@@ -2,8 +2,8 @@
  *
  * measures.h -- the one table of the numbers that a run reports.
  *
- * A new one is a field of struct epoch_record (record.h), a line in measures.c, and whoever
- * computes it: files, claims, tables and captions read the line.
+ * A new one is a field of struct epoch_record (record.h), a line in measures.c, MEASURE_LATER among
+ * its kinds, and whoever computes it: files, claims, tables and captions read the line.
  */
 #pragma once
 #include "record.h"
@@ -16,7 +16,8 @@ enum {
     MEASURE_COLUMN = 16,           /* of a table */
     MEASURE_EVIDENCE = 32,         /* beside the table */
     MEASURE_CLAIMED = 64,          /* a claim may name it */
-    MEASURE_RATIO = 128            /* shown as the ratio to the baseline's (stability.h) */
+    MEASURE_RATIO = 128,           /* shown as the ratio to the baseline's (stability.h) */
+    MEASURE_LATER = 256            /* files of before it was recorded lack it: it reads as NaN */
 };
 
 struct measure {
@@ -26,7 +27,7 @@ struct measure {
     int place;                     /* on pages and in lists of claims, from the left */
     const char *title;             /* on pages, with so many decimals */
     int decimals;
-    const char *sentence;          /* what captions say; NULL: another's, or a rule, speaks for it */
+    const char *sentence;         /* what captions say; NULL: another's, or a rule, speaks for it */
 };
 extern const struct measure measures[];    /* in the order of the files; NULL-named at the end */
 enum { MEASURES_MAX = 24 };                /* the end counted */

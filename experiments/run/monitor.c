@@ -16,8 +16,8 @@ struct encoding { struct features f, z; };
 
 static struct features features_room(const struct image_set *set, int width)
 {
-    return (struct features){ mem_alloc(4 * (size_t)set->host.n * width), set->labels, set->host.n, width,
-                              set->host.classes };
+    return (struct features){ mem_alloc(4 * (size_t)set->host.n * width), set->labels, set->host.n,
+                              width, set->host.classes };
 }
 
 static bool encoding_open(struct encoding *e, struct trainer *t, const struct image_set *set)
@@ -55,7 +55,8 @@ static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const st
     dev_float *const views = mem_alloc(4 * floats);
     float *view[2] = { NULL, NULL };
     for (int v = 0; v < 2; v++)
-        if (trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_MONITOR + (uint32_t)v, NULL, views, NULL))
+        if (trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_MONITOR + (uint32_t)v, NULL, views,
+                           NULL))
             view[v] = download(views, floats);
     const bool done = view[0] && view[1];
     if (done) {
@@ -94,7 +95,8 @@ static bool monitor_expectation(struct trainer *t, struct epoch_record *r)
     double *const mean = host_alloc(floats, sizeof *mean);
     bool done = true;
     for (int v = 1; v <= views && done; v++) {
-        done = trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_EXPECTATION + (uint32_t)v, NULL, z, NULL);
+        done = trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_EXPECTATION + (uint32_t)v, NULL,
+                              z, NULL);
         op_normalize_rows(z, n, d);
         float *const unit = download(z, floats);
         for (size_t i = 0; i < floats; i++) mean[i] += (double)unit[i] / views;
@@ -128,7 +130,8 @@ int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *ke
 {
     phase("knn");
     struct encoding test, bank = { .f.x = NULL };
-    int status = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) ? 0 : EXIT_AGAIN;
+    int status = encoding_open(&test, t, &t->monitor) && monitor_collapse(t, r, &test) ? 0
+                                                                                       : EXIT_AGAIN;
     r->monitored = !status;
     if (!status && !isfinite(r->std_sqrtd)) status = EXIT_DIVERGED;
     if (!status && t->s->expectation_views && !monitor_expectation(t, r)) status = EXIT_AGAIN;
@@ -148,10 +151,12 @@ int monitor_probe_open(struct trainer *t, struct probe_data *data)
     phase("probe");
     if (data->train.x) return 0;
     const int width = t->model.backbone.features;
-    *data = (struct probe_data){ features_room(&t->train, width), features_room(&t->monitor, width) };
-    const bool done = trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x, NULL, NULL) &&
-                      (t->s->probe_augment ||
-                       trainer_encode(t, &t->train, &t->test_recipe, 0, VIEW_TEST, data->train.x, NULL, NULL));
+    *data = (struct probe_data){ features_room(&t->train, width),
+                                 features_room(&t->monitor, width) };
+    const bool done = trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x,
+                                     NULL, NULL) &&
+                      (t->s->probe_augment || trainer_encode(t, &t->train, &t->test_recipe, 0,
+                                                             VIEW_TEST, data->train.x, NULL, NULL));
     return done ? 0 : EXIT_AGAIN;
 }
 
@@ -171,13 +176,15 @@ struct probe_plan monitor_probe_plan(const struct trainer *t)
 int monitor_probe_epoch(struct trainer *t, const struct probe_plan *plan, struct probe_data *data)
 {
     phase("probe");
-    if (t->s->probe_augment && !trainer_encode(t, &t->train, &t->probe_recipe, (uint32_t)t->probe.epoch, VIEW_PROBE,
-                                            data->train.x, NULL, NULL))
+    if (t->s->probe_augment &&
+        !trainer_encode(t, &t->train, &t->probe_recipe, (uint32_t)t->probe.epoch, VIEW_PROBE,
+                        data->train.x, NULL, NULL))
         return EXIT_AGAIN;
     const double loss = probe_epoch(&t->probe, plan, &data->train);
     if (loss < 0) return EXIT_AGAIN;
     if (isfinite(loss)) return 0;
-    warn("the linear probe diverged in its epoch %d (try a smaller probe_lr than %g)", t->probe.epoch, plan->lr);
+    warn("the linear probe diverged in its epoch %d (try a smaller probe_lr than %g)",
+         t->probe.epoch, plan->lr);
     return EXIT_DIVERGED;
 }
 

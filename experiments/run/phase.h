@@ -4,5 +4,6 @@
  */
 #pragma once
 
-/* Writes `word` into the file that the environment variable SIMSIAM_PHASE_FILE names; nothing if it is unset. */
+/* Writes `word` into the file that the environment variable SIMSIAM_PHASE_FILE names; nothing if it
+ * is unset. */
 void phase(const char *word);

@@ -66,7 +66,8 @@ static void append_eta(char *line, size_t size, const struct progress *p)
     }
 }
 
-static void line_make(char line[LINE], const struct progress *p, const char *label, bool steps, bool std)
+static void line_make(char line[LINE], const struct progress *p, const char *label, bool steps,
+                      bool std)
 {
     *line = '\0';
     append(line, LINE, "%s  epoch %d/%d", label, p->epoch, p->epochs);
@@ -85,8 +86,9 @@ static int terminal_columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
 }
 
-/* A line that wraps cannot be rewritten.  Too long, it loses what is known anyway, the experiment's name and then
- * the step, and then the std; what is still too long is cut between two numbers, since half a number is a lie. */
+/* A line that wraps cannot be rewritten.  Too long, it loses what is known anyway, the experiment's
+ * name and then the step, and then the std; what is still too long is cut between two numbers,
+ * since half a number is a lie. */
 static void show_live(const struct progress *p)
 {
     char line[LINE];
@@ -122,8 +124,8 @@ static void show(struct progress *p, double now)
     p->unshown = false;
 }
 
-void progress_step(struct progress *p, int epoch, int epochs, int step, int steps, double loss, double std,
-                   double knn, double views_per_second)
+void progress_step(struct progress *p, int epoch, int epochs, int step, int steps, double loss,
+                   double std, double knn, double views_per_second)
 {
     if (p->quiet) return;
     const double now = clock_seconds();
@@ -131,7 +133,8 @@ void progress_step(struct progress *p, int epoch, int epochs, int step, int step
     p->loss = loss, p->std = std, p->speed = views_per_second;
     if (!isnan(knn)) p->knn = knn;
     p->unshown = true;
-    if (p->share_opened < 0) {     /* the first step: a run that goes on must not count what it found done */
+    if (p->share_opened < 0) {     /* the first step: a run that goes on must not count what it
+                                      found done */
         p->share_opened = share_done(p);
         p->opened = now;
     }

@@ -2,8 +2,8 @@
  *
  * record.c -- a run's papers, written and read with jansson (record.h says what they hold).
  *
- * What is read may be torn, edited by hand or of another version: every value is checked for being there, for its
- * type and for its size, and a file that fails is no record.
+ * What is read may be torn, edited by hand or of another version: every value is checked for being
+ * there, for its type and for its size, and a file that fails is no record.
  */
 #include "record.h"
 
@@ -22,21 +22,22 @@
 
 enum { DIGITS = 9 };               /* 9 significant digits tell any two floats apart */
 
-const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged", NULL };
+const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged",
+                                        NULL };
 
 /* ---- tables: which key is which text (of numbers: measures.h) -------------------------------- */
 
 struct text_key { const char *name; size_t offset, size; };
 #define TEXT(member) { #member, offsetof(struct run_record, member), sizeof ((struct run_record *)0)->member }
-static const struct text_key identity_texts[] = {
-    TEXT(evidence), TEXT(hash), TEXT(code_hash), TEXT(data_hash), TEXT(machine), TEXT(frozen_hash), { NULL, 0, 0 }
-};
+static const struct text_key identity_texts[] = { TEXT(evidence),  TEXT(hash),    TEXT(code_hash),
+                                                  TEXT(data_hash), TEXT(machine), TEXT(frozen_hash),
+                                                  { NULL, 0, 0 } };
 static const struct text_key row_text[] = { TEXT(row), { NULL, 0, 0 } };
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* A value that jansson has not made (out of memory, a text that is not UTF-8) ends the program here: half a record
- * would be worse. */
+/* A value that jansson has not made (out of memory, a text that is not UTF-8) ends the program
+ * here: half a record would be worse. */
 static void put(json_t *object, const char *name, json_t *value)
 {
     if (json_object_set_new(object, name, value))
@@ -143,7 +144,8 @@ bool summary_write(const struct run_record *r, const char *folder)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* jansson's getters take NULL and wrong types and answer NULL, so a missing key is a wrong value. */
+/* jansson's getters take NULL and wrong types and answer NULL, so a missing key is a wrong
+ * value. */
 static bool get_int(int *out, const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);
@@ -163,8 +165,12 @@ static bool get_real(double *out, const json_t *object, const char *name)
 /* The measures of these kinds, into the struct that their offsets are of. */
 static bool get_reals(void *record, const json_t *object, unsigned kinds)
 {
-    for (const struct measure *m = measures; m->name; m++)
-        if (m->is & kinds && !get_real((double *)((char *)record + m->offset), object, m->name)) return false;
+    for (const struct measure *m = measures; m->name; m++) {
+        double *x = (double *)((char *)record + m->offset);
+        if (!(m->is & kinds)) continue;
+        if (m->is & MEASURE_LATER && !json_object_get(object, m->name)) *x = NAN;
+        else if (!get_real(x, object, m->name)) return false;
+    }
     return true;
 }
 static bool get_texts(struct run_record *r, const json_t *object, const struct text_key *keys)
@@ -184,7 +190,8 @@ bool epoch_parse(struct epoch_record *e, const char *line)
     *e = epoch_empty(0);
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
     e->monitored = json_object_get(object, monitored[0]->name) != NULL;
-    const bool right = get_int(&e->epoch, object, "epoch") && get_reals(e, object, MEASURE_TRAINED) &&
+    const bool right = get_int(&e->epoch, object, "epoch") &&
+                       get_reals(e, object, MEASURE_TRAINED) &&
                        (!e->monitored || get_reals(e, object, MEASURE_MONITORED));
     json_decref(object);
     return right;
@@ -201,23 +208,41 @@ static char *field_next(char **text)
     return field;
 }
 
-static bool fields_get(struct epoch_record *e, char **text, unsigned kind, bool given)
+bool epoch_columns_take(struct epoch_columns *c, char *text)
 {
-    for (const struct measure *m = measures; m->name; m++) {
-        if (!(m->is & kind)) continue;
-        double *x = (double *)((char *)e + m->offset);
-        char *field = field_next(text), *end;
-        *x = NAN;
-        if (!field) return false;
-        if (!*field) continue;
-        if (!given || !strchr("-0123456789", *field)) return false;
-        *x = strtod(field, &end);
-        if (*end || !isfinite(*x)) return false;
+    const char *title = field_next(&text);
+    *c = (struct epoch_columns){ .n = 0 };
+    if (!title || strcmp(title, "epoch")) return false;
+    title = field_next(&text);
+    if (!title || strcmp(title, "monitored")) return false;
+    title = field_next(&text);
+    for (int i = 0; i < 2; i++) {
+        const struct measure *list[MEASURES_MAX];
+        const int n = measures_of(list, field_kinds[i]);
+        for (int k = 0; k < n; k++) {
+            const bool there = title && !strcmp(title, list[k]->name);
+            if (there) {
+                c->of[c->n++] = list[k];
+                title = field_next(&text);
+            } else if (!(list[k]->is & MEASURE_LATER)) {
+                return false;
+            }
+        }
     }
-    return true;
+    return !title;
 }
 
-bool epoch_fields_take(struct epoch_record *e, char *text)
+static bool field_get(double *x, const char *field, bool given)
+{
+    char *end;
+    if (!field) return false;
+    if (!*field) return true;
+    if (!given || !strchr("-0123456789", *field)) return false;
+    *x = strtod(field, &end);
+    return !*end && isfinite(*x);
+}
+
+bool epoch_fields_take(struct epoch_record *e, const struct epoch_columns *c, char *text)
 {
     *e = epoch_empty(0);
     const char *epoch = field_next(&text), *monitored = field_next(&text);
@@ -225,8 +250,12 @@ bool epoch_fields_take(struct epoch_record *e, char *text)
     if (!monitored || (strcmp(monitored, "0") && strcmp(monitored, "1"))) return false;
     e->epoch = atoi(epoch);
     e->monitored = *monitored == '1';
-    return fields_get(e, &text, field_kinds[0], true) &&
-           fields_get(e, &text, field_kinds[1], e->monitored) && !text;
+    for (int i = 0; i < c->n; i++) {
+        const struct measure *m = c->of[i];
+        const bool given = m->is & MEASURE_TRAINED || e->monitored;
+        if (!field_get((double *)((char *)e + m->offset), field_next(&text), given)) return false;
+    }
+    return !text;
 }
 
 /* The state a finished run may have. */
@@ -263,7 +292,7 @@ static bool summary_parse(struct run_record *r, const char *text, size_t bytes)
     return right;
 }
 
-/* ---- what a finished run can be ----------------------------------------------------------------------- */
+/* ---- what a finished run can be -------------------------------------------------------------- */
 
 static bool hex_digits(const char *hash)
 {
@@ -323,8 +352,8 @@ const char *run_fault(struct run_record *r)
     return r->state == said ? NULL : "its numbers do not make it what its state says";
 }
 
-/* Reads the lines of metrics.jsonl, whose epochs are 0, 1, 2 ..., into r->curve up to the first that
- * is not right.  True if all are. */
+/* Reads the lines of metrics.jsonl, whose epochs are 0, 1, 2 ..., into r->curve up to the first
+ * that is not right.  True if all are. */
 static bool curve_parse(struct run_record *r, char *text, size_t bytes)
 {
     size_t lines = 1;
@@ -346,14 +375,16 @@ static bool curve_parse(struct run_record *r, char *text, size_t bytes)
 static char *read_text(const char *path, size_t *bytes)
 {
     char *text = file_read(path, bytes);
-    if (!text && errno != ENOENT && errno != ENOTDIR) warn("cannot read %s: %s", path, strerror(errno));
+    if (!text && errno != ENOENT && errno != ENOTDIR)
+        warn("cannot read %s: %s", path, strerror(errno));
     return text;
 }
 
 static bool run_parse(struct run_record *r, const char *summary_path, const char *metrics_path)
 {
     size_t summary_bytes = 0, metrics_bytes = 0;
-    char *summary = read_text(summary_path, &summary_bytes), *metrics = read_text(metrics_path, &metrics_bytes);
+    char *summary = read_text(summary_path, &summary_bytes),
+         *metrics = read_text(metrics_path, &metrics_bytes);
     const bool finished = summary != NULL;
     const bool whole_summary = finished && summary_parse(r, summary, summary_bytes);
     const bool whole_curve = metrics && curve_parse(r, metrics, metrics_bytes);
@@ -383,7 +414,8 @@ static bool run_parse(struct run_record *r, const char *summary_path, const char
 bool run_read(struct run_record *r, const char *folder)
 {
     *r = (struct run_record){ .state = RUN_NONE, .linear = NAN };
-    char *summary = text_format("%s/summary.json", folder), *metrics = text_format("%s/metrics.jsonl", folder);
+    char *summary = text_format("%s/summary.json", folder),
+         *metrics = text_format("%s/metrics.jsonl", folder);
     const bool done = run_parse(r, summary, metrics);
     free(summary);
     free(metrics);
@@ -407,7 +439,8 @@ char *run_folder(const char *root, const char *hash, int seed)
 
 struct collapse epoch_collapse(const struct epoch_record *e)
 {
-    return (struct collapse){ .std_sqrtd = e->std_sqrtd, .mean_norm = e->mean_norm, .view_share = e->view_share };
+    return (struct collapse){ .std_sqrtd = e->std_sqrtd, .mean_norm = e->mean_norm,
+                              .view_share = e->view_share };
 }
 
 void run_judge(struct run_record *r, bool diverged)
@@ -423,7 +456,7 @@ void run_judge(struct run_record *r, bool diverged)
     }
     r->state = collapsed(&c) ? RUN_COLLAPSED : RUN_HEALTHY;
     const bool near = collapse_near(&c);
-    const int digits = near ? 4 : 2;           /* so that the printed comparison is seen to be true */
+    const int digits = near ? 4 : 2;         /* so that the printed comparison is seen to be true */
     const double std = c.std_sqrtd, share = c.view_share;
     int used;
     if (std <= COLLAPSE_DEAD) {
@@ -431,11 +464,13 @@ void run_judge(struct run_record *r, bool diverged)
     } else if (!(std <= COLLAPSE_STD)) {
         used = snprintf(r->evidence, room, "std %.*f > %.2f", digits, std, COLLAPSE_STD);
     } else if (isnan(share)) {
-        used = snprintf(r->evidence, room, "std %.*f > %.2f, view share undefined", digits, std, COLLAPSE_DEAD);
+        used = snprintf(r->evidence, room, "std %.*f > %.2f, view share undefined", digits, std,
+                        COLLAPSE_DEAD);
     } else {
         const bool yes = share >= COLLAPSE_SHARE;
-        used = snprintf(r->evidence, room, "std %.*f <= %.2f %s view share %.*f %s %.2f", digits, std, COLLAPSE_STD,
-                        yes ? "and" : "but", digits, share, yes ? ">=" : "<", COLLAPSE_SHARE);
+        used = snprintf(r->evidence, room, "std %.*f <= %.2f %s view share %.*f %s %.2f", digits,
+                        std, COLLAPSE_STD, yes ? "and" : "but", digits, share, yes ? ">=" : "<",
+                        COLLAPSE_SHARE);
     }
     if (near) snprintf(r->evidence + used, room - (size_t)used, "; near the threshold");
 }

@@ -11,11 +11,11 @@
  *   summary.json     written last, atomically: its presence means the run is finished
  *
  * metrics.jsonl, keys of a line: epoch, the trained measures (measures.h) and, in monitored epochs, the monitored
- * ones.  A value that does not exist is null.
+ * ones.  A value that does not exist is null; one that is recorded since the file was written is not there.
  *
- * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash, machine,
- * frozen_hash, final (epoch and the final measures), linear, and skipped: how many images were bad (settings:
- * skip_bad), if any.  No clock readings: it is part of every byte comparison.
+ * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash,
+ * machine, frozen_hash, final (epoch and the final measures), linear, and skipped: how many images
+ * were bad (settings: skip_bad), if any.  No clock readings: it is part of every byte comparison.
  */
 #pragma once
 #include <stdbool.h>
@@ -25,14 +25,15 @@
 
 struct epoch_record {
     int epoch;
-    double loss;                   /* these are NaN in epoch 0, the untrained network (monitors only) */
-    double oscillation;            /* root mean square of the loss's change from step to step, over sqrt(2):
-                                      the noise of a step */
-    double std_train;              /* mean of the views */
+    double loss;           /* these are NaN in epoch 0, the untrained network (monitors only) */
+    double oscillation;    /* root mean square of the loss's change from step to step, over sqrt(2):
+                              the noise of a step */
+    double std_train;      /* mean of the views */
     double grad_norm, lr, lr_predictor;
     bool monitored;
-    double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;     /* monitor.h; NaN where not */
-    int left_out;                  /* steps whose gradient overflowed fp16: told, not written down */
+    /* monitor.h; NaN where not */
+    double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;
+    int left_out;                 /* steps whose gradient overflowed fp16: told, not written down */
 };
 
 /* What the rule of collapse.h looks at. */
@@ -52,7 +53,8 @@ struct run_record {
     int seed, epochs;
     char evidence[160];            /* why the state is what it is, one sentence; from run_judge() */
     char hash[HASH_TEXT], code_hash[HASH_TEXT], data_hash[HASH_TEXT], machine[8];
-    char frozen_hash[HASH_TEXT];   /* of weights and statistics: the same before and after the probe */
+    char frozen_hash[HASH_TEXT];   /* of weights and statistics: the same before and after the
+                                      probe */
     struct epoch_record last;      /* the last epoch: the numbers that count */
     double linear;                 /* linear top-1, percent */
     int skipped;                   /* bad images whose places others took */
@@ -62,15 +64,16 @@ struct run_record {
 
 /* "ROOT/<hash16>/seed-N"; the caller frees. */
 char *run_folder(const char *root, const char *hash, int seed);
-/* Reads a run: summary.json and metrics.jsonl in `folder`.  True if it is finished and whole.  Else false, and
- * state is RUN_PARTIAL (no summary yet; the curve holds the whole lines there are, `last` the last of them) or
- * RUN_NONE (no line either, or a finished run with a broken file, named in a warning).  run_free() either way. */
+/* Reads a run: summary.json and metrics.jsonl in `folder`.  True if it is finished and whole.  Else
+ * false, and state is RUN_PARTIAL (no summary yet; the curve holds the whole lines there are,
+ * `last` the last of them) or RUN_NONE (no line either, or a finished run with a broken file, named
+ * in a warning).  run_free() either way. */
 bool run_read(struct run_record *r, const char *folder);
 void run_free(struct run_record *r);
 /* Why a record with its curve cannot be a finished run's, or NULL: hashes are 64 hex digits,
  * accuracies percent, the curve has every epoch from 0 and ends with the numbers of `last`, and the
- * state is what they say.  Fills in what those decide: the evidence, and the numbers of `last` that a
- * summary does not hold. */
+ * state is what they say.  Fills in what those decide: the evidence, and the numbers of `last` that
+ * a summary does not hold. */
 const char *run_fault(struct run_record *r);
 
 /* What summary.json says, as jansson's object, and back (false if a key is missing or wrong). */
@@ -79,16 +82,22 @@ struct json_t *summary_object(const struct run_record *r);
 bool summary_take(struct run_record *r, const struct json_t *object);
 
 /* The same line as fields of CSV, "epoch,monitored,loss,...", from which it can be made again to the
- * byte; a number that does not exist is empty.  epoch_fields_take() spoils the text; false if it is
- * torn or wrong. */
+ * byte; a number that does not exist is empty.  The takers spoil the text; false if it is torn or
+ * wrong. */
 void epoch_fields_head(FILE *out);
 void epoch_fields(FILE *out, const struct epoch_record *e);
-bool epoch_fields_take(struct epoch_record *e, char *text);
+/* What the fields of a file are, by its titles: those of the head, but for measures that it is older
+ * than. */
+struct measure;
+enum { EPOCH_COLUMNS_MAX = 24 };
+struct epoch_columns { const struct measure *of[EPOCH_COLUMNS_MAX]; int n; };
+bool epoch_columns_take(struct epoch_columns *c, char *titles);
+bool epoch_fields_take(struct epoch_record *e, const struct epoch_columns *c, char *text);
 /* One line of metrics.jsonl, '\n' included, in fresh memory; and back (false if the line is torn or wrong). */
 char *epoch_print(const struct epoch_record *e);
 bool epoch_parse(struct epoch_record *e, const char *line);
 /* Fills state and evidence by the rule of collapse.h from r->last, or as diverged. */
 void run_judge(struct run_record *r, bool diverged);
-/* Writes summary.json from r (curve not included); r->last is the last line of metrics.jsonl.  False with errno
- * set. */
+/* Writes summary.json from r (curve not included); r->last is the last line of metrics.jsonl.
+ * False with errno set. */
 bool summary_write(const struct run_record *r, const char *folder);

@@ -72,20 +72,43 @@ static void lock_sign(int lock, const char *path)
         warn("cannot write into %s: %s (a second process will not be told who is here)", path, strerror(errno));
 }
 
+/* A file that is nothing or a holder's number: what else is there is not to be written over. */
+static bool is_lock(int lock)
+{
+    char text[128] = "";
+    long pid;
+    struct stat st;
+    if (fstat(lock, &st) || !S_ISREG(st.st_mode) || st.st_size >= (off_t)sizeof text) return false;
+    const ssize_t n = pread(lock, text, sizeof text - 1, 0);
+    return n == 0 || (n > 0 && sscanf(text, "%ld", &pid) == 1);
+}
+
+/* 0, or why the lock is not to be had now. */
+static int lock_try(int lock)
+{
+    return flock(lock, LOCK_EX | LOCK_NB) ? errno : 0;
+}
+
 /* Takes the lock, which lasts no longer than this process.  Waits a little: the processes of a
  * command that was killed stop by themselves, but only after their step. */
 static void folder_lock(struct runner *r)
 {
     char *const path = text_format("%s/lock", r->folder);
-    r->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    r->lock = open(path, O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (r->lock < 0 && errno == ELOOP) die("%s is a link, which no lock is (remove it)", path);
     if (r->lock < 0) die("cannot open %s: %s", path, strerror(errno));
     const double patience = clock_seconds() + LOCK_SECONDS;
-    bool taken;
-    while (!(taken = !flock(r->lock, LOCK_EX | LOCK_NB)) && clock_seconds() < patience && !stop_requested())
+    int why;
+    while ((why = lock_try(r->lock)) && (why == EWOULDBLOCK || why == EINTR) &&
+           clock_seconds() < patience && !stop_requested())
         nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
-    if (!taken && stop_requested()) exit(EXIT_AGAIN);
-    if (!taken)
+    if (why && stop_requested()) exit(EXIT_AGAIN);
+    if (why == EWOULDBLOCK || why == EINTR)
         die("%s: %s is at this run (wait for it, or end it)", r->folder, lock_holder(r->lock));
+    if (why)
+        die("cannot lock %s: %s (keep runs on a file system that has locks: --runs)", path,
+            strerror(why));
+    if (!is_lock(r->lock)) die("%s is no lock that a run has written (remove it)", path);
     lock_sign(r->lock, path);
     free(path);
 }
@@ -154,13 +177,36 @@ static void timing_start(struct runner *r, bool resumed)
     fflush(r->timing);
 }
 
-static void papers_write(const struct runner *r, int seed)
+/* Writes config.yaml unless it says what it should. */
+static void config_keep(const struct runner *r, bool resumed)
 {
     char *const config = settings_print(r->s), *const path = text_format("%s/config.yaml", r->folder);
-    if (!file_write_atomic(path, config, strlen(config))) die("cannot write %s: %s", path, strerror(errno));
-    provenance_write(r->folder, r->s, seed, r->t.train.host.hash, r->t.monitor.host.hash);
+    char *const there = resumed ? file_read(path, NULL) : NULL;
+    if (resumed && !there && errno != ENOENT) die("cannot read %s: %s", path, strerror(errno));
+    if (!there || strcmp(there, config)) {
+        if (resumed) warn("%s is torn: it is written again", path);
+        if (!file_write_atomic(path, config, strlen(config)))
+            die("cannot write %s: %s", path, strerror(errno));
+    }
+    free(there);
     free(config);
     free(path);
+}
+
+/* Kernels of another instruction set make other bytes: what goes on with them is told and noted. */
+static void provenance_keep(const struct runner *r, int seed, bool resumed)
+{
+    char *const kernels = resumed ? provenance_kernels(r->folder) : NULL;
+    if (!kernels) {
+        if (resumed) warn("%s/provenance.json is torn: it is written again", r->folder);
+        provenance_write(r->folder, r->s, seed, r->t.train.host.hash, r->t.monitor.host.hash);
+    } else if (provenance_kernels_add(r->folder)) {
+        struct machine_info m;
+        machine_describe(&m);
+        fprintf(stderr, "%s: began with kernels of %s and goes on with %s: its bytes are neither's; "
+                "provenance.json names both\n", r->label, kernels, m.kernels);
+    }
+    free(kernels);
 }
 
 /* ---- the course's keeper --------------------------------------------------------------------- */
@@ -307,7 +353,8 @@ static void runner_open(struct runner *r, int seed)
     if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
     folder_lock(r);
     const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
-    if (!resumed) papers_write(r, seed);
+    config_keep(r, resumed);
+    provenance_keep(r, seed, resumed);
     metrics_open(r);
     r->timing = append_open(r, "timing.jsonl");
     if (fseek(r->timing, 0, SEEK_END)) die("cannot read %s/timing.jsonl: %s", r->folder, strerror(errno));

@@ -93,7 +93,8 @@ static void same_images_check(const struct trainer *t, const struct checkpoint *
     const struct blob *then = checkpoint_find(c, "images");
     if (bytes && (!then || then->bytes != bytes || memcmp(then->data, now, bytes)))
         die_user("%s: the run began with other images than %s holds now: files came, went or were "
-                 "replaced; bring them back, or remove the run's folder to begin anew", path, t->s->folder);
+                 "replaced; bring them back, or remove the run's folder to begin anew",
+                 path, t->s->folder);
 }
 
 bool trainer_save(const struct trainer *t, const char *path, const char *identity)
@@ -123,7 +124,8 @@ static void replaceable_check(const struct checkpoint *c, const char *path)
 {
     if (c->end == CHECKPOINT_UNREADABLE)
         die("%s: the checkpoint is there and cannot be read (make it readable; or remove it, to start "
-            "anew)", path);
+            "anew)",
+            path);
     if (c->end == CHECKPOINT_OTHER_VERSION)
         die_user("%s: another version of the program wrote this checkpoint (use that version; or "
                  "remove the file, to start anew)", path);

@@ -98,7 +98,7 @@ static bool work_ahead(struct trainer *t)
 
 struct var trainer_views(struct trainer *t)
 {
-    work_ahead(t);
+    if (!work_ahead(t)) return (struct var){ .data = NULL };
     return batch_var(t, loader_make(&t->loader, t->epoch, t->step, 0, t->plan.views), t->plan.views);
 }
 
@@ -149,6 +149,7 @@ void trainer_step_on(struct trainer *t, struct var views)
 void trainer_forward(struct trainer *t, struct var views)
 {
     const struct step here = step_here(t, views);
+    mem_zero(t->log_now, sizeof(float) * LOG_WIDTH);
     tape_reset(&t->tape);
     if (t->method->aim) t->method->aim(&here);
     t->method->loss(&here);

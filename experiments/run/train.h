@@ -31,11 +31,14 @@ struct trainer {
     struct augment recipe, test_recipe, probe_recipe;
     struct loader loader;
     struct schedule schedule[GROUPS];
-    int steps;                     /* per epoch; the last, smaller batch is dropped (the released code) */
+    int steps;                     /* per epoch; the last, smaller batch is dropped (the released
+                                      code) */
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
-    dev_float *log_now;            /* [LOG_WIDTH], of the step under way: at the same address in every step */
+    dev_float *log_now;            /* [LOG_WIDTH], of the step under way: at the same address in
+                                      every step */
     dev_float *lr;                 /* [GROUPS] */
-    struct image_batch encoded;    /* what goes through the model in evaluation, at most EVAL_CHUNK at a time */
+    struct image_batch encoded;    /* what goes through the model in evaluation, at most EVAL_CHUNK
+                                      at a time */
 
     /* position: what a checkpoint holds beside the tensors */
     int epoch, step;               /* epochs done; steps done in the current one */
@@ -56,8 +59,8 @@ void trainer_close(struct trainer *t);
  * ahead of it.  A stop requested meanwhile leaves the position where it is. */
 bool trainer_step(struct trainer *t);
 /* Its halves: all views of the batch at the position [views * batch, S, S, 3], made now (and
- * what the method does ahead), good until the next call; and the step on views that are there
- * already. */
+ * what the method does ahead), good until the next call, void if a stop was requested meanwhile;
+ * and the step on views that are there already. */
 struct var trainer_views(struct trainer *t);
 void trainer_step_on(struct trainer *t, struct var views);
 /* Of such a step the forward pass alone, recorded on the trainer's tape. */
@@ -79,8 +82,8 @@ int trainer_summary(const struct trainer *t, struct epoch_record *r);
 /* Encodes all images of `set` in evaluation mode under `recipe` (views of `epoch`, `view`):
  * backbone features [n, f] into `features`, projections [n, d] into `z`, predictions [n, d] into
  * `p`; any may be NULL.  False if a stop was requested. */
-bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe, uint32_t epoch,
-                    uint32_t view, dev_float *features, dev_float *z, dev_float *p);
+bool trainer_encode(struct trainer *t, const struct image_set *set, const struct augment *recipe,
+                    uint32_t epoch, uint32_t view, dev_float *features, dev_float *z, dev_float *p);
 
 /* How many images of a folder are bad and were skipped: a property of the files, whether this
  * process met them or the one before did.  -1 if a stop was requested. */

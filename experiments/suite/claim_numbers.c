@@ -3,7 +3,8 @@
  * claim_numbers.c -- the predicates of numbers.
  *
  * Each asks one question of the numbers x, one a seed: does their mean lie in a region?
- * `A > B` and `rises`: (0, infinity).  `within X`: (-X, X).  The interval inside it holds, outside it fails.
+ * `A > B` and `rises`: (0, infinity).  `within X`: (-X, X).  The interval inside it holds, outside
+ * it fails.
  */
 #include "claims_inside.h"
 #include "../../engine/stats.h"
@@ -12,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Slope of the metric over the monitored epochs >= 1; NaN if there is none.  Epoch 0, the untrained network, is
- * left out: the step from it to the first epoch is not what `rises` means. */
+/* Slope of the metric over the monitored epochs >= 1; NaN if there is none.  Epoch 0, the untrained
+ * network, is left out: the step from it to the first epoch is not what `rises` means. */
 static double run_slope(const struct run_record *r, const struct measure *metric)
 {
     if (metric->is & MEASURE_END || r->n_curve == 0) return NAN;
@@ -31,8 +32,9 @@ static double run_slope(const struct run_record *r, const struct measure *metric
 }
 
 /* The numbers that a predicate is about, one a seed.  False if one does not exist. */
-static bool numbers_of(struct decision *d, double *x, const struct experiment *e, const struct predicate *p,
-                       const struct row_runs *row, const struct row_runs *other)
+static bool numbers_of(struct decision *d, double *x, const struct experiment *e,
+                       const struct predicate *p, const struct row_runs *row,
+                       const struct row_runs *other)
 {
     const struct measure *metric = p->metric;
     const struct measure *beside = p->kind == CLAIM_GREATER ? p->other_metric : p->metric;
@@ -46,8 +48,9 @@ static bool numbers_of(struct decision *d, double *x, const struct experiment *e
             x[i] = run_number(r, metric) - p->value;
         if (isfinite(x[i])) continue;
         const bool rows = other && other != row, kinds = beside != metric;
-        conclude(d, VERDICT_NOT_RUN, "%s%s%s has no %s%s%s%s (seed %d)", e->row[p->row].name, rows ? " or " : "",
-                 rows ? e->row[p->other].name : "", metric->name, kinds ? " or " : "", kinds ? beside->name : "",
+        conclude(d, VERDICT_NOT_RUN, "%s%s%s has no %s%s%s%s (seed %d)", e->row[p->row].name,
+                 rows ? " or " : "", rows ? e->row[p->other].name : "", metric->name,
+                 kinds ? " or " : "", kinds ? beside->name : "",
                  p->kind == CLAIM_RISES ? " curve" : "", r->seed);
         return false;
     }
@@ -61,8 +64,8 @@ static bool seeds_suffice(const struct spread *s, int n, double margin, double l
     return interval_half(&some, level) < margin;
 }
 
-/* The fewest seeds that suffice; 0 if more than a thousand.  The width falls with n: doubled until they do, then
- * bisected. */
+/* The fewest seeds that suffice; 0 if more than a thousand.  The width falls with n: doubled until
+ * they do, then bisected. */
 static int seeds_needed(const struct spread *s, double margin, double level)
 {
     enum { MOST = 1000 };
@@ -87,22 +90,32 @@ static int seeds_needed(const struct spread *s, double margin, double level)
 static void leave_open(struct decision *d, const struct spread *s, double low, double high,
                        const struct levels *levels)
 {
-    const double margin = fmin(fabs(s->mean - low), fabs(s->mean - high)), half = interval_half(s, 0.95);
-    const int needed = seeds_needed(s, margin, low < s->mean && s->mean < high ? levels->hold : levels->fail);
+    const double margin = fmin(fabs(s->mean - low), fabs(s->mean - high)),
+                 half = interval_half(s, 0.95);
+    const int needed = seeds_needed(s, margin,
+                                    low < s->mean && s->mean < high ? levels->hold : levels->fail);
     /* What 95 % would decide, the level corrected for several does not. */
-    const char *level = d->high < low || d->low > high ? "outside, but not corrected for the parts; "
-                      : d->low > low && d->high < high ? "inside, but not corrected for the parts; " : "";
+    const char *level = d->high < low || d->low > high
+                            ? "outside, but not corrected for the parts; "
+                        : d->low > low && d->high < high
+                            ? "inside, but not corrected for the parts; "
+                            : "";
     if (margin == 0)
-        conclude(d, VERDICT_INCONCLUSIVE, "half-width %.3g; the mean is on the boundary, where no number of seeds "
-                 "decides", half);
+        conclude(d, VERDICT_INCONCLUSIVE,
+                 "half-width %.3g; the mean is on the boundary, where no number of seeds "
+                 "decides",
+                 half);
     else if (needed)
-        conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; about %d seeds would decide at this spread", level,
-                 half, needed);
+        conclude(d, VERDICT_INCONCLUSIVE,
+                 "%shalf-width %.3g; about %d seeds would decide at this spread", level, half,
+                 needed);
     else
-        conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; over 1000 seeds at this spread", level, half);
+        conclude(d, VERDICT_INCONCLUSIVE, "%shalf-width %.3g; over 1000 seeds at this spread",
+                 level, half);
 }
 
-/* Inside (low, high) at levels->hold: holds.  Outside at levels->fail: fails.  What is shown is at 95 %. */
+/* Inside (low, high) at levels->hold: holds.  Outside at levels->fail: fails.  What is shown is at
+ * 95 %. */
 static void decide_region(struct decision *d, const double *x, int n, double low, double high,
                           const struct levels *levels)
 {
@@ -133,18 +146,18 @@ static void decide_one(struct decision *d, const struct predicate *p, const stru
     decide_region(d, x, row->n, within ? -p->within : 0, within ? p->within : INFINITY, levels);
 }
 
-/* Whether `a` says more about the whole than `b`: a failure before what is open before what holds, then the row
- * that is further off. */
+/* Whether `a` says more about the whole than `b`: a failure before what is open before what holds,
+ * then the row that is further off. */
 static bool tells_more(const struct decision *a, const struct decision *b)
 {
-    static const int weight[] = { [VERDICT_HOLDS] = 0, [VERDICT_INCONCLUSIVE] = 1, [VERDICT_FAILS] = 2,
-                                  [VERDICT_NOT_RUN] = 3 };
+    static const int weight[] = { [VERDICT_HOLDS] = 0, [VERDICT_INCONCLUSIVE] = 1,
+                                  [VERDICT_FAILS] = 2, [VERDICT_NOT_RUN] = 3 };
     if (a->verdict != b->verdict) return weight[a->verdict] > weight[b->verdict];
     return fabs(a->estimate) > fabs(b->estimate);
 }
 
-/* Every row must hold, so each may use the level as it is; any one may make it fail, so they share that one's
- * error. The numbers shown are those of the row that decides. */
+/* Every row must hold, so each may use the level as it is; any one may make it fail, so they share
+ * that one's error. The numbers shown are those of the row that decides. */
 static void decide_each(struct decision *d, const struct predicate *p, const struct experiment *e,
                         const struct row_runs *rows, const struct levels *levels)
 {
@@ -168,8 +181,8 @@ static void decide_each(struct decision *d, const struct predicate *p, const str
     if (d->verdict == VERDICT_NOT_RUN) return;
     char why[sizeof d->reason];
     memcpy(why, d->reason, sizeof why);
-    conclude(d, d->verdict, "%d of %d rows inside; shown: %s%s%s", inside, n, e->row[shown].name, *why ? "; " : "",
-             why);
+    conclude(d, d->verdict, "%d of %d rows inside; shown: %s%s%s", inside, n, e->row[shown].name,
+             *why ? "; " : "", why);
 }
 
 void decide_numbers(struct decision *d, const struct predicate *p, const struct experiment *e,

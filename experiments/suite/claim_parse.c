@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * claim_parse.c -- the claims of an experiment: their grammar, and that they are what the paper says.
+ * claim_parse.c -- the claims of an experiment: their grammar, and that they are what the paper
+ * says.
  *
  *   CLAIM  = PART { ';' PART }
  *   PART   = [ 'not' ] ( NUMBER | STATE )
@@ -12,10 +13,10 @@
  *          | 'unstable' ROWS | 'diverged' ROWS
  *   ROWS   = ROW { ',' ROW }
  *
- * A token that names a row is that row where a row may stand; a value equal to a row's name is written with a
- * decimal point.  X is always a number.  `each` is every other row of the table that the statement reports a number
- * of (every other row, if it reports none); it, `every row` and `any row` leave out what the scale cannot host, and
- * the verdict names what was left out.
+ * A token that names a row is that row where a row may stand; a value equal to a row's name is
+ * written with a decimal point.  X is always a number.  `each` is every other row of the table that
+ * the statement reports a number of (every other row, if it reports none); it, `every row` and `any
+ * row` leave out what the scale cannot host, and the verdict names what was left out.
  */
 #include "experiment.h"
 #include "stability.h"
@@ -23,7 +24,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { TOKENS_MAX = 2 * ROWS_MAX + 3, TOKEN_MAX = 64 };      /* `not no collapse` and a list of all rows */
+/* `not no collapse` and a list of all rows */
+enum { TOKENS_MAX = 2 * ROWS_MAX + 3, TOKEN_MAX = 64 };
 struct parser {
     const struct experiment *e;
     struct config_file *f;
@@ -34,7 +36,8 @@ struct parser {
     size_t from, end;              /* where the part starts and ends */
 };
 
-/* Reports at a byte of the claim's text, which stands in the file as it is unless it is folded or escaped. */
+/* Reports at a byte of the claim's text, which stands in the file as it is unless it is folded or
+ * escaped. */
 __attribute__((format(printf, 3, 4)))
 static bool wrong(struct parser *p, size_t at, const char *format, ...)
 {
@@ -45,14 +48,17 @@ static bool wrong(struct parser *p, size_t at, const char *format, ...)
     va_end(arguments);
     yaml_node_t place = *p->node;
     if (place.start_mark.line == place.end_mark.line) {
-        place.start_mark.column += place.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;      /* its quote */
-        for (size_t i = 0; i < at; i++) place.start_mark.column += ((unsigned char)p->text[i] & 0xc0) != 0x80;
+        /* its quote */
+        place.start_mark.column += place.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+        for (size_t i = 0; i < at; i++)
+            place.start_mark.column += ((unsigned char)p->text[i] & 0xc0) != 0x80;
     }
     config_error(p->f, &place, "%s", message);
     return false;
 }
 
-/* The place of token i, or of the part's end where a token is missing; its word, "" where it is missing. */
+/* The place of token i, or of the part's end where a token is missing; its word, "" where it is
+ * missing. */
 static size_t place(const struct parser *p, int i)
 {
     return i < p->n ? p->token[i].at : p->end;
@@ -125,12 +131,14 @@ static bool margin_parse(struct parser *p, int i, struct predicate *part, const 
     return words_parse(p, i + 2, (const char *const[]){ "of", NULL }, usage);
 }
 
-/* `within X of ROW|VALUE` at token i.  All these return the token behind what they read, or 0 (reported). */
+/* `within X of ROW|VALUE` at token i.  All these return the token behind what they read, or 0
+ * (reported). */
 static int within_parse(struct parser *p, int i, struct predicate *part)
 {
     if (!margin_parse(p, i, part, "METRIC ROW within X of ROW or VALUE")) return 0;
     part->kind = is_row(p, i + 3) ? CLAIM_WITHIN_ROW : CLAIM_WITHIN_VALUE;
-    if (part->kind == CLAIM_WITHIN_VALUE && config_number(word(p, i + 3), &part->value)) return i + 4;
+    if (part->kind == CLAIM_WITHIN_VALUE && config_number(word(p, i + 3), &part->value))
+        return i + 4;
     return row_parse(p, i + 3, &part->other) ? i + 4 : 0;
 }
 
@@ -145,7 +153,8 @@ static int each_parse(struct parser *p, int i, struct predicate *part)
     for (int row = 0; row < p->e->n_rows; row++)
         if (row != part->other) part->rows |= (uint32_t)1 << row;
     if (part->rows) return i + 6;
-    return wrong(p, place(p, i + 5), "%s is the only row; each other one is wanted", word(p, i + 5));
+    return wrong(p, place(p, i + 5), "%s is the only row; each other one is wanted",
+                 word(p, i + 5));
 }
 
 /* `> [METRIC] ROW` at token i. */
@@ -153,7 +162,8 @@ static int greater_parse(struct parser *p, int i, struct predicate *part)
 {
     part->kind = CLAIM_GREATER;
     part->other_metric = part->metric;
-    const struct measure *other = is_row(p, i + 1) ? NULL : measure_find(word(p, i + 1), MEASURE_CLAIMED);
+    const struct measure *other = is_row(p, i + 1) ? NULL
+                                                   : measure_find(word(p, i + 1), MEASURE_CLAIMED);
     const bool two = other != NULL;
     if (two) part->other_metric = other;
     return row_parse(p, i + 1 + two, &part->other) ? i + 2 + two : 0;
@@ -186,7 +196,8 @@ static int rows_parse(struct parser *p, int i, struct predicate *part)
     for (;; i += 2) {
         int row;
         if (!row_parse(p, i, &row)) return 0;
-        if (part->rows >> row & 1) return wrong(p, place(p, i), "%s stands twice; name a row once", word(p, i));
+        if (part->rows >> row & 1)
+            return wrong(p, place(p, i), "%s stands twice; name a row once", word(p, i));
         part->rows |= (uint32_t)1 << row;
         if (strcmp(word(p, i + 1), ",")) return i + 1;
     }
@@ -195,9 +206,12 @@ static int rows_parse(struct parser *p, int i, struct predicate *part)
 /* `in every row` or `in any row` at token i. */
 static int every_parse(struct parser *p, int i, struct predicate *part)
 {
-    static const char *const every[] = { "in", "every", "row", NULL }, *const any[] = { "in", "any", "row", NULL };
+    static const char *const every[] = { "in", "every", "row",
+                                         NULL }, *const any[] = { "in", "any", "row", NULL };
     const bool no = part->kind == CLAIM_NO_COLLAPSE;
-    if (!words_parse(p, i, no ? any : every, no ? "no collapse in any row" : "collapse in every row")) return 0;
+    if (!words_parse(p, i, no ? any : every,
+                     no ? "no collapse in any row" : "collapse in every row"))
+        return 0;
     part->every = true;
     part->rows = (uint32_t)(((uint64_t)1 << p->e->n_rows) - 1);
     return i + 3;
@@ -214,22 +228,27 @@ static int state_parse(struct parser *p, int i, struct predicate *part)
     if (k == sizeof states / sizeof *states) return number_parse(p, i, part);
     part->kind = states[k].kind;
     const bool no = part->kind == CLAIM_NO_COLLAPSE;
-    if (no && strcmp(word(p, i + 1), "collapse")) return wrong(p, place(p, i + 1), "`no` goes with `collapse ROW`");
+    if (no && strcmp(word(p, i + 1), "collapse"))
+        return wrong(p, place(p, i + 1), "`no` goes with `collapse ROW`");
     const int first = i + 1 + no;
     if ((no || part->kind == CLAIM_COLLAPSE) && !is_row(p, first) && !strcmp(word(p, first), "in"))
         return every_parse(p, first, part);
     const int end = rows_parse(p, first, part);
     if (!end || part->kind != CLAIM_UNSTABLE) return end;
     if (p->e->baseline < 0)
-        return wrong(p, place(p, i), "unstable beside what? Name a row of the table, `baseline: ROW`");
+        return wrong(p, place(p, i),
+                     "unstable beside what? Name a row of the table, `baseline: ROW`");
     if (part->rows >> p->e->baseline & 1)
-        return wrong(p, place(p, first), "%s is the baseline, which others are set beside; name another row",
+        return wrong(p, place(p, first),
+                     "%s is the baseline, which others are set beside; name another row",
                      p->e->row[p->e->baseline].name);
     for (int r = 0; r < p->e->n_rows; r++)
         if (part->rows >> r & 1 && !*p->e->row[r].not_run &&
             !stability_comparable(&p->e->row[r].settings, &p->e->row[p->e->baseline].settings))
-            return wrong(p, place(p, first), "%s has another method, batch or distance than %s, so another noise "
-                         "of its loss; name a row with the same", p->e->row[r].name, p->e->row[p->e->baseline].name);
+            return wrong(p, place(p, first),
+                         "%s has another method, batch or distance than %s, so another noise "
+                         "of its loss; name a row with the same",
+                         p->e->row[r].name, p->e->row[p->e->baseline].name);
     return end;
 }
 
@@ -240,7 +259,8 @@ static bool part_parse(struct parser *p, struct predicate *part)
     if (!p->n) return wrong(p, p->end, "a part is missing %s `;`", p->from ? "after" : "before");
     if (part->negated && p->n == 1) return wrong(p, p->end, "not what? A claim belongs behind it");
     const int end = state_parse(p, part->negated, part);
-    return end && (p->n <= end || wrong(p, place(p, end), "%s is too much; a `;` or nothing", word(p, end)));
+    return end && (p->n <= end ||
+                   wrong(p, place(p, end), "%s is too much; a `;` or nothing", word(p, end)));
 }
 
 /* Splits the part at spaces and commas; false (reported) if it cannot be a part. */
@@ -266,16 +286,19 @@ static bool claim_parse(struct parser *p, struct claim *c)
     bool right = true;
     for (p->from = 0;; p->from = p->end + 1) {
         p->end = p->from + strcspn(p->text + p->from, ";");
-        if (c->n == PARTS_MAX) return wrong(p, p->from, "more than %d parts; split the claim", PARTS_MAX);
+        if (c->n == PARTS_MAX)
+            return wrong(p, p->from, "more than %d parts; split the claim", PARTS_MAX);
         if (tokens_split(p) && part_parse(p, &c->part[c->n])) c->n++;
         else right = false;
         if (!p->text[p->end]) return right;
     }
 }
 
-/* The claim must be the paper's: a known statement of this table, in the same words (NULL: they are reported). */
-static void statement_match(const struct experiment *e, struct config_file *f, const yaml_node_t *key,
-                            const yaml_node_t *words, const struct statements *known)
+/* The claim must be the paper's: a known statement of this table, in the same words (NULL: they are
+ * reported). */
+static void statement_match(const struct experiment *e, struct config_file *f,
+                            const yaml_node_t *key, const yaml_node_t *words,
+                            const struct statements *known)
 {
     const char *id = config_text(key);
     const struct named_statement *s = known->v;
@@ -283,18 +306,19 @@ static void statement_match(const struct experiment *e, struct config_file *f, c
     if (!s->id) {
         const char *nearest = statements_nearest(known, id);
         const char *path = known->file.path;
-        if (nearest) config_error(f, key, "%s is no statement of %s; did you mean %s?", id, path, nearest);
+        if (nearest)
+            config_error(f, key, "%s is no statement of %s; did you mean %s?", id, path, nearest);
         else config_error(f, key, "%s is no statement of %s; claim one of its ids", id, path);
     } else if (!s->right) {
         return;                                                 /* reported where it stands */
     } else if (s->statement.exact) {
         config_error(f, key, "%s is decided by a unit test, not by runs; leave it out", id);
     } else if (strcmp(s->statement.table, e->name)) {
-        config_error(f, key, "%s belongs to the table %s, not to %s; claim it there", id, s->statement.table,
-                     e->name);
+        config_error(f, key, "%s belongs to the table %s, not to %s; claim it there", id,
+                     s->statement.table, e->name);
     } else if (words && strcmp(s->statement.predicate, config_text(words))) {
-        config_error(f, words, "%s claims `%s`, but %s says `%s`; they must be equal", id, config_text(words),
-                     known->file.path, s->statement.predicate);
+        config_error(f, words, "%s claims `%s`, but %s says `%s`; they must be equal", id,
+                     config_text(words), known->file.path, s->statement.predicate);
     }
 }
 
@@ -303,19 +327,24 @@ static const char *claim_text(struct config_file *f, const yaml_node_t *value, c
 {
     char shown[SHOWN_MAX];
     const char *text = config_text(value);
-    if (strlen(id) >= NAME_LENGTH) config_error(f, value, "%s: an id has at most %d bytes", id, NAME_LENGTH - 1);
+    if (strlen(id) >= NAME_LENGTH)
+        config_error(f, value, "%s: an id has at most %d bytes", id, NAME_LENGTH - 1);
     else if (!text || !text[strspn(text, " ")])
-        config_error(f, value, "%s: %s is no claim; METRIC ROW > ROW, METRIC ROW within X of ROW or VALUE, METRIC "
-                     "ROW rises, or [no] collapse ROW", id, config_shown(shown, value));
-    else if (strlen(text) >= TEXT_MAX) config_error(f, value, "%s: a claim has at most %d bytes", id, TEXT_MAX - 1);
+        config_error(
+            f, value,
+            "%s: %s is no claim; METRIC ROW > ROW, METRIC ROW within X of ROW or VALUE, METRIC "
+            "ROW rises, or [no] collapse ROW",
+            id, config_shown(shown, value));
+    else if (strlen(text) >= TEXT_MAX)
+        config_error(f, value, "%s: a claim has at most %d bytes", id, TEXT_MAX - 1);
     else return text;
     return NULL;
 }
 
-/* What the paper says of this table and the table does not answer.  A mistake, not a warning: a table that drops a
- * claim would show only what it likes, and nobody reads a warning in a log. */
-static void unclaimed_report(const struct experiment *e, struct config_file *f, const yaml_node_t *at,
-                             const struct statements *known)
+/* What the paper says of this table and the table does not answer.  A mistake, not a warning: a
+ * table that drops a claim would show only what it likes, and nobody reads a warning in a log. */
+static void unclaimed_report(const struct experiment *e, struct config_file *f,
+                             const yaml_node_t *at, const struct statements *known)
 {
     for (const struct named_statement *s = known->v; s->id; s++) {
         if (!s->right || s->statement.exact || strcmp(s->statement.table, e->name)) continue;
@@ -345,7 +374,8 @@ static void each_narrow(const struct experiment *e, struct claim *c, const struc
     while (s->id && strcmp(s->id, c->id)) s++;
     for (int i = 0; s->id && *s->statement.reported && i < c->n; i++)
         for (int row = 0; c->part[i].kind == CLAIM_EACH_WITHIN && row < e->n_rows; row++)
-            if (!is_reported(s->statement.reported, e->row[row].name)) c->part[i].rows &= ~((uint32_t)1 << row);
+            if (!is_reported(s->statement.reported, e->row[row].name))
+                c->part[i].rows &= ~((uint32_t)1 << row);
 }
 
 static void claim_read(struct experiment *e, struct config_file *f, const yaml_node_pair_t *pair,
@@ -361,24 +391,27 @@ static void claim_read(struct experiment *e, struct config_file *f, const yaml_n
     memcpy(c->id, id, strlen(id) + 1);
     memcpy(c->text, text, strlen(text) + 1);
     struct parser parser = { .e = e, .f = f, .node = value, .text = c->text };
-    const bool right = !e->n_rows || claim_parse(&parser, c);   /* without rows, those are the mistake */
+    /* without rows, those are the mistake */
+    const bool right = !e->n_rows || claim_parse(&parser, c);
     if (!known->v) return;
     statement_match(e, f, key, right ? value : NULL, known);
     each_narrow(e, c, known);
 }
 
-void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims, const yaml_node_t *root,
-                 const struct statements *known)
+void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims,
+                 const yaml_node_t *root, const struct statements *known)
 {
     if (claims && claims->type != YAML_MAPPING_NODE) {
-        config_error(f, claims, "claims: `id: predicate` lines, with ids from %s", known->file.path);
+        config_error(f, claims, "claims: `id: predicate` lines, with ids from %s",
+                     known->file.path);
         return;
     }
     const yaml_node_pair_t *p = claims ? claims->data.mapping.pairs.start : NULL;
-    for (const yaml_node_pair_t *end = claims ? claims->data.mapping.pairs.top : NULL; p < end; p++) {
+    for (const yaml_node_pair_t *end = claims ? claims->data.mapping.pairs.top : NULL; p < end;
+         p++) {
         if (e->n_claims == CLAIMS_MAX) {
-            config_error(f, yaml_document_get_node(&f->document, p->key), "more than %d claims; split the table",
-                         CLAIMS_MAX);
+            config_error(f, yaml_document_get_node(&f->document, p->key),
+                         "more than %d claims; split the table", CLAIMS_MAX);
             return;
         }
         claim_read(e, f, p, known);

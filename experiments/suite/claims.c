@@ -22,7 +22,7 @@ void conclude(struct decision *d, enum verdict verdict, const char *format, ...)
     if (verdict == VERDICT_NOT_RUN) d->n = 0;
 }
 
-/* ---- which runs may be compared ---------------------------------------------------------------------------- */
+/* ---- which runs may be compared -------------------------------------------------------------- */
 
 uint32_t rows_hosted(const struct experiment *e, uint32_t set)
 {
@@ -36,13 +36,16 @@ void rows_name(char *out, size_t size, const struct experiment *e, uint32_t set)
     size_t n = 0;
     *out = 0;
     for (int i = 0; i < e->n_rows && n < size; i++)
-        if (set >> i & 1) n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", e->row[i].name);
+        if (set >> i & 1)
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", e->row[i].name);
 }
 
 /* One row by itself: there are runs, one a seed, none diverged. */
-static bool row_usable(struct decision *d, const struct row_runs *row, const struct row *what, bool may_diverge)
+static bool row_usable(struct decision *d, const struct row_runs *row, const struct row *what,
+                       bool may_diverge)
 {
-    if (*what->not_run) conclude(d, VERDICT_NOT_RUN, "%s is not run at this scale: %s", what->name, what->not_run);
+    if (*what->not_run)
+        conclude(d, VERDICT_NOT_RUN, "%s is not run at this scale: %s", what->name, what->not_run);
     else if (row->n == 0) conclude(d, VERDICT_NOT_RUN, "%s is not run", what->name);
     if (*what->not_run || row->n == 0) return false;
     for (int i = 0; i < row->n; i++) {
@@ -58,14 +61,16 @@ static bool row_usable(struct decision *d, const struct row_runs *row, const str
     return true;
 }
 
-/* Two runs are comparable if the same code (code.h) computed them from the same data on the same kind
- * of machine. */
+/* Two runs are comparable if the same code (code.h) computed them from the same data on the same
+ * kind of machine. */
 static bool runs_alike(struct decision *d, const struct run_record *a, const struct run_record *b)
 {
     if (!code_same(a->code_hash, b->code_hash))
-        conclude(d, VERDICT_NOT_RUN, "runs of different code (%.8s, %.8s)", a->code_hash, b->code_hash);
+        conclude(d, VERDICT_NOT_RUN, "runs of different code (%.8s, %.8s)", a->code_hash,
+                 b->code_hash);
     else if (strcmp(a->data_hash, b->data_hash))
-        conclude(d, VERDICT_NOT_RUN, "runs on different data (%.8s, %.8s)", a->data_hash, b->data_hash);
+        conclude(d, VERDICT_NOT_RUN, "runs on different data (%.8s, %.8s)", a->data_hash,
+                 b->data_hash);
     else if (strcmp(a->machine, b->machine))
         conclude(d, VERDICT_NOT_RUN, "runs on different machines (%s, %s)", a->machine, b->machine);
     else
@@ -73,8 +78,8 @@ static bool runs_alike(struct decision *d, const struct run_record *a, const str
     return false;
 }
 
-bool rows_usable(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i, int beside,
-                 bool may_diverge)
+bool rows_usable(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i,
+                 int beside, bool may_diverge)
 {
     const struct row_runs *row = &rows[i], *other = beside < 0 ? row : &rows[beside];
     if (!row_usable(d, row, &e->row[i], may_diverge)) return false;
@@ -88,26 +93,31 @@ bool rows_usable(struct decision *d, const struct experiment *e, const struct ro
         if (!runs_alike(d, &row->run[0], &other->run[k])) return false;
     }
     if (!same)
-        conclude(d, VERDICT_NOT_RUN, "%s and %s have different seeds", e->row[i].name, e->row[beside].name);
+        conclude(d, VERDICT_NOT_RUN, "%s and %s have different seeds", e->row[i].name,
+                 e->row[beside].name);
     return same;
 }
 
 uint32_t predicate_rows(const struct predicate *p)
 {
     if (p->kind >= CLAIM_COLLAPSE) return p->rows;              /* of states */
-    const bool other = p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW || p->kind == CLAIM_EACH_WITHIN;
+    const bool other = p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW ||
+                       p->kind == CLAIM_EACH_WITHIN;
     return p->rows | (p->kind == CLAIM_EACH_WITHIN ? 0 : UINT32_C(1) << p->row) |
            (other ? UINT32_C(1) << p->other : 0);
 }
 
-/* ---- states ------------------------------------------------------------------------------------------------ */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 static const char *const state_words[] = {
-    [CLAIM_COLLAPSE] = "collapsed", [CLAIM_NO_COLLAPSE] = "collapsed", [CLAIM_UNSTABLE] = "unstable",
+    [CLAIM_COLLAPSE] = "collapsed",
+    [CLAIM_NO_COLLAPSE] = "collapsed",
+    [CLAIM_UNSTABLE] = "unstable",
     [CLAIM_DIVERGED] = "diverged",
 };
 
-static bool has_state(const struct run_record *r, enum predicate_kind kind, const struct row_runs *baseline)
+static bool has_state(const struct run_record *r, enum predicate_kind kind,
+                      const struct row_runs *baseline)
 {
     if (kind == CLAIM_UNSTABLE) return run_unstable(r, baseline);
     return r->state == (kind == CLAIM_DIVERGED ? RUN_DIVERGED : RUN_COLLAPSED);
@@ -134,7 +144,8 @@ static bool states_usable(struct decision *d, const struct predicate *p, const s
 }
 
 /* "; oscillation 2.3 to 2.9 times that of default" */
-static void ratios_tell(struct decision *d, const struct experiment *e, const struct row_runs *rows, uint32_t set)
+static void ratios_tell(struct decision *d, const struct experiment *e, const struct row_runs *rows,
+                        uint32_t set)
 {
     double least = INFINITY, most = 0;
     for (int i = 0; i < e->n_rows; i++) {
@@ -145,12 +156,13 @@ static void ratios_tell(struct decision *d, const struct experiment *e, const st
         }
     }
     const size_t n = strlen(d->reason);
-    snprintf(d->reason + n, sizeof d->reason - n, "; oscillation %.3g to %.3g times that of %s", least, most,
-             e->row[e->baseline].name);
+    snprintf(d->reason + n, sizeof d->reason - n, "; oscillation %.3g to %.3g times that of %s",
+             least, most, e->row[e->baseline].name);
 }
 
 /* "; 1 near the threshold": a verdict that a little more or less would have turned. */
-static void near_tell(struct decision *d, const struct experiment *e, const struct row_runs *rows, uint32_t set)
+static void near_tell(struct decision *d, const struct experiment *e, const struct row_runs *rows,
+                      uint32_t set)
 {
     int near = 0;
     for (int i = 0; i < e->n_rows; i++) {
@@ -168,10 +180,13 @@ static void left_out_tell(struct decision *d, const struct experiment *e, uint32
     char names[TEXT_MAX];
     const size_t n = strlen(d->reason);
     rows_name(names, sizeof names, e, out);
-    if (out) snprintf(d->reason + n, sizeof d->reason - n, "%snot run at this scale: %s", n ? "; " : "", names);
+    if (out)
+        snprintf(d->reason + n, sizeof d->reason - n, "%snot run at this scale: %s", n ? "; " : "",
+                 names);
 }
 
-/* Every seed of every row has the state (or has it not): holds.  A row of which none does: fails. */
+/* Every seed of every row has the state (or has it not): holds.  A row of which none does:
+ * fails. */
 static void decide_states(struct decision *d, const struct predicate *p, const struct experiment *e,
                           const struct row_runs *rows)
 {
@@ -185,7 +200,8 @@ static void decide_states(struct decision *d, const struct predicate *p, const s
         if (!(set >> i & 1)) continue;
         int count = 0;
         for (int k = 0; k < rows[i].n; k++)
-            count += has_state(&rows[i].run[k], p->kind, e->baseline < 0 ? NULL : &rows[e->baseline]);
+            count += has_state(&rows[i].run[k], p->kind,
+                               e->baseline < 0 ? NULL : &rows[e->baseline]);
         const int agree = p->kind == CLAIM_NO_COLLAPSE ? rows[i].n - count : count;
         if (agree < rows[i].n) against |= (uint32_t)1 << i;
         all = all && agree == rows[i].n;
@@ -200,9 +216,12 @@ static void decide_states(struct decision *d, const struct predicate *p, const s
     char of[TEXT_MAX] = "", names[TEXT_MAX] = "";
     if (n_rows > 1) snprintf(of, sizeof of, " of %d rows", n_rows);
     if (n_rows > 1) rows_name(names, sizeof names, e, against);
-    /* One seed that oscillates or diverges may be an accident; one that collapsed, or did not, is what is asked. */
+    /* One seed that oscillates or diverges may be an accident; one that collapsed, or did not, is
+     * what is asked. */
     const bool one = d->n < 2 && p->kind != CLAIM_COLLAPSE && p->kind != CLAIM_NO_COLLAPSE;
-    const enum verdict verdict = one || !(all || none) ? VERDICT_INCONCLUSIVE : all ? VERDICT_HOLDS : VERDICT_FAILS;
+    const enum verdict verdict = one || !(all || none) ? VERDICT_INCONCLUSIVE
+                                 : all                 ? VERDICT_HOLDS
+                                                       : VERDICT_FAILS;
     conclude(d, verdict, "%d of %d seeds%s %s%s%s", with,
              total, of, state_words[p->kind], *names ? "; against it: " : "", names);
     if (p->kind == CLAIM_UNSTABLE) ratios_tell(d, e, rows, set);
@@ -210,7 +229,7 @@ static void decide_states(struct decision *d, const struct predicate *p, const s
     left_out_tell(d, e, p->rows & ~set);
 }
 
-/* ---- parts and the whole ----------------------------------------------------------------------------------- */
+/* ---- parts and the whole --------------------------------------------------------------------- */
 
 static void decide_part(struct decision *d, const struct predicate *p, const struct experiment *e,
                         const struct row_runs *rows, struct levels levels)
@@ -225,7 +244,8 @@ static void decide_part(struct decision *d, const struct predicate *p, const str
     else if (p->negated && d->verdict == VERDICT_FAILS) d->verdict = VERDICT_HOLDS;
 }
 
-/* One of several: what is not run hides what is decided, and says so; a failure outweighs what is open. */
+/* One of several: what is not run hides what is decided, and says so; a failure outweighs what is
+ * open. */
 static void decide_conjunction(struct decision *whole, const struct decision *part, int n)
 {
     int count[4] = { 0 };
@@ -246,13 +266,14 @@ static void decide_conjunction(struct decision *whole, const struct decision *pa
     }
 }
 
-void claim_decide(struct claim_result *result, const struct claim *claim, const struct experiment *e,
-                  const struct row_runs *rows)
+void claim_decide(struct claim_result *result, const struct claim *claim,
+                  const struct experiment *e, const struct row_runs *rows)
 {
-    /* All parts must hold for the claim to hold, so each may use its own 95 %.  But any one of n parts may make
-     * it fail: for 5 % in all each has 5 % / n (Bonferroni). */
+    /* All parts must hold for the claim to hold, so each may use its own 95 %.  But any one of n
+     * parts may make it fail: for 5 % in all each has 5 % / n (Bonferroni). */
     const struct levels levels = { 0.95, 1 - 0.05 / claim->n };
-    for (int i = 0; i < claim->n; i++) decide_part(&result->part[i], &claim->part[i], e, rows, levels);
+    for (int i = 0; i < claim->n; i++)
+        decide_part(&result->part[i], &claim->part[i], e, rows, levels);
     if (claim->n == 1)
         result->whole = result->part[0];
     else

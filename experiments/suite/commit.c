@@ -26,8 +26,8 @@ static bool same_key(const char *a, const char *b)
     return !strncmp(a, b, n + 1);
 }
 
-/* Lays row k's line into the list, behind `at`: at the same line if there is one, else beside others
- * of its key.  Returns the place behind it: each row's lines stay in their order. */
+/* Lays row k's line into the list, behind `at`: at the same line if there is one, else beside
+ * others of its key.  Returns the place behind it: each row's lines stay in their order. */
 static int setting_lay(struct settings_list *list, int at, const char *line, int k, int rows)
 {
     for (int i = at; i < list->n; i++) {
@@ -71,7 +71,7 @@ static void setting_write(FILE *out, const struct committed *c, const struct set
     put(object, "setting", json_string(setting->line));
     for (int k = 0; k < c->n_configs; k++)
         if (setting->has[k] && json_array_append_new(rows, json_string(c->config[k].row)))
-            die("no memory for the settings");
+            die("no memory for the settings (close other programs)");
     if ((int)json_array_size(rows) < c->n_configs) put(object, "rows", json_incref(rows));
     json_decref(rows);
     line_write(out, object);
@@ -107,7 +107,7 @@ static void run_write(FILE *out, const struct committed_run *run)
     json_t *summary = summary_object(&run->record), *line = checked(json_object());
     put(line, "row", json_string(run->row));
     for (int i = 0; elsewhere[i]; i++) json_object_del(summary, elsewhere[i]);
-    if (json_object_update(line, summary)) die("no memory for a run's line");
+    if (json_object_update(line, summary)) die("no memory for a run's line (close other programs)");
     if (strcmp(run->row, run->record.row)) put(line, "made_as", json_string(run->record.row));
     put(line, "making", json_string(run->making));
     json_decref(summary);

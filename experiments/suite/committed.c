@@ -83,7 +83,7 @@ void committed_put(struct committed *c, const char *row, const struct run_record
     memcpy(run->record.curve, r->curve, (size_t)r->n_curve * sizeof *r->curve);
     making_name(run->making, facts);
     if (json_object_set(c->makings, run->making, (json_t *)facts))
-        die("no memory for the provenance");
+        die("no memory for the provenance (close other programs)");
 }
 
 void committed_drop(struct committed *c, int i)
@@ -264,7 +264,7 @@ static void runs_read(struct committed *c, char *text)
 {
     char *path = part_path(c, "_runs.jsonl"), *line;
     json_t *settings = json_array(), *schema = schema_read(path, &text);
-    if (!settings) die("no memory for the settings");
+    if (!settings) die("no memory for the settings (close other programs)");
     for (int number = 2; schema && (line = line_next(&text)); number++) {
         json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
         const bool right = is_setting(object) ? !json_array_append(settings, object)
@@ -282,11 +282,11 @@ static void runs_read(struct committed *c, char *text)
 
 /* An epoch of a run: its fields after row and seed.  A wrong one leaves a gap, by which the run is
  * found broken. */
-static void epoch_take(struct committed_run *run, char *fields)
+static void epoch_take(struct committed_run *run, const struct epoch_columns *columns, char *fields)
 {
     struct epoch_record e;
     struct run_record *r = &run->record;
-    if (!epoch_fields_take(&e, fields)) return;
+    if (!epoch_fields_take(&e, columns, fields)) return;
     if ((r->n_curve & (r->n_curve - 1)) == 0) {
         int room = r->n_curve;                 /* of 0, 1, 2, 4 ...: over twice as much now */
         r->curve = grown(r->curve, r->n_curve, &room, sizeof *r->curve);
@@ -300,22 +300,17 @@ void curves_head(FILE *out)
     epoch_fields_head(out);
 }
 
-static bool head_is(const char *line)
+static bool head_take(struct epoch_columns *columns, char *line)
 {
-    char *head;
-    size_t bytes;
-    FILE *out = open_memstream(&head, &bytes);
-    if (!out) die("no memory for the curves' columns");
-    curves_head(out);
-    if (fclose(out)) die("no memory for the curves' columns");
-    const bool same = line && !strcmp(line, head);
-    free(head);
-    return same;
+    static const char first[] = "row,seed,";
+    return line && !strncmp(line, first, strlen(first)) &&
+           epoch_columns_take(columns, line + strlen(first));
 }
 
 static void curves_read(struct committed *c, char *text)
 {
-    if (!head_is(line_next(&text))) {
+    struct epoch_columns columns;
+    if (!head_take(&columns, line_next(&text))) {
         warn("%s/%s_curves.csv has other columns than this program knows", c->folder, c->table);
         return;
     }
@@ -324,8 +319,9 @@ static void curves_read(struct committed *c, char *text)
         if (!fields) continue;
         *seed++ = '\0';
         *fields++ = '\0';
-        struct committed_run *run = run_at(c, line, atoi(seed));
-        if (run) epoch_take(run, fields);
+        const bool number = *seed && strlen(seed) <= 9 && !seed[strspn(seed, "0123456789")];
+        struct committed_run *run = number ? run_at(c, line, atoi(seed)) : NULL;
+        if (run) epoch_take(run, &columns, fields);
     }
 }
 

@@ -11,9 +11,9 @@
  * RESULTS/<scale>/provenance.json
  *     the makings (makings.h)
  *
- * summary.json and metrics.jsonl follow to the byte.  The three are read together: a run without its
- * curve or its making, or with numbers that no run can have, is broken, is named in a warning, and
- * does not count.
+ * summary.json and metrics.jsonl follow to the byte.  The three are read together: a run without
+ * its curve or its making, or with numbers that no run can have, is broken, is named in a warning,
+ * and does not count.
  */
 #pragma once
 #include <stdbool.h>
@@ -22,8 +22,8 @@
 #include "makings.h"
 
 struct committed_run {
-    char row[48];                  /* in this table; the record names that of the table that ran it */
-    struct run_record record;      /* with its curve */
+    char row[48];                /* in this table; the record names that of the table that ran it */
+    struct run_record record;    /* with its curve */
     char making[MAKING_NAME];
     int rank;                      /* of its row, once committed_sort() has said */
 };
@@ -38,8 +38,8 @@ struct committed {
     json_t *makings;
 };
 
-/* All that is committed of a table: nothing if nothing is.  committed_close() in any case; the texts
- * stay yours. */
+/* All that is committed of a table: nothing if nothing is.  committed_close() in any case; the
+ * texts stay yours. */
 void committed_open(struct committed *c, const char *results, const char *scale, const char *table);
 void committed_close(struct committed *c);
 
@@ -59,7 +59,7 @@ void committed_sort(struct committed *c, const char *const *rows);
 /* The first line of _curves.csv, without its end. */
 void curves_head(FILE *out);
 
-/* ---- commit.c ---------------------------------------------------------------------------------- */
+/* ---- commit.c -------------------------------------------------------------------------------- */
 
 /* Writes the three files, the runs in the order they are in; dies if it cannot.  One program at a
  * time: see committed_lock(). */

@@ -23,11 +23,15 @@ struct loading {
     struct experiment *e;
     struct config_file file, scale;
     yaml_node_t *top, *scale_top;              /* their roots; NULL if reported */
-    yaml_node_t *not_run;                      /* the scale's `not_run:` for this table; NULL if it has none */
-    struct base base[METHODS_MAX];             /* what stands above the rows, for the rows of each method */
+    yaml_node_t *not_run;                      /* the scale's `not_run:` for this table; NULL if it
+                                                  has none */
+    struct base base[METHODS_MAX];             /* what stands above the rows, for the rows of each
+                                                  method */
     int above;                                 /* the method of rows that choose none */
-    bool method_wrong;                         /* some `method:` is unknown: no key is said to be another's */
-    const struct rule *told[RULES_MAX];        /* broken above the rows: reported once, not per row */
+    bool method_wrong;                         /* some `method:` is unknown: no key is said to be
+                                                  another's */
+    const struct rule *told[RULES_MAX];        /* broken above the rows: reported once, not per
+                                                  row */
     int n_told;
 };
 
@@ -37,29 +41,39 @@ static const char *const top_others[] = {
 static const char *const row_others[] = { "name", "paper", NULL };
 static const char *const scale_others[] = { "note", "runs_on", "not_run", NULL };
 
-/* ---- names and paths -------------------------------------------------------------------------------------- */
+/* ---- names and paths ------------------------------------------------------------------------- */
 
 /* A row's name is one token of a claim, and stands in CSV, TeX and on command lines as it is. */
 static const char *name_error(const char *name)
 {
-    static const char letters[] = "_.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    return !strchr("_.-", *name) && !name[strspn(name, letters)] ? NULL : "letters, digits, and between them _ . -";
+    static const char letters[] =
+        "_.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    return !strchr("_.-", *name) && !name[strspn(name, letters)]
+               ? NULL
+               : "letters, digits, and between them _ . -";
 }
 
-static const struct key title_key = { .name = "title", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
-static const struct key note_key = { .name = "note", .type = KEY_TEXT, .count = CAPTION_MAX, .unit = "" };
-static const struct key runs_on_key = { .name = "runs_on", .type = KEY_TEXT, .count = CAPTION_MAX, .unit = "" };
-static const struct key name_key = { .name = "name", .type = KEY_TEXT, .count = NAME_LENGTH, .unit = "",
-                                     .check = name_error };
-static const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
-static const struct key paper_key = { .name = "paper", .type = KEY_FLOAT, .high = 100, .unit = "percent" };
+static const struct key title_key = { .name = "title", .type = KEY_TEXT, .count = TEXT_MAX,
+                                      .unit = "" };
+static const struct key note_key = { .name = "note", .type = KEY_TEXT, .count = CAPTION_MAX,
+                                     .unit = "" };
+static const struct key runs_on_key = { .name = "runs_on", .type = KEY_TEXT, .count = CAPTION_MAX,
+                                        .unit = "" };
+static const struct key name_key = { .name = "name", .type = KEY_TEXT, .count = NAME_LENGTH,
+                                     .unit = "", .check = name_error };
+static const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX,
+                                       .unit = "" };
+static const struct key paper_key = { .name = "paper", .type = KEY_FLOAT, .high = 100,
+                                      .unit = "percent" };
 
 char *experiment_place(const char *path, char name[NAME_LENGTH])
 {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path,
+               *dot = strrchr(base, '.');
     const size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
     if (!n || n >= NAME_LENGTH || *base == '.')
-        die_user("%s: an experiment's name has 1 to %d bytes, the first no dot", path, NAME_LENGTH - 1);
+        die_user("%s: an experiment's name has 1 to %d bytes, the first no dot", path,
+                 NAME_LENGTH - 1);
     memcpy(name, base, n);
     name[n] = 0;
     return slash ? text_format("%.*s", (int)(slash - path), path) : text_format(".");
@@ -90,10 +104,11 @@ static void scale_check(const char *folder, const char *scale)
     names_free(names);
 }
 
-/* ---- settings that do not go together --------------------------------------------------------------------- */
+/* ---- settings that do not go together -------------------------------------------------------- */
 
 /* Where a broken rule is to be reported: at the most specific of its keys' values. */
-static yaml_node_t *rule_place(struct loading *l, yaml_node_t *row, const struct rule *rule, struct config_file **f)
+static yaml_node_t *rule_place(struct loading *l, yaml_node_t *row, const struct rule *rule,
+                               struct config_file **f)
 {
     const struct { struct config_file *f; yaml_node_t *mapping; } level[] = {
         { &l->file, row }, { &l->file, l->top }, { &l->scale, l->scale_top }
@@ -145,14 +160,16 @@ static void rules_check(struct loading *l, yaml_node_t *row_node, const struct r
     }
 }
 
-/* ---- what a scale cannot host ----------------------------------------------------------------------------- */
+/* ---- what a scale cannot host ---------------------------------------------------------------- */
 
 /* Another table's `ROW: why` lines; those of this table are read with its rows. */
 static void reasons_check(struct loading *l, const yaml_node_t *table)
 {
-    for (const yaml_node_pair_t *p = table->data.mapping.pairs.start; p < table->data.mapping.pairs.top; p++) {
+    for (const yaml_node_pair_t *p = table->data.mapping.pairs.start;
+         p < table->data.mapping.pairs.top; p++) {
         char reason[TEXT_MAX];
-        config_value(&l->scale, yaml_document_get_node(&l->scale.document, p->value), &reason_key, reason);
+        config_value(&l->scale, yaml_document_get_node(&l->scale.document, p->value), &reason_key,
+                     reason);
     }
 }
 
@@ -162,24 +179,30 @@ static void not_run_read(struct loading *l, const char *folder)
     yaml_node_t *tables = config_get(&l->scale, l->scale_top, "not_run");
     if (!tables) return;
     if (tables->type != YAML_MAPPING_NODE) {
-        config_error(&l->scale, tables, "not_run: TABLE: lines are wanted, with ROW: why under each");
+        config_error(&l->scale, tables,
+                     "not_run: TABLE: lines are wanted, with ROW: why under each");
         return;
     }
     char **names = names_list(folder, "experiments lie beside scale/");
-    for (const yaml_node_pair_t *p = tables->data.mapping.pairs.start; p < tables->data.mapping.pairs.top; p++) {
+    for (const yaml_node_pair_t *p = tables->data.mapping.pairs.start;
+         p < tables->data.mapping.pairs.top; p++) {
         const yaml_node_t *key = yaml_document_get_node(&l->scale.document, p->key);
         yaml_node_t *table = yaml_document_get_node(&l->scale.document, p->value);
         const char *name = config_text(key);
         if (!name || !*name) continue;                          /* config_open() reported it */
         if (!name_listed(names, name)) {
             const char *nearest = config_nearest(name, (const char *const *)names);
-            if (nearest) config_error(&l->scale, key, "not_run: no table %s; did you mean %s?", name, nearest);
-            else config_error(&l->scale, key, "not_run: no table %s; name a file beside scale/", name);
+            if (nearest)
+                config_error(&l->scale, key, "not_run: no table %s; did you mean %s?", name,
+                             nearest);
+            else
+                config_error(&l->scale, key, "not_run: no table %s; name a file beside scale/",
+                             name);
             continue;
         }
         if (table->type != YAML_MAPPING_NODE)
-            config_error(&l->scale, table, "not_run: `ROW: why it cannot run here` lines are wanted under %s",
-                         name);
+            config_error(&l->scale, table,
+                         "not_run: `ROW: why it cannot run here` lines are wanted under %s", name);
         else if (strcmp(name, l->e->name)) reasons_check(l, table);
         else l->not_run = table;
     }
@@ -187,7 +210,8 @@ static void not_run_read(struct loading *l, const char *folder)
 }
 
 /* Index of the row that `what:` names at `at`; -1 (reported) if there is none. */
-static int row_look(const struct experiment *e, struct config_file *f, const yaml_node_t *at, const char *what)
+static int row_look(const struct experiment *e, struct config_file *f, const yaml_node_t *at,
+                    const char *what)
 {
     const char *names[ROWS_MAX + 1] = { NULL }, *name = config_text(at);
     char shown[SHOWN_MAX];
@@ -197,19 +221,22 @@ static int row_look(const struct experiment *e, struct config_file *f, const yam
     }
     const char *nearest = name ? config_nearest(name, names) : NULL;
     if (nearest) config_error(f, at, "%s: no row %s; did you mean %s?", what, name, nearest);
-    else config_error(f, at, "%s: no row %s; the first is %s", what, config_shown(shown, at), names[0]);
+    else
+        config_error(f, at, "%s: no row %s; the first is %s", what, config_shown(shown, at),
+                     names[0]);
     return -1;
 }
 
 /* The rows that the scale speaks of must be there. */
 static void not_run_rows_check(struct loading *l)
 {
-    const yaml_node_pair_t *p = l->not_run->data.mapping.pairs.start, *end = l->not_run->data.mapping.pairs.top;
+    const yaml_node_pair_t *p = l->not_run->data.mapping.pairs.start,
+                           *end = l->not_run->data.mapping.pairs.top;
     for (; p < end; p++)
         row_look(l->e, &l->scale, yaml_document_get_node(&l->scale.document, p->key), "not_run");
 }
 
-/* ---- keys of methods -------------------------------------------------------------------------------------- */
+/* ---- keys of methods ------------------------------------------------------------------------- */
 
 static const struct key *own_key(int method, const char *name)
 {
@@ -226,7 +253,8 @@ static int method_of_key(const char *name)
     return -1;
 }
 
-/* `fixed` (NULL-terminated) and the own keys of all methods: what is left when settings_keys are read.  Fresh. */
+/* `fixed` (NULL-terminated) and the own keys of all methods: what is left when settings_keys are
+ * read.  Fresh. */
 static const char **others_of(const char *const *fixed)
 {
     size_t n = 0;
@@ -250,7 +278,8 @@ static void shared_apply(struct config_file *f, yaml_node_t *mapping, struct set
 }
 
 /* Reads the own keys of the method that `s` has chosen. */
-static void own_apply(struct config_file *f, yaml_node_t *mapping, struct settings *s, struct wrong *wrong)
+static void own_apply(struct config_file *f, yaml_node_t *mapping, struct settings *s,
+                      struct wrong *wrong)
 {
     const struct key *const keys = settings_own_keys(s->method);
     for (int k = 0; keys && keys[k].name; k++) {
@@ -262,7 +291,9 @@ static void own_apply(struct config_file *f, yaml_node_t *mapping, struct settin
 /* The method that a row chooses; that of the rows above it if it chooses none. */
 static int method_chosen(struct loading *l, yaml_node_t *row)
 {
-    const yaml_node_t *const node = row->type == YAML_MAPPING_NODE ? config_get(&l->file, row, "method") : NULL;
+    const yaml_node_t *const node = row->type == YAML_MAPPING_NODE
+                                        ? config_get(&l->file, row, "method")
+                                        : NULL;
     const char *const name = node ? config_text(node) : NULL;
     for (int m = 0; name && methods[m].name; m++)
         if (!strcmp(methods[m].name, name)) return m;
@@ -270,8 +301,8 @@ static int method_chosen(struct loading *l, yaml_node_t *row)
     return l->above;
 }
 
-/* A key of another method would be read by nobody.  method < 0: above the rows, where those of any row's method
- * are right; in a scale, which serves many tables, those of every method are. */
+/* A key of another method would be read by nobody.  method < 0: above the rows, where those of any
+ * row's method are right; in a scale, which serves many tables, those of every method are. */
 static void own_keys_check(struct loading *l, yaml_node_t *mapping, int method)
 {
     if (l->method_wrong) return;
@@ -282,21 +313,25 @@ static void own_keys_check(struct loading *l, yaml_node_t *mapping, int method)
         const int of = name ? method_of_key(name) : -1;
         if (of < 0 || (method >= 0 && own_key(method, name))) continue;
         bool used = false;
-        for (int m = 0; m < METHODS_MAX && method < 0; m++) used |= l->base[m].used && own_key(m, name);
+        for (int m = 0; m < METHODS_MAX && method < 0; m++)
+            used |= l->base[m].used && own_key(m, name);
         if (used) continue;
         if (method < 0)
-            config_error(&l->file, key, "%s: a key of method: %s, which no row here has; leave it out", name,
+            config_error(&l->file, key,
+                         "%s: a key of method: %s, which no row here has; leave it out", name,
                          methods[of].name);
         else
-            config_error(&l->file, key, "%s: a key of method: %s, and this row has method: %s; leave it out", name,
+            config_error(&l->file, key,
+                         "%s: a key of method: %s, and this row has method: %s; leave it out", name,
                          methods[of].name, methods[method].name);
     }
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* What a row says over what stands above it. */
-static void row_settings(struct loading *l, yaml_node_t *node, struct row *row, const struct base *above)
+static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
+                         const struct base *above)
 {
     struct wrong wrong = above->wrong;
     row->settings = above->settings;
@@ -304,7 +339,7 @@ static void row_settings(struct loading *l, yaml_node_t *node, struct row *row, 
     own_apply(&l->file, node, &row->settings, &wrong);
     own_keys_check(l, node, row->settings.method);
     const yaml_node_t *reason = l->not_run ? config_get(&l->scale, l->not_run, row->name) : NULL;
-    if (reason) {                                               /* what is not run need not go together here */
+    if (reason) {                                    /* what is not run need not go together here */
         config_value(&l->scale, reason, &reason_key, row->not_run);
         return;
     }
@@ -321,12 +356,14 @@ static void row_read(struct loading *l, yaml_node_t *node)
     }
     struct row *row = &e->row[e->n_rows];
     *row = (struct row){ .has_paper = false };
-    const yaml_node_t *name = config_get(&l->file, node, "name"), *paper = config_get(&l->file, node, "paper");
+    const yaml_node_t *name = config_get(&l->file, node, "name"),
+                      *paper = config_get(&l->file, node, "paper");
     if (!name) config_error(&l->file, node, "the row has no name; `name: with`");
     else if (config_value(&l->file, name, &name_key, row->name))
         for (int i = 0; i < e->n_rows; i++)
             if (!strcmp(e->row[i].name, row->name))
-                config_error(&l->file, name, "row %s stands twice; each row has its own name", row->name);
+                config_error(&l->file, name, "row %s stands twice; each row has its own name",
+                             row->name);
     if (paper) row->has_paper = config_value(&l->file, paper, &paper_key, &row->paper);
     row_settings(l, node, row, &l->base[method_chosen(l, node)]);
     e->n_rows++;
@@ -346,16 +383,19 @@ static void base_read(struct loading *l, struct base *base, int method, const st
 }
 
 /* The bases of the methods that the rows choose. */
-static void bases_read(struct loading *l, const yaml_node_item_t *start, const yaml_node_item_t *end)
+static void bases_read(struct loading *l, const yaml_node_item_t *start,
+                       const yaml_node_item_t *end)
 {
     struct base shared = { .settings = settings_default(0) };
-    if (l->scale_top) shared_apply(&l->scale, l->scale_top, &shared.settings, scale_others, &shared.wrong);
-    else memset(shared.wrong.shared, true, sizeof shared.wrong.shared);         /* whatever it was to set */
+    if (l->scale_top)
+        shared_apply(&l->scale, l->scale_top, &shared.settings, scale_others, &shared.wrong);
+    else memset(shared.wrong.shared, true, sizeof shared.wrong.shared); /* whatever it was to set */
     if (!l->top) return;
     shared_apply(&l->file, l->top, &shared.settings, top_others, &shared.wrong);
     l->above = shared.settings.method;
     for (int k = 0; settings_keys[k].name; k++)
-        if (settings_keys[k].offset == offsetof(struct settings, method)) l->method_wrong = shared.wrong.shared[k];
+        if (settings_keys[k].offset == offsetof(struct settings, method))
+            l->method_wrong = shared.wrong.shared[k];
     if (start == end) base_read(l, &l->base[l->above], l->above, &shared);
     for (; start < end; start++) {
         const int method = method_chosen(l, yaml_document_get_node(&l->file.document, *start));
@@ -376,7 +416,8 @@ static void rows_read(struct loading *l)
     bases_read(l, start, end);
     if (!l->top) return;
     if (end - start < 1 || end - start > ROWS_MAX) {
-        config_error(&l->file, rows ? rows : l->top, "rows: 1 to %d are wanted, like - { name: with }", ROWS_MAX);
+        config_error(&l->file, rows ? rows : l->top,
+                     "rows: 1 to %d are wanted, like - { name: with }", ROWS_MAX);
         return;
     }
     for (; start < end; start++) row_read(l, yaml_document_get_node(&l->file.document, *start));
@@ -400,16 +441,18 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     memset(e, 0, sizeof *e);
     e->baseline = -1;
     char *folder = experiment_place(path, e->name);
-    char *scales = text_format("%s/scale", folder), *scale_path = text_format("%s/%s.yaml", scales, scale);
+    char *scales = text_format("%s/scale", folder),
+         *scale_path = text_format("%s/%s.yaml", scales, scale);
     char *paper_path = text_format("%s/paper.yaml", folder);
     struct loading l = { .e = e };
-    if (!config_open(&l.file, path)) {                          /* no experiment: nothing need lie beside it */
+    if (!config_open(&l.file, path)) {               /* no experiment: nothing need lie beside it */
         exit(EXIT_USER);
     }
     l.file.help = keys_help;
     l.top = config_root(&l.file);
     scale_check(scales, scale);
-    if (strlen(scale) >= NAME_LENGTH) die_user("scale %s: a name of at most %d bytes", scale, NAME_LENGTH - 1);
+    if (strlen(scale) >= NAME_LENGTH)
+        die_user("scale %s: a name of at most %d bytes", scale, NAME_LENGTH - 1);
     memcpy(e->scale, scale, strlen(scale) + 1);
     if (config_open(&l.scale, scale_path)) l.scale_top = config_root(&l.scale);
     l.scale.help = keys_help;
@@ -418,13 +461,14 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     memcpy(e->title, e->name, sizeof e->name);
     text_get(&l.file, l.top, &title_key, e->title);
     struct heading unused;
-    if (l.top) heading_read(&unused, &l.file, l.top);           /* what is wrong there is wrong here, too */
+    if (l.top) heading_read(&unused, &l.file, l.top);   /* what is wrong there is wrong here, too */
     text_get(&l.scale, l.scale_top, &note_key, e->caption);
     text_get(&l.scale, l.scale_top, &runs_on_key, e->runs_on);
     rows_read(&l);
     int errors = 0;
     const yaml_node_t *claims = config_get(&l.file, l.top, "claims");
-    if (claims || (l.top && access(paper_path, F_OK) == 0)) {  /* nobody needs the paper without a claim */
+    /* nobody needs the paper without a claim */
+    if (claims || (l.top && access(paper_path, F_OK) == 0)) {
         struct statements known;
         statements_open(&known, paper_path);
         claims_read(e, &l.file, claims, l.top, &known);
@@ -438,7 +482,9 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     free(scales);
     free(scale_path);
     free(paper_path);
-    if (errors) die_user("%d mistake%s in the configuration; nothing was done", errors, errors > 1 ? "s" : "");
+    if (errors)
+        die_user("%d mistake%s in the configuration; nothing was done", errors,
+                 errors > 1 ? "s" : "");
 }
 
 int experiment_row(const struct experiment *e, const char *name)

@@ -2,8 +2,8 @@
  *
  * experiment.h -- experiment files: rows, claims, scales, and the paper's statements.
  *
- * A row's settings are: the defaults of the table of keys, the scale's file, the experiment's top level, the row,
- * each overriding the one before.
+ * A row's settings are: the defaults of the table of keys, the scale's file, the experiment's top
+ * level, the row, each overriding the one before.
  */
 #pragma once
 #include "../methods/settings.h"
@@ -19,10 +19,10 @@ enum predicate_kind {
 struct predicate {
     enum predicate_kind kind;
     bool negated;                  /* `not` stands in front */
-    const struct measure *metric, *other_metric;       /* they differ in `cos_h A > cos_z A` alone */
-    int row, other;                /* indices into the experiment's rows; other where two are compared */
-    uint32_t rows;                 /* bit i is row i: those of a state, or of `each` */
-    bool every;                    /* `each`, `in every row`, `in any row`: without those the scale cannot host */
+    const struct measure *metric, *other_metric;      /* they differ in `cos_h A > cos_z A` alone */
+    int row, other;  /* indices into the experiment's rows; other where two are compared */
+    uint32_t rows;   /* bit i is row i: those of a state, or of `each` */
+    bool every;      /* `each`, `in every row`, `in any row`: without those the scale cannot host */
     double within, value;
 };
 enum { PARTS_MAX = 4 };
@@ -36,27 +36,30 @@ struct row {
     char name[NAME_LENGTH];
     double paper;
     bool has_paper;
-    char not_run[TEXT_MAX];        /* why the scale cannot host the row (its `not_run:`); "": it can */
-    struct settings settings;      /* void where not_run is not "" */
+    char not_run[TEXT_MAX];     /* why the scale cannot host the row (its `not_run:`); "": it can */
+    struct settings settings;   /* void where not_run is not "" */
 };
 
 struct experiment {
     char name[NAME_LENGTH];        /* the file's name without folder and ".yaml": fig2_stopgrad */
     char title[TEXT_MAX];          /* `title:`; the name if there is none */
     char scale[NAME_LENGTH];
-    char caption[CAPTION_MAX];     /* the scale's `note:`: what differs from the paper, for captions */
-    char runs_on[CAPTION_MAX];     /* the scale's `runs_on:`: the machine it is meant for; "" if any will do */
+    char caption[CAPTION_MAX];     /* the scale's `note:`: what differs from the paper, for
+                                      captions */
+    char runs_on[CAPTION_MAX];     /* the scale's `runs_on:`: the machine it is meant for; "" if any
+                                      will do */
     struct row row[ROWS_MAX];
     int n_rows;
-    int baseline;                  /* `baseline:`, the row that others are set beside; -1: none is named */
+    int baseline;           /* `baseline:`, the row that others are set beside; -1: none is named */
     struct claim claim[CLAIMS_MAX];
     int n_claims;
 };
 
-/* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name, "fig2_stopgrad". */
+/* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name,
+ * "fig2_stopgrad". */
 char *experiment_place(const char *path, char name[NAME_LENGTH]);
-/* Reads an experiment's file at a scale (scale files lie in scale/ beside it, statements in paper.yaml beside
- * it).  All mistakes of all three files are reported, then exit 2. */
+/* Reads an experiment's file at a scale (scale files lie in scale/ beside it, statements in
+ * paper.yaml beside it).  All mistakes of all three files are reported, then exit 2. */
 void experiment_load(struct experiment *e, const char *path, const char *scale);
 /* Index of a row; exit 2 naming the nearest if there is none. */
 int experiment_row(const struct experiment *e, const char *name);
@@ -66,28 +69,32 @@ int experiment_hosted(const struct experiment *e, const char *name);
 /* A statement of the paper (configs/paper.yaml). */
 struct statement {
     char section[NAME_LENGTH], says[TEXT_MAX];
-    char reported[TEXT_MAX];       /* the paper's numbers as text: "with 67.7, without 0.1"; "" without any */
+    char reported[TEXT_MAX];       /* the paper's numbers as text: "with 67.7, without 0.1"; ""
+                                      without any */
     char metric[NAME_LENGTH];      /* what they are if not ImageNet linear top-1; else "" */
     char table[NAME_LENGTH], predicate[TEXT_MAX];    /* "" if exact */
     bool exact;                    /* a unit test decides it, not runs */
     char test[TEXT_MAX];           /* the name of that test's function; "": none decides it yet */
 };
 
-/* ---- statement.c: paper.yaml ------------------------------------------------------------------------------ */
+/* ---- statement.c: paper.yaml ----------------------------------------------------------------- */
 
-struct named_statement { const char *id; bool right; struct statement statement; };      /* wrong: reported */
+/* wrong: reported */
+struct named_statement { const char *id; bool right; struct statement statement; };
 struct statements {
     struct config_file file;       /* its `errors` count what was reported */
-    struct named_statement *v;     /* in the file's order, NULL-named at the end; NULL if the file has no root */
+    struct named_statement *v;     /* in the file's order, NULL-named at the end; NULL if the file
+                                      has no root */
 };
 void statements_open(struct statements *s, const char *path);
 void statements_close(struct statements *s);
 /* The id nearest to a wrong one, or NULL. */
 const char *statements_nearest(const struct statements *s, const char *id);
 
-/* ---- claim_parse.c ---------------------------------------------------------------------------------------- */
+/* ---- claim_parse.c --------------------------------------------------------------------------- */
 
-/* Reads the value of `claims:` (NULL: there is none) in a file's root; the experiment's name and rows are read
- * already. Mistakes are counted in f; a statement that `known` gives to this table and is not claimed is one. */
-void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims, const yaml_node_t *root,
-                 const struct statements *known);
+/* Reads the value of `claims:` (NULL: there is none) in a file's root; the experiment's name and
+ * rows are read already. Mistakes are counted in f; a statement that `known` gives to this table
+ * and is not claimed is one. */
+void claims_read(struct experiment *e, struct config_file *f, const yaml_node_t *claims,
+                 const yaml_node_t *root, const struct statements *known);

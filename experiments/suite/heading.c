@@ -76,19 +76,36 @@ void names_free(char **names)
     free(names);
 }
 
+static bool same_target(const struct heading *a, const struct heading *b)
+{
+    return !strcmp(a->target, b->target);
+}
+
+static bool same_order(const struct heading *a, const struct heading *b)
+{
+    return a->order == b->order;
+}
+
+static bool same_turn(const struct heading *a, const struct heading *b)
+{
+    return a->turn == b->turn;
+}
+
 /* What stands in two files is nobody's. */
+static const struct {
+    const char *key;
+    bool (*same)(const struct heading *a, const struct heading *b);
+} own[] = { { "target", same_target }, { "order", same_order }, { "turn", same_turn } };
+
 static void distinct_check(const struct headings *list, const struct heading *h,
                            struct config_file *f, yaml_node_t *root)
 {
     for (int i = 0; i < list->n; i++) {
         const struct heading *const other = &list->v[i];
-        const bool same[] = {
-            !strcmp(other->target, h->target), other->order == h->order, other->turn == h->turn
-        };
-        for (int k = 0; k < 3; k++)
-            if (same[k])
-                config_error(f, config_get(f, root, keys[k].name),
-                             "%s: %s.yaml has the same; each table has its own", keys[k].name,
+        for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+            if (own[k].same(other, h))
+                config_error(f, config_get(f, root, own[k].key),
+                             "%s: %s.yaml has the same; each table has its own", own[k].key,
                              other->name);
     }
 }

@@ -19,7 +19,7 @@ static json_t *object_of(json_t *value)
 
 static void put(json_t *object, const char *name, json_t *value)
 {
-    if (json_object_set_new(object, name, value)) die("no memory for the provenance");
+    if (json_object_set_new(object, name, value)) die("no memory for the provenance (close other programs)");
 }
 
 json_t *making_read(const char *folder, const struct run_record *r)
@@ -45,7 +45,7 @@ json_t *making_read(const char *folder, const struct run_record *r)
 void making_name(char name[MAKING_NAME], const json_t *facts)
 {
     char *text = json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS), hash[HASH_TEXT];
-    if (!text) die("no memory for the provenance");
+    if (!text) die("no memory for the provenance (close other programs)");
     hash_bytes(hash, text, strlen(text));
     const char *code = json_string_value(json_object_get(facts, "code_hash"));
     snprintf(name, MAKING_NAME, "%.8s-%.8s", code ? code : "", hash);
@@ -134,7 +134,7 @@ bool makings_write(const char *scale_folder, const json_t *makings)
         json_object_foreach(facts, fact, value)
             if (!json_object_get(file, fact)) put(file, fact, fact_of(sorted, fact));
     char *json = json_dumps(file, JSON_INDENT(1));
-    if (!json) die("no memory for the provenance");
+    if (!json) die("no memory for the provenance (close other programs)");
     char *text = text_format("%s\n", json), *path = text_format("%s/provenance.json", scale_folder);
     const bool written = file_write_atomic(path, text, strlen(text));
     const int why = errno;

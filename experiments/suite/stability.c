@@ -18,7 +18,7 @@ static double oscillation(const struct run_record *r)
     double sum = 0;
     int n = 0;
     for (int i = 0; i < r->n_curve; i++) {
-        if (r->curve[i].epoch < 1) continue;                    /* epoch 0 is the untrained network */
+        if (r->curve[i].epoch < 1) continue;                  /* epoch 0 is the untrained network */
         sum += r->curve[i].oscillation;
         n++;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * statement.c -- the paper's statements (paper.yaml): where it says what, and the predicate that decides it.
+ * statement.c -- the paper's statements (paper.yaml): where it says what, and the predicate that
+ * decides it.
  */
 #include "experiment.h"
 
@@ -8,7 +9,8 @@
 #include <string.h>
 
 #define TEXT(field, bytes, text) \
-    { #field, KEY_TEXT, offsetof(struct statement, field), .count = bytes, .unit = "", .sentence = text }
+    { #field, KEY_TEXT, offsetof(struct statement, field), .count = bytes, .unit = "",
+      .sentence = text }
 
 static const struct key statement_keys[] = {
     TEXT(section, NAME_LENGTH, "where the paper says it"),
@@ -30,19 +32,23 @@ static bool piece_add(char text[TEXT_MAX], const char *between, const char *piec
     return (size_t)snprintf(text + n, TEXT_MAX - n, "%s%s", n ? between : "", piece) < TEXT_MAX - n;
 }
 
-/* `reported:`, a number or a list of numbers by row, as "row 68.1 70.0, other 66.5".  It is shown, never computed
- * with, so its digits stay as the paper prints them; false if it is no such mapping. */
+/* `reported:`, a number or a list of numbers by row, as "row 68.1 70.0, other 66.5".  It is shown,
+ * never computed with, so its digits stay as the paper prints them; false if it is no such
+ * mapping. */
 static bool reported_read(struct config_file *f, const yaml_node_t *node, char text[TEXT_MAX])
 {
     if (node->type != YAML_MAPPING_NODE) return false;
-    for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
+    for (const yaml_node_pair_t *p = node->data.mapping.pairs.start;
+         p < node->data.mapping.pairs.top; p++) {
         const yaml_node_t *value = yaml_document_get_node(&f->document, p->value);
-        const char *row = config_text(yaml_document_get_node(&f->document, p->key)), *one = config_text(value);
+        const char *row = config_text(yaml_document_get_node(&f->document, p->key)),
+                   *one = config_text(value);
         if (!row || !*row || !piece_add(text, ", ", row)) return false;
         if (one && (!*one || !piece_add(text, " ", one))) return false;
         if (one) continue;
         if (value->type != YAML_SEQUENCE_NODE) return false;
-        const yaml_node_item_t *item = value->data.sequence.items.start, *end = value->data.sequence.items.top;
+        const yaml_node_item_t *item = value->data.sequence.items.start,
+                               *end = value->data.sequence.items.top;
         for (; item < end; item++) {
             const char *number = config_text(yaml_document_get_node(&f->document, *item));
             if (!number || !*number || !piece_add(text, " ", number)) return false;
@@ -57,13 +63,17 @@ static bool statement_read(struct config_file *f, yaml_node_t *node, struct stat
         if (!config_apply(f, node, statement_keys, s, statement_others, NULL)) return false;
         const yaml_node_t *reported = config_get(f, node, "reported");
         if (reported && !reported_read(f, reported, s->reported)) {
-            config_error(f, reported, "reported: the paper's numbers by row, like { with: 67.7, without: 0.1 }");
+            config_error(f, reported,
+                         "reported: the paper's numbers by row, like { with: 67.7, without: 0.1 }");
             return false;
         }
-        const bool whole = *s->section && *s->says && s->exact == !*s->predicate && s->exact == !*s->table;
+        const bool whole = *s->section && *s->says && s->exact == !*s->predicate &&
+                           s->exact == !*s->table;
         if (whole && (s->exact || !*s->test)) return true;
     }
-    config_error(f, node, "a statement has section and says, and either table and predicate or `exact: true`");
+    config_error(
+        f, node,
+        "a statement has section and says, and either table and predicate or `exact: true`");
     return false;
 }
 
@@ -73,13 +83,15 @@ void statements_open(struct statements *s, const char *path)
     config_open(&s->file, path);
     const yaml_node_t *root = config_root(&s->file);
     if (!root) return;
-    const yaml_node_pair_t *start = root->data.mapping.pairs.start, *top = root->data.mapping.pairs.top;
+    const yaml_node_pair_t *start = root->data.mapping.pairs.start,
+                           *top = root->data.mapping.pairs.top;
     s->v = host_alloc((size_t)(top - start) + 1, sizeof *s->v);
     struct named_statement *v = s->v;
     for (const yaml_node_pair_t *p = start; p < top; p++) {
         v->id = config_text(yaml_document_get_node(&s->file.document, p->key));
         if (!v->id) continue;                                   /* config_open() reported it */
-        v->right = statement_read(&s->file, yaml_document_get_node(&s->file.document, p->value), &v->statement);
+        v->right = statement_read(&s->file, yaml_document_get_node(&s->file.document, p->value),
+                                  &v->statement);
         v++;
     }
 }

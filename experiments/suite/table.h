@@ -11,10 +11,10 @@
 struct row_result {
     struct run_record run[SEEDS_MAX];   /* finished, in the order of the seeds asked for */
     int n;
-    const char *state;             /* healthy, collapsed, unstable, diverged, mixed (seeds disagree),
-                                      not run */
-    bool near_threshold;           /* a tenth more or less of std or view share would turn a seed's
-                                      verdict */
+    const char *state;            /* healthy, collapsed, unstable, diverged, mixed (seeds disagree),
+                                     not run */
+    bool near_threshold;          /* a tenth more or less of std or view share would turn a seed's
+                                     verdict */
     struct spread number[MEASURES_MAX];     /* of measures[]; MEASURE_RATIO as such */
 };
 

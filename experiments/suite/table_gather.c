@@ -38,10 +38,12 @@ static bool run_find_committed(struct run_record *r, const struct committed *c,
 }
 
 /* Why a run is missing, for who waits for it.  `runs` is NULL of committed ones. */
-static void missing_tell(const struct run_record *r, struct found *runs, const struct row *row, int seed)
+static void missing_tell(const struct run_record *r, struct found *runs, const struct row *row,
+                         int seed)
 {
     const char *why = NULL;
-    const struct found_run *const other = runs ? found_other(runs, &row->settings, seed, &why) : NULL;
+    const struct found_run *const other = runs ? found_other(runs, &row->settings, seed, &why)
+                                               : NULL;
     if (other)
         fprintf(stderr, "%s seed %d: not run (%s is %s)\n", row->name, seed, other->folder, why);
     else if (r->state == RUN_PARTIAL)
@@ -74,7 +76,8 @@ static char *row_images(const struct row *row)
     return images;
 }
 
-/* The data that most of a table's runs are of, among those of rows that ask for the same images as `row`. */
+/* The data that most of a table's runs are of, among those of rows that ask for the same images as
+ * `row`. */
 static const char *data_of_most(const struct table *t, int row)
 {
     const char *best = NULL;
@@ -99,8 +102,10 @@ static const char *data_of_most(const struct table *t, int row)
     return best;
 }
 
-/* Runs of different code or data are never mixed in one mean: only those of `code` and `data` stay. */
-static void other_drop(struct row_result *result, const char *name, const char *code, const char *data)
+/* Runs of different code or data are never mixed in one mean: only those of `code` and `data`
+ * stay. */
+static void other_drop(struct row_result *result, const char *name, const char *code,
+                       const char *data)
 {
     int kept = 0;
     for (int r = 0; r < result->n; r++) {
@@ -110,8 +115,9 @@ static void other_drop(struct row_result *result, const char *name, const char *
             result->run[kept++] = *run;
             continue;
         }
-        fprintf(stderr, "%s seed %d: of other %s (%.8s) than the table (%.8s); not counted\n", name, run->seed,
-                same ? "data" : "code", same ? run->data_hash : run->code_hash, same ? data : code);
+        fprintf(stderr, "%s seed %d: of other %s (%.8s) than the table (%.8s); not counted\n", name,
+                run->seed, same ? "data" : "code", same ? run->data_hash : run->code_hash,
+                same ? data : code);
         run_free(run);
     }
     result->n = kept;
@@ -125,7 +131,7 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row *row = &t->e.row[i];
         struct row_result *result = &t->row[i];
-        if (*row->not_run) continue;                            /* its settings are void, and nobody waits for it */
+        if (*row->not_run) continue;            /* its settings are void, and nobody waits for it */
         for (int s = 0; s < n_seeds; s++) {
             struct run_record *r = &result->run[result->n];
             if (t->committed ? run_find_committed(r, &t->source, row, seeds[s])
@@ -139,7 +145,7 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
     }
     char code[HASH_TEXT] = "";
     const char *most = code_of_most(t);
-    if (most) memcpy(code, most, sizeof code);                  /* a copy: the runs are about to move */
+    if (most) memcpy(code, most, sizeof code);              /* a copy: the runs are about to move */
     char (*const data)[HASH_TEXT] = host_alloc(ROWS_MAX, sizeof *data);
     for (int i = 0; i < t->e.n_rows; i++) {
         most = data_of_most(t, i);

@@ -12,17 +12,22 @@ static void row_summarise(struct row_result *row, const struct row_runs *baselin
     row->state = run_state_names[RUN_NONE];
     for (int i = 0; i < row->n; i++) {
         const struct run_record *r = &row->run[i];
-        const char *state = baseline && run_unstable(r, baseline) ? "unstable" : run_state_names[r->state];
-        if (i && state != row->state) state = "mixed";          /* names are compared by place: each stands once */
+        const char *state = baseline && run_unstable(r, baseline) ? "unstable"
+                                                                  : run_state_names[r->state];
+        /* names are compared by place: each stands once */
+        if (i && state != row->state) state = "mixed";
         row->state = state;
         const struct collapse c = epoch_collapse(&r->last);
-        row->near_threshold = row->near_threshold || (r->state != RUN_DIVERGED && collapse_near(&c));
+        row->near_threshold = row->near_threshold ||
+                              (r->state != RUN_DIVERGED && collapse_near(&c));
     }
     for (const struct measure *m = measures; m->name; m++) {
         double x[SEEDS_MAX];
         for (int i = 0; i < row->n; i++) {
             const struct run_record *r = &row->run[i];
-            x[i] = !(m->is & MEASURE_RATIO) ? run_number(r, m) : baseline ? oscillation_ratio(r, baseline) : NAN;
+            x[i] = !(m->is & MEASURE_RATIO) ? run_number(r, m)
+                   : baseline               ? oscillation_ratio(r, baseline)
+                                            : NAN;
         }
         row->number[m - measures] = spread_of(x, row->n);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * asked.c -- engine/ops.h for a test that wants to know what a net asks of a machine, and none of the answers.
+ * asked.c -- engine/ops.h for a test that wants to know what a net asks of a machine, and none of
+ * the answers.
  *
  * Memory is addresses that nobody looks at, so that a step of any size fits.
  */
@@ -33,15 +34,18 @@ static void ask(enum conv_pass pass, bool add, struct conv_shape s)
 
 /* The other ops do nothing, in mute.c; room for a view is asked for by the byte. */
 size_t op_view_room(int size, int side) { return 1; }
-void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s) { ask(CONV_FWD, false, s); }
-void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x, const dev_float *w,
-                 struct conv_shape s)
+void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
+{
+    ask(CONV_FWD, false, s);
+}
+void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,
+                 const dev_float *w, struct conv_shape s)
 {
     if (dx.at) ask(CONV_DGRAD, dx.add, s);
     if (dw) ask(CONV_WGRAD, false, s);
 }
 
-/* ---- the machine ---------------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 void machine_open(int threads) {}
 void machine_set_precision(enum precision p) { precision = p; }
@@ -66,4 +70,7 @@ void mem_download(void *host_dst, const void *src, size_t bytes) { memset(host_d
 void mem_copy(void *dst, const void *src, size_t bytes) {}
 size_t mem_act_bytes(void) { return precision == PRECISION_FP32 ? 4 : 2; }
 void mem_act_upload(dev_act *dst, const float *host_src, size_t n) {}
-void mem_act_download(float *host_dst, const dev_act *src, size_t n) { memset(host_dst, 0, n * sizeof *host_dst); }
+void mem_act_download(float *host_dst, const dev_act *src, size_t n)
+{
+    memset(host_dst, 0, n * sizeof *host_dst);
+}

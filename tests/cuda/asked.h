@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * asked.h -- a machine that computes nothing, and remembers which convolutions it was asked for (asked.c).
+ * asked.h -- a machine that computes nothing, and remembers which convolutions it was asked for
+ * (asked.c).
  */
 #pragma once
 #include "../../engine/cuda/cudnn_run.h"

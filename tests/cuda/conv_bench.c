@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * conv_bench.c -- each convolution of ResNet-18 on CIFAR through the machine's ops: milliseconds and TFLOP/s.
+ * conv_bench.c -- each convolution of ResNet-18 on CIFAR through the machine's ops: milliseconds
+ * and TFLOP/s.
  *
  * usage: conv_bench [IMAGES]      (1024: two views of a batch of 512)
  *
- * A pass is one call of an op, with what it does to the weights before and after, as in a step.  Prints CSV, and
- * the sum in its last line.
+ * A pass is one call of an op, with what it does to the weights before and after, as in a step.
+ * Prints CSV, and the sum in its last line.
  */
 #include <stdlib.h>
 #include "../../engine/base.h"
@@ -55,7 +56,8 @@ static double clock_settled(const struct work *k)
     return clock_seconds();
 }
 
-/* Seconds of a call, the median of some windows; the first call of a shape makes its plan and is not counted. */
+/* Seconds of a call, the median of some windows; the first call of a shape makes its plan and is
+ * not counted. */
 static double time_pass(void (*run)(const struct work *), const struct work *k)
 {
     double seconds[WINDOWS];
@@ -70,9 +72,13 @@ static double time_pass(void (*run)(const struct work *), const struct work *k)
     return seconds[WINDOWS / 2];
 }
 
-static size_t count(int a, int b, int c, int d) { return (size_t)a * (size_t)b * (size_t)c * (size_t)d; }
+static size_t count(int a, int b, int c, int d)
+{
+    return (size_t)a * (size_t)b * (size_t)c * (size_t)d;
+}
 
-/* An activation of n numbers between -1 and 1: zeros would spare the card its power, and flatter it. */
+/* An activation of n numbers between -1 and 1: zeros would spare the card its power, and flatter
+ * it. */
 static dev_act *act_make(size_t n)
 {
     float *const host = numbers(n);
@@ -91,7 +97,8 @@ static void work_free(struct work *k)
 static void bench(const char *precision, struct conv_shape s, int times, double *total)
 {
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
-    const size_t in = count(s.n, s.h, s.w, s.c), out = count(s.n, p, q, s.k), weights = count(s.k, s.r, s.r, s.c);
+    const size_t in = count(s.n, s.h, s.w, s.c), out = count(s.n, p, q, s.k),
+                 weights = count(s.k, s.r, s.r, s.c);
     struct work k = { s, act_make(in), act_make(out), mem_alloc(in * mem_act_bytes()),
                       mem_alloc(weights * sizeof(float)), mem_alloc(weights * sizeof(float)) };
     float *const w = host_alloc(weights, sizeof *w);
@@ -102,9 +109,10 @@ static void bench(const char *precision, struct conv_shape s, int times, double 
     for (int i = 0; i < PASSES; i++) {
         if (s.c == 3 && passes[i].run == pass_dx)
             continue;              /* nobody asks for the gradient of the images */
-        const double seconds = time_pass(passes[i].run, &k), flops = 2.0 * (double)out * s.r * s.r * s.c;
-        printf("%s,%dx%d/%d %d->%d %dx%d,%s,%d,%.4f,%.1f\n", precision, s.r, s.r, s.stride, s.c, s.k, s.h, s.w,
-               passes[i].name, times, 1e3 * seconds, 1e-12 * flops / seconds);
+        const double seconds = time_pass(passes[i].run, &k),
+                     flops = 2.0 * (double)out * s.r * s.r * s.c;
+        printf("%s,%dx%d/%d %d->%d %dx%d,%s,%d,%.4f,%.1f\n", precision, s.r, s.r, s.stride, s.c,
+               s.k, s.h, s.w, passes[i].name, times, 1e3 * seconds, 1e-12 * flops / seconds);
         *total += times * seconds;
     }
     work_free(&k);
@@ -128,7 +136,7 @@ int main(int argc, char **argv)
             bench(names[precision], s, convs[i].times, &total[precision]);
         }
     }
-    printf("all convolutions of a step: fp32 %.2f ms, bf16 %.2f ms, fp16 %.2f ms\n", 1e3 * total[PRECISION_FP32],
-           1e3 * total[PRECISION_BF16], 1e3 * total[PRECISION_FP16]);
+    printf("all convolutions of a step: fp32 %.2f ms, bf16 %.2f ms, fp16 %.2f ms\n",
+           1e3 * total[PRECISION_FP32], 1e3 * total[PRECISION_BF16], 1e3 * total[PRECISION_FP16]);
     return 0;
 }

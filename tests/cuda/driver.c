@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * driver.c -- a libcuda.so.1 that loads everything and runs nothing, for a machine without a driver.
+ * driver.c -- a libcuda.so.1 that loads everything and runs nothing, for a machine without a
+ * driver.
  *
- * cuDNN compiles some kernels when it plans; it has the driver load what it compiled, and asks for the kernel by
- * its name.  That is all it asks, so with this driver such plans are finished, and tell what they need.  What would
- * compute, or has to do with a device, is refused.
+ * cuDNN compiles some kernels when it plans; it has the driver load what it compiled, and asks for
+ * the kernel by its name.  That is all it asks, so with this driver such plans are finished, and
+ * tell what they need.  What would compute, or has to do with a device, is refused.
  */
 enum { SUCCESS = 0, STUB_LIBRARY = 34 };                 /* CUDA_SUCCESS, CUDA_ERROR_STUB_LIBRARY */
 
 /* A library and a kernel that nobody looks into. */
-int cuLibraryLoadData(void **library, const void *code, void *jit, void **jit_values, unsigned jit_n, void *option,
-                      void **option_values, unsigned option_n);
-int cuLibraryLoadData(void **library, const void *code, void *jit, void **jit_values, unsigned jit_n, void *option,
-                      void **option_values, unsigned option_n)
+int cuLibraryLoadData(void **library, const void *code, void *jit, void **jit_values,
+                      unsigned jit_n, void *option, void **option_values, unsigned option_n);
+int cuLibraryLoadData(void **library, const void *code, void *jit, void **jit_values,
+                      unsigned jit_n, void *option, void **option_values, unsigned option_n)
 {
     static char loaded;
-    (void)code, (void)jit, (void)jit_values, (void)jit_n, (void)option, (void)option_values, (void)option_n;
+    (void)code, (void)jit, (void)jit_values, (void)jit_n, (void)option, (void)option_values,
+        (void)option_n;
     *library = &loaded;
     return SUCCESS;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * fp16.h -- the ops' own tests at fp16, which the CUDA machine alone computes in.  Compiled in before a test's
- * first line, it stands between the test and the ops.
+ * fp16.h -- the ops' own tests at fp16, which the CUDA machine alone computes in.  Compiled in
+ * before a test's first line, it stands between the test and the ops.
  *
- * Gradients of activations are stored times a power of two there, of which ops.h says no more than that nobody sees
- * it.  A test that hands an op a dy of its own would: so the loss's gradients are asked for with a weight that much
- * smaller, and what ops add to gradients of weights is taken that many times.  Neither rounds anything.
+ * Gradients of activations are stored times a power of two there, of which ops.h says no more than
+ * that nobody sees it.  A test that hands an op a dy of its own would: so the loss's gradients are
+ * asked for with a weight that much smaller, and what ops add to gradients of weights is taken that
+ * many times.  Neither rounds anything.
  *
  * The numbers of the tests have bf16's eight digits, which fp16 has too, down to its smallest.
  */
@@ -45,8 +46,8 @@ static inline void fp16_add(dev_float *to, const dev_float *from, size_t n)
     mem_upload(to, sum, n * sizeof *sum);
 }
 
-static inline void fp16_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,
-                                 const dev_float *w, struct conv_shape s)
+static inline void fp16_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy,
+                                 const dev_act *x, const dev_float *w, struct conv_shape s)
 {
     const size_t n = (size_t)s.k * (size_t)(s.r * s.r) * (size_t)s.c;
     dev_float *const own = fp16_room(dw, n);
@@ -65,9 +66,10 @@ static inline void fp16_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db,
 }
 #define op_fc_bwd fp16_fc_bwd
 
-static inline void fp16_bn_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta, struct act_grad dresidual,
-                               const dev_act *dy, const dev_act *y, const dev_act *x, const dev_float *gamma,
-                               const dev_float *mean, const dev_float *rstd, struct bn_shape s, bool relu)
+static inline void fp16_bn_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,
+                               struct act_grad dresidual, const dev_act *dy, const dev_act *y,
+                               const dev_act *x, const dev_float *gamma, const dev_float *mean,
+                               const dev_float *rstd, struct bn_shape s, bool relu)
 {
     const size_t c = (size_t)s.c;
     dev_float *const own = fp16_room(dgamma, c), *const shift = fp16_room(dbeta, c);
@@ -77,13 +79,15 @@ static inline void fp16_bn_bwd(struct act_grad dx, dev_float *dgamma, dev_float 
 #define op_bn_act_bwd fp16_bn_bwd
 
 /* Rows so short that their gradient is beyond fp16 are bf16's and fp32's matter. */
-static inline void fp16_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z,
-                                   float weight, int n, int d)
+static inline void fp16_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p,
+                                   const dev_act *z, float weight, int n, int d)
 {
-    const float least = 1e-4f, *const rows[2] = { act_read(p, (size_t)(n * d)), act_read(z, (size_t)(n * d)) };
+    const float least = 1e-4f, *const rows[2] = { act_read(p, (size_t)(n * d)),
+                                                  act_read(z, (size_t)(n * d)) };
     for (int i = 0; i < 2 * n; i++) {
         float square = 0;
-        for (int j = 0; j < d; j++) square += rows[i / n][i % n * d + j] * rows[i / n][i % n * d + j];
+        for (int j = 0; j < d; j++)
+            square += rows[i / n][i % n * d + j] * rows[i / n][i % n * d + j];
         if (!(square < least)) continue;
         release();
         skip();

@@ -19,9 +19,11 @@ static inline cudnnBackendDescriptor_t hopper(void)
     char *const json = file_read(HOPPER, &bytes);
     assert_non_null(json);
     while (bytes > 0 && json[bytes - 1] == '\n') bytes--;
-    assert_int_equal(cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &d), CUDNN_STATUS_SUCCESS);
-    assert_int_equal(cudnnBackendSetAttribute(d, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
-                                              (int64_t)bytes, json), CUDNN_STATUS_SUCCESS);
+    assert_int_equal(cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &d),
+                     CUDNN_STATUS_SUCCESS);
+    assert_int_equal(cudnnBackendSetAttribute(d, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION,
+                                              CUDNN_TYPE_CHAR, (int64_t)bytes, json),
+                     CUDNN_STATUS_SUCCESS);
     assert_int_equal(cudnnBackendFinalize(d), CUDNN_STATUS_SUCCESS);
     free(json);
     return d;

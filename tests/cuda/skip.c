@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * skip.c -- linked to a test that needs a card: where there is none the test ends as skipped, before its main.
+ * skip.c -- linked to a test that needs a card: where there is none the test ends as skipped,
+ * before its main.
  */
 #include <cuda_runtime_api.h>
 #include <stdio.h>

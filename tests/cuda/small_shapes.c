@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * small_shapes.c -- convolutions, evaluation and views once each, at shapes small and odd: for compute-sanitizer,
- * which makes a kernel ten to fifty times as slow.  What they compute is tested elsewhere; here it must be finite.
+ * small_shapes.c -- convolutions, evaluation and views once each, at shapes small and odd: for
+ * compute-sanitizer, which makes a kernel ten to fifty times as slow.  What they compute is tested
+ * elsewhere; here it must be finite.
  *
  * usage: small_shapes conv | eval | views
  */
@@ -45,7 +46,8 @@ static dev_int *turns(int n, int m)
 static void check(const char *what, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i])) die("small_shapes: %s: number %zu is %g (see its tests)", what, i, (double)x[i]);
+        if (!isfinite(x[i]))
+            die("small_shapes: %s: number %zu is %g (see its tests)", what, i, (double)x[i]);
 }
 
 static void check_floats(const char *what, const dev_float *p, size_t n)
@@ -64,11 +66,12 @@ static void check_acts(const char *what, const dev_act *p, size_t n)
     free(x);
 }
 
-/* ---- the parts ------------------------------------------------------------------------------------------- */
+/* ---- the parts ------------------------------------------------------------------------------- */
 
 static void conv(struct conv_shape s)
 {
-    const size_t p = (size_t)conv_out(s.h, s.r, s.stride, s.pad), q = (size_t)conv_out(s.w, s.r, s.stride, s.pad);
+    const size_t p = (size_t)conv_out(s.h, s.r, s.stride, s.pad),
+                 q = (size_t)conv_out(s.w, s.r, s.stride, s.pad);
     const size_t in = (size_t)(s.n * s.h * s.w * s.c), weights = (size_t)(s.k * s.r * s.r * s.c);
     const size_t out = (size_t)(s.n * s.k) * p * q;
     dev_act *const x = acts(in), *const y = acts(out), *const dx = acts(in);
@@ -80,7 +83,8 @@ static void conv(struct conv_shape s)
     mem_free(x), mem_free(y), mem_free(dx), mem_free(w), mem_free(dw);
 }
 
-/* Channels that are padded, and such that are not; one shape in 16 bits, since cuDNN compiles its kernels. */
+/* Channels that are padded, and such that are not; one shape in 16 bits, since cuDNN compiles its
+ * kernels. */
 static void convs(void)
 {
     for (int p = PRECISION_FP32; p <= PRECISION_FP16; p++) {
@@ -95,8 +99,10 @@ static void convs(void)
 static void eval(void)
 {
     enum { N = 33, M = 1100, D = 17, CLASSES = 7 };
-    dev_float *const query = floats(N * D), *const bank = floats(M * D), *const w = floats(CLASSES * D);
-    dev_float *const dw = floats(CLASSES * D), *const b = floats(CLASSES), *const db = floats(CLASSES);
+    dev_float *const query = floats(N * D), *const bank = floats(M * D),
+                     *const w = floats(CLASSES * D);
+    dev_float *const dw = floats(CLASSES * D), *const b = floats(CLASSES),
+                     *const db = floats(CLASSES);
     dev_float *const loss = floats(1);
     dev_int *const label = turns(M, CLASSES), *const index = turns(N, N), *const pred = turns(N, N);
     op_normalize_rows(query, N, D), op_normalize_rows(bank, M, D);
@@ -105,8 +111,10 @@ static void eval(void)
         op_knn(pred, query, N, bank, label, M, D, CLASSES, ks[i], 0.1f);
     op_classifier_grad(loss, dw, db, bank, label, index, N, D, CLASSES, w, b);
     op_classify(pred, query, N, D, CLASSES, w, b);
-    check_floats("loss", loss, 1), check_floats("dw", dw, CLASSES * D), check_floats("db", db, CLASSES);
-    mem_free(query), mem_free(bank), mem_free(w), mem_free(dw), mem_free(b), mem_free(db), mem_free(loss);
+    check_floats("loss", loss, 1), check_floats("dw", dw, CLASSES * D),
+        check_floats("db", db, CLASSES);
+    mem_free(query), mem_free(bank), mem_free(w), mem_free(dw), mem_free(b), mem_free(db),
+        mem_free(loss);
     mem_free(label), mem_free(index), mem_free(pred);
 }
 

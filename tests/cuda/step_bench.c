@@ -2,10 +2,12 @@
  *
  * step_bench.c -- times of the training step and of kNN, as often as asked, in one process.
  *
- * usage: step_bench FILE SCALE BATCH      (the first row of an experiment, with images made in code)
+ * usage: step_bench FILE SCALE BATCH      (the first row of an experiment, with images made in
+ * code)
  *
- * Choosing and compiling kernels takes a process many seconds; this one stays open, warm, and answers each line of
- * standard input with one of its own, so that its steps can take turns with somebody else's:
+ * Choosing and compiling kernels takes a process many seconds; this one stays open, warm, and
+ * answers each line of standard input with one of its own, so that its steps can take turns with
+ * somebody else's:
  *
  *     PRECISION N            "PRECISION ours MEDIAN LEAST MOST, with augmentation MEDIAN LEAST MOST": in ms,
  *                            N steps on views that are there, and N that make theirs, in turn, the loss of
@@ -23,11 +25,12 @@
 #include "../../experiments/run/train.h"
 #include "watch.h"
 
-enum { REPEATS_MAX = 1001, KNN_REPEATS = 5, KNN_WIDTH = 512, KNN_CLASSES = 10, KNN_ROWS = 1024, LINE = 128 };
+enum { REPEATS_MAX = 1001, KNN_REPEATS = 5, KNN_WIDTH = 512, KNN_CLASSES = 10, KNN_ROWS = 1024,
+       LINE = 128 };
 /* Steps before one that counts: the first is issued, the second recorded; and libraries settle. */
 enum { WARM = 5 };
-/* Steps that are put into the stream before one that is watched: the card is behind then, and finds each mark and
- * the kernel behind it together, as it finds kernels in a graph. */
+/* Steps that are put into the stream before one that is watched: the card is behind then, and finds
+ * each mark and the kernel behind it together, as it finds kernels in a graph. */
 enum { AHEAD = 2 };
 
 static int compare(const void *a, const void *b)
@@ -51,7 +54,7 @@ static double clock_settled(const dev_float *any)
     return clock_seconds();
 }
 
-/* ---- steps ----------------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 /* One trainer at a time: graphs of two would not all be kept. */
 struct steps { bool open; struct settings s; struct trainer t; struct var views; };
@@ -133,21 +136,22 @@ static void answer_shares(struct steps *k, enum precision precision, int n)
         watched += watch_stop();
     }
     char title[LINE];
-    snprintf(title, sizeof title, "a step with augmentation in %s, batch %d", precision_names[precision],
-             k->s.batch);
+    snprintf(title, sizeof title, "a step with augmentation in %s, batch %d",
+             precision_names[precision], k->s.batch);
     watch_print(stdout, title, n);
     qsort(made, (size_t)n, sizeof *made, compare);
-    printf("shares %s %.4f, replayed %.4f\n", precision_names[precision], 1e3 * watched / n, 1e3 * made[n / 2]);
+    printf("shares %s %.4f, replayed %.4f\n", precision_names[precision], 1e3 * watched / n,
+           1e3 * made[n / 2]);
 }
 
-/* ---- k nearest neighbours -------------------------------------------------------------------------------- */
+/* ---- k nearest neighbours -------------------------------------------------------------------- */
 
 /* Numbers between -1 and 1, as rows of length 1 on the machine; labels in turn. */
 static struct features features_make(int n, uint32_t state)
 {
     const size_t numbers = (size_t)n * KNN_WIDTH;
-    struct features f = { mem_alloc(numbers * sizeof(float)), mem_alloc((size_t)n * sizeof(int32_t)), n, KNN_WIDTH,
-                          KNN_CLASSES };
+    struct features f = { mem_alloc(numbers * sizeof(float)),
+                          mem_alloc((size_t)n * sizeof(int32_t)), n, KNN_WIDTH, KNN_CLASSES };
     float *const x = host_alloc(numbers, sizeof *x);
     int32_t *const label = host_alloc((size_t)n, sizeof *label);
     for (size_t i = 0; i < numbers; i++) {
@@ -174,8 +178,8 @@ static void answer_knn(const struct settings *s, int queries, int bank)
         double start = clock_settled(q.x);
         for (int done = 0; done < queries; done += KNN_ROWS)
             op_knn(int_at(pred, (size_t)done), float_at(q.x, (size_t)done * KNN_WIDTH),
-                   queries - done < KNN_ROWS ? queries - done : KNN_ROWS, b.x, b.label, bank, KNN_WIDTH,
-                   KNN_CLASSES, k, temperature);
+                   queries - done < KNN_ROWS ? queries - done : KNN_ROWS, b.x, b.label, bank,
+                   KNN_WIDTH, KNN_CLASSES, k, temperature);
         op[i] = clock_settled(q.x) - start;
         start = clock_settled(q.x);
         knn_accuracy(&q, &b, k, temperature);
@@ -190,7 +194,7 @@ static void answer_knn(const struct settings *s, int queries, int bank)
     features_free(&q), features_free(&b);
 }
 
-/* ---- lines ----------------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static enum precision precision_of(const char *name)
 {
@@ -208,8 +212,10 @@ static void answer(struct steps *k, const char *line)
         answer_shares(k, precision_of(name), a);
     else if (sscanf(line, "%127s %d", name, &a) == 2 && a > 0 && a <= REPEATS_MAX)
         answer_steps(k, precision_of(name), a);
-    else die_user("step_bench: it knows `PRECISION N`, `shares PRECISION N` (N up to %d), `knn QUERIES BANK`",
-                  REPEATS_MAX);
+    else
+        die_user(
+            "step_bench: it knows `PRECISION N`, `shares PRECISION N` (N up to %d), `knn QUERIES BANK`",
+            REPEATS_MAX);
     fflush(stdout);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_fp16.c -- fp16's own matters: its rounding, the scale of its gradients, the step that is left out.
+ * test_fp16.c -- fp16's own matters: its rounding, the scale of its gradients, the step that is
+ * left out.
  */
 #include "../naive.h"
 
@@ -15,7 +16,8 @@ static void numbers_are_rounded_to_the_nearest_even_half(void **state)
         { 65520, INFINITY }, { -1e9f, -INFINITY }, { INFINITY, INFINITY },
         { 1 + 0x1p-11f, 1 }, { 1 + 0x1.8p-10f, 1 + 0x1p-9f }, { 1 + 0x1.004p-11f, 1 + 0x1p-10f },
         { 0x1p-14f, 0x1p-14f }, { 0x1.ff8p-15f, 0x1.ff8p-15f }, { 0x1.ffcp-15f, 0x1p-14f },
-        { 0x1p-24f, 0x1p-24f }, { 0x1p-25f, 0 }, { 0x1.8p-24f, 0x1p-23f }, { 0x1.002p-25f, 0x1p-24f },
+        { 0x1p-24f,
+          0x1p-24f }, { 0x1p-25f, 0 }, { 0x1.8p-24f, 0x1p-23f }, { 0x1.002p-25f, 0x1p-24f },
         { -0x1p-24f, -0x1p-24f }, { 1e-30f, 0 }
     };
     enum { CASES = sizeof cases / sizeof *cases };
@@ -29,7 +31,8 @@ static void numbers_are_rounded_to_the_nearest_even_half(void **state)
     release();
 }
 
-/* What an op on the machine rounds is what mem_act_upload() rounds: relu keeps every positive half. */
+/* What an op on the machine rounds is what mem_act_upload() rounds: relu keeps every positive
+ * half. */
 static void every_half_survives_an_op(void **state)
 {
     (void)state;
@@ -43,7 +46,8 @@ static void every_half_survives_an_op(void **state)
     release();
 }
 
-/* Gradients of each kind of weight behind a loss whose own are about 1e-6: of fp16's denormals, the tail. */
+/* Gradients of each kind of weight behind a loss whose own are about 1e-6: of fp16's denormals, the
+ * tail. */
 enum { N = 8, C = 8, K = 16, D = 32 };
 struct chain { float dw[K * 9 * C], dgamma[K], dbeta[K], dfc[D * K], db[D]; };
 
@@ -54,18 +58,22 @@ static void chain_backward(struct chain *c, enum precision precision, float weig
     const float one[K] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
     const size_t rows = (size_t)N * 25, x_n = rows * C, y_n = rows * K;
     const float *const x_host = random_floats(x_n, 1), *const target = random_floats(N * D, 4);
-    const float *const w_host = random_floats(K * 9 * C, 2), *const fc_host = random_floats(D * K, 3);
+    const float *const w_host = random_floats(K * 9 * C, 2), *const fc_host = random_floats(D * K,
+                                                                                            3);
     machine_set_precision(precision);
     dev_act *const x = act_of(x_host, x_n), *const y = machine_room(4 * y_n);
-    dev_act *const h = machine_room(4 * y_n), *const dy = machine_room(4 * y_n), *const dh = machine_room(4 * y_n);
+    dev_act *const h = machine_room(4 * y_n), *const dy = machine_room(4 * y_n),
+                   *const dh = machine_room(4 * y_n);
     dev_act *const f = machine_room(4 * N * K), *const df = machine_room(4 * N * K);
     dev_act *const z = machine_room(4 * N * D), *const dz = machine_room(4 * N * D);
     dev_float *const w = float_of(w_host, K * 9 * C), *const gamma = float_of(one, K);
     dev_float *const fc = float_of(fc_host, D * K), *const b = machine_room(4 * D);
     dev_float *const mean = machine_room(8 * K), *const rstd = machine_room(8 * K);
     dev_float *const beta = machine_room(4 * K);
-    dev_float *const dw = machine_room(sizeof c->dw), *const dgamma = machine_room(sizeof c->dgamma);
-    dev_float *const dbeta = machine_room(sizeof c->dbeta), *const dfc = machine_room(sizeof c->dfc);
+    dev_float *const dw = machine_room(sizeof c->dw), *const dgamma = machine_room(
+                                                          sizeof c->dgamma);
+    dev_float *const dbeta = machine_room(sizeof c->dbeta), *const dfc = machine_room(
+                                                                sizeof c->dfc);
     dev_float *const db = machine_room(sizeof c->db);
     op_conv_fwd(y, x, w, shape);
     op_bn_act_fwd(h, mean, rstd, NULL, NULL, y, gamma, beta, NULL, bn, false);
@@ -91,7 +99,8 @@ static void near(const char *what, const float *got, const float *want, size_t n
     assert_true(largest > 0);
     for (size_t i = 0; i < n; i++)
         if (!(fabs((double)got[i] - (double)want[i]) <= TOLERANCE_CHAIN * largest))
-            fail_msg("%s[%zu] is %g, expected %g of at most %g", what, i, (double)got[i], (double)want[i], largest);
+            fail_msg("%s[%zu] is %g, expected %g of at most %g", what, i, (double)got[i],
+                     (double)want[i], largest);
 }
 
 static void small_gradients_reach_the_weights_of_each_kind(void **state)

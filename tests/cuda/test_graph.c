@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_graph.c -- a step that is recorded and replayed leaves the bytes that it leaves when it is issued each
- * time.
+ * test_graph.c -- a step that is recorded and replayed leaves the bytes that it leaves when it is
+ * issued each time.
  */
 #include "../naive.h"
 #include <pthread.h>
@@ -14,7 +14,8 @@ enum { N = 4, SIDE = 6, C = 3, K = 8, D = 5, STEPS = 9, ROOMS = 2, VIEW = 9 };
 static const struct conv_shape shape = { N, SIDE, SIDE, C, K, 3, 1, 1 };
 enum { X = N * SIDE * SIDE * C, Y = N * SIDE * SIDE * K, W = K * 9 * C + K * D };
 
-/* A small net: convolution, batch norm, pooling, fc, cosine, SGD; the views lie in two rooms, as the loader's. */
+/* A small net: convolution, batch norm, pooling, fc, cosine, SGD; the views lie in two rooms, as
+ * the loader's. */
 struct net {
     dev_float *w, *v, *g, *lr, *loss, *mean, *rstd;
     dev_act *x[ROOMS], *y, *dy, *f, *df, *z, *dz, *target;
@@ -22,10 +23,11 @@ struct net {
 
 static struct net net_make(void)
 {
-    struct net n = { float_of(random_floats(W, 1), W), float_of(random_floats(W, 2), W), machine_room(4 * W),
-                     machine_room(4), machine_room(4), machine_room(4 * K), machine_room(4 * K), { NULL, NULL },
-                     machine_room(4 * Y), machine_room(4 * Y), machine_room(4 * N * K), machine_room(4 * N * K),
-                     machine_room(4 * N * D), machine_room(4 * N * D), act_of(random_floats(N * D, 3), N * D) };
+    struct net n = { float_of(random_floats(W, 1), W), float_of(random_floats(W, 2), W),
+                     machine_room(4 * W), machine_room(4), machine_room(4), machine_room(4 * K),
+                     machine_room(4 * K), { NULL, NULL }, machine_room(4 * Y), machine_room(4 * Y),
+                     machine_room(4 * N * K), machine_room(4 * N * K), machine_room(4 * N * D),
+                     machine_room(4 * N * D), act_of(random_floats(N * D, 3), N * D) };
     for (int i = 0; i < ROOMS; i++) n.x[i] = machine_room(4 * X);
     return n;
 }
@@ -52,7 +54,8 @@ static void views_upload(dev_act *x, int step)
     mem_act_upload(x, random_floats(X, 10 + (uint32_t)step), X);
 }
 
-/* Trains from the first step; how often the ops were issued.  `disturb` may do something before a step. */
+/* Trains from the first step; how often the ops were issued.  `disturb` may do something before a
+ * step. */
 typedef void disturb_fn(int step);
 static int train(float w[W], bool recorded, disturb_fn *disturb)
 {
@@ -128,12 +131,14 @@ static void more_keys_than_are_kept_are_issued_each_time(void **state)
     release();
 }
 
-/* Each small upload counts, however far behind the machine is, and however often the room for them goes round. */
+/* Each small upload counts, however far behind the machine is, and however often the room for them
+ * goes round. */
 static void uploads_keep_their_order_and_their_bytes(void **state)
 {
     (void)state;
     enum { ROUNDS = 300, NUMBERS = 3000 };
-    dev_float *const all = machine_room((size_t)ROUNDS * 4 * NUMBERS), *const now = machine_room(4 * NUMBERS);
+    dev_float *const all = machine_room((size_t)ROUNDS * 4 * NUMBERS), *const now = machine_room(
+                                                                           4 * NUMBERS);
     float *const host = host_room(4 * NUMBERS);
     for (int i = 0; i < ROUNDS; i++) {
         for (int j = 0; j < NUMBERS; j++) host[j] = (float)(i + j);
@@ -142,7 +147,8 @@ static void uploads_keep_their_order_and_their_bytes(void **state)
     }
     const float *const got = float_read(all, (size_t)ROUNDS * NUMBERS);
     for (int i = 0; i < ROUNDS; i++)
-        for (int j = 0; j < NUMBERS; j++) assert_true(got[(size_t)i * NUMBERS + (size_t)j] == (float)(i + j));
+        for (int j = 0; j < NUMBERS; j++)
+            assert_true(got[(size_t)i * NUMBERS + (size_t)j] == (float)(i + j));
     release();
 }
 
@@ -171,7 +177,8 @@ static void a_view_made_beside_is_no_part_of_the_record(void **state)
         if (machine_record(sum)) {
             if (i == 1) {
                 assert_int_equal(pthread_create(&thread, NULL, view_make, &v), 0);
-                nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);   /* it comes while this is recorded */
+                /* it comes while this is recorded */
+                nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
             }
             op_sumsq(sum, one, 1);
             machine_recorded();
@@ -193,14 +200,15 @@ static struct settings tiny_settings(void)
     struct settings s = settings_default(0);
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
-    s.image_size = 4, s.train_count = 16, s.monitor_count = 2, s.dim = 4, s.epochs = 2, s.batch = 2, s.base_lr = 1;
+    s.image_size = 4, s.train_count = 16, s.monitor_count = 2, s.dim = 4, s.epochs = 2, s.batch = 2,
+    s.base_lr = 1;
     s.widths = (struct int_list){ 1, { 4 } }, s.blocks = (struct int_list){ 1, { 1 } };
     s.precision = mem_act_bytes() == 2 ? PRECISION_BF16 : PRECISION_FP32;
     return s;
 }
 
-/* The weights after a few steps of SimSiam.  With targets from a cache that is renewed in each step they are the
- * same (test_eta.c), and such a step is not recorded. */
+/* The weights after a few steps of SimSiam.  With targets from a cache that is renewed in each step
+ * they are the same (test_eta.c), and such a step is not recorded. */
 static void weights_after(char hex[HASH_TEXT], bool recorded)
 {
     static struct trainer t;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_memory.c -- where the device's memory is wanting, the message says what was asked, and how to ask for less.
+ * test_memory.c -- where the device's memory is wanting, the message says what was asked, and how
+ * to ask for less.
  */
 #include "../naive.h"
 
@@ -24,7 +25,8 @@ static void said_by(char *text, size_t size, void (*last_words)(void))
     }
     close(pipe_of[1]);
     size_t got = 0;
-    for (ssize_t n; got + 1 < size && (n = read(pipe_of[0], text + got, size - 1 - got)) > 0;) got += (size_t)n;
+    for (ssize_t n; got + 1 < size && (n = read(pipe_of[0], text + got, size - 1 - got)) > 0;)
+        got += (size_t)n;
     text[got] = 0;
     close(pipe_of[0]);
     int status;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_plan_cache.c -- plans are timed once: then the file says which, in every process; and a file that is
- * damaged, another card's or not to be written does no harm.
+ * test_plan_cache.c -- plans are timed once: then the file says which, in every process; and a file
+ * that is damaged, another card's or not to be written does no harm.
  *
- * A process is a child of the test's.  cuDNN plans for a card that is described to it; the clock is the test's.
+ * A process is a child of the test's.  cuDNN plans for a card that is described to it; the clock is
+ * the test's.
  */
 #include "hopper.h"
 #include <glob.h>
@@ -39,7 +40,8 @@ static bool try(const struct plan *p, void *context)
 struct told { char tag[PLAN_TAG]; int runs, tries; bool read; double seconds; };
 
 /* What another process chooses, and how often it asked the clock; what it says on stderr. */
-static struct told choose_elsewhere(cudnnBackendDescriptor_t device, const char *name, double more, char said[512])
+static struct told choose_elsewhere(cudnnBackendDescriptor_t device, const char *name, double more,
+                                    char said[512])
 {
     int answer[2], words[2], status;
     struct told t;
@@ -55,7 +57,8 @@ static struct told choose_elsewhere(cudnnBackendDescriptor_t device, const char 
         dup2(words[1], STDERR_FILENO);
         memset(&t, 0, sizeof t);
         const double start = clock_cpu_seconds();
-        if (plan_choose(&p, why, sizeof why, work, &chooser)) memcpy(t.tag, p.tag, sizeof t.tag), t.read = p.read;
+        if (plan_choose(&p, why, sizeof why, work, &chooser))
+            memcpy(t.tag, p.tag, sizeof t.tag), t.read = p.read;
         t.seconds = clock_cpu_seconds() - start;
         t.runs = c.runs, t.tries = c.tries;
         _exit(write(answer[1], &t, sizeof t) != sizeof t);
@@ -103,7 +106,8 @@ static void file_make(cudnnBackendDescriptor_t device)
 static void the_fastest_plan_is_kept_and_no_clock_is_asked_again(void **state)
 {
     file_make(*state);
-    const struct told t = choose_elsewhere(*state, card, 1, said);       /* now the first would be the fastest */
+    /* now the first would be the fastest */
+    const struct told t = choose_elsewhere(*state, card, 1, said);
     assert_string_equal(t.tag, tag[MOST - 1]);
     assert_int_equal(t.runs, 0);
     assert_string_equal(said, "");
@@ -122,11 +126,13 @@ static void plans_that_do_not_run_are_passed_over(void **state)
 {
     remove(file);
     broken = 2;
-    const struct told t = choose_elsewhere(*state, card, 1, said), late = choose_elsewhere(*state, card, 1, said);
+    const struct told t = choose_elsewhere(*state, card, 1, said),
+                      late = choose_elsewhere(*state, card, 1, said);
     broken = 0;
     assert_string_equal(t.tag, tag[2]);
     assert_int_equal(t.runs, MOST + 2);
-    /* What the file says is tried too: here it does not run either, and is the second that does not. */
+    /* What the file says is tried too: here it does not run either, and is the second that does
+     * not. */
     assert_int_equal(late.tries, 1);
     assert_int_equal(late.runs, MOST + 2);
 }
@@ -140,7 +146,8 @@ static void another_card_has_a_file_of_its_own(void **state)
     assert_string_equal(choose_elsewhere(*state, card, 1, said).tag, tag[MOST - 1]);
 }
 
-/* Any byte but the line ends may be wrong; the file may be cut anywhere; or be another card's under this name. */
+/* Any byte but the line ends may be wrong; the file may be cut anywhere; or be another card's under
+ * this name. */
 static void a_damaged_or_foreign_file_is_said_once_and_made_anew(void **state)
 {
     file_make(*state);
@@ -175,7 +182,8 @@ static void a_plan_that_cudnn_no_longer_has_is_chosen_anew(void **state)
     size_t bytes;
     char *const good = file_read(file, &bytes), *const line = strchr(good, '\n') + 1;
     snprintf(key, sizeof key, "%.*s", (int)(strstr(line, ": ") - line), line);
-    const int n = snprintf(text, sizeof text, "%.*s%s: engine 9999 knobs\n", (int)(line - good), good, key);
+    const int n = snprintf(text, sizeof text, "%.*s%s: engine 9999 knobs\n", (int)(line - good),
+                           good, key);
     hash_bytes(sum, text, (size_t)n);
     snprintf(text + n, sizeof text - (size_t)n, "%s\n", sum);
     assert_true(file_write_atomic(file, text, strlen(text)));
@@ -235,10 +243,11 @@ static void a_small_convolution_takes_the_first_plan_that_runs(void **state)
     assert_true(none.tries > 4);
 }
 
-/* ---- compiled plans ------------------------------------------------------------------------------------- */
+/* ---- compiled plans -------------------------------------------------------------------------- */
 
 /* Little to compute, so nothing is timed; but compiled. */
-static struct conv_work compiled = { CONV_WGRAD, PRECISION_BF16, false, { 2, 8, 8, 64, 64, 3, 1, 1 } };
+static struct conv_work compiled = { CONV_WGRAD, PRECISION_BF16, false,
+                                     { 2, 8, 8, 64, 64, 3, 1, 1 } };
 
 /* The one file of the kind that lies there; free() it. */
 static char *plan_file(void)
@@ -308,7 +317,10 @@ static void a_damaged_compiled_plan_is_compiled_anew(void **state)
             hash_bytes(sum, bad, strlen(bad));
             strcat(strcat(bad, sum), "\n");
         }
-        assert_true(file_write_atomic(path, bad, i == 0 ? bytes : i == 1 ? bytes / 2 : strlen(bad)));
+        assert_true(file_write_atomic(path, bad,
+                                      i == 0   ? bytes
+                                      : i == 1 ? bytes / 2
+                                               : strlen(bad)));
         free(bad);
         const struct told t = choose_elsewhere(*state, card, 1, said);
         assert_true(*t.tag && !t.read);
@@ -331,8 +343,8 @@ static void a_damaged_compiled_plan_is_compiled_anew(void **state)
 static int open_folder(void **state)
 {
     if (device_describe(state) || !mkdtemp(folder) || setenv("DATA", folder, 1)) return -1;
-    snprintf(file, sizeof file, "%s/plans/cuDNN-%zu-on-NVIDIA-H200--132-multiprocessors.txt", folder,
-             cudnnGetVersion());
+    snprintf(file, sizeof file, "%s/plans/cuDNN-%zu-on-NVIDIA-H200--132-multiprocessors.txt",
+             folder, cudnnGetVersion());
     return tags(tag, *state) < MOST + 2;                 /* or there is too little to choose */
 }
 

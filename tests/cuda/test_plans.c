@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_plans.c -- does cuDNN have a deterministic plan within the workspace for each convolution?  Asked without a
- * card: hopper.json describes one to it, and a driver that runs nothing (driver.c) loads what it compiles.
+ * test_plans.c -- does cuDNN have a deterministic plan within the workspace for each convolution?
+ * Asked without a card: hopper.json describes one to it, and a driver that runs nothing (driver.c)
+ * loads what it compiles.
  *
- * Which convolutions there are, the nets themselves say: each row of each experiment makes, at each scale, a step
- * and its evaluations on a machine that only listens (asked.c), in each precision.
+ * Which convolutions there are, the nets themselves say: each row of each experiment makes, at each
+ * scale, a step and its evaluations on a machine that only listens (asked.c), in each precision.
  *
- * The gradients of 16-bit weights are compiled, which takes a second each.  So of those that differ in nothing but
- * the number of images the plan of the largest alone is made; the others are only suggested: that cuDNN has a
- * deterministic kernel for them is seen, that it compiles and what workspace it wants is not.
+ * The gradients of 16-bit weights are compiled, which takes a second each.  So of those that differ
+ * in nothing but the number of images the plan of the largest alone is made; the others are only
+ * suggested: that cuDNN has a deterministic kernel for them is seen, that it compiles and what
+ * workspace it wants is not.
  *
  * usage: test_plans [SCALE...]      (all of them)
  */
@@ -32,14 +34,17 @@ static bool has_note(const struct plan *p, cudnnBackendNumericalNote_t wanted)
     cudnnBackendNumericalNote_t note[NOTES];
     int64_t n = 0, one;
     bool found = false;
-    assert_int_equal(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &suggestion), 0);
+    assert_int_equal(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &suggestion),
+                     0);
     assert_int_equal(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine), 0);
     assert_int_equal(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
-                                              CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one, &suggestion), 0);
+                                              CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one, &suggestion),
+                     0);
     assert_int_equal(cudnnBackendGetAttribute(suggestion, CUDNN_ATTR_ENGINECFG_ENGINE,
                                               CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one, &engine), 0);
-    assert_int_equal(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
-                                              NOTES, &n, note), 0);
+    assert_int_equal(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                              CUDNN_TYPE_NUMERICAL_NOTE, NOTES, &n, note),
+                     0);
     for (int64_t i = 0; i < n; i++) found = found || note[i] == wanted;
     assert_int_equal(cudnnBackendDestroyDescriptor(engine), 0);
     assert_int_equal(cudnnBackendDestroyDescriptor(suggestion), 0);
@@ -49,7 +54,8 @@ static bool has_note(const struct plan *p, cudnnBackendNumericalNote_t wanted)
 /* A suggestion, and with `made` a plan of it. */
 static void plan_exists(struct conv_work work, cudnnBackendDescriptor_t device, bool made)
 {
-    static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx", [CONV_WGRAD] = "dw" };
+    static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx",
+                                        [CONV_WGRAD] = "dw" };
     static struct plan list[PLAN_SUGGESTIONS];
     const struct plan_device here = { NULL, device };
     const struct conv_shape s = work.s;
@@ -58,9 +64,11 @@ static void plan_exists(struct conv_work work, cudnnBackendDescriptor_t device, 
     int i = 0;
     while (made && i < n && !plan_make(&list[i], why, sizeof why, here)) i++;
     if (i == n)
-        fail_msg("%s of [%d, %d, %d, %d] to %d, %dx%d, stride %d, %s%s: %s", pass[work.pass], s.n, s.h, s.w, s.c,
-                 s.k, s.r, s.r, s.stride, precisions[work.precision], work.add ? ", added" : "", why);
-    /* A compiled kernel is only expected for the fp32 gradient of 16-bit weights, and there is no other for it. */
+        fail_msg("%s of [%d, %d, %d, %d] to %d, %dx%d, stride %d, %s%s: %s", pass[work.pass], s.n,
+                 s.h, s.w, s.c, s.k, s.r, s.r, s.stride, precisions[work.precision],
+                 work.add ? ", added" : "", why);
+    /* A compiled kernel is only expected for the fp32 gradient of 16-bit weights, and there is no
+     * other for it. */
     assert_int_equal(list[i].compiled_when_planned,
                      work.pass == CONV_WGRAD && work.precision != PRECISION_FP32);
     if (made) assert_true(list[i].workspace >= 0 && list[i].workspace <= PLAN_WORKSPACE);
@@ -68,7 +76,7 @@ static void plan_exists(struct conv_work work, cudnnBackendDescriptor_t device, 
     for (i = 0; i < n; i++) plan_free(&list[i]);
 }
 
-/* ---- the nets ------------------------------------------------------------------------------------------- */
+/* ---- the nets -------------------------------------------------------------------------------- */
 
 /* An evaluation's pass over n images: whole chunks and what is left. */
 static void evaluation_asks(struct tape *t, struct model *frozen, int size, int n)
@@ -78,7 +86,8 @@ static void evaluation_asks(struct tape *t, struct model *frozen, int size, int 
         if (chunk[i]) model_features(t, frozen, var_room(t, chunk[i], size, size, 3), 0, false);
 }
 
-/* A step, the passes that keep targets (Sec. 5.2), and the evaluations of a run, in each precision. */
+/* A step, the passes that keep targets (Sec. 5.2), and the evaluations of a run, in each
+ * precision. */
 static void net_asks(const struct settings *s)
 {
     static struct model m;
@@ -93,9 +102,11 @@ static void net_asks(const struct settings *s)
         memset(&t, 0, sizeof t);
         struct settings fresh = *s;
         eta_own(&fresh)->from = ETA_FRESH;
-        const struct step step = { .tape = &t, .f = &m, .s = s, .plan = &plan, .distance = neg_cosine,
+        const struct step step = { .tape = &t, .f = &m, .s = s, .plan = &plan,
+                                   .distance = neg_cosine,
                                    .x = var_room(&t, views * s->batch, size, size, 3),
-                                   .own = method->open(&m, &fresh), .loss = mem_alloc(sizeof(float)) };
+                                   .own = method->open(&m, &fresh),
+                                   .loss = mem_alloc(sizeof(float)) };
         method->loss(&step);
         tape_backward(&t);
         tape_reset(&t);
@@ -113,16 +124,18 @@ static void net_asks(const struct settings *s)
     model_free(&m);
 }
 
-/* Asks what a row's convolutions hang on, once: the rest of its settings, heads for one, is set to what costs
- * little. */
+/* Asks what a row's convolutions hang on, once: the rest of its settings, heads for one, is set to
+ * what costs little. */
 static void row_asks(const struct settings *row)
 {
     static char *seen[NETS];
     static int n;
     struct settings s = settings_default(0);
-    s.image_size = row->image_size, s.train_count = row->train_count, s.monitor_count = row->monitor_count;
+    s.image_size = row->image_size, s.train_count = row->train_count,
+    s.monitor_count = row->monitor_count;
     s.stem = row->stem, s.block = row->block, s.widths = row->widths, s.blocks = row->blocks;
-    s.stop_grad = row->stop_grad, s.pairs = row->pairs, s.method = row->method, s.batch = row->batch;
+    s.stop_grad = row->stop_grad, s.pairs = row->pairs, s.method = row->method,
+    s.batch = row->batch;
     *eta_own(&s) = eta_defaults;
     eta_own(&s)->from = eta_settings(row)->from;
     eta_own(&s)->views = eta_settings(row)->views;
@@ -140,12 +153,13 @@ static void row_asks(const struct settings *row)
     net_asks(&s);
 }
 
-/* What each row of each experiment asks for at a scale; ResNet-50's rows at 224 with ResNet-18 too. */
+/* What each row of each experiment asks for at a scale; ResNet-50's rows at 224 with ResNet-18
+ * too. */
 static void scale_asks(const char *scale)
 {
     static struct experiment e;
     glob_t files;
-    assert_int_equal(glob(CONFIG_DIR "/[!p]*.yaml", 0, NULL, &files), 0);   /* paper.yaml has none */
+    assert_int_equal(glob(CONFIG_DIR "/[!p]*.yaml", 0, NULL, &files), 0);  /* paper.yaml has none */
     assert_true(files.gl_pathc > 10);
     for (size_t i = 0; i < files.gl_pathc; i++) {
         experiment_load(&e, files.gl_pathv[i], scale);
@@ -178,8 +192,8 @@ static bool same_geometry(struct conv_work a, struct conv_work b)
     return a.pass == b.pass && a.precision == b.precision && !memcmp(&a.s, &b.s, sizeof a.s);
 }
 
-/* Is the plan made?  Not of a kernel that is to be compiled, where one of the same geometry and more images is (of
- * equals the first). */
+/* Is the plan made?  Not of a kernel that is to be compiled, where one of the same geometry and
+ * more images is (of equals the first). */
 static bool is_made(int i)
 {
     if (asked[i].pass != CONV_WGRAD || asked[i].precision == PRECISION_FP32) return true;
@@ -188,7 +202,8 @@ static bool is_made(int i)
     return true;
 }
 
-static void every_convolution_of_every_row_has_a_deterministic_plan_within_the_workspace(void **state)
+static void every_convolution_of_every_row_has_a_deterministic_plan_within_the_workspace(
+    void **state)
 {
     glob_t scales;
     int made = 0;
@@ -221,7 +236,8 @@ static void odd_shapes_have_plans(void **state)
         for (int pass = 0; pass < CONV_PASSES; pass++)
             for (int p = 0; p < PRECISIONS; p++)
                 for (int add = 0; add <= (pass == CONV_DGRAD); add++)
-                    plan_exists((struct conv_work){ (enum conv_pass)pass, (enum precision)p, add, odd[i] }, *state,
+                    plan_exists((struct conv_work){ (enum conv_pass)pass, (enum precision)p, add,
+                                                    odd[i] }, *state,
                                 true);
 }
 
@@ -230,7 +246,8 @@ static void notes_that_forbid_an_engine(void **state)
 {
     static const cudnnBackendNumericalNote_t never[] = {
         CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION,
-        CUDNN_NUMERICAL_NOTE_FFT, CUDNN_NUMERICAL_NOTE_WINOGRAD, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4,
+        CUDNN_NUMERICAL_NOTE_FFT, CUDNN_NUMERICAL_NOTE_WINOGRAD,
+        CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4,
         CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13,
         CUDNN_NUMERICAL_NOTE_TYPE_COUNT,
     };
@@ -239,13 +256,17 @@ static void notes_that_forbid_an_engine(void **state)
         for (size_t i = 0; i < sizeof never / sizeof *never; i++)
             assert_false(plan_note_will_do(never[i], (enum precision)p));
         const bool narrow = p != PRECISION_FP32;
-        assert_int_equal(plan_note_will_do(CUDNN_NUMERICAL_NOTE_TENSOR_CORE, (enum precision)p), narrow);
-        assert_int_equal(plan_note_will_do(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS, (enum precision)p), narrow);
+        assert_int_equal(plan_note_will_do(CUDNN_NUMERICAL_NOTE_TENSOR_CORE, (enum precision)p),
+                         narrow);
+        assert_int_equal(plan_note_will_do(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS,
+                                           (enum precision)p),
+                         narrow);
         assert_true(plan_note_will_do(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP, (enum precision)p));
     }
 }
 
-/* All that may be chosen, not the first alone: here cuDNN suggests some that are not deterministic. */
+/* All that may be chosen, not the first alone: here cuDNN suggests some that are not
+ * deterministic. */
 static void no_suggestion_has_a_note_that_forbids_it(void **state)
 {
     static const struct conv_shape s = { 8, 16, 16, 64, 64, 3, 1, 1 };
@@ -260,7 +281,8 @@ static void no_suggestion_has_a_note_that_forbids_it(void **state)
             if (plan_make(&list[i], why, sizeof why, here)) seen++;
             for (int note = 0; list[i].plan && note < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; note++)
                 if (has_note(&list[i], (cudnnBackendNumericalNote_t)note))
-                    assert_true(plan_note_will_do((cudnnBackendNumericalNote_t)note, (enum precision)p));
+                    assert_true(
+                        plan_note_will_do((cudnnBackendNumericalNote_t)note, (enum precision)p));
             plan_free(&list[i]);
         }
     }
@@ -275,7 +297,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(notes_that_forbid_an_engine),
         cmocka_unit_test(no_suggestion_has_a_note_that_forbids_it),
         cmocka_unit_test(odd_shapes_have_plans),
-        cmocka_unit_test(every_convolution_of_every_row_has_a_deterministic_plan_within_the_workspace),
+        cmocka_unit_test(
+            every_convolution_of_every_row_has_a_deterministic_plan_within_the_workspace),
     };
-    return cmocka_run_group_tests_name("cuda: plans without a device", tests, device_describe, device_forget);
+    return cmocka_run_group_tests_name("cuda: plans without a device", tests, device_describe,
+                                       device_forget);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_views.c -- views made by the machine against those of the CPU's own code (engine/cpu/augment.c, linked
- * beside it under the names of its plain variant): pixels of any crop, colour, blur and flip, of stored images and
- * of images of their own size.
+ * test_views.c -- views made by the machine against those of the CPU's own code
+ * (engine/cpu/augment.c, linked beside it under the names of its plain variant): pixels of any
+ * crop, colour, blur and flip, of stored images and of images of their own size.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,8 +55,8 @@ static uint8_t *image_make(int n, int h, int w)
 static int longer(int a, int b) { return a > b ? a : b; }
 
 /* image [3, h / shrink, w / shrink], rounded up. */
-static void expected_view(float y[OUT], const uint8_t *image, int h, int w, int shrink, const struct augment *r,
-                          const struct view_params *v)
+static void expected_view(float y[OUT], const uint8_t *image, int h, int w, int shrink,
+                          const struct augment *r, const struct view_params *v)
 {
     const size_t room = op_view_room_plain(SIZE, longer(h, w));
     void *const at = aligned_alloc(64, (room + 63) / 64 * 64);
@@ -92,7 +92,8 @@ static void views_of_stored_images_are_the_cpus(void **state)
         mem_act_download(y, made, N * OUT);
         mem_free(made);
         for (int i = 0; i < N; i++) {
-            const struct view_params v = augment_draw(&recipe, SEED, EPOCH, (uint32_t)order[i], VIEW, H, W);
+            const struct view_params v = augment_draw(&recipe, SEED, EPOCH, (uint32_t)order[i],
+                                                      VIEW, H, W);
             expected_view(expected, host + order[i] * IN, H, W, 1, &recipe, &v);
             views_near(y + i * OUT, expected, OUT, tolerance[p]);
         }
@@ -102,16 +103,17 @@ static void views_of_stored_images_are_the_cpus(void **state)
 }
 
 /* Full height and width, and by how much the image was made smaller. */
-static const struct { int h, w, shrink; } shapes[] = {
-    { 1, 1, 1 }, { 7, 33, 1 }, { 33, 7, 1 }, { 300, 9, 1 }, { 65, 131, 2 }, { 201, 150, 4 }, { 401, 333, 8 }
-};
+static const struct { int h, w, shrink;
+} shapes[] = { { 1, 1, 1 },    { 7, 33, 1 },    { 33, 7, 1 },   { 300, 9, 1 },
+               { 65, 131, 2 }, { 201, 150, 4 }, { 401, 333, 8 } };
 enum { SHAPES = sizeof shapes / sizeof *shapes, DRAWS = 5 };
 
 /* A view of one of the shapes, made by the machine; the caller's room is fresh. */
 static void machine_view(float y[OUT], const uint8_t *image, int i, const struct augment *r,
                          const struct view_params *v)
 {
-    const int shrink = shapes[i].shrink, side = (longer(shapes[i].h, shapes[i].w) + shrink - 1) / shrink;
+    const int shrink = shapes[i].shrink,
+              side = (longer(shapes[i].h, shapes[i].w) + shrink - 1) / shrink;
     dev_act *const made = mem_alloc(OUT * mem_act_bytes());
     void *const room = mem_alloc(op_view_room(SIZE, side));
     op_view(made, room, image, shapes[i].h, shapes[i].w, shrink, SIZE, r, v);
@@ -145,8 +147,8 @@ static void *make_views(void *maker)
 {
     struct maker *const m = maker;
     for (int draw = 0; draw < DRAWS; draw++) {
-        const struct view_params v = augment_draw(&recipe, SEED, EPOCH, (uint32_t)draw, VIEW, shapes[m->shape].h,
-                                                  shapes[m->shape].w);
+        const struct view_params v = augment_draw(&recipe, SEED, EPOCH, (uint32_t)draw, VIEW,
+                                                  shapes[m->shape].h, shapes[m->shape].w);
         machine_view(m->y[draw], m->image, m->shape, &recipe, &v);
     }
     return NULL;
@@ -159,7 +161,8 @@ static void threads_with_rooms_of_their_own_do_not_meet(void **state)
     for (int i = 0; i < SHAPES; i++) {
         const int shrink = shapes[i].shrink;
         maker[i].shape = i;
-        maker[i].image = image_make(1, (shapes[i].h + shrink - 1) / shrink, (shapes[i].w + shrink - 1) / shrink);
+        maker[i].image = image_make(1, (shapes[i].h + shrink - 1) / shrink,
+                                    (shapes[i].w + shrink - 1) / shrink);
         assert_int_equal(pthread_create(&maker[i].thread, NULL, make_views, &maker[i]), 0);
     }
     for (int i = 0; i < SHAPES; i++)

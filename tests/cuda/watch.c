@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * watch.c -- sums what lies between marks, by name; and stands between the machine's parts (--wrap).
+ * watch.c -- sums what lies between marks, by name; and stands between the machine's parts
+ * (--wrap).
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static struct {
     double whole;                        /* seconds, from each start's first mark to its last */
 } own;
 
-/* ---- what is watched ------------------------------------------------------------------------------------- */
+/* ---- what is watched ------------------------------------------------------------------------- */
 
 static int row_of(const char *name)
 {
@@ -70,7 +71,7 @@ double watch_stop(void)
     return sum;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -90,13 +91,13 @@ void watch_print(FILE *out, const char *title, int steps)
         fprintf(out, "%6.1f %9.4f %6.2f  %s\n", (double)r->calls / steps, 1e3 * r->seconds / steps,
                 100 * r->seconds / sum, r->name);
     }
-    fprintf(out, "%6.1f %9.4f %6.2f  all kernels, of %.4f ms from the first to the last\n", (double)calls / steps,
-            1e3 * sum / steps, 100.0, 1e3 * own.whole / steps);
+    fprintf(out, "%6.1f %9.4f %6.2f  all kernels, of %.4f ms from the first to the last\n",
+            (double)calls / steps, 1e3 * sum / steps, 100.0, 1e3 * own.whole / steps);
     own.rows = 0, own.whole = 0;
     memset(own.row, 0, sizeof own.row);
 }
 
-/* ---- between the machine's parts ------------------------------------------------------------------------- */
+/* ---- between the machine's parts ------------------------------------------------------------- */
 
 #define WRAP(type, name, ...) type __real_##name(__VA_ARGS__); type __wrap_##name(__VA_ARGS__)
 
@@ -112,11 +113,12 @@ static const char *const precisions[] = { [PRECISION_FP32] = "fp32", [PRECISION_
 
 void __wrap_conv_run(void *out, const void *a, const void *b, struct conv_work work)
 {
-    static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx", [CONV_WGRAD] = "dw" };
+    static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx",
+                                        [CONV_WGRAD] = "dw" };
     const struct conv_shape s = work.s;
     char name[NAME];
-    snprintf(name, sizeof name, "cuDNN %s %s %dx%d/%d %d->%d %dx%d", pass[work.pass], precisions[work.precision],
-             s.r, s.r, s.stride, s.c, s.k, s.h, s.w);
+    snprintf(name, sizeof name, "cuDNN %s %s %dx%d/%d %d->%d %dx%d", pass[work.pass],
+             precisions[work.precision], s.r, s.r, s.stride, s.c, s.k, s.h, s.w);
     watch_begin(name);
     __real_conv_run(out, a, b, work);
     watch_end();
@@ -124,10 +126,11 @@ void __wrap_conv_run(void *out, const void *a, const void *b, struct conv_work w
 
 void __wrap_product_run(void *out, const void *a, const void *b, struct product p)
 {
-    static const char *const form[] = { [PRODUCT_NT] = "NT", [PRODUCT_NN] = "NN", [PRODUCT_TN] = "TN" };
+    static const char *const form[] = { [PRODUCT_NT] = "NT", [PRODUCT_NN] = "NN",
+                                        [PRODUCT_TN] = "TN" };
     char name[NAME];
-    snprintf(name, sizeof name, "cuBLASLt %s %s %dx%d, depth %d", form[p.form], precisions[p.in], p.m, p.n,
-             p.depth);
+    snprintf(name, sizeof name, "cuBLASLt %s %s %dx%d, depth %d", form[p.form], precisions[p.in],
+             p.m, p.n, p.depth);
     watch_begin(name);
     __real_product_run(out, a, b, p);
     watch_end();

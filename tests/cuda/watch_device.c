@@ -20,13 +20,14 @@ double mark_seconds(int from, int to)
     return 1e-3 * (double)ms;
 }
 
-/* What nvcc makes of a launch; the handle is as good as the function to ask for the name, as linkers see it. */
-cudaError_t __real___cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **args, size_t shared,
-                                      cudaStream_t stream);
-cudaError_t __wrap___cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **args, size_t shared,
-                                      cudaStream_t stream);
-cudaError_t __wrap___cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **args, size_t shared,
-                                      cudaStream_t stream)
+/* What nvcc makes of a launch; the handle is as good as the function to ask for the name, as
+ * linkers see it. */
+cudaError_t __real___cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **args,
+                                      size_t shared, cudaStream_t stream);
+cudaError_t __wrap___cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **args,
+                                      size_t shared, cudaStream_t stream);
+cudaError_t __wrap___cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **args,
+                                      size_t shared, cudaStream_t stream)
 {
     const char *name = NULL;
     CUDA(cudaFuncGetName(&name, (const void *)kernel));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * watch_host.c -- marks in the rehearsal are times of the host's clock, taken when the stream comes by.
+ * watch_host.c -- marks in the rehearsal are times of the host's clock, taken when the stream comes
+ * by.
  */
 #include "../../engine/cuda/cuda.h"
 #include "watch.h"

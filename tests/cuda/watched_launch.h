@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * watched_launch.h -- stands before the kernels' sources in a rehearsal that watch.c watches: a launch says its
- * kernel's name, as nvcc's launches do by themselves (watch_device.c).
+ * watched_launch.h -- stands before the kernels' sources in a rehearsal that watch.c watches: a
+ * launch says its kernel's name, as nvcc's launches do by themselves (watch_device.c).
  */
 #pragma once
 #include <cuda_runtime.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz.h -- what every fuzz target needs: its input as a file with a path, and a way back out of die_user().
+ * fuzz.h -- what every fuzz target needs: its input as a file with a path, and a way back out of
+ * die_user().
  *
- * A target is linked with --wrap=exit: a reader that refuses its input by exit(2) comes back to the target.  Any
- * other status is a finding: bytes in a file are the user's mistake, never the world's fault.
+ * A target is linked with --wrap=exit: a reader that refuses its input by exit(2) comes back to the
+ * target.  Any other status is a finding: bytes in a file are the user's mistake, never the world's
+ * fault.
  */
 #pragma once
 #include <fcntl.h>

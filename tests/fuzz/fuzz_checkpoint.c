@@ -2,7 +2,8 @@
  *
  * fuzz_checkpoint.c -- any bytes as a run's checkpoint: refused, or a position of that run.
  *
- * If the first byte is `+`, a right SHA-256 is put behind the others, so that what is past the checksum is reached.
+ * If the first byte is `+`, a right SHA-256 is put behind the others, so that what is past the
+ * checksum is reached.
  */
 #include "fuzz.h"
 #include "../../experiments/run/state.h"
@@ -38,8 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     free(content);
     IF_NOT_REFUSED {
         const bool taken = trainer_load(&trainer, file.path, "identity");
-        if (taken && (trainer.epoch < 0 || trainer.epoch > settings.epochs || trainer.step < 0 ||
-                      trainer.step > trainer.steps || !memchr(trainer.frozen, 0, sizeof trainer.frozen)))
+        if (taken &&
+            (trainer.epoch < 0 || trainer.epoch > settings.epochs || trainer.step < 0 ||
+             trainer.step > trainer.steps || !memchr(trainer.frozen, 0, sizeof trainer.frozen)))
             abort();
     }
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_claim.c -- any line as a claim's predicate, over three rows; its words and numbers, beneath YAML's.
+ * fuzz_claim.c -- any line as a claim's predicate, over three rows; its words and numbers, beneath
+ * YAML's.
  */
 #include "fuzz.h"
 #include "../../experiments/suite/experiment.h"
@@ -15,11 +16,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* A block scalar takes any printable text as it stands; what else there is in the line becomes a blank. */
+/* A block scalar takes any printable text as it stands; what else there is in the line becomes a
+ * blank. */
 static char *line_make(const uint8_t *data, size_t bytes)
 {
     char *line = host_alloc(bytes + 1, 1);
-    for (size_t i = 0; i < bytes; i++) line[i] = data[i] >= ' ' && data[i] < 127 ? (char)data[i] : ' ';
+    for (size_t i = 0; i < bytes; i++)
+        line[i] = data[i] >= ' ' && data[i] < 127 ? (char)data[i] : ' ';
     return line;
 }
 
@@ -27,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct experiment e;
     char *line = line_make(data, bytes);
-    char *text = text_format("claims:\n  c: |1-\n   %s\n", line);      /* 1: blanks before it are the line's own */
+    /* 1: blanks before it are the line's own */
+    char *text = text_format("claims:\n  c: |1-\n   %s\n", line);
     char *says = text_format("c: { section: 1, says: s, table: x, predicate: linear a > b }\n");
     input_put(&file, text, strlen(text));
     input_put(&paper, says, strlen(says));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_config.c -- any bytes as a YAML file of settings: refused, or settings that print and read back.
+ * fuzz_config.c -- any bytes as a YAML file of settings: refused, or settings that print and read
+ * back.
  */
 #include "fuzz.h"
 #include "../../experiments/methods/method.h"

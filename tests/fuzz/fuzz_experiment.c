@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_experiment.c -- any bytes as one of the three files of an experiment, the other two being right.
+ * fuzz_experiment.c -- any bytes as one of the three files of an experiment, the other two being
+ * right.
  *
  * The first byte says which: x, the experiment; s, the scale; p, the paper's statements.
  */
 #include "fuzz.h"
 #include "../../experiments/suite/experiment.h"
 
-static const struct { const char *name, *right; } files[] = {
-    { "x.yaml", "baseline: a\nrows:\n  - { name: a, paper: 67.7 }\n  - { name: b, stop_grad: false }\n"
-                "claims:\n  better: linear a > b\n" },
-    { "scale/s.yaml", "note: small\ndataset: synthetic\nimage_size: 16\ntrain_count: 100\nmonitor_count: 50\n"
-                      "widths: [8, 16]\ndim: 32\nbatch: 10\nknn_k: 5\nprobe_batch: 10\n" },
-    { "paper.yaml", "better: { section: Section 1, says: a is better, table: x, predicate: linear a > b }\n" },
+static const struct { const char *name, *right;
+} files[] = {
+    { "x.yaml",
+      "baseline: a\nrows:\n  - { name: a, paper: 67.7 }\n  - { name: b, stop_grad: false }\n"
+      "claims:\n  better: linear a > b\n" },
+    { "scale/s.yaml",
+      "note: small\ndataset: synthetic\nimage_size: 16\ntrain_count: 100\nmonitor_count: 50\n"
+      "widths: [8, 16]\ndim: 32\nbatch: 10\nknn_k: 5\nprobe_batch: 10\n" },
+    { "paper.yaml",
+      "better: { section: Section 1, says: a is better, table: x, predicate: linear a > b }\n" },
 };
 enum { FILES = sizeof files / sizeof *files };
 

@@ -2,7 +2,8 @@
  *
  * fuzz_idx.c -- any bytes as an idx file of labels or images, plain or gzipped: refused, or values.
  *
- * The first byte is the kind: bit 0 images, else labels; bit 1 gzipped, else plain; the others how many.
+ * The first byte is the kind: bit 0 images, else labels; bit 1 gzipped, else plain; the others how
+ * many.
  */
 #include "fuzz.h"
 #include "../../engine/data_formats.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_image.c -- any bytes as an image file, and as one in a folder: refused with a sentence, or a picture and
- * views.
+ * fuzz_image.c -- any bytes as an image file, and as one in a folder: refused with a sentence, or a
+ * picture and views.
  *
- * The first byte chooses how much smaller the file is decoded and where a view is cut; the rest is the file.
+ * The first byte chooses how much smaller the file is decoded and where a view is cut; the rest is
+ * the file.
  */
 #include "fuzz.h"
 #include "../../engine/folder.h"
@@ -11,14 +12,16 @@
 enum { SIZE = 9, PIXELS_MOST = 1 << 20 };      /* larger pictures are right, and slow */
 
 static struct picture picture;
-/* In memory where there is such a folder: an input is a file, and a disk's journal holds the target up. */
+/* In memory where there is such a folder: an input is a file, and a disk's journal holds the target
+ * up. */
 static char in_memory[] = "/dev/shm/fuzz-image-XXXXXX", on_disk[] = "/tmp/fuzz-image-XXXXXX";
 static const char *folder;
 static struct dataset set;
 
 static void folder_remove(void)
 {
-    static const char *const names[] = { "/train/a/1", "/train/b/1", "/train/a", "/train/b", "/train", "" };
+    static const char *const names[] = { "/train/a/1", "/train/b/1", "/train/a", "/train/b",
+                                         "/train", "" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *const path = text_format("%s%s", folder, names[i]);
         if (remove(path)) abort();
@@ -35,7 +38,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     folder = mkdtemp(in_memory) ? in_memory : mkdtemp(on_disk);
     if (!folder || atexit(folder_remove)) abort();
     for (int i = 0; i < 2; i++) {
-        char *const at = text_format("%s/%s", folder, places[i]), *const file = text_format("%s/1", at);
+        char *const at = text_format("%s/%s", folder, places[i]), *const file = text_format("%s/1",
+                                                                                            at);
         if (!folder_make(at) || !file_write_synced(file, "", 0)) abort();
         free(at), free(file);
     }
@@ -43,7 +47,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static void view_cut(const struct image_info *info, int shrink, const struct augment *recipe, uint32_t draw)
+static void view_cut(const struct image_info *info, int shrink, const struct augment *recipe,
+                     uint32_t draw)
 {
     static float y[3 * SIZE * SIZE];
     const struct view_params v = augment_draw(recipe, 1, 0, draw, 0, info->h, info->w);
@@ -66,8 +71,8 @@ static void folder_entry(const uint8_t *file, size_t bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    static const struct augment crop = { .crop = true, .crop_scale = { 0.08f, 1 }, .crop_ratio = { 0.75f, 1.333f },
-                                         .std = { 1, 1, 1 } };
+    static const struct augment crop = { .crop = true, .crop_scale = { 0.08f, 1 },
+                                         .crop_ratio = { 0.75f, 1.333f }, .std = { 1, 1, 1 } };
     static const struct augment centre = { .centre = true, .std = { 1, 1, 1 } };
     if (bytes < 1) return 0;
     char wrong[WRONG_TEXT] = "";
@@ -77,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     const bool looks = image_look(&info, file, bytes - 1, wrong);
     if (!looks && !*wrong) abort();
     if (looks && (long)info.h * info.w > PIXELS_MOST) return 0;
-    if (looks && image_decode(&picture, &info, file, bytes - 1, info.kind == IMAGE_JPEG ? shrink : 1, wrong)) {
+    if (looks && image_decode(&picture, &info, file, bytes - 1,
+                              info.kind == IMAGE_JPEG ? shrink : 1, wrong)) {
         view_cut(&info, info.kind == IMAGE_JPEG ? shrink : 1, &crop, data[0]);
         view_cut(&info, info.kind == IMAGE_JPEG ? shrink : 1, &centre, data[0]);
     } else if (!*wrong) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * cuda_runtime.h -- CUDA as far as engine/cuda/ needs it, on the host: a rehearsal of its kernels without a card.
+ * cuda_runtime.h -- CUDA as far as engine/cuda/ needs it, on the host: a rehearsal of its kernels
+ * without a card.
  *
- * Tests compile the kernels' own sources against this header, in place of NVIDIA's.  A block's threads are fibers:
- * one runs until it waits at a barrier, then the next; when all wait, they go on, in the opposite order.  So index
- * arithmetic, sums, barriers and what one thread must not yet see are tried as they are; the card's speed and its
- * libraries are not.
+ * Tests compile the kernels' own sources against this header, in place of NVIDIA's.  A block's
+ * threads are fibers: one runs until it waits at a barrier, then the next; when all wait, they go
+ * on, in the opposite order.  So index arithmetic, sums, barriers and what one thread must not yet
+ * see are tried as they are; the card's speed and its libraries are not.
  */
 #pragma once
 #include <stddef.h>
@@ -18,7 +19,7 @@
 #define __host__
 #define __shared__ static                /* blocks come one after the other */
 
-/* ---- threads -------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct rehearsal_index { unsigned x; };
 #ifdef __cplusplus
@@ -27,7 +28,8 @@ extern "C" {
 extern struct rehearsal_index threadIdx, blockIdx, blockDim;
 
 /* Runs thread(context) as every thread of every block. */
-void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *context), const void *context);
+void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *context),
+              const void *context);
 void rehearsal_barrier(void);
 /* Puts run(a copy of context) into the stream. */
 void rehearsal_queue(void (*run)(void *context), const void *context, size_t bytes);
@@ -52,17 +54,19 @@ static void rehearsal_launch(unsigned blocks, unsigned threads, K kernel, A... a
     const launch l = { blocks, threads, thread };
     rehearsal_queue([](void *context) {
         const launch *const now = (const launch *)context;
-        rehearse(now->blocks, now->threads, [](const void *run) { (*(const body *)run)(); }, &now->run);
+        rehearse(
+            now->blocks, now->threads, [](const void *run) { (*(const body *)run)(); }, &now->run);
     }, &l, sizeof l);
 }
 #define LAUNCH(kernel, blocks, threads, ...) rehearsal_launch((blocks), (threads), (kernel), __VA_ARGS__)
 #endif
 
-/* ---- the runtime ---------------------------------------------------------------------------------------- */
+/* ---- the runtime ----------------------------------------------------------------------------- */
 
-/* The stream is as lazy as a card may be: what is put into it is done when somebody waits, or is kept in a graph
- * while one is captured.  What must not be captured is refused then. */
-typedef enum { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorStreamCaptureUnsupported } cudaError_t;
+/* The stream is as lazy as a card may be: what is put into it is done when somebody waits, or is
+ * kept in a graph while one is captured.  What must not be captured is refused then. */
+typedef enum { cudaSuccess, cudaErrorMemoryAllocation,
+               cudaErrorStreamCaptureUnsupported } cudaError_t;
 typedef void *cudaStream_t;
 typedef struct rehearsal_tasks *cudaGraph_t, *cudaGraphExec_t;
 typedef struct rehearsal_event *cudaEvent_t;
@@ -78,13 +82,15 @@ cudaError_t cudaMalloc(void **p, size_t bytes);
 cudaError_t cudaMallocHost(void **p, size_t bytes);
 cudaError_t cudaFree(void *p);
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s);
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t s);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t s);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s);
 cudaError_t cudaEventSynchronize(cudaEvent_t e);
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, int mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *graph);
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph,
+                                 unsigned long long flags);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t ready, cudaStream_t s);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t ready);
@@ -94,7 +100,9 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t ready);
 
 static inline const char *cudaGetErrorString(cudaError_t e)
 {
-    return e == cudaErrorMemoryAllocation ? "no memory" : e ? "not while a step is captured" : "no error";
+    return e == cudaErrorMemoryAllocation ? "no memory"
+           : e                            ? "not while a step is captured"
+                                          : "no error";
 }
 static inline cudaError_t cudaGetDeviceCount(int *n) { *n = 1; return cudaSuccess; }
 static inline cudaError_t cudaGetDevice(int *device) { *device = 0; return cudaSuccess; }
@@ -109,11 +117,13 @@ static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, int flags)
     *s = NULL;
     return flags == cudaStreamNonBlocking ? cudaSuccess : cudaErrorMemoryAllocation;
 }
-static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_row, const void *from, size_t from_row,
-                                            size_t width, size_t rows, enum cudaMemcpyKind kind, cudaStream_t s)
+static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_row, const void *from,
+                                            size_t from_row, size_t width, size_t rows,
+                                            enum cudaMemcpyKind kind, cudaStream_t s)
 {
     cudaError_t e = cudaSuccess;
     for (size_t i = 0; i < rows && !e; i++)
-        e = cudaMemcpyAsync((char *)to + i * to_row, (const char *)from + i * from_row, width, kind, s);
+        e = cudaMemcpyAsync((char *)to + i * to_row, (const char *)from + i * from_row, width, kind,
+                            s);
     return e;
 }

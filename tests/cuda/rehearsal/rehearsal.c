@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * rehearsal.c -- a block's threads as fibers, and the libraries' part of the CUDA machine as plain loops.  The
- * stream is in runtime.c.
+ * rehearsal.c -- a block's threads as fibers, and the libraries' part of the CUDA machine as plain
+ * loops.  The stream is in runtime.c.
  */
 #include <assert.h>
 #include <errno.h>
@@ -12,18 +12,24 @@
 #include "cudnn_run.h"
 #include "cublas.h"
 
-/* ---- threads -------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 enum { THREADS_MAX = 1024, STACK = 64 << 10 };
 
 struct rehearsal_index threadIdx, blockIdx, blockDim;
 
-/* A fiber runs threads that have not begun, one after the other, until one of them waits.  It begins by ucontext
- * and goes on by jumps, which make no system call. */
+/* A fiber runs threads that have not begun, one after the other, until one of them waits.  It
+ * begins by ucontext and goes on by jumps, which make no system call. */
 static struct {
     ucontext_t scheduler;
     jmp_buf back;                        /* to the scheduler */
-    struct { ucontext_t here; jmp_buf on; char *stack; bool waits; unsigned thread; } fiber[THREADS_MAX];
+    struct {
+        ucontext_t here;
+        jmp_buf on;
+        char *stack;
+        bool waits;
+        unsigned thread;
+    } fiber[THREADS_MAX];
     int now;                             /* the fiber that runs */
     unsigned next;                       /* the first thread that has not begun */
     unsigned round;                      /* barriers passed */
@@ -65,7 +71,8 @@ static void fiber_resume(int i)
 static void fiber_start(int i)
 {
     if (!own.fiber[i].stack) own.fiber[i].stack = host_alloc(1, STACK);
-    if (getcontext(&own.fiber[i].here)) die("getcontext: %s (is the memory exhausted?)", strerror(errno));
+    if (getcontext(&own.fiber[i].here))
+        die("getcontext: %s (is the memory exhausted?)", strerror(errno));
     own.fiber[i].here.uc_stack.ss_sp = own.fiber[i].stack;
     own.fiber[i].here.uc_stack.ss_size = STACK;
     makecontext(&own.fiber[i].here, fiber_main, 0);
@@ -74,7 +81,8 @@ static void fiber_start(int i)
         die("swapcontext: %s (is the memory exhausted?)", strerror(errno));
 }
 
-/* All threads of a block; those that wait must be all of them, or none (a thread that has ended stays away). */
+/* All threads of a block; those that wait must be all of them, or none (a thread that has ended
+ * stays away). */
 static void block_run(void)
 {
     int fibers = 0;
@@ -101,9 +109,10 @@ void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), c
     for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) block_run();
 }
 
-/* ---- what the libraries do ------------------------------------------------------------------------------ */
+/* ---- what the libraries do ------------------------------------------------------------------- */
 
-/* IEEE's half by its definition, where kernel.h has its bits: exponents of 5 bits, fractions of 10. */
+/* IEEE's half by its definition, where kernel.h has its bits: exponents of 5 bits, fractions of
+ * 10. */
 enum { HALF_MANY = 31, HALF_UNIT = -24, HALF_ONE = 1 << 10 };
 
 static float half_widen(uint16_t bits)
@@ -121,7 +130,8 @@ static uint16_t half_narrow(float f)
     const double size = fabs((double)f);
     int power = 0;
     if (isnan(f)) return (uint16_t)(sign | 0x7fff);
-    (void)frexp(size, &power);           /* size is below 2^power: eleven digits from there down, or to the unit */
+    (void)frexp(size, &power);           /* size is below 2^power: eleven digits from there down, or
+                                            to the unit */
     int unit = power - 11 > HALF_UNIT ? power - 11 : HALF_UNIT;
     double digits = nearbyint(ldexp(size, -unit));
     if (digits == 2 * HALF_ONE) digits = HALF_ONE, unit++;
@@ -162,7 +172,8 @@ static void product_now(void *task)
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
             for (size_t d = 0; d < depth; d++)
-                sum += (double)number(t->a, p.form == PRODUCT_TN ? d * m + i : i * depth + d, p.in) *
+                sum += (double)number(t->a, p.form == PRODUCT_TN ? d * m + i : i * depth + d,
+                                      p.in) *
                        (double)number(t->b, p.form == PRODUCT_NT ? j * depth + d : d * n + j, p.in);
             sum *= (double)p.scale;
             if (p.add) sum += (double)number(t->out, i * n + j, p.out);
@@ -172,7 +183,8 @@ static void product_now(void *task)
 
 void product_run(void *out, const void *a, const void *b, struct product p)
 {
-    rehearsal_queue(product_now, &(struct product_task){ out, a, b, p }, sizeof(struct product_task));
+    rehearsal_queue(product_now, &(struct product_task){ out, a, b,
+                                                         p }, sizeof(struct product_task));
 }
 
 /* The sums of a pass; y, x, w are elements of the three tensors whose product counts. */
@@ -215,7 +227,8 @@ static void conv_now(void *task)
     for (int n = 0; n < s.n; n++)
         for (int i = 0; i < p; i++)
             for (int j = 0; j < q; j++) pixel_add(&u, s, n, i, j, q);
-    for (size_t i = 0; i < size[pass] && t->work.add; i++) u.out[i] += (double)number(t->out, i, out);
+    for (size_t i = 0; i < size[pass] && t->work.add; i++)
+        u.out[i] += (double)number(t->out, i, out);
     for (size_t i = 0; i < size[pass]; i++) put(t->out, i, (float)u.out[i], out);
     free(u.out);
 }

@@ -2,16 +2,21 @@
  *
  * runtime.c -- the runtime's stream, graphs and memory on the host.
  *
- * A stream is a list of tasks.  They are done when a host thread waits for them, as late as a card may do them; so
- * that what relies on their being done is found.  With REHEARSAL_EAGER set they are done at once: for tests of the
- * CPU that look into the machine's memory themselves.
+ * A stream is a list of tasks.  They are done when a host thread waits for them, as late as a card
+ * may do them; so that what relies on their being done is found.  With REHEARSAL_EAGER set they are
+ * done at once: for tests of the CPU that look into the machine's memory themselves.
  */
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include "cuda.h"
 
-struct task { struct task *next; void (*run)(void *context); size_t bytes; _Alignas(16) char context[]; };
+struct task {
+    struct task *next;
+    void (*run)(void *context);
+    size_t bytes;
+    _Alignas(16) char context[];
+};
 struct rehearsal_tasks { struct task *first, *last; };
 struct rehearsal_event { unsigned long after; };
 
@@ -34,9 +39,10 @@ static void unlock(pthread_mutex_t *m)
     if (pthread_mutex_unlock(m)) die("a mutex cannot be unlocked (is the memory in order?)");
 }
 
-/* ---- tasks ---------------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
-static void append(struct rehearsal_tasks *to, void (*run)(void *), const void *context, size_t bytes)
+static void append(struct rehearsal_tasks *to, void (*run)(void *), const void *context,
+                   size_t bytes)
 {
     struct task *const t = host_alloc(1, sizeof *t + bytes);
     t->run = run, t->bytes = bytes;
@@ -102,7 +108,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e)
     return cudaSuccess;
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* What a card gives is not zero, and lies well. */
 cudaError_t cudaMalloc(void **p, size_t bytes)
@@ -155,13 +161,15 @@ static void copy_now(void *context)
 static bool is_pinned(const void *p)
 {
     for (int i = 0; i < own.n_pinned; i++)
-        if ((const char *)p >= own.pinned[i].at && (const char *)p < own.pinned[i].at + own.pinned[i].bytes)
+        if ((const char *)p >= own.pinned[i].at &&
+            (const char *)p < own.pinned[i].at + own.pinned[i].bytes)
             return true;
     return false;
 }
 
 /* Pageable memory is read before the call returns, pinned memory when the copy's turn comes. */
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t s)
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t s)
 {
     (void)s;
     if (own.graph && kind != cudaMemcpyDeviceToDevice) return cudaErrorStreamCaptureUnsupported;
@@ -174,12 +182,13 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     return cudaSuccess;
 }
 
-/* ---- graphs --------------------------------------------------------------------------------------------- */
+/* ---- graphs ---------------------------------------------------------------------------------- */
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, int mode)
 {
     (void)s;
-    if (own.graph || mode != cudaStreamCaptureModeThreadLocal) return cudaErrorStreamCaptureUnsupported;
+    if (own.graph || mode != cudaStreamCaptureModeThreadLocal)
+        return cudaErrorStreamCaptureUnsupported;
     own.graph = host_alloc(1, sizeof *own.graph);
     return cudaSuccess;
 }
@@ -192,11 +201,13 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *graph)
     return *graph ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
 }
 
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long flags)
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph,
+                                 unsigned long long flags)
 {
     (void)flags;
     *ready = host_alloc(1, sizeof **ready);
-    for (const struct task *t = graph->first; t; t = t->next) append(*ready, t->run, t->context, t->bytes);
+    for (const struct task *t = graph->first; t; t = t->next)
+        append(*ready, t->run, t->context, t->bytes);
     return cudaSuccess;
 }
 
@@ -204,7 +215,8 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t ready, cudaStream_t s)
 {
     (void)s;
     if (own.graph) return cudaErrorStreamCaptureUnsupported;
-    for (const struct task *t = ready->first; t; t = t->next) rehearsal_queue(t->run, t->context, t->bytes);
+    for (const struct task *t = ready->first; t; t = t->next)
+        rehearsal_queue(t->run, t->context, t->bytes);
     return cudaSuccess;
 }
 
