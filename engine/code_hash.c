@@ -7,8 +7,8 @@
  *
  * writes a header: for each METHOD one hash over FLAGS, the SHARED files and its OWN; and the
  * hashes that the file EQUAL says were shown equal, by group.  Comments, layout, the names and the
- * order of files, and #include lines do not count; strings and numbers do.  Without EQUAL ("-"),
- * nothing is equal.
+ * order of files, #include lines and the declarations of ops do not count; strings and numbers do.
+ * Without EQUAL ("-"), nothing is equal.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -176,6 +176,41 @@ static void tokens_write(FILE *out, const char *text, const char *path)
     }
 }
 
+/* Takes out "TYPE op_NAME(...);" where it stands outside of functions.  What computes is the op's
+ * definition, in a file of each machine; ops.h, which all share, declares those too that one method
+ * alone calls. */
+static void declarations_drop(char *tokens)
+{
+    static const char linkage[] = "extern\n\"C\"\n{\n";
+    char *out = tokens, *statement = tokens;   /* where the one under way begins */
+    int depth = 0;
+    bool directive = false, op = false;
+    for (const char *line = tokens, *next; *line; line = next) {
+        next = strchr(line, '\n') + 1;
+        const size_t n = (size_t)(next - line);
+        const char sign = n == 2 ? *line : 0;
+        op = op || (!depth && !strncmp(line, "op_", 3) && *next == '(');
+        memmove(out, line, n);
+        out += n;
+        if (directive || sign == '#') {
+            directive = n > 1;                 /* an empty token ends it */
+        } else if (sign == '{') {
+            const size_t length = (size_t)(out - statement);
+            depth += length != strlen(linkage) || memcmp(statement, linkage, length);
+        } else if (sign == '}') {
+            depth -= depth > 0;
+        } else if (sign == ';' && !depth && op) {
+            out = statement;
+        } else if (sign != ';') {
+            continue;
+        }
+        if (depth) continue;
+        op = false;
+        statement = out;
+    }
+    *out = 0;
+}
+
 static void tokens_hash(char hex[HEX], const char *path)
 {
     char *const text = text_read(path), *tokens = NULL;
@@ -184,7 +219,8 @@ static void tokens_hash(char hex[HEX], const char *path)
     if (!out) fail(path, strerror(errno));
     tokens_write(out, text, path);
     if (ferror(out) || fclose(out)) fail(path, "out of memory");
-    hash_of(hex, tokens, bytes);
+    declarations_drop(tokens);
+    hash_of(hex, tokens, strlen(tokens));
     free(tokens);
     free(text);
 }

@@ -118,6 +118,45 @@ now=$(hashes "${pair[@]}")
 check 'a constant in a shared file changes the one' differ "${apart%$'\n'*}" "${now%$'\n'*}"
 check 'and the other' differ "${apart#*$'\n'}" "${now#*$'\n'}"
 
+# A method that is added has a row in a table, files of its own, and ops that no other one calls.
+edit engine/ops.h '#define MORE 1'
+check 'what ops.h says beside ops counts' differ "$before" "$(hashes)"
+edit engine/ops.h 'void op_more(dev_float *y, struct conv_shape s, size_t n);'
+printf 'static void more(void) { }\n' >"$work/tree/more.c"
+printf 'void op_more(void) { }\n' >"$work/tree/engine/cpu/more.c"
+more=$(hashes "${told[@]}" -- more more.c engine/cpu/more.c)
+check 'a method more, with an op of its own, changes no other' same "$before" "${more%$'\n'*}"
+check 'and has a hash' [ "$(wc -l <<<"$more")" = $(($(wc -l <<<"$before") + 1)) ]
+check 'nor does the table of methods' eval '! hashed experiments/methods/method.c'
+edit "$shared" 'void more(void) { op_relu_fwd(a, b, 1); }'
+one=$(hashes)
+edit "$shared" 'void more(void) { op_relu_fwd(b, a, 1); }'
+check 'but what is told an op counts' differ "$one" "$(hashes)"
+edit "$shared" 'void op_more(int a) { b = a; }'
+one=$(hashes)
+edit "$shared" 'void op_more(int a) { b = -a; }'
+check "and an op's definition" differ "$one" "$(hashes)"
+# What one method alone calls or includes is its own, on both machines.
+lists=$(sed -n '/^set(METHODS/,/^set(MACHINE_CPU /p' "$sources/CMakeLists.txt")
+sed -n 's/^[a-z_]* op_\([a-z0-9_]*\)(.*/\1/p' "$sources/engine/ops.h" | while read -r op; do
+    callers=$(cd "$sources" && grep -lrw "op_$op" experiments engine --include='*.c' --include='*.h' |
+        grep -v '^engine/\(cpu\|cuda\|ops\.h\)' | xargs -n 1 | sort)
+    method=
+    for one in simsiam byol; do
+        own_files=$(sed -n "/^set(METHOD_$one\$/,/)/p" <<<"$lists" | grep -o '[a-z_/]*\.[a-z]*')
+        for caller in $callers; do grep -qxF "$caller" <<<"$own_files" || continue 2; done
+        [ -z "$callers" ] || method=$one
+        [ -z "$method" ] || break
+    done
+    [ -n "$method" ] || continue
+    echo "$op" >>"$work/own_ops"
+    for file in $(cd "$sources" && grep -lE "^void op_$op\(" engine/cpu/*.c engine/cuda/*.cu); do
+        grep -qxF "$file" <<<"$own_files" || echo "$file"
+    done
+done >"$work/not"
+check "an op of one method alone is hashed with it: $(xargs <"$work/not")" [ ! -s "$work/not" ]
+check "and there are such ops: $(xargs <"$work/own_ops")" [ -s "$work/own_ops" ]
+
 # ---- the list is what is compiled ----------------------------------------------------------------
 
 compiled=$(sed -n 's/^ *"file": "\(.*\)",*$/\1/p' "$commands" | sed "s,^$sources/,," | sort -u)

@@ -7,6 +7,7 @@
 #include "options.h"
 #include "cmd_run.h"
 #include "../run/found.h"
+#include "../methods/code.h"
 #include "../run/runner.h"
 
 #include <errno.h>
@@ -51,14 +52,18 @@ static bool is_listed(const struct task *task, int n, const struct task *one)
     return i < n;
 }
 
-/* Why a finished run is made again. */
+/* Why a finished run is made again, or a half-done one is not gone on with. */
 static void stale_tell(struct found *runs, const struct experiment *e, const struct row *row, int seed)
 {
     const char *why;
     const struct found_run *const stale = found_other(runs, &row->settings, seed, &why);
     if (stale)
-        fprintf(stderr, "%s/%s seed %d: %s is %s and does not count; running again\n", e->name, row->name, seed,
-                stale->folder, why);
+        fprintf(stderr, "%s/%s seed %d: %s is %s and does not count; running again\n", e->name,
+                row->name, seed, stale->folder, why);
+    const struct found_run *const half = found_run(runs, &row->settings, seed);
+    if (half && strcmp(half->code, code_hash_of(row->settings.method)))
+        fprintf(stderr, "%s/%s seed %d: %s is half done, by another program of equal code, which "
+                "alone goes on with it; running anew\n", e->name, row->name, seed, half->folder);
 }
 
 /* The runs that are still to be made.  *status is what the finished ones say. */

@@ -231,8 +231,12 @@ static void split_hash(char hex[HASH_TEXT], const struct settings *s, enum data_
 }
 
 /* The hash of the data at hand.  In a process of its own: data that are wrong end a program that
- * would train on them (and say why), not one that only counts runs.  False: there are none, or
- * they are wrong. */
+ * would train on them (and say why), not one that only counts runs.  False: there are none, which
+ * is no matter, or they are wrong, which is said.
+ *
+ * The child has this thread alone, so nothing in it may ask for a team of threads, which its
+ * parent may have had.  Loading does not: it reads files or lists names; decoding, which does, is for
+ * steps (folder.h). */
 static bool data_look(char hex[HASH_TEXT], const struct settings *s)
 {
     if (!data_present(s)) return false;
@@ -260,7 +264,10 @@ static bool data_look(char hex[HASH_TEXT], const struct settings *s)
     int status;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) die("waitpid: %s", strerror(errno));
-    return got == HASH_TEXT && !hex[HASH_TEXT - 1] && WIFEXITED(status) && !WEXITSTATUS(status);
+    const bool right = got == HASH_TEXT && WIFEXITED(status) && !WEXITSTATUS(status);
+    if (!right && !stop_requested())
+        warn("so the data at hand do not say which runs count: those do whose data most runs have");
+    return right;
 }
 
 /* The data that most finished runs of these images are of; of equally many, the first's.  "":
@@ -308,10 +315,13 @@ static const char *data_of(struct found *f, const struct settings *s, const char
 /* Why a run of the row's config and seed does not count; NULL: it does. */
 static const char *unlike(struct found *f, const struct found_run *r, const struct settings *s)
 {
-    struct machine_info own;
-    machine_describe(&own);
+    if (!*f->machine) {
+        struct machine_info own;
+        machine_describe(&own);
+        memcpy(f->machine, own.machine, sizeof f->machine);
+    }
     if (!r->named) return "of another hash or seed than its folder's name";
-    if (strcmp(r->machine, own.machine)) return "by another machine";
+    if (strcmp(r->machine, f->machine)) return "by another machine";
     if (!code_same(r->code, code_hash_of(s->method))) return "of other code";
     const char *const data = data_of(f, s, r->config);
     if (*data && strcmp(r->data, data)) return "of other data";

@@ -29,6 +29,7 @@ struct found {
     int n;
     struct images_known *images;   /* found.c: which data each set of images is, once asked */
     int n_images;
+    char machine[8];               /* this one, once asked */
 };
 
 /* Lists the runs of ROOT, which need not be there. */
