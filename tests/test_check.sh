@@ -50,7 +50,8 @@ summary() {          # summary ROW SEED HASH FOLDER STATE
     local last epoch
     last=$(tail -n 1 "$4/metrics.jsonl")
     last=$(sed -E 's/"(grad_norm|lr|lr_predictor)":[^,}]*,?//g; s/,\}/}/' <<<"$last")
-    [[ $last == *knn* ]] || last=${last%\}},\"std_sqrtd\":null,\"mean_norm\":null,\"view_share\":null,\"rank\":null,\
+    [[ $last == *knn* ]] ||
+        last=${last%\}},\"std_sqrtd\":null,\"mean_norm\":null,\"view_share\":null,\"rank\":null,\
 \"knn\":null,\"knn_z\":null,\"cos_h\":null,\"cos_z\":null}
     epoch=${last#*:} epoch=${epoch%%,*}
     echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$epoch,\"state\":\"$5\",\"evidence\":\"\",\
