@@ -164,6 +164,11 @@ committed=$(git ls-files -z 'results/*.md' 2>/dev/null | sed -z 's/^/HEAD:/' | x
         grep -qxF -- "$line" <<<"$committed" || echo "README.md:$number: $line"
     done | complain 'not in the committed results/'
 
+# The difference of two methods stands in README as it is.
+shown=$(sed -n '/^```diff$/,/^```$/p' README.md | sed '1d; $d')
+diff experiments/methods/simsiam.c experiments/methods/byol.c | diff - <(echo "$shown") |
+    complain 'README shows another difference of simsiam.c and byol.c than there is'
+
 # ---- precision -----------------------------------------------------------------------------------------
 
 # What the committed tables decide must not hang on how activations are stored.
