@@ -22,11 +22,11 @@ targets=$("$simsiam" list --only targets)
 same 'targets are those of the files' "$(sort <<<"$targets")" \
     "$(sed -n 's/^target: //p' configs/*.yaml | sort)"
 same 'tables run in the order of turn' "$targets" \
-    "$(grep -H '^turn: ' configs/*.yaml | sed 's/^\(.*\):turn: \(.*\)/\2 \1/' | sort -n |
+    "$(grep -H '^turn: ' configs/*.yaml | sed 's/^\(.*\):turn: \([0-9]*\).*/\2 \1/' | sort -n |
         while read -r _ file; do sed -n 's/^target: //p' "$file"; done)"
 [ "$(head -n 1 <<<"$targets")" = stopgrad ] || fail "the first table is not Figure 2's"
 same 'the report has the order of the paper' "$("$simsiam" list --paper --only names)" \
-    "$(grep -H '^order: ' configs/*.yaml | sed 's,^configs/\(.*\)\.yaml:order: \(.*\),\2 \1,' | sort -n |
+    "$(grep -H '^order: ' configs/*.yaml | sed 's,^configs/\(.*\)\.yaml:order: \([0-9]*\).*,\2 \1,' | sort -n |
         cut -d ' ' -f 2)"
 for target in $targets; do
     [ "$(sed -n 's/^target: //p' "$("$simsiam" list "$target" --only files)")" = "$target" ] ||
