@@ -167,8 +167,8 @@ void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes)
     hash_close(hex, md);
 }
 
-/* A pipe must not hold the program up until somebody writes to it, and a device may have no end: errno
- * is EINVAL then.  A folder fails when it is read. */
+/* A pipe must not hold the program up until somebody writes to it, and a device may have no end:
+ * errno is EINVAL then.  A folder fails when it is read. */
 static FILE *regular_open(const char *path)
 {
     struct stat st;

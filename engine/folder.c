@@ -221,7 +221,8 @@ void folder_free(struct folder *f)
     if (!f) return;
     for (int i = 0; i < f->threads; i++) maker_free(&f->team[i]);
     const int rc = pthread_mutex_destroy(&f->mutex);
-    assert(!rc), (void)rc;
+    assert(!rc);
+    (void)rc;
     names_free(f->name, f->n);
     free(f->team);
     free((void *)f->state);

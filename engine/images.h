@@ -29,9 +29,11 @@ struct image_set { struct dataset host; dev_byte *images; dev_int *labels; };
 void images_open(struct image_set *set, const struct image_part *part);
 void images_close(struct image_set *set);
 
-/* Do the images themselves lie on the machine?  Then ops alone make views, and it may record them. */
+/* Do the images themselves lie on the machine?  Then ops alone make views, and it may record
+ * them. */
 bool images_on_machine(const struct image_set *set);
-/* Files may change between two starts of a run; the other sets are known by the SHA-256 that they must have. */
+/* Files may change between two starts of a run; the other sets are known by the SHA-256 that they
+ * must have. */
 bool images_may_change(const struct image_set *set);
 /* How many are bad and were skipped: a property of the files, whether this process met them or not.
  * -1 if a stop was requested; dies if there are more than may be. */

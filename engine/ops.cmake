@@ -19,8 +19,9 @@ if(NOT found OR NOT found EQUAL promised)
 endif()
 
 # ops_write(FILE TEMPLATE) writes the template once for each op, in the order of ops.h.  In it, for
-# `size_t op_view_room(int size, int side)`, @op@ is view_room, @result@ size_t, @parameters@ what stands
-# between the brackets, @arguments@ "size, side", @return@ "return ", and @nothing@ "return 0;": both empty for void.
+# `size_t op_view_room(int size, int side)`, @op@ is view_room, @result@ size_t, @parameters@ what
+# stands between the brackets, @arguments@ "size, side", @return@ "return ", and @nothing@
+# "return 0;": both empty for void.
 function(ops_write file template)
   set(text "/* Written from engine/ops.h by engine/ops.cmake. */\n")
   foreach(prototype IN LISTS OPS)

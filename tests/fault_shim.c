@@ -23,19 +23,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum call { OPEN = 1, WRITE = 2, SYNC = 4, CLOSE = 8, NAME = 16, CUT = 32, FLUSH = 64, ANY = 127, LOCK = 128 };
+enum call { OPEN = 1, WRITE = 2, SYNC = 4, CLOSE = 8, NAME = 16, CUT = 32, FLUSH = 64, ANY = 127,
+            LOCK = 128 };
 enum way { FAIL, SHORT, DIE, GO_ON };
-static const struct kind { const char *name; int calls, error; enum way way; } kinds[] = {
-    { "EIO",    ANY, EIO, FAIL },
-    { "ENOSPC", OPEN | WRITE | FLUSH | SYNC | NAME, ENOSPC, FAIL },    /* some disks say so only at the sync */
-    { "EACCES", OPEN | NAME, EACCES, FAIL },
-    { "EINTR",  OPEN | WRITE | FLUSH | SYNC, EINTR, FAIL },
-    { "SHORT",  WRITE, 0, SHORT },     /* half of the bytes are taken */
-    { "KILL",   ANY, 0, DIE },         /* before the call; a write is half done */
-    { "ENOLCK", LOCK, ENOLCK, FAIL },  /* some network file systems */
-    { "STOP",   ANY, 0, GO_ON },       /* no fault: the call is made while a stop is asked for */
-    { NULL, 0, 0, FAIL }
-};
+static const struct kind { const char *name; int calls, error; enum way way;
+} kinds[] = { { "EIO", ANY, EIO, FAIL },
+              { "ENOSPC", OPEN | WRITE | FLUSH | SYNC | NAME, ENOSPC,
+                FAIL }, /* some disks say so only at the sync */
+              { "EACCES", OPEN | NAME, EACCES, FAIL },
+              { "EINTR", OPEN | WRITE | FLUSH | SYNC, EINTR, FAIL },
+              { "SHORT", WRITE, 0, SHORT }, /* half of the bytes are taken */
+              { "KILL", ANY, 0, DIE }, /* before the call; a write is half done */
+              { "ENOLCK", LOCK, ENOLCK, FAIL }, /* some network file systems */
+              { "STOP", ANY, 0, GO_ON }, /* no fault: the call is made while a stop is asked for */
+              { NULL, 0, 0, FAIL } };
 
 /* The function behind ours; dlsym's answer is an object pointer, which only a union turns into a
  * function's. */

@@ -81,6 +81,43 @@ done | complain 'no SPDX line at the top'
 grep -nHP '\t' "${code[@]}" "${scripts[@]}" "${configs[@]}" | complain 'a tab'
 grep -nHE '[[:space:]]+$' "${sources[@]}" | complain 'space at the end of a line'
 awk 'length > 116 { print FILENAME ":" FNR ": " length " columns" }' "${sources[@]}" | complain 'over 116 columns'
+# Of each folder's C, at most one line in a hundred is over 100 columns.
+awk 'FNR == 1 { folder = FILENAME; sub(/\/[^\/]*$/, "", folder) }
+     { lines[folder]++; over[folder] += length > 100 }
+     END { for (f in lines) if (over[f] * 100 > lines[f]) print f ": " over[f] " of " lines[f] " lines" }' \
+    "${code[@]}" | complain 'over 100 columns, more than one line in a hundred'
+# What stands in (), [] and {}, in strings and in comments is taken away; two words in a row declare.
+awk 'FNR == 1 { before = ";" }
+     /^[[:space:]]*$/ || /^ *\/?\*/ || /^#/ { next }
+     {
+         line = $0
+         sub(/ *\\$/, "", line)
+         gsub(/\\./, "", line)
+         gsub(/"[^"]*"/, "", line)
+         gsub(/'\''[^'\'']*'\''/, "", line)
+         gsub(/ *\/\*.*/, "", line)
+         starts = before ~ /([;{}:]|else|do)$/ || before ~ /^ *(if|for|while) .*\)$/
+         before = line
+         gsub(/<[A-Za-z0-9_]+(, *[A-Za-z0-9_]+)*>/, "", line)
+         while (gsub(/\([^()]*\)|\[[^][]*\]|\{[^{}]*\}/, "@", line)) ;
+         for (last = ""; line != last; ) {
+             last = line
+             sub(/^ *(} *)?(else +|do +|if @ *|for @ *|while @ *|case [^:]*: *|\{ *)/, "", line)
+         }
+         if (starts && line ~ /,.*;$/ && line !~ /^ *return/ &&
+             line ~ /^ *[*@+-]*[A-Za-z_][A-Za-z_0-9.@>-]*( [-+*\/%|&^]?=| <<=| >>=|,|;)/)
+             print FILENAME ":" FNR ": " $0
+     }' "${code[@]}" | complain 'two statements joined by a comma'
+# A first header of the project may stand before those of the system: the file's own, or a test's.
+awk 'FNR == 1 { n = 0; last = 0; open = 1 }
+     /^#if|^[a-z_A-Z]/ { open = 0 }
+     open && /^#include/ {
+         n++
+         rank = $2 ~ /^</ ? 1 : 2 + gsub(/\.\.\//, "&", $2)
+         if ($2 ~ /"(code_hash|build_info)\.h"/) rank = 9
+         if (rank < last) print FILENAME ":" FNR ": " $0
+         last = n == 1 && rank > 1 ? 0 : rank
+     }' "${code[@]}" | complain 'includes: own header, system, project with the nearest first, generated last'
 # From a brace in column 0 to a brace in column 0.
 awk '/^\{/ { start = FNR }
      /^\}/ { if (start && FNR - start > 81) print FILENAME ":" start ": " FNR - start - 1 " lines"; start = 0 }' \

@@ -106,7 +106,9 @@ static inline float *random_floats(size_t n, uint32_t seed)
     uint32_t s = seed * 2654435761u + 12345u;
     if (!s) s = 1;
     for (size_t i = 0; i < n; i++) {
-        s ^= s << 13, s ^= s >> 17, s ^= s << 5;
+        s ^= s << 13;
+        s ^= s >> 17;
+        s ^= s << 5;
         a[i] = test_number((float)(s >> 8) / 8388608.0f - 1.0f);
     }
     return a;
@@ -308,7 +310,8 @@ static inline void naive_bn_fwd(const struct naive_bn *b)
             double mean = 0, var = 0;
             for (int i = 0; i < m; i++) mean += b->x[at + (size_t)(i * c)] / m;
             for (int i = 0; i < m; i++) var += pow(b->x[at + (size_t)(i * c)] - mean, 2) / m;
-            b->mean[g * c + j] = mean, b->var[g * c + j] = var;
+            b->mean[g * c + j] = mean;
+            b->var[g * c + j] = var;
             for (int i = 0; i < m; i++) {
                 const size_t e = at + (size_t)(i * c);
                 double v = (b->x[e] - mean) / sqrt(var + (double)BN_EPS);

@@ -35,7 +35,8 @@ static struct bytes jpeg_file(const uint8_t *pixels, int h, int w, struct jpeg_k
     c.err = jpeg_std_error(&errors);
     jpeg_create_compress(&c);
     jpeg_mem_dest(&c, &at, &n);
-    c.image_width = (unsigned)w, c.image_height = (unsigned)h;
+    c.image_width = (unsigned)w;
+    c.image_height = (unsigned)h;
     c.input_components = kind.components;
     c.in_color_space = space[kind.components];
     jpeg_set_defaults(&c);

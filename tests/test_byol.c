@@ -169,7 +169,7 @@ static void squared_scale_is_4_plus_4_times_simsiams(void **state)
             double norm = 0;
             for (size_t i = 0; i < t.model.params.count; i++)
                 norm += pow((double)gradient[0][i], 2);
-            assert_true(norm > 1e-4 && away < 1e-5 * sqrt(norm));      /* sums of the same in fp32 */
+            assert_true(norm > 1e-4 && away < 1e-5 * sqrt(norm));     /* sums of the same in fp32 */
             mem_free(four);
         }
         trainer_close(&t);
@@ -303,7 +303,7 @@ static void its_running_statistics_are_its_own(void **state)
     const struct params *const ps = &t.model.params, *const xi = &state_of(&t)->target->params;
     assert_true(distance(xi->stats, ps->stats, xi->n_stats) == 0);
     float *const first = download(xi->stats, xi->n_stats);
-    step_make(&t);                             /* both networks are still one: so are the statistics */
+    step_make(&t);                          /* both networks are still one: so are the statistics */
     assert_true(distance(xi->stats, ps->stats, xi->n_stats) == 0);
     float *const second = download(xi->stats, xi->n_stats);
     assert_memory_not_equal(first, second, sizeof *first * xi->n_stats);
@@ -418,7 +418,7 @@ static void gradient_is_the_derivative_with_the_target_fixed(void **state)
     struct params *const ps = &t.model.params;
     const size_t n = ps->count, bytes = sizeof(float) * n;
     float *const w = download(ps->data, n), *const moved = host_alloc(n, sizeof *moved);
-    for (size_t i = 0; i < n; i++) w[i] += 0.2f * sinf((float)(i * i));    /* away from the target */
+    for (size_t i = 0; i < n; i++) w[i] += 0.2f * sinf((float)(i * i));   /* away from the target */
     mem_upload(ps->data, w, bytes);
     const struct var views = trainer_views(&t);
     mem_zero(ps->grad, bytes);
@@ -428,7 +428,7 @@ static void gradient_is_the_derivative_with_the_target_fixed(void **state)
     double worst = 0, size = 0;
     for (int direction = 0; direction < 12; direction++) {
         double along = 0, value[2];
-        const double eps = 2e-3;               /* fp32 sums: 1e-7 / eps of noise, eps^2 of curvature */
+        const double eps = 2e-3;            /* fp32 sums: 1e-7 / eps of noise, eps^2 of curvature */
         for (int side = 0; side < 2; side++) {
             for (size_t i = 0; i < n; i++) {
                 const double at = 1.7 * (double)i * (direction + 1) + direction;

@@ -144,12 +144,19 @@ static void kinds_make(struct kind kinds[KINDS])
     const struct predicate above = greater();
     struct predicate within = above, value = above, below = above, c = above, d = above,
                      rises = above, two = above;
-    within.kind = CLAIM_WITHIN_ROW, within.within = WITHIN;
-    value.kind = CLAIM_WITHIN_VALUE, value.within = WITHIN, value.value = 60;
+    within.kind = CLAIM_WITHIN_ROW;
+    within.within = WITHIN;
+    value.kind = CLAIM_WITHIN_VALUE;
+    value.within = WITHIN;
+    value.value = 60;
     below.negated = true;
-    c.row = C, d.row = D;
-    rises.kind = CLAIM_RISES, rises.metric = metric_of("knn");
-    two.metric = metric_of("cos_h"), two.other_metric = metric_of("cos_z"), two.other = A;
+    c.row = C;
+    d.row = D;
+    rises.kind = CLAIM_RISES;
+    rises.metric = metric_of("knn");
+    two.metric = metric_of("cos_h");
+    two.other_metric = metric_of("cos_z");
+    two.other = A;
     struct predicate every = state_of(CLAIM_COLLAPSE, all);
     every.every = true;
     const struct kind made[KINDS] = {

@@ -8,12 +8,11 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-
 #include <glob.h>
 #include <math.h>
 
-#include "../experiments/suite/heading.h"
 #include "config_files.h"
+#include "../experiments/suite/heading.h"
 
 /* ---- what stands in configs/ ----------------------------------------------------------------- */
 

@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include "../experiments/suite/heading.h"
+
 #include "claim_rows.h"
+#include "../experiments/suite/heading.h"
 
 /* Hand arithmetic with a six-digit t. */
 #define HAND 1e-5
@@ -55,7 +56,8 @@ static void greater_is_the_paired_interval_above_zero(void **state)
     t->run[A][0].linear = 11.9;                /* 1.9, 2, 3 */
     assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
     struct predicate reverse = p;
-    reverse.row = B, reverse.other = A;
+    reverse.row = B;
+    reverse.other = A;
     assert_verdict(decide(t, 1, &reverse), VERDICT_FAILS);
     free(t);
 }

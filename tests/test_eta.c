@@ -27,10 +27,17 @@ static struct settings settings_make(void)
     s.precision = PRECISION_FP32;
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
-    s.image_size = 8, s.train_count = IMAGES, s.monitor_count = 32, s.knn_k = 5;
+    s.image_size = 8;
+    s.train_count = IMAGES;
+    s.monitor_count = 32;
+    s.knn_k = 5;
     s.widths = (struct int_list){ 2,
                                   { 4, 8 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim = D;
-    s.epochs = 2, s.batch = BATCH, s.base_lr = 1, s.probe_batch = 16, s.probe_epochs = 1;
+    s.epochs = 2;
+    s.batch = BATCH;
+    s.base_lr = 1;
+    s.probe_batch = 16;
+    s.probe_epochs = 1;
     return s;
 }
 
@@ -132,7 +139,9 @@ static void targets_are_those_of_the_alternations_start(void **state)
                 assert_true((double)z[i] == keep[s.pairs.v[k][1] * BATCH * D + i]);
         }
         assert_true(loss_at(&t, step) == loss[step]);
-        free(frozen), free(now), free(keep);
+        free(frozen);
+        free(now);
+        free(keep);
     }
     free(start);
     trainer_close(&t);

@@ -173,7 +173,10 @@ static void probe_reference_step(double *w, double *v, const double *g, int weig
                                  double lr, enum probe_optimizer optimizer)
 {
     double ww = 0, gg = 0;
-    for (int i = 0; i < weights; i++) ww += w[i] * w[i], gg += g[i] * g[i];
+    for (int i = 0; i < weights; i++) {
+        ww += w[i] * w[i];
+        gg += g[i] * g[i];
+    }
     const double ratio = ww > 0 && gg > 0 ? 0.001 * sqrt(ww / gg) : 1;
     for (int i = 0; i < count; i++) {
         const bool lars = optimizer == PROBE_LARS && i < weights;   /* whose v has the rate in it */

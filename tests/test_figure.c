@@ -23,7 +23,8 @@ static const char rows[] =
     "64,1,,40,,37,healthy\n"
     "later,0,1.5,,,,not run\n"
     "other,2,,39,0.5,37,diverged\n";
-/* Columns in an order of their own, one that is no measure, seeds before epochs, an epoch that one seed of two has. */
+/* Columns in an order of their own, one that is no measure, seeds before epochs, an epoch that one
+ * seed of two has. */
 static const char curves[] =
     "row,seed,epoch,monitored,knn,loss\n"
     "a,1,0,1,30,\n"
@@ -133,7 +134,8 @@ static void damaged_files_are_refused_where_they_are_wrong(void **state)
         { rows, "row,seed,epoch,loss\na,1x,1,0\n", "t_curves.csv:2: seed is no number: 1x" },
         { rows, "row,seed,epoch,loss\na,-1,1,0\n", "t_curves.csv:2: no seed: -1" },
         { rows, "row,seed,epoch,loss\na,1,1,0\n", "row a has curves of 1 of these seeds, and" },
-        { "row,n,paper,linear_mean,linear_std,state\n", "row,seed,epoch\n", "t_curves.csv:1: there is no column loss" },
+        { "row, n, paper, linear_mean, linear_std, state\n", "row, seed,
+          epoch\n", "t_curves.csv:1: there is no column loss" },
         { rows, "row,seed,epoch,loss\n\"a\",1,1,0\n", "t_curves.csv:2: a quote" },
         { "row, n, paper, linear_mean, linear_std\n", "row, seed, epoch,
           loss\n", "t.csv:1: there is no column state" },

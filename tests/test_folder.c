@@ -50,7 +50,8 @@ static void put(const char *name, const void *content, size_t bytes)
     char *const path = text_format("%s/%s", root, name), *const folder = path_folder(path);
     assert_true(folder_make(folder));
     assert_true(file_write_synced(path, content, bytes));
-    free(folder), free(path);
+    free(folder);
+    free(path);
 }
 
 /* A JPEG or PNG whose size and pixels are its number's. */
@@ -109,7 +110,8 @@ static void images_come_in_turn_from_classes_sorted_by_bytes(void **state)
         assert_int_equal(part.labels[i], labels[4 + i]);
     }
     assert_string_not_equal(part.hash, all.hash);
-    data_free(&part), data_free(&all);
+    data_free(&part);
+    data_free(&all);
 }
 
 static void val_is_taken_before_test(void **state)
@@ -127,7 +129,8 @@ static void val_is_taken_before_test(void **state)
     folder_load(&set, "two", DATA_TEST, 0, 0, 0);
     assert_string_equal(set.folder->path, from);
     data_free(&set);
-    free(from), free(to);
+    free(from);
+    free(to);
 }
 
 static void a_replaced_file_changes_the_hash(void **state)
@@ -176,7 +179,8 @@ static void assert_ends(void (*what)(const char *), const char *name, int status
     if (!WIFEXITED(how) || WEXITSTATUS(how) != status || !strstr(said, text))
         fail_msg("%s: status %d, not %d with \"%s\": %s", name, WEXITSTATUS(how), status, text,
                  said);
-    free(said), free(err);
+    free(said);
+    free(err);
 }
 
 static void load(const char *name)
@@ -203,19 +207,23 @@ static void folders_that_are_no_set_exit_2_by_name(void **state)
     assert_ends(load, "empty", EXIT_USER, "empty/train: it has 0 folders of images");
     put_image("one/train/only/1.jpg", 1, false);
     assert_ends(load, "one", EXIT_USER, "one/train: it has one class; at least 2");
-    put_image("beside/train/a/1.jpg", 1, false), put_image("beside/train/x.jpg", 1, false);
+    put_image("beside/train/a/1.jpg", 1, false);
+    put_image("beside/train/x.jpg", 1, false);
     assert_ends(load, "beside", EXIT_USER,
                 "beside/train/x.jpg: it lies beside the classes' folders");
     put_image("hollow/train/a/1.jpg", 1, false);
     assert_int_equal(command("mkdir -p '%s/hollow/train/b'", root), 0);
-    put_image("hollow/val/a/1.jpg", 1, false), put_image("hollow/val/b/1.jpg", 1, false);
+    put_image("hollow/val/a/1.jpg", 1, false);
+    put_image("hollow/val/b/1.jpg", 1, false);
     assert_ends(load, "hollow", EXIT_USER, "hollow/train/b: it has no images");
     put_set("escape");
     assert_int_equal(command("mkdir -p '%s/escape/train/z\033[31mclass'", root), 0);
     assert_ends(load, "escape", EXIT_USER, "escape/train/z?[31mclass: it has no images");
-    put_set("more"), put_image("more/val/c/1.jpg", 1, false);
+    put_set("more");
+    put_image("more/val/c/1.jpg", 1, false);
     assert_ends(load, "more", EXIT_USER, "more/val/c: there is no such class in");
-    put_set("less"), put_image("less/train/c/1.jpg", 1, false);
+    put_set("less");
+    put_image("less/train/c/1.jpg", 1, false);
     assert_ends(load, "less", EXIT_USER, "less/val: it lacks the class c of");
     assert_ends(load_too_many, "set", EXIT_USER,
                 "has 12 images, numbered from 0; 10 from 3 on were asked for");
@@ -285,7 +293,10 @@ static void view_is_that_of_its_own_size(void **state)
             op_view((dev_act *)view, room, p.pixels, p.h, p.w, 1, SIZE, &recipe, &drawn);
             assert_memory_equal(view, y + (v * ALL + i) * OUT, sizeof view);
         }
-        mem_free(room), picture_free(&p), free(file), free(path);
+        mem_free(room);
+        picture_free(&p);
+        free(file);
+        free(path);
     }
     data_free(&set);
 }
@@ -348,7 +359,8 @@ static void two_epochs(const char *name)
 static void image_that_goes_during_the_run_is_a_bad_one(void **state)
 {
     (void)state;
-    put_set("gone"), put_set("gone-skipped");
+    put_set("gone");
+    put_set("gone-skipped");
     assert_ends(two_epochs, "gone", EXIT_USER,
                 "gone/train/b/2.jpg: No such file or directory; mend or remove it");
     assert_int_equal(bad_after_two_epochs("gone-skipped", 1), 1);
@@ -362,7 +374,8 @@ static void skipped_image_changes_its_own_place_alone(void **state)
     static float whole[VIEWS * ALL * OUT], y[VIEWS * ALL * OUT], again[VIEWS * ALL * OUT];
     put_set("skip");
     views_of(whole, "skip", 0);
-    put("skip/train/b/2.jpg", "no picture", 10), put("skip/train/b/3.jpg", "none either", 11);
+    put("skip/train/b/2.jpg", "no picture", 10);
+    put("skip/train/b/3.jpg", "none either", 11);
     for (int threads = 1; threads < 4; threads++) {
         machine_open(threads);
         memset(y, 0, sizeof y);
@@ -430,9 +443,12 @@ static void what_is_no_file_is_a_bad_image(void **state)
             assert_string_equal(why[i], "No such file or directory");
         else if (why[i])
             assert_non_null(strstr(name, "/a/?[31m.jpg"));
-        free(name), free(why[i]);
+        free(name);
+        free(why[i]);
     }
-    free(why), free(fifo), free(link);
+    free(why);
+    free(fifo);
+    free(link);
     data_free(&set);
 }
 

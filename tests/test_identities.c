@@ -144,8 +144,10 @@ static const double *ref_weight(const double *w, int id) { return w + m.params.p
 static void ref_conv(struct act *y, const struct act *x, const double *w,
                      const struct conv_layer *l)
 {
-    y->n = x->n, y->c = l->k;
-    y->h = conv_out(x->h, l->r, l->stride, l->pad), y->w = conv_out(x->w, l->r, l->stride, l->pad);
+    y->n = x->n;
+    y->c = l->k;
+    y->h = conv_out(x->h, l->r, l->stride, l->pad);
+    y->w = conv_out(x->w, l->r, l->stride, l->pad);
     const double *const kernel = ref_weight(w, l->w);
     for (int at = 0; at < y->n * y->h * y->w * y->c; at++) {
         const int k = at % y->c, q = at / y->c % y->w, p = at / y->c / y->w % y->h,
@@ -206,9 +208,13 @@ static void ref_block(struct act *x, const double *w, const struct res_block *b)
     struct act h, y = *x, skip = *x;
     for (int i = 0; i < b->n; i++, y = h) {
         if (i) ref_relu(&y);
-        ref_conv(&h, &y, w, &b->conv[i]), ref_bn(&h, w, &b->bn[i]);
+        ref_conv(&h, &y, w, &b->conv[i]);
+        ref_bn(&h, w, &b->bn[i]);
     }
-    if (b->project) ref_conv(&skip, x, w, &b->shortcut), ref_bn(&skip, w, &b->bn_shortcut);
+    if (b->project) {
+        ref_conv(&skip, x, w, &b->shortcut);
+        ref_bn(&skip, w, &b->bn_shortcut);
+    }
     for (int i = 0; i < y.n * y.h * y.w * y.c; i++) y.x[i] += skip.x[i];
     ref_relu(&y);
     *x = y;
@@ -218,7 +224,9 @@ static void ref_backbone(struct act *f, const double *w, int views)
 {
     struct act x = { .n = views * N, .h = S, .w = S, .c = 3 }, y;
     for (int i = 0; i < views * N * IMAGE; i++) x.x[i] = images[i];
-    ref_conv(&y, &x, w, &m.backbone.stem), ref_bn(&y, w, &m.backbone.bn_stem), ref_relu(&y);
+    ref_conv(&y, &x, w, &m.backbone.stem);
+    ref_bn(&y, w, &m.backbone.bn_stem);
+    ref_relu(&y);
     if (m.backbone.kind == STEM_IMAGENET) ref_max_pool(&y);
     for (int i = 0; i < m.backbone.n_blocks; i++) ref_block(&y, w, &m.backbone.block[i]);
     *f = (struct act){ .n = y.n, .h = 1, .w = 1, .c = y.c };
@@ -266,7 +274,11 @@ static double ref_loss(const double *w, const struct act *frozen)
             const double *const a = p.x + (settings.pairs.v[k][0] * N + i) * D;
             const double *const b = target->x + (settings.pairs.v[k][1] * N + i) * D;
             double ab = 0, aa = 0, bb = 0;
-            for (int d = 0; d < D; d++) ab += a[d] * b[d], aa += a[d] * a[d], bb += b[d] * b[d];
+            for (int d = 0; d < D; d++) {
+                ab += a[d] * b[d];
+                aa += a[d] * a[d];
+                bb += b[d] * b[d];
+            }
             sum -= ab / sqrt(aa * bb);
         }
     return sum / N / settings.pairs.n;
@@ -342,7 +354,8 @@ static void two_asymmetric_pairs_of_four_views_have_theirs(void **state)
 static void bottlenecks_behind_imagenets_stem_have_their_derivative(void **state)
 {
     (void)state;
-    net.stem = STEM_IMAGENET, net.block = BLOCK_BOTTLENECK;
+    net.stem = STEM_IMAGENET;
+    net.block = BLOCK_BOTTLENECK;
     check_gradient(true, SYMMETRIC);
     net.block = BLOCK_BASIC;
     check_gradient(false, SYMMETRIC);
@@ -509,7 +522,8 @@ static void constant_output_is_the_minimum_with_std_zero(void **state)
     mem_download(std, out, 8);
     assert_float_equal(std[0], 0, 1e-6);
     assert_float_equal(std[1], 0, 1e-6);
-    mem_free(z), mem_free(out);
+    mem_free(z);
+    mem_free(out);
 }
 
 /* Sec. 4.1: z' of a Gaussian z has std 1/sqrt(d) in each channel. */

@@ -265,12 +265,15 @@ static void png_of_every_kind_becomes_rgb(void **state)
     (void)state;
     static uint8_t rgb[H * W * 3], rgba[H * W * 4], deep[H * W * 6], grey[H * W],
         bits[H * ((W + 7) / 8)];
-    fill(rgb, H, W, 3), fill(grey, H, W, 1);
+    fill(rgb, H, W, 3);
+    fill(grey, H, W, 1);
     for (int i = 0; i < H * W; i++) {
         memcpy(rgba + 4 * i, rgb + 3 * i, 3);
         rgba[4 * i + 3] = (uint8_t)(i % 256);     /* alpha is dropped: the colour below it counts */
-        for (int c = 0; c < 3; c++)
-            deep[6 * i + 2 * c] = rgb[3 * i + c], deep[6 * i + 2 * c + 1] = (uint8_t)(i * 7);
+        for (int c = 0; c < 3; c++) {
+            deep[6 * i + 2 * c] = rgb[3 * i + c];
+            deep[6 * i + 2 * c + 1] = (uint8_t)(i * 7);
+        }
     }
     for (size_t i = 0; i < sizeof bits; i++)
         bits[i] = 0xA5;
@@ -404,7 +407,9 @@ static void naive_resize_both(double *to, int out_h, int out_w, const double *fr
     }
     for (int y = 0; y < out_h; y++)
         naive_resize(to + y * out_w, out_w, middle + y * w, w, 1);
-    free(made), free(column), free(middle);
+    free(made);
+    free(column);
+    free(middle);
 }
 
 static float *view_of(const uint8_t *image, int h, int w, int shrink, int size,
@@ -452,7 +457,9 @@ static void test_view_is_the_centre_of_the_resized_image(void **state)
                     assert_true(fabs((double)y[3 * (p * size + q) + c] -
                                      whole[(top + p) * out_w + left + q]) < 2 * FLOAT_TOLERANCE);
         }
-        free(whole), free(plane), free(image);
+        free(whole);
+        free(plane);
+        free(image);
         mem_free(y);
     }
 }
@@ -476,7 +483,8 @@ static void crop_of_a_wide_image_is_the_naive_one(void **state)
         for (int i = 0; i < SIZE * SIZE; i++)
             assert_true(fabs((double)y[3 * i + c] - whole[i]) < 10 * FLOAT_TOLERANCE);
     }
-    free(box), free(image);
+    free(box);
+    free(image);
     mem_free(y);
 }
 
@@ -530,14 +538,16 @@ static void smaller_decoding_changes_a_view_by_little(void **state)
         }
         sum /= 3 * size * size;
         mean = sum > mean ? sum : mean;
-        mem_free(a), mem_free(b);
+        mem_free(a);
+        mem_free(b);
     }
     print_message(
         "crops by decoding: 1/1 %d, 1/2 %d, 1/4 %d, 1/8 %d; worst %.4f, largest mean %.4f\n",
         seen[1], seen[2], seen[4], seen[8], worst, mean);
     assert_true(seen[1] && seen[2] && seen[4] && seen[8]);
     assert_true(worst < SHRINK_WORST && mean < SHRINK_MEAN);
-    picture_free(&full), picture_free(&small);
+    picture_free(&full);
+    picture_free(&small);
     free(file.at);
 }
 

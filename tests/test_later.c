@@ -61,7 +61,8 @@ static void columns_of_before_are_taken(void **state)
 {
     (void)state;
     struct epoch_columns columns;
-    char titles[] = "epoch,monitored,loss,std_train,grad_norm,lr,lr_predictor,std_sqrtd,view_share,rank,knn";
+    char titles[] =
+        "epoch,monitored,loss,std_train,grad_norm,lr,lr_predictor,std_sqrtd,view_share,rank,knn";
     char fields[] = "1,1,-0.5,0.25,1,0.1,0.1,0.75,0.5,0.125,30";
     char short_by_one[] = "1,1,-0.5,0.25,1,0.1,0.1,0.75,0.5,0.125";
     struct epoch_record e;
@@ -77,7 +78,8 @@ static void columns_of_before_are_taken(void **state)
 static void a_summary_of_before_it_has_nan(void **state)
 {
     (void)state;
-    struct run_record r = { .state = RUN_HEALTHY, .last = epoch_empty(3), .linear = 45 }, back = { 0 };
+    struct run_record r = { .state = RUN_HEALTHY, .last = epoch_empty(3),
+                            .linear = 45 }, back = { 0 };
     r.last.cos_z = 0.5;
     json_t *object = summary_object(&r);
     json_object_del(json_object_get(object, "final"), "cos_z");

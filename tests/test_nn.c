@@ -314,7 +314,8 @@ static void groups_are_ranges_in_their_order(void **state)
             if (!p->statistic) assert_int_equal(k >= encoder, p->group == 1);
         }
     }
-    free(taken), free(stat);
+    free(taken);
+    free(stat);
 }
 
 /* ---- first values ---------------------------------------------------------------------------- */
@@ -328,10 +329,12 @@ static struct moments moments_of(const float *x, size_t n)
     for (size_t i = 0; i < n; i++) m.mean += x[i] / (double)n;
     for (size_t i = 0; i < n; i++) {
         const double d = x[i] - m.mean;
-        second += d * d / (double)n, fourth += d * d * d * d / (double)n;
+        second += d * d / (double)n;
+        fourth += d * d * d * d / (double)n;
         m.largest = fmax(m.largest, fabs((double)x[i]));
     }
-    m.std = sqrt(second), m.kurtosis = fourth / (second * second);
+    m.std = sqrt(second);
+    m.kurtosis = fourth / (second * second);
     return m;
 }
 

@@ -106,9 +106,14 @@ static struct problem problem_of(struct conv_shape s)
                       (size_t)conv_out(s.w, s.r, s.stride, s.pad);
     p.nx = (size_t)(s.n * s.h * s.w * s.c), p.ny = (size_t)(s.n * s.k) * pq,
     p.nw = (size_t)(s.k * s.r * s.r * s.c);
-    p.x = random_floats(p.nx, 1), p.w = random_floats(p.nw, 2), p.dy = random_floats(p.ny, 3);
-    p.dirty_x = random_floats(p.nx, 4), p.dirty_w = random_floats(p.nw, 5);
-    p.xd = doubles_of(p.x, p.nx), p.wd = doubles_of(p.w, p.nw), p.dyd = doubles_of(p.dy, p.ny);
+    p.x = random_floats(p.nx, 1);
+    p.w = random_floats(p.nw, 2);
+    p.dy = random_floats(p.ny, 3);
+    p.dirty_x = random_floats(p.nx, 4);
+    p.dirty_w = random_floats(p.nw, 5);
+    p.xd = doubles_of(p.x, p.nx);
+    p.wd = doubles_of(p.w, p.nw);
+    p.dyd = doubles_of(p.dy, p.ny);
     return p;
 }
 
@@ -218,7 +223,11 @@ static void weights_may_begin_at_any_float(void **state)
             op_conv_bwd(over(dx), dw, dy, x, w, p.s);
             const float *const y_now = act_read(y, p.ny), *const dx_now = act_read(dx, p.nx);
             const float *const dw_now = float_read(dw, p.nw);
-            if (!at) y_first = y_now, dx_first = dx_now, dw_first = dw_now;
+            if (!at) {
+                y_first = y_now;
+                dx_first = dx_now;
+                dw_first = dw_now;
+            }
             assert_memory_equal(y_now, y_first, p.ny * sizeof(float));
             assert_memory_equal(dx_now, dx_first, p.nx * sizeof(float));
             assert_memory_equal(dw_now, dw_first, p.nw * sizeof(float));

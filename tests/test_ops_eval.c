@@ -42,7 +42,8 @@ static int naive_knn(const double *q, const double *bank, const int32_t *label, 
     int first = 0;
     for (int i = 1; i < classes; i++)
         if (votes[i] > votes[first]) first = i;
-    free(cosine), free(votes);
+    free(cosine);
+    free(votes);
     return first;
 }
 

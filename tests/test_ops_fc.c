@@ -24,13 +24,19 @@ struct problem {
 static struct problem problem_of(int i)
 {
     struct problem p = { .n = shapes[i].n, .c = shapes[i].c, .k = shapes[i].k };
-    p.nx = (size_t)(p.n * p.c), p.ny = (size_t)(p.n * p.k), p.nw = (size_t)(p.k * p.c);
+    p.nx = (size_t)(p.n * p.c);
+    p.ny = (size_t)(p.n * p.k);
+    p.nw = (size_t)(p.k * p.c);
     const size_t k = (size_t)p.k;
-    p.x = random_floats(p.nx, 1), p.w = random_floats(p.nw, 2), p.b = random_floats(k, 3);
+    p.x = random_floats(p.nx, 1);
+    p.w = random_floats(p.nw, 2);
+    p.b = random_floats(k, 3);
     p.dy = random_floats(p.ny, 4), p.dirty_x = random_floats(p.nx, 5),
     p.dirty_w = random_floats(p.nw, 6);
     p.dirty_b = random_floats(k, 7);
-    p.xd = doubles_of(p.x, p.nx), p.wd = doubles_of(p.w, p.nw), p.bd = doubles_of(p.b, k);
+    p.xd = doubles_of(p.x, p.nx);
+    p.wd = doubles_of(p.w, p.nw);
+    p.bd = doubles_of(p.b, k);
     p.dyd = doubles_of(p.dy, p.ny);
     return p;
 }

@@ -51,7 +51,8 @@ static void cosine_is_equation_1_and_its_gradients_are_finite_differences(void *
             check_difference("dz", act_read(dz, size), dirty, c.z, size, sparse(size),
                              cosine_objective, &c);
         }
-        dp = act_garbage(size), dz = act_garbage(size);
+        dp = act_garbage(size);
+        dz = act_garbage(size);
         op_cosine_bwd(over(dp), over(dz), act_of(p, size), act_of(z, size), 1.5f, c.n, c.d);
         check_row_gradient("dp", dp, NULL, want_p, size);
         check_row_gradient("dz", dz, NULL, want_z, size);
@@ -213,7 +214,8 @@ static void cross_entropy_is_that_of_section_4_5_and_its_gradients_are_finite_di
             check_difference("dz", act_read(dz, size), dirty, c.z, size, sparse(size),
                              cross_entropy_objective, &c);
         }
-        dp = act_garbage(size), dz = act_garbage(size);
+        dp = act_garbage(size);
+        dz = act_garbage(size);
         op_cross_entropy_bwd(over(dp), unwanted, act_of(p, size), act_of(wide, size), 1.5f, c.n,
                              c.d);
         op_cross_entropy_bwd(unwanted, over(dz), act_of(p, size), act_of(wide, size), 1.5f, c.n,
@@ -245,7 +247,10 @@ static void cross_entropy_of_large_logits_is_finite_and_nan_stays(void **state)
 {
     (void)state;
     float *p = random_floats(7 * 5, 1), *z = random_floats(7 * 5, 2);
-    for (int i = 0; i < 35; i++) p[i] *= 1000, z[i] *= 1000;
+    for (int i = 0; i < 35; i++) {
+        p[i] *= 1000;
+        z[i] *= 1000;
+    }
     dev_float *loss = machine_room(sizeof(float));
     dev_act *dp = act_garbage(35), *dz = act_garbage(35);
     op_cross_entropy_fwd(loss, act_of(p, 35), act_of(z, 35), 1, 7, 5);

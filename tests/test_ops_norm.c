@@ -31,7 +31,9 @@ static struct problem problem_of(struct bn_shape s, struct variant v)
 {
     struct problem p = { .n = (size_t)(s.groups * s.rows * s.c), .c = (size_t)s.c,
                          .gc = (size_t)(s.groups * s.c) };
-    p.x = random_floats(p.n, 1), p.gamma = random_floats(p.c, 2), p.beta = random_floats(p.c, 3);
+    p.x = random_floats(p.n, 1);
+    p.gamma = random_floats(p.c, 2);
+    p.beta = random_floats(p.c, 3);
     p.residual = random_floats(p.n, 4), p.dy = random_floats(p.n, 5),
     p.dirty = random_floats(p.n, 6);
     /* a mean that is not small */
@@ -40,7 +42,10 @@ static struct problem problem_of(struct bn_shape s, struct variant v)
     p.naive = (struct naive_bn){ .y = doubles_of(NULL, p.n), .x = doubles_of(p.x, p.n), .s = s,
                                  .relu = v.relu, .mean = doubles_of(NULL, p.gc),
                                  .var = doubles_of(NULL, p.gc) };
-    if (v.affine) p.naive.gamma = doubles_of(p.gamma, p.c), p.naive.beta = doubles_of(p.beta, p.c);
+    if (v.affine) {
+        p.naive.gamma = doubles_of(p.gamma, p.c);
+        p.naive.beta = doubles_of(p.beta, p.c);
+    }
     if (v.residual) p.naive.residual = doubles_of(p.residual, p.n);
     naive_bn_fwd(&p.naive);
     return p;
@@ -162,12 +167,16 @@ static struct gradients naive_gradients(const struct problem *p, const float *y)
                 const double g = !p->naive.relu || y[e] > 0 ? p->dyd[e] : 0;
                 const double xhat = (p->naive.x[e] - p->naive.mean[gj]) * rstd;
                 const double scale = p->naive.gamma ? p->naive.gamma[j] * rstd : rstd;
-                if (pass == 0) sum += g, product += g * xhat;
-                else
-                    want.x[e] = scale * (g - sum / s.rows - xhat * product / s.rows),
+                if (pass == 0) {
+                    sum += g;
+                    product += g * xhat;
+                } else {
+                    want.x[e] = scale * (g - sum / s.rows - xhat * product / s.rows);
                     want.residual[e] = g;
+                }
             }
-        want.gamma[j] += product, want.beta[j] += sum;
+        want.gamma[j] += product;
+        want.beta[j] += sum;
     }
     return want;
 }
@@ -191,8 +200,10 @@ static void check_gradients(struct bn_shape s, struct variant v, enum place plac
                   (struct act_grad){ v.residual ? dr : NULL,
                                      base != NULL }, d.dy, v.relu ? d.y : NULL, d.x,
                   d.gamma, d.mean, d.rstd, s, v.relu);
-    for (size_t i = 0; base && i < p.n; i++)
-        want.x[i] += (double)base[i], want.residual[i] += (double)base[i];
+    for (size_t i = 0; base && i < p.n; i++) {
+        want.x[i] += (double)base[i];
+        want.residual[i] += (double)base[i];
+    }
     check_close("dx", act_read(dx, p.n), want.x, p.n, act_tolerance(TOLERANCE_SUM));
     check_added("dgamma", float_read(dgamma, p.c), dirty_c, want.gamma, p.c, TOLERANCE_SUM);
     check_added("dbeta", float_read(dbeta, p.c), dirty_c, want.beta, p.c, TOLERANCE_SUM);

@@ -205,8 +205,10 @@ static void max_pooling_keeps_nan_and_infinities(void **state)
     const float want[8] = { 1, 0, 0, 2, 3, 0, 4, 0 };
     const struct pool_shape s = { 1, 2, 8, 1, 2, 2, 0 };
     float two_rows[16];
-    for (int i = 0; i < 8; i++)
-        two_rows[i] = x[i], two_rows[8 + i] = i == 3 || i == 0 ? 0 : -INFINITY;
+    for (int i = 0; i < 8; i++) {
+        two_rows[i] = x[i];
+        two_rows[8 + i] = i == 3 || i == 0 ? 0 : -INFINITY;
+    }
     dev_act *y = act_garbage(4), *dx = act_garbage(16);
     op_max_pool_fwd(y, act_of(two_rows, 16), s);
     op_max_pool_bwd(over(dx), act_of(dy, 4), act_of(two_rows, 16), s);

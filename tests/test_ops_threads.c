@@ -86,7 +86,9 @@ static void run_conv(struct log *l)
         dev_float *w = some_float(nw, 5), *dw = some_float(nw, 6);
         op_conv_fwd(y, x, w, s);
         op_conv_bwd(i % 2 ? onto(dx) : over(dx), dw, dy, x, w, s);
-        log_act(l, y, ny), log_act(l, dx, nx), log_float(l, dw, nw);
+        log_act(l, y, ny);
+        log_act(l, dx, nx);
+        log_float(l, dw, nw);
     }
 }
 
@@ -99,7 +101,10 @@ static void run_fc(struct log *l)
               *db = some_float(K, 8);
     op_fc_fwd(y, x, w, b, N, C, K);
     op_fc_bwd(onto(dx), dw, db, dy, x, w, N, C, K);
-    log_act(l, y, N * K), log_act(l, dx, N * C), log_float(l, dw, K * C), log_float(l, db, K);
+    log_act(l, y, N * K);
+    log_act(l, dx, N * C);
+    log_float(l, dw, K * C);
+    log_float(l, db, K);
 }
 
 static void run_norm_of(struct log *l, struct bn_shape s)
@@ -114,12 +119,17 @@ static void run_norm_of(struct log *l, struct bn_shape s)
     op_bn_act_fwd(y, mean, rstd, run_mean, run_var, x, gamma, beta, r, s, true);
     op_bn_act_bwd(onto(dx), dgamma, dbeta, onto(dr), dy, y, x, gamma, mean, rstd, s, true);
     op_bn_act_eval(e, x, gamma, beta, mean, rstd, r, s.groups * s.rows, s.c, true);
-    log_act(l, y, n), log_act(l, dx, n), log_act(l, dr, n), log_act(l, e, n);
+    log_act(l, y, n);
+    log_act(l, dx, n);
+    log_act(l, dr, n);
+    log_act(l, e, n);
     op_bn_act_bwd(over(dx), dgamma, dbeta, over(dy), dy, y, x, gamma, mean, rstd, s, true);
-    log_act(l, dx, n), log_act(l, dy, n);
+    log_act(l, dx, n);
+    log_act(l, dy, n);
     log_float(l, mean, gc), log_float(l, rstd, gc), log_float(l, run_mean, c),
         log_float(l, run_var, c);
-    log_float(l, dgamma, c), log_float(l, dbeta, c);
+    log_float(l, dgamma, c);
+    log_float(l, dbeta, c);
 }
 
 static void run_norm(struct log *l)
@@ -145,7 +155,8 @@ static void run_rows(struct log *l)
     dev_act *most = some_act(S, 19), *dmost = some_act(S, 20);
     op_max_pool_fwd(most, p, window);
     op_max_pool_bwd(onto(dmost), most, p, window);
-    log_act(l, most, S), log_act(l, dmost, S);
+    log_act(l, most, S);
+    log_act(l, dmost, S);
     op_cosine_fwd(loss, p, z, 0.5f, N, D);
     op_cosine_bwd(onto(dp), over(dz), p, z, 0.5f, N, D);
     op_cross_entropy_fwd(loss, p, z, 0.5f, N, D);
@@ -155,7 +166,8 @@ static void run_rows(struct log *l)
     dev_float *memory = some_float(S, 17);
     dev_act *eta = some_act(S, 18);
     op_average(eta, memory, int_of(image, N), p, N, D, 0.8f, true, true, true);
-    log_act(l, eta, S), log_float(l, memory, S);
+    log_act(l, eta, S);
+    log_float(l, memory, S);
     op_std(std, p, 1, N, D);
     op_act_to_float(copy, p, S);
     op_normalize_rows(rows, N, D);
@@ -169,7 +181,9 @@ static void run_rows(struct log *l)
         log_act(l, dp, S);
     log_act(l, dz, S), log_float(l, loss, 1), log_float(l, std, 1), log_float(l, rows, S),
         log_float(l, w, S);
-    log_float(l, v, S), log_float(l, copy, S), log_float(l, sum, 1);
+    log_float(l, v, S);
+    log_float(l, copy, S);
+    log_float(l, sum, 1);
 }
 
 static void run_eval(struct log *l)
@@ -189,7 +203,9 @@ static void run_eval(struct log *l)
     op_knn(knn, query, N, bank, labels, M, D, K, 33, 0.1f);
     op_classifier_grad(loss, dw, db, bank, labels, indices, N, D, K, w, b);
     op_classify(classes, query, N, D, K, w, b);
-    log_float(l, loss, 1), log_float(l, dw, K * D), log_float(l, db, K);
+    log_float(l, loss, 1);
+    log_float(l, dw, K * D);
+    log_float(l, db, K);
     mem_download(pred, knn, sizeof pred);
     log_bytes(l, pred, sizeof pred);
     mem_download(pred, classes, sizeof pred);

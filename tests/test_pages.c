@@ -237,8 +237,10 @@ static void html_says_why_whatever_column_is_last(void **state)
         "<th scope=\"row\">third</th><td colspan=\"2\" class=\"soft\">no room</td>",
     };
     for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
-        struct line line = { .cell = { { .text = "third" }, { .text = "word" }, { .text = "word" } },
-                             .why = "no room" };
+        struct line line = {
+            .cell = { { .text = "third" }, { .text = "word" }, { .text = "word" } },
+            .why = "no room"
+        };
         struct grid *g = host_alloc(1, sizeof *g);
         *g = (struct grid){ .kind = GRID_NUMBERS, .table = "t", .n_columns = 3, .n_lines = 1,
                             .line = &line };

@@ -205,7 +205,8 @@ static struct epoch_columns columns_of_today(void)
     return columns;
 }
 
-/* A file without a number that was always recorded, or with one that is not known, is none of ours. */
+/* A file without a number that was always recorded, or with one that is not known, is none of
+ * ours. */
 static void other_columns_are_refused(void **state)
 {
     (void)state;
@@ -229,7 +230,8 @@ static void fields_make_the_line_again_to_the_byte(void **state)
 {
     (void)state;
     const struct epoch_columns columns = columns_of_today();
-    static const double odd[] = { 0, -0.0, 1, 1e-5, 1e22, 123456789, 0.1 + 0.2, 1 / 3.0, 5e-324, NAN };
+    static const double odd[] = { 0, -0.0, 1, 1e-5, 1e22, 123456789, 0.1 + 0.2, 1 / 3.0, 5e-324,
+                                  NAN };
     enum { ODD = sizeof odd / sizeof *odd };
     for (int i = 0; i < 2 * ODD; i++) {
         struct epoch_record e = epoch_example(i), read, back;
@@ -268,7 +270,8 @@ static void wrong_fields_are_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct epoch_record e;
         char *text = text_format("%s", cases[i].text);
-        if (epoch_fields_take(&e, &columns, text) != cases[i].right) fail_msg("wrongly judged: %s", cases[i].text);
+        if (epoch_fields_take(&e, &columns, text) != cases[i].right)
+            fail_msg("wrongly judged: %s", cases[i].text);
         free(text);
     }
 }

@@ -27,7 +27,9 @@ static struct settings tiny(const struct row *row, bool batches)
     struct settings s = row->settings;
     s.dataset = 0;
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
-    s.image_size = 4, s.train_count = EPOCH * BATCH, s.monitor_count = 32;
+    s.image_size = 4;
+    s.train_count = EPOCH * BATCH;
+    s.monitor_count = 32;
     s.widths = (struct int_list){ 1, { 4 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim /= 16,
     s.epochs = 3;
     if (!batches) s.batch = BATCH;
@@ -38,7 +40,8 @@ static bool same_settings(const struct settings *a, const struct settings *b)
 {
     char *const x = settings_print(a), *const y = settings_print(b);
     const bool same = !strcmp(x, y);
-    free(x), free(y);
+    free(x);
+    free(y);
     return same;
 }
 
@@ -81,7 +84,8 @@ static void check_differ(const struct experiment *e, const struct row *a, const 
     const struct settings x = tiny(a, batches), y = tiny(b, batches);
     const int by = differs_by(&x, &y);
     static double one[EPOCH + 2], other[EPOCH + 2];
-    losses(one, &x, by), losses(other, &y, by);
+    losses(one, &x, by);
+    losses(other, &y, by);
     int first = 0;
     while (first < by && one[first] == other[first]) first++;
     if (first == by)

@@ -7,19 +7,18 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config_files.h"
 #include "../engine/data.h"
 #include "../engine/ops.h"
 #include "../experiments/suite/experiment.h"
 #include "../experiments/methods/code.h"
 #include "../experiments/methods/method.h"
-#include "config_files.h"
 
 /* ---- what stands in configs/ ----------------------------------------------------------------- */
 

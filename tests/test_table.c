@@ -95,7 +95,9 @@ static int folder_open(void **state)
 
 static int unlink_one(const char *path, const struct stat *st, int type, struct FTW *walk)
 {
-    (void)st, (void)type, (void)walk;
+    (void)st;
+    (void)type;
+    (void)walk;
     return remove(path);
 }
 
@@ -700,7 +702,8 @@ static void noise_of_another_batch_is_not_compared(void **state)
     assert_true(stability_comparable(&s, &base));
     s.batch *= 2;
     assert_false(stability_comparable(&s, &base));
-    s = base, s.distance++;
+    s = base;
+    s.distance++;
     assert_false(stability_comparable(&s, &base));
     s = settings_default(1);
     assert_false(stability_comparable(&s, &base));

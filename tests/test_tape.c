@@ -114,8 +114,11 @@ static void nothing_is_recorded_where_no_gradient_is_wanted(void **state)
     neg_cosine(&tape, loss, 1, y, y);
     assert_null(y.grad);
     assert_int_equal(tape.n_nodes, 0);
-    weight_free(w), weight_free(b), weight_free(g);
-    mem_free(mean), mem_free(var);
+    weight_free(w);
+    weight_free(b);
+    weight_free(g);
+    mem_free(mean);
+    mem_free(var);
 }
 
 static void one_wanted_gradient_is_enough_to_record(void **state)
@@ -129,7 +132,8 @@ static void one_wanted_gradient_is_enough_to_record(void **state)
     assert_int_equal(node_of(relu(&tape, y)), 3);
     assert_int_equal(node_of(fc(&tape, y, frozen(w), NONE, C)), 4);
     assert_int_equal(tape.n_nodes, 5);
-    weight_free(w), weight_free(b);
+    weight_free(w);
+    weight_free(b);
 }
 
 static void batch_norm_in_evaluation_records_nothing(void **state)
@@ -143,8 +147,11 @@ static void batch_norm_in_evaluation_records_nothing(void **state)
     assert_int_equal(tape.n_nodes, 1);
     assert_non_null(bn_act(&tape, x, &bn, NULL, 1, false).grad);
     assert_int_equal(tape.n_nodes, 2);
-    weight_free(w), weight_free(g), weight_free(b);
-    mem_free(mean), mem_free(var);
+    weight_free(w);
+    weight_free(g);
+    weight_free(b);
+    mem_free(mean);
+    mem_free(var);
 }
 
 static void stopgrad_is_the_same_data_without_gradient(void **state)
@@ -181,7 +188,8 @@ static void dead_branches_are_not_walked(void **state)
     float moved = 0;
     for (int i = 0; i < K * C; i++) moved += fabsf(g[i] - DIRT);
     assert_true(moved > 1e-3f);
-    weight_free(w), weight_free(other);
+    weight_free(w);
+    weight_free(other);
 }
 
 static void frozen_weight_lets_the_gradient_through(void **state)
@@ -206,7 +214,8 @@ static void frozen_weight_lets_the_gradient_through(void **state)
         assert_float_equal(dirt[i], DIRT, 0);
     }
     assert_true(moved > 1e-3f);
-    weight_free(w), weight_free(fixed);
+    weight_free(w);
+    weight_free(fixed);
 }
 
 /* -cos(x, x) is -1 wherever x goes: the gradients of the two uses of x must cancel. */
@@ -283,12 +292,17 @@ static void residual_gets_its_gradient(void **state)
                                                   curvature */
         v[i] = old + eps, mem_upload(w[0].data, v, sizeof v);
         const double high = residual_loss(&x, w, &bn, &target);
-        v[i] = old - eps, mem_upload(w[0].data, v, sizeof v);
+        v[i] = old - eps;
+        mem_upload(w[0].data, v, sizeof v);
         const double low = residual_loss(&x, w, &bn, &target);
-        v[i] = old, mem_upload(w[0].data, v, sizeof v);
+        v[i] = old;
+        mem_upload(w[0].data, v, sizeof v);
         assert_float_equal(g[i] - DIRT, (high - low) / (2 * eps), 1e-3);
     }
-    weight_free(w[0]), weight_free(w[1]), weight_free(bn.gamma), weight_free(bn.beta);
+    weight_free(w[0]);
+    weight_free(w[1]);
+    weight_free(bn.gamma);
+    weight_free(bn.beta);
 }
 
 /* ---- the arena ------------------------------------------------------------------------------- */
@@ -374,7 +388,8 @@ static void gradients_lie_where_activations_were(void **state)
         assert_true(first || (dy >= tape.block[1].base && dy < end));
         if (i < CHAIN - 3) assert_true(first);
     }
-    weight_free(w), weight_free(last);
+    weight_free(w);
+    weight_free(last);
 }
 
 /* ReLU and batch norm leave dx where dy was, unless someone else has written there before. */
@@ -395,7 +410,9 @@ static void what_works_in_place_takes_no_memory(void **state)
         assert_ptr_equal(tape.node[1].dy, tape.node[2].dy);
         assert_int_equal(tape.node[0].dy == tape.node[1].dy, !twice);
     }
-    weight_free(w), weight_free(g), weight_free(b);
+    weight_free(w);
+    weight_free(g);
+    weight_free(b);
 }
 
 /* Rows of a variable are part of its gradient: the rest of it must read as zero, whatever lay

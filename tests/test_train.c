@@ -64,7 +64,9 @@ static void schedules_are_those_of_the_settings(void **state)
     for (int constant = 0; constant < 2; constant++) {
         logged_open(&l, PRECISION_FP32, 0, 0, 0);
         trainer_close(&l.t);
-        l.s.base_lr = 12.8, l.s.warmup = 0.5, l.s.epochs = 4;
+        l.s.base_lr = 12.8;
+        l.s.warmup = 0.5;
+        l.s.epochs = 4;
         l.s.predictor_lr = constant ? PREDICTOR_CONSTANT : PREDICTOR_COSINE;
         trainer_open(&l.t, &l.s, 3);
         const double lr = 0.1, first = lr / (2 * STEPS);

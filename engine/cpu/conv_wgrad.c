@@ -288,7 +288,8 @@ ALWAYS_INLINE vec unit_load(const void *even, const void *odd, size_t i, bool is
         return _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(vec_load_bf16(b)), low));
     }
 #endif
-    (void)odd, (void)is_bf16;
+    (void)odd;
+    (void)is_bf16;
     return vec_load((const float *)even + i);
 }
 

@@ -108,7 +108,8 @@ ALWAYS_INLINE vec words_of(vec even, vec odd, bool pairs)
 #if HAVE_BF16_PRODUCTS
     if (pairs) return _mm512_castsi512_ps(vec_to_bf16_pairs(even, odd));
 #endif
-    (void)odd, (void)pairs;
+    (void)odd;
+    (void)pairs;
     return even;
 }
 

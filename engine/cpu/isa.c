@@ -2,12 +2,14 @@
  *
  * isa.c -- chooses the variant for this CPU, and forwards each op to it.
  */
+#include "isa.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../base.h"
-#include "isa.h"
+
 #include "variants.h"
+#include "../base.h"
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 

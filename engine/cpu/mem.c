@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../base.h"
+
 #include "cpu.h"
 #include "isa.h"
 #include "vec.h"
+#include "../base.h"
 
 enum { ALIGNMENT = 64 };                 /* a cache line */
 

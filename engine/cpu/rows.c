@@ -6,11 +6,13 @@
  * Activations are widened to fp32 on the way in and rounded on the way out, a vector at a time;
  * what is summed over more than a few of them is summed in double.
  */
+#include "rows.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
+
 #include "cpu.h"
-#include "rows.h"
 
 /* ---- element by element ---------------------------------------------------------------------- */
 

@@ -10,9 +10,10 @@
  * contrast.
  */
 #include <assert.h>
-#include "../augment.h"
+
 #include "kernel.h"
 #include "graph.h"
+#include "../augment.h"
 
 enum { SIDE_MAX = 1024 };                /* of images and views, as on the CPU */
 

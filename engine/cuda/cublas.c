@@ -6,10 +6,11 @@
  * order.  Sums that are cut along the depth are put together from the workspace in a fixed order,
  * never by atomics; fp32 is no TF32.
  */
+#include "cublas.h"
+
 #include <cublasLt.h>
 #include <stdio.h>
 #include <string.h>
-#include "cublas.h"
 
 enum { WORKSPACE = 32 << 20, PRODUCTS = 1024 };
 

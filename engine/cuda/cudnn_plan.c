@@ -10,10 +10,11 @@
  * The gradient of the weights is wanted in fp32 though x and dy are of 16 bits.  No kernel of
  * cuDNN's own writes that; with an identity behind the convolution one is compiled that does.
  */
+#include "cudnn_plan.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cudnn_plan.h"
 
 typedef cudnnBackendDescriptor_t descriptor;
 

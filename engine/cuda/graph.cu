@@ -7,10 +7,12 @@
  * a graph; from then on the graph runs and the ops are not issued.  The kernels are the same, in
  * the same order, and so are the bytes.
  */
+#include "graph.h"
+
 #include <assert.h>
 #include <pthread.h>
+
 #include "kernel.h"
-#include "graph.h"
 
 /* Steps that may be told apart: the loader has two rooms for views, a benchmark one more. */
 enum { KEYS = 4 };

@@ -340,7 +340,7 @@ struct bench {
 static void report(const struct bench *b, struct trainer *t, struct var views, const struct timing *ready,
                    const struct timing *made, double mib)
 {
-    static struct layer layer[TAPE_NODES];
+    struct layer *const layer = host_alloc(TAPE_NODES, sizeof *layer);
     const double step = ready->median;
     time_layers(t, views, layer, b->repeats, &b->peak);
     struct machine_info m;
@@ -366,6 +366,7 @@ static void report(const struct bench *b, struct trainer *t, struct var views, c
     }
     printf("%-39s %8.1f MiB; gradients of weights and momentum, there before, %.1f MiB\n\n",
            "memory the steps added", mib, 8.0 * (double)t->model.params.count / (1 << 20));
+    free(layer);
 }
 
 static void bench_row(const struct bench *b, const struct settings *s)
@@ -414,9 +415,10 @@ int command_bench(int argc, char **argv)
     for (int p = PRECISION_FP32; precision && p <= PRECISION_FP16; p++)
         if (!strcmp(precision, precision_names[p])) only = p;
     if (precision && only < 0) die_user("--precision %s: fp32, bf16 or fp16", precision);
-    static struct experiment e;
-    experiment_load(&e, argv[1], scale);
-    struct bench b = { &e, &e.row[row ? experiment_hosted(&e, row) : 0], repeats, brief, { 0, 0, 0, 0 } };
+    struct experiment *const e = host_alloc(1, sizeof *e);
+    experiment_load(e, argv[1], scale);
+    const struct row *const timed = &e->row[row ? experiment_hosted(e, row) : 0];
+    struct bench b = { e, timed, repeats, brief, { 0, 0, 0, 0 } };
     struct settings s = b.row->settings;
     if (batch) s.batch = batch;
     if (s.batch < 2 || s.batch > s.train_count)
@@ -432,5 +434,6 @@ int command_bench(int argc, char **argv)
         s.precision = p;
         if (p == only || (!precision && machine_has_precision((enum precision)p))) bench_row(&b, &s);
     }
+    free(e);
     return 0;
 }

@@ -259,28 +259,30 @@ static void tally_print(const struct tally *t)
 /* TAP: every row whose name begins with "plant-" has to be found collapsed, every other one healthy. */
 static int check_experiment(const char *path, const char *scale, const char *seed_text, const char *root)
 {
-    static struct experiment e;                /* large: not for the stack */
-    experiment_load(&e, path, scale);
+    struct experiment *const e = host_alloc(1, sizeof *e);         /* large: not for the stack */
+    experiment_load(e, path, scale);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     struct tally t = { .point = 0 };
-    for (int r = 0; r < e.n_rows; r++)
-        if (!*e.row[r].not_run) t.n[planted(&e.row[r])] += n_seeds;
+    for (int r = 0; r < e->n_rows; r++)
+        if (!*e->row[r].not_run) t.n[planted(&e->row[r])] += n_seeds;
     if (!t.n[1]) die_user("%s: no row is a planted collapse; name one %s...", path, plant_prefix);
     if (t.n[0] < HEALTHY_LEAST)
         die_user("%s: %d healthy runs; at least %d (more rows or seeds)", path, t.n[0], HEALTHY_LEAST);
 
     printf("1..%d\n", t.n[0] + t.n[1]);
     printf("# %s, scale %s; collapsed: std*sqrt(d) <= %.2f and view share >= %.2f, or std*sqrt(d) <= %.2f\n",
-           e.name, scale, COLLAPSE_STD, COLLAPSE_SHARE, COLLAPSE_DEAD);
+           e->name, scale, COLLAPSE_STD, COLLAPSE_SHARE, COLLAPSE_DEAD);
     struct found runs;
     found_open(&runs, root);
-    for (int r = 0; r < e.n_rows; r++) {
-        if (*e.row[r].not_run) printf("# %s: not run at this scale: %s\n", e.row[r].name, e.row[r].not_run);
-        for (int i = 0; i < n_seeds && !*e.row[r].not_run; i++) point_check(&t, &e.row[r], seeds[i], &runs);
+    for (int r = 0; r < e->n_rows; r++) {
+        const struct row *const row = &e->row[r];
+        if (*row->not_run) printf("# %s: not run at this scale: %s\n", row->name, row->not_run);
+        for (int i = 0; i < n_seeds && !*row->not_run; i++) point_check(&t, row, seeds[i], &runs);
     }
     found_close(&runs);
     tally_print(&t);
+    free(e);
     return t.wrong ? EXIT_CLAIM : 0;
 }
 

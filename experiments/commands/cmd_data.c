@@ -4,23 +4,23 @@
  * look like.
  */
 #include "commands.h"
-#include "options.h"
-#include "../methods/recipe.h"
-#include "views.h"
-#include "../../engine/config.h"
-#include "../../engine/data.h"
-#include "../../engine/data_formats.h"
-#include "../../engine/folder.h"
-#include "../../engine/ops.h"
-#include "../../engine/png.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
 #include <jansson.h>
+
+#include "options.h"
+#include "views.h"
+#include "../methods/recipe.h"
+#include "../../engine/config.h"
+#include "../../engine/data.h"
+#include "../../engine/data_formats.h"
+#include "../../engine/folder.h"
+#include "../../engine/ops.h"
+#include "../../engine/png.h"
 
 static const char *const split_names[] = { "train", "test" };
 

@@ -161,8 +161,10 @@ int command_eval(int argc, char **argv)
     if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
     struct rates rates = { .n = 0 };
     if (rate_text) rates = rates_parse(rate_text);
-    static struct experiment e;
-    experiment_load(&e, argv[1], scale);
+    struct experiment *const e = host_alloc(1, sizeof *e);
+    experiment_load(e, argv[1], scale);
     stop_install();
-    return eval_run(&e, &e.row[experiment_hosted(&e, row)], seed, root, from, threads, &rates);
+    const int status = eval_run(e, &e->row[experiment_hosted(e, row)], seed, root, from, threads, &rates);
+    free(e);
+    return status;
 }

@@ -3,13 +3,14 @@
  * cmd_info.c -- `simsiam info`: what a run's provenance would say here.
  */
 #include "commands.h"
+
+#include <stddef.h>
+
 #include "options.h"
 #include "../methods/code.h"
 #include "../methods/method.h"
 #include "../run/provenance.h"
 #include "../../engine/ops.h"
-
-#include <stddef.h>
 
 int command_info(int argc, char **argv)
 {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../suite/heading.h"
 #include "options.h"
+#include "../suite/heading.h"
 
 enum column { TARGETS, FILES, NAMES, COLUMNS };
 static const char *const column_names[] = { "targets", "files", "names", NULL };

@@ -8,14 +8,15 @@
  * experiment after the other.
  */
 #include "calibrate.h"
-#include "commands.h"
-#include "../suite/experiment.h"
-#include "options.h"
-#include "cmd_run.h"
-#include "../run/found.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "commands.h"
+#include "options.h"
+#include "cmd_run.h"
+#include "../suite/experiment.h"
+#include "../run/found.h"
 
 enum { JOBS_MAX = 1024 };
 
@@ -83,7 +84,8 @@ static void plan_measure(struct plan *p, int jobs, int threads, int steps)
     for (int i = 0; i < p->n_needs; i++) s[i] = &p->need[i].row->settings;
     calibrate(cost, s, p->n_needs, jobs, threads, steps);
     for (int i = 0; i < p->n_needs; i++) p->need[i].cost = cost[i];
-    free(s), free(cost);
+    free(s);
+    free(cost);
 }
 
 /* ---- how long it takes ----------------------------------------------------------------------- */
@@ -187,6 +189,7 @@ int command_plan(int argc, char **argv)
     plan_open(&p, argv + 1, n, scale, root);
     plan_measure(&p, jobs, threads_each(threads, jobs), steps);
     plan_print(&p, jobs);
-    free(p.e), free(p.need);
+    free(p.e);
+    free(p.need);
     return 0;
 }

@@ -6,14 +6,16 @@
  * Nothing here reads a clock: the same runs and figures give the same bytes.
  */
 #include "../pages/claims_page.h"
-#include "../pages/report_page.h"
-#include "commands.h"
-#include "options.h"
-#include "../run/phase.h"
-#include "../suite/heading.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "commands.h"
+#include "options.h"
+#include "../pages/report_page.h"
+#include "../run/phase.h"
+#include "../suite/heading.h"
 
 /* Does runs/ hold as many finished runs of the table as are committed, and any?  Else what is
  * committed is shown: tables share rows, and one run made for another table would hide all that a

@@ -192,26 +192,28 @@ int command_run(int argc, char **argv)
     if (jobs < 1) die_user("--jobs %d: at least 1", jobs);
     threads_check(o.threads);
     if (!(o.checkpoint_seconds >= 0)) die_user("--checkpoint-seconds %g: 0 or more", o.checkpoint_seconds);
-    static struct experiment e;                /* large: not for the stack */
-    experiment_load(&e, argv[1], scale);
+    struct experiment *const e = host_alloc(1, sizeof *e);         /* large: not for the stack */
+    experiment_load(e, argv[1], scale);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     stop_install();
 
     struct task *const task = host_alloc(TASKS_MAX, sizeof *task);
-    const int only = row ? experiment_hosted(&e, row) : -1;
+    const int only = row ? experiment_hosted(e, row) : -1;
     int finished = 0;
-    if (!o.quiet && only < 0) not_run_tell(&e);
-    const int n = tasks_gather(task, &finished, &e, only, seeds, n_seeds, &o);
+    if (!o.quiet && only < 0) not_run_tell(e);
+    const int n = tasks_gather(task, &finished, e, only, seeds, n_seeds, &o);
     if (jobs > n) jobs = n;
     o.beside_others = jobs > 1;
     o.threads = threads_each(o.threads, jobs);
     int status = 0;
     if (jobs > 1)
-        status = tasks_run(task, n, jobs, &e, &o);
+        status = tasks_run(task, n, jobs, e, &o);
     else
         for (int i = 0; i < n && goes_on(status); i++)
-            status = graver(status, run_one(e.name, task[i].row->name, &task[i].row->settings, task[i].seed, &o));
+            status = graver(status, run_one(e->name, task[i].row->name, &task[i].row->settings,
+                                            task[i].seed, &o));
     free(task);
+    free(e);
     return graver(status, finished);
 }

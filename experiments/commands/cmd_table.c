@@ -4,17 +4,19 @@
  * decided.
  */
 #include "commands.h"
-#include "../suite/experiment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "options.h"
+#include "../suite/experiment.h"
 #include "../run/phase.h"
 #include "../methods/code.h"
 #include "../pages/figure.h"
 #include "../pages/table_page.h"
 #include "../suite/table_gather.h"
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 /* Is a committed run still one of this table's: of a row it has, with that row's settings, and of
  * code and data that may stand beside the runs it shows?  A seed that was not run again stays. */

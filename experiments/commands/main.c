@@ -3,10 +3,6 @@
  * main.c -- `simsiam`: one program, one file per sub-command.
  */
 #include "commands.h"
-#include "../../engine/base.h"
-#include "../../engine/config.h"
-#include "build_info.h"
-#include "options.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,6 +10,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "options.h"
+#include "../../engine/base.h"
+#include "../../engine/config.h"
+#include "build_info.h"
 
 static const struct command {
     const char *name;

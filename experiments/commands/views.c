@@ -2,11 +2,13 @@
  *
  * views.c -- a sheet of augmented views.
  */
+#include "views.h"
+
 #include <assert.h>
 #include <stdlib.h>
+
 #include "../../engine/images.h"
 #include "../../engine/png.h"
-#include "views.h"
 
 enum { GAP = 2 };                  /* white pixels between the views */
 

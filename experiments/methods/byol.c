@@ -14,7 +14,7 @@ static struct var loss(const struct step *s)
     const bool squared = own->s.scale == SCALE_SQUARED;
     const struct views z = encode(s->tape, s->f, s->x, s->plan);       /* z = f(x), weights theta */
     const struct views p = predict(s->tape, s->f, &z, s->plan);        /* p = h(z) */
-    const struct views t = encode_targets(s->tape, own->target, s->x, s->plan);  /* z', weights xi */
+    const struct views t = encode_targets(s->tape, own->target, s->x, s->plan); /* z', weights xi */
     mem_copy(s->loss, own->constant, sizeof(float));
     for (int k = 0; k < pairs->n; k++) {
         const int i = pairs->v[k][0], j = pairs->v[k][1];
@@ -104,7 +104,8 @@ static const struct byol_settings defaults = { 0.99, TARGET_COSINE, SCALE_SQUARE
 static bool target_flows(const struct settings *s, char *why)
 {
     return !s->stop_grad &&
-           because(why, "byol's target is another network's, which has no gradient; stop_grad: true");
+           because(why,
+                   "byol's target is another network's, which has no gradient; stop_grad: true");
 }
 
 static bool squared_elsewhere(const struct settings *s, char *why)

@@ -20,7 +20,8 @@ const char *code_hash_of(int method)
 {
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
         if (!strcmp(hashes[i].method, methods[method].name)) return hashes[i].hash;
-    die("no hash of the code of method %s (METHODS in CMakeLists.txt lacks it)", methods[method].name);
+    die("no hash of the code of method %s (METHODS in CMakeLists.txt lacks it)",
+        methods[method].name);
 }
 
 static int group_of(const char *hash)

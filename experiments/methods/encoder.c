@@ -179,7 +179,8 @@ struct var whole(struct tape *t, const struct views *z, const struct view_plan *
     struct var all = stopgrad(z->of[0]);
     const int n = all.n;
     all.n = plan->views * n;
-    if (run_end(plan, plan->sources, 0) == plan->views) return all;           /* one run: it is whole already */
+    /* one run: it is whole already */
+    if (run_end(plan, plan->sources, 0) == plan->views) return all;
     all = var_room(t, plan->views * n, 1, 1, all.c);
     const size_t bytes = mem_act_bytes() * (size_t)n * (size_t)all.c;
     for (int v = 0; v < plan->views; v++)

@@ -3,9 +3,10 @@
  * recipe.c -- three recipes, each the one before with more of it.
  */
 #include "recipe.h"
-#include "../../engine/data.h"
 
 #include <string.h>
+
+#include "../../engine/data.h"
 
 static void copy_floats(float *to, const double *from, int n)
 {

@@ -61,10 +61,10 @@ const struct key settings_keys[] = {
     { AT(folder), .type = KEY_TEXT, .count = PATH_TEXT, .check = path_error, .before = "",
       .unit = "",
       .sentence =
-      "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
+          "with dataset: folder, where train/CLASS and val/CLASS (or test) lie; in DATA unless from /" },
     { AT(skip_bad), .type = KEY_INT, .high = 10000000, .before = "0", .unit = "images",
       .sentence =
-      "with dataset: folder, of each split that may be bad; their places go to others of their class" },
+          "with dataset: folder, of each split that may be bad; their places go to others of their class" },
     INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
     INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
     INT(train_count, 2, 10000000, "images",
@@ -80,11 +80,11 @@ const struct key settings_keys[] = {
           "two 3x3, or 1x1, 3x3, 1x1 that ends four times as wide (ResNet-50)"),
     { AT(widths), .type = KEY_INTS, .low = 1, .high = 4096, .unit = "channels",
       .sentence =
-      "channels of each stage of the backbone; ResNet-18 and ResNet-50 are [64, 128, 256, 512]" },
+          "channels of each stage of the backbone; ResNet-18 and ResNet-50 are [64, 128, 256, 512]" },
     { AT(blocks), .type = KEY_INTS, .low = 1, .high = STAGE_BLOCKS_MAX, .scalar = true,
       .unit = "blocks",
       .sentence =
-      "blocks in each stage, a number for all or a list; ResNet-18 has 2, ResNet-50 [3, 4, 6, 3]" },
+          "blocks in each stage, a number for all or a list; ResNet-18 has 2, ResNet-50 [3, 4, 6, 3]" },
     BOOL(zero_init_residual, "the last BN scale of each block starts at zero (App. A)"),
     INT(dim, 2, 65536, "features", "d, the output dimension (Sup. B)"),
     HEAD(projector,
@@ -98,7 +98,7 @@ const struct key settings_keys[] = {
       .stride = sizeof distances[0], .unit = "", .sentence = "D(p, z) (Sec. 3, eq. 1; Sec. 4.5)" },
     { AT(pairs), .type = KEY_PAIRS, .low = 0, .high = VIEWS_MAX - 1, .unit = "",
       .sentence =
-      "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
+          "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
     /* optimisation */
     INT(epochs, 1, 100000, "passes", "passes over the training images"),
     INT(batch, 2, 65536, "images",

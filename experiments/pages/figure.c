@@ -133,7 +133,8 @@ static bool is_among(const struct seeds *seeds, int seed)
 
 /* The curves of a row that its line in the table is of: all, if they are so many, else those of the
  * seeds that were asked for. */
-static void seeds_choose(struct curves *c, const struct csv *rows, int row, const struct seeds *seeds)
+static void seeds_choose(struct curves *c, const struct csv *rows, int row,
+                         const struct seeds *seeds)
 {
     const double n = number_at(rows, row, column_of(rows, "n"));
     if (seeds_count(c, row) == n) return;

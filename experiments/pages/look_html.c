@@ -86,7 +86,7 @@ static void cell(FILE *out, const struct grid *g, int line, int column)
     if (kind == CELL_NAME) {
         html(out, "<th scope=\"row\">%s</th>", text);
     } else if (kind == CELL_CLAIM) {
-        char *claim = text_format("%.*s", (int)strcspn(text, "."), text);      /* a part: its claim */
+        char *claim = text_format("%.*s", (int)strcspn(text, "."), text);    /* a part: its claim */
         html(out, "<th scope=\"row\"><a href=\"#claim-%s\">%s</a></th>", claim, text);
         free(claim);
     } else if (kind == CELL_CODE) {
@@ -116,7 +116,8 @@ static void grid(FILE *out, const struct grid *g)
     fputs("<thead><tr>", out);
     for (int c = 0; c < n; c++) {
         const struct column *column = &g->column[order[c]];
-        fputs(is_right(column->kind) ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">", out);
+        fputs(is_right(column->kind) ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">",
+              out);
         html(out, "%s</th>", column->title);
     }
     fputs("</tr></thead>\n<tbody>", out);
@@ -153,10 +154,12 @@ static void answers_open(FILE *out, const struct tally *tally)
         verdict_put(out, (enum verdict)k);
         fputs("</li>\n", out);
     }
-    fputs("</ul>\n<p class=\"soft\">A claim <em>holds</em> or <em>fails</em> where a 95&nbsp;% interval "
-          "over paired seeds decides it; it is <em>inconclusive</em> where the interval does not, and "
-          "<em>not run</em> where there are no runs that may be compared.  An exact statement is decided "
-          "by a unit test.</p>\n<ol class=\"claims\">\n", out);
+    fputs(
+        "</ul>\n<p class=\"soft\">A claim <em>holds</em> or <em>fails</em> where a 95&nbsp;% interval "
+        "over paired seeds decides it; it is <em>inconclusive</em> where the interval does not, and "
+        "<em>not run</em> where there are no runs that may be compared.  An exact statement is decided "
+        "by a unit test.</p>\n<ol class=\"claims\">\n",
+        out);
 }
 
 /* "linear with 42.8 ± 1.6, without 29.2 ± 0.3", "state without collapsed". */
@@ -214,7 +217,8 @@ static void answer(FILE *out, const struct answer *a)
     const struct statement *s = a->statement;
     html(out, "<li id=\"claim-%s\">", a->id);
     verdict_put(out, a->verdict);
-    html(out, "<div><p class=\"says\">%s</p>\n<p class=\"soft\">%s · %s", s->says, s->section, a->id);
+    html(out, "<div><p class=\"says\">%s</p>\n<p class=\"soft\">%s · %s", s->says, s->section,
+         a->id);
     if (a->table) html(out, " · <a href=\"#%s\">%s</a>", s->table, s->table);
     if (*s->predicate) html(out, " · <code>%s</code>", s->predicate);
     fputs("</p>\n<dl>", out);
@@ -239,10 +243,12 @@ static void answers_close(FILE *out)
     fputs("</ol></section>\n", out);
 }
 
-const struct look look_html = {
-    .name = LOOK_HTML, .grid = grid, .caption = caption, .answers_open = answers_open, .answer = answer,
-    .answers_close = answers_close
-};
+const struct look look_html = { .name = LOOK_HTML,
+                                .grid = grid,
+                                .caption = caption,
+                                .answers_open = answers_open,
+                                .answer = answer,
+                                .answers_close = answers_close };
 
 /* ---- drawings -------------------------------------------------------------------------------- */
 

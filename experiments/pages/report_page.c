@@ -7,13 +7,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-
 #include <jansson.h>
 
-#include "../run/runner.h"
 #include "claims_page.h"
 #include "look_html.h"
 #include "table_page.h"
+#include "../run/runner.h"
 
 /* ---- captions -------------------------------------------------------------------------------- */
 

@@ -4,10 +4,12 @@
  * numbers come from.
  */
 #include "table_page.h"
-#include "../../engine/collapse.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../../engine/collapse.h"
 
 /* kNN before training, of the first row that has it: a backbone that was never trained is not at
  * chance. */

@@ -10,8 +10,13 @@
 #define EPOCH(member) .name = #member, .offset = offsetof(struct epoch_record, member)
 #define RUN(member) .name = #member, .offset = offsetof(struct run_record, member)
 enum {
-    TRAINED = MEASURE_TRAINED, MONITORED = MEASURE_MONITORED, END = MEASURE_END, FINAL = MEASURE_FINAL,
-    COLUMN = MEASURE_COLUMN, EVIDENCE = MEASURE_EVIDENCE, CLAIMED = MEASURE_CLAIMED,
+    TRAINED = MEASURE_TRAINED,
+    MONITORED = MEASURE_MONITORED,
+    END = MEASURE_END,
+    FINAL = MEASURE_FINAL,
+    COLUMN = MEASURE_COLUMN,
+    EVIDENCE = MEASURE_EVIDENCE,
+    CLAIMED = MEASURE_CLAIMED,
     RATIO = MEASURE_RATIO
 };
 

@@ -3,12 +3,13 @@
  * monitor.c -- collapse measures, rank, kNN and the probe's features.
  */
 #include "monitor.h"
-#include "phase.h"
-#include "../../engine/collapse.h"
-#include "../../engine/spectrum.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+#include "phase.h"
+#include "../../engine/collapse.h"
+#include "../../engine/spectrum.h"
 
 /* What an encoding pass yields, on the machine: features [n, f] and z [n, d] with the set's
  * labels. */
@@ -29,7 +30,8 @@ static bool encoding_open(struct encoding *e, struct trainer *t, const struct im
 
 static void encoding_close(struct encoding *e)
 {
-    mem_free(e->f.x), mem_free(e->z.x);        /* the labels belong to the image set */
+    mem_free(e->f.x);        /* the labels belong to the image set */
+    mem_free(e->z.x);
 }
 
 static float *download(const dev_float *x, size_t floats)
@@ -48,7 +50,8 @@ static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const st
     struct collapse c;
     float *const z = download(test->z.x, floats);
     collapse_spread(&c, z, n, d);
-    r->std_sqrtd = c.std_sqrtd, r->mean_norm = c.mean_norm;
+    r->std_sqrtd = c.std_sqrtd;
+    r->mean_norm = c.mean_norm;
     r->rank = effective_rank(z, n, d);
     free(z);
 
@@ -63,7 +66,8 @@ static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const st
         collapse_view_share(&c, view[0], view[1], n, d);
         r->view_share = c.view_share;
     }
-    free(view[0]), free(view[1]);
+    free(view[0]);
+    free(view[1]);
     mem_free(views);
     return done;
 }
@@ -107,10 +111,12 @@ static bool monitor_expectation(struct trainer *t, struct epoch_record *r)
         float *const z1 = download(z, floats), *const h1 = download(h, floats);
         r->cos_h = mean_cosine(h1, mean, n, d);
         r->cos_z = mean_cosine(z1, mean, n, d);
-        free(z1), free(h1);
+        free(z1);
+        free(h1);
     }
     free(mean);
-    mem_free(z), mem_free(h);
+    mem_free(z);
+    mem_free(h);
     return done;
 }
 
@@ -140,7 +146,8 @@ int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *ke
         *keep = (struct probe_data){ bank.f, test.f };
         bank.f.x = test.f.x = NULL;
     }
-    encoding_close(&test), encoding_close(&bank);
+    encoding_close(&test);
+    encoding_close(&bank);
     return status;
 }
 
@@ -190,6 +197,7 @@ int monitor_probe_epoch(struct trainer *t, const struct probe_plan *plan, struct
 
 void monitor_probe_close(struct probe_data *data)
 {
-    mem_free(data->train.x), mem_free(data->test.x);   /* the labels belong to the image sets */
+    mem_free(data->train.x);        /* the labels belong to the image sets */
+    mem_free(data->test.x);
     *data = (struct probe_data){ .train.x = NULL };
 }

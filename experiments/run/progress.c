@@ -129,8 +129,13 @@ void progress_step(struct progress *p, int epoch, int epochs, int step, int step
 {
     if (p->quiet) return;
     const double now = clock_seconds();
-    p->epoch = epoch, p->epochs = epochs, p->step = step, p->steps = steps;
-    p->loss = loss, p->std = std, p->speed = views_per_second;
+    p->epoch = epoch;
+    p->epochs = epochs;
+    p->step = step;
+    p->steps = steps;
+    p->loss = loss;
+    p->std = std;
+    p->speed = views_per_second;
     if (!isnan(knn)) p->knn = knn;
     p->unshown = true;
     if (p->share_opened < 0) {     /* the first step: a run that goes on must not count what it

@@ -3,9 +3,6 @@
  * provenance.c -- build, libraries, machine, data: as JSON for a run, as text for `simsiam info`.
  */
 #include "provenance.h"
-#include "../methods/code.h"
-#include "../../engine/ops.h"
-#include "build_info.h"
 
 #include <errno.h>
 #include <gnu/libc-version.h>
@@ -14,6 +11,10 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+
+#include "../methods/code.h"
+#include "../../engine/ops.h"
+#include "build_info.h"
 
 /* One fact a line: name and value. */
 enum { FACTS = 12 };
@@ -114,8 +115,8 @@ bool provenance_kernels_add(const char *folder)
     return true;
 }
 
-void provenance_write(const char *folder, const struct settings *s, int seed, const char *train_hash,
-                      const char *monitor_hash)
+void provenance_write(const char *folder, const struct settings *s, int seed,
+                      const char *train_hash, const char *monitor_hash)
 {
     struct fact fact[FACTS];
     struct machine_info m;

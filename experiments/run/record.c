@@ -14,11 +14,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <jansson.h>
 
-#include "../../engine/collapse.h"
 #include "measures.h"
+#include "../../engine/collapse.h"
 
 enum { DIGITS = 9 };               /* 9 significant digits tell any two floats apart */
 

@@ -10,8 +10,9 @@
  *   checkpoint.bin   (and .prev) everything needed to go on
  *   summary.json     written last, atomically: its presence means the run is finished
  *
- * metrics.jsonl, keys of a line: epoch, the trained measures (measures.h) and, in monitored epochs, the monitored
- * ones.  A value that does not exist is null; one that is recorded since the file was written is not there.
+ * metrics.jsonl, keys of a line: epoch, the trained measures (measures.h) and, in monitored epochs,
+ * the monitored ones.  A value that does not exist is null; one that is recorded since the file was
+ * written is not there.
  *
  * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash,
  * machine, frozen_hash, final (epoch and the final measures), linear, and skipped: how many images
@@ -81,19 +82,20 @@ struct json_t;
 struct json_t *summary_object(const struct run_record *r);
 bool summary_take(struct run_record *r, const struct json_t *object);
 
-/* The same line as fields of CSV, "epoch,monitored,loss,...", from which it can be made again to the
- * byte; a number that does not exist is empty.  The takers spoil the text; false if it is torn or
- * wrong. */
+/* The same line as fields of CSV, "epoch,monitored,loss,...", from which it can be made again to
+ * the byte; a number that does not exist is empty.  The takers spoil the text; false if it is torn
+ * or wrong. */
 void epoch_fields_head(FILE *out);
 void epoch_fields(FILE *out, const struct epoch_record *e);
-/* What the fields of a file are, by its titles: those of the head, but for measures that it is older
- * than. */
+/* What the fields of a file are, by its titles: those of the head, but for measures that it is
+ * older than. */
 struct measure;
 enum { EPOCH_COLUMNS_MAX = 24 };
 struct epoch_columns { const struct measure *of[EPOCH_COLUMNS_MAX]; int n; };
 bool epoch_columns_take(struct epoch_columns *c, char *titles);
 bool epoch_fields_take(struct epoch_record *e, const struct epoch_columns *c, char *text);
-/* One line of metrics.jsonl, '\n' included, in fresh memory; and back (false if the line is torn or wrong). */
+/* One line of metrics.jsonl, '\n' included, in fresh memory; and back (false if the line is torn or
+ * wrong). */
 char *epoch_print(const struct epoch_record *e);
 bool epoch_parse(struct epoch_record *e, const char *line);
 /* Fills state and evidence by the rule of collapse.h from r->last, or as diverged. */

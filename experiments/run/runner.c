@@ -7,7 +7,6 @@
  * is last.
  */
 #include "runner.h"
-#include "found.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "found.h"
 #include "course.h"
 #include "phase.h"
 #include "progress.h"
@@ -45,10 +45,10 @@ struct runner {
     struct trainer t;
     struct progress progress;
     struct course course;
-    struct epoch_record last;          /* the last epoch finished */
-    int collapsed_in_a_row;            /* monitored epochs, without the untrained one */
-    double saved_at, save_seconds;     /* when a checkpoint was last made, and what it took */
-    double looked_at, began_at;        /* when the log was last looked at, and when this part began */
+    struct epoch_record last;        /* the last epoch finished */
+    int collapsed_in_a_row;          /* monitored epochs, without the untrained one */
+    double saved_at, save_seconds;   /* when a checkpoint was last made, and what it took */
+    double looked_at, began_at;      /* when the log was last looked at, and when this part began */
 };
 
 /* ---- the run's folder ------------------------------------------------------------------------ */
@@ -59,7 +59,8 @@ static char *lock_holder(int lock)
     char text[128] = "", host[65];
     long pid;
     const ssize_t n = pread(lock, text, sizeof text - 1, 0);
-    if (n <= 0 || sscanf(text, "%ld %64[A-Za-z0-9._-]", &pid, host) != 2) return text_format("another process");
+    if (n <= 0 || sscanf(text, "%ld %64[A-Za-z0-9._-]", &pid, host) != 2)
+        return text_format("another process");
     return text_format("process %ld on %s", pid, host);
 }
 
@@ -69,7 +70,8 @@ static void lock_sign(int lock, const char *path)
     char host[65] = "";
     if (gethostname(host, sizeof host - 1) || ftruncate(lock, 0) ||
         dprintf(lock, "%ld %s\n", (long)getpid(), host) < 0)
-        warn("cannot write into %s: %s (a second process will not be told who is here)", path, strerror(errno));
+        warn("cannot write into %s: %s (a second process will not be told who is here)", path,
+             strerror(errno));
 }
 
 /* A file that is nothing or a holder's number: what else is there is not to be written over. */
@@ -124,7 +126,8 @@ static void save(struct runner *r)
     const double start = clock_seconds();
     metrics_sync(r);
     if (!trainer_save(&r->t, r->checkpoint, r->hash))
-        die("cannot write %s: %s (the checkpoint before it is kept)", r->checkpoint, strerror(errno));
+        die("cannot write %s: %s (the checkpoint before it is kept)", r->checkpoint,
+            strerror(errno));
     r->saved_at = clock_seconds();
     r->save_seconds = r->saved_at - start;
 }
@@ -157,14 +160,16 @@ static void metrics_open(struct runner *r)
     const int fd = fileno(r->metrics);
     if (fstat(fd, &st)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
     if ((uint64_t)st.st_size < r->t.metrics_bytes)
-        die("%s/metrics.jsonl is shorter than its checkpoint says: remove the folder to run again", r->folder);
+        die("%s/metrics.jsonl is shorter than its checkpoint says: remove the folder to run again",
+            r->folder);
     if (ftruncate(fd, (off_t)r->t.metrics_bytes))
         die("cannot cut %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
     char line[2048];
     while (fgets(line, sizeof line, r->metrics))
         if (!line_note(r, line))
             die("%s/metrics.jsonl is damaged: remove the folder to run again", r->folder);
-    if (fseek(r->metrics, 0, SEEK_END)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
+    if (fseek(r->metrics, 0, SEEK_END))
+        die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
 }
 
 /* Each start of the run: the threads and the library may be others than the first time. */
@@ -172,7 +177,8 @@ static void timing_start(struct runner *r, bool resumed)
 {
     struct machine_info m;
     machine_describe(&m);
-    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"threads\":%d,\"kernels\":\"%s\",\"library\":\"%s\"}\n",
+    fprintf(r->timing,
+            "{\"what\":\"%s\",\"epoch\":%d,\"threads\":%d,\"kernels\":\"%s\",\"library\":\"%s\"}\n",
             resumed ? "resumed" : "started", r->t.epoch, m.threads, m.kernels, m.library);
     fflush(r->timing);
 }
@@ -180,7 +186,8 @@ static void timing_start(struct runner *r, bool resumed)
 /* Writes config.yaml unless it says what it should. */
 static void config_keep(const struct runner *r, bool resumed)
 {
-    char *const config = settings_print(r->s), *const path = text_format("%s/config.yaml", r->folder);
+    char *const config = settings_print(r->s), *const path = text_format("%s/config.yaml",
+                                                                         r->folder);
     char *const there = resumed ? file_read(path, NULL) : NULL;
     if (resumed && !there && errno != ENOENT) die("cannot read %s: %s", path, strerror(errno));
     if (!there || strcmp(there, config)) {
@@ -203,8 +210,10 @@ static void provenance_keep(const struct runner *r, int seed, bool resumed)
     } else if (provenance_kernels_add(r->folder)) {
         struct machine_info m;
         machine_describe(&m);
-        fprintf(stderr, "%s: began with kernels of %s and goes on with %s: its bytes are neither's; "
-                "provenance.json names both\n", r->label, kernels, m.kernels);
+        fprintf(stderr,
+                "%s: began with kernels of %s and goes on with %s: its bytes are neither's; "
+                "provenance.json names both\n",
+                r->label, kernels, m.kernels);
     }
     free(kernels);
 }
@@ -246,24 +255,25 @@ static void keep_looked(void *self, int steps)
     struct runner *const r = self;
     const struct trainer *const t = &r->t;
     const struct epoch_record *const now = &r->course.now;
-    progress_step(&r->progress, now->epoch, r->s->epochs, t->step, t->steps, now->loss, now->std_train,
-                  r->last.knn, views_of(r, steps) / (clock_seconds() - r->began_at));
+    progress_step(&r->progress, now->epoch, r->s->epochs, t->step, t->steps, now->loss,
+                  now->std_train, r->last.knn,
+                  views_of(r, steps) / (clock_seconds() - r->began_at));
 }
 
 static void keep_diverged(void *self, int step)
 {
     const struct runner *const r = self;
     const struct epoch_record *const now = &r->course.now;
-    fprintf(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label, now->epoch, step,
-            now->loss, now->grad_norm);
+    fprintf(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label,
+            now->epoch, step, now->loss, now->grad_norm);
 }
 
 static void keep_took(void *self, const char *part, int steps)
 {
     struct runner *const r = self;
     const double seconds = clock_seconds() - r->began_at, views = views_of(r, steps);
-    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f", part, r->t.epoch,
-            seconds, clock_cpu_seconds());
+    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f", part,
+            r->t.epoch, seconds, clock_cpu_seconds());
     if (views > 0 && seconds > 0) fprintf(r->timing, ",\"views_per_second\":%.1f", views / seconds);
     fprintf(r->timing, "}\n");
     fflush(r->timing);                         /* a lost clock reading is no loss */
@@ -274,10 +284,11 @@ static void keep_line(void *self)
     struct runner *const r = self;
     const struct epoch_record *const now = &r->course.now;
     if (now->left_out)
-        fprintf(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n", r->label,
-                now->epoch, now->left_out);
+        fprintf(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n",
+                r->label, now->epoch, now->left_out);
     char *const line = epoch_print(now);
-    if (fputs(line, r->metrics) < 0) die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
+    if (fputs(line, r->metrics) < 0)
+        die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
     r->t.metrics_bytes += strlen(line);
     /* What counts is the line, not the digits behind it: a run that goes on from here has no
      * others. */
@@ -292,15 +303,17 @@ static void keep_save(void *self, enum occasion when)
 {
     struct runner *const r = self;
     const double age = clock_seconds() - r->saved_at, most = r->o->checkpoint_seconds;
-    if (when == SAVE_NOW || age >= (when == SAVE_EPOCH ? fmin(most, 50 * r->save_seconds) : most)) save(r);
+    if (when == SAVE_NOW || age >= (when == SAVE_EPOCH ? fmin(most, 50 * r->save_seconds) : most))
+        save(r);
 }
 
 static struct course course_of(struct runner *r)
 {
     return (struct course){
         .t = &r->t, .label = r->label,
-        .keeper = { .self = r, .enough = keep_enough, .began = keep_began, .time_to_look = keep_time_to_look,
-                    .looked = keep_looked, .diverged = keep_diverged, .took = keep_took, .line = keep_line,
+        .keeper = { .self = r, .enough = keep_enough, .began = keep_began,
+                    .time_to_look = keep_time_to_look, .looked = keep_looked,
+                    .diverged = keep_diverged, .took = keep_took, .line = keep_line,
                     .save = keep_save },
     };
 }
@@ -308,11 +321,11 @@ static struct course course_of(struct runner *r)
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Returns the state. */
-static enum run_state summarise(const struct runner *r, const char *row, int seed, int status, double linear,
-                                int skipped)
+static enum run_state summarise(const struct runner *r, const char *row, int seed, int status,
+                                double linear, int skipped)
 {
-    struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last, .linear = linear,
-                              .skipped = skipped };
+    struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last,
+                              .linear = linear, .skipped = skipped };
     struct machine_info m;
     machine_describe(&m);
     run_judge(&sum, status == EXIT_DIVERGED);
@@ -350,20 +363,23 @@ static void runner_open(struct runner *r, int seed)
     machine_open(r->o->threads);
     trainer_open(&r->t, r->s, seed);
     runner_name(r, seed);
-    if (!folder_make(r->folder)) die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
+    if (!folder_make(r->folder))
+        die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
     folder_lock(r);
     const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
     config_keep(r, resumed);
     provenance_keep(r, seed, resumed);
     metrics_open(r);
     r->timing = append_open(r, "timing.jsonl");
-    if (fseek(r->timing, 0, SEEK_END)) die("cannot read %s/timing.jsonl: %s", r->folder, strerror(errno));
+    if (fseek(r->timing, 0, SEEK_END))
+        die("cannot read %s/timing.jsonl: %s", r->folder, strerror(errno));
     timing_start(r, resumed);
     r->saved_at = clock_seconds();
     progress_open(&r->progress, r->o->quiet, r->o->beside_others, r->label);
 }
 
-int run_one(const char *table, const char *row, const struct settings *s, int seed, const struct run_options *o)
+int run_one(const char *table, const char *row, const struct settings *s, int seed,
+            const struct run_options *o)
 {
     char *const label = text_format("%s/%s seed %d", table, row, seed);
     struct runner *const r = host_alloc(1, sizeof *r);
@@ -377,8 +393,10 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     double linear = nan("");
     int status = course_run(&r->course, &linear);
     if (status == EXIT_AGAIN || status == EXIT_COLLAPSED) save(r);
-    const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0 : trainer_skipped(&r->t);
-    if (skipped < 0) status = EXIT_AGAIN;      /* stopped while counting: the last checkpoint is what goes on */
+    const int skipped = status == EXIT_AGAIN || status == EXIT_COLLAPSED ? 0
+                                                                         : trainer_skipped(&r->t);
+    if (skipped < 0) status = EXIT_AGAIN;      /* stopped while counting: the last checkpoint is
+                                                  what goes on */
     if (status == EXIT_COLLAPSED)
         fprintf(stderr, "%s: collapsed at epoch %d and at the monitored one before; without --stop-on-collapse it "
                 "goes on\n", label, r->t.epoch);
@@ -387,8 +405,8 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
         status = EXIT_COLLAPSED;
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)
-        fprintf(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n", label, r->t.epoch,
-                r->t.step);
+        fprintf(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n",
+                label, r->t.epoch, r->t.step);
     if (fclose(r->metrics) || fclose(r->timing) || close(r->lock))
         die("cannot write into %s: %s " GOES_ON, r->folder, strerror(errno));
     course_close(&r->course);

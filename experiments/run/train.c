@@ -11,11 +11,13 @@
 
 #include "../methods/recipe.h"
 
-/* ---- opening ------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
-static void set_open(struct image_set *set, const struct settings *s, enum data_split split, int first, int count)
+static void set_open(struct image_set *set, const struct settings *s, enum data_split split,
+                     int first, int count)
 {
-    const struct image_part part = { &data_sources[s->dataset], s->folder, split, first, count, s->skip_bad };
+    const struct image_part part = { &data_sources[s->dataset], s->folder, split, first, count,
+                                     s->skip_bad };
     images_open(set, &part);
 }
 
@@ -25,7 +27,9 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     if (!machine_has_precision((enum precision)s->precision)) {
         struct machine_info m;
         machine_describe(&m);
-        die_user("precision: fp16 is not one of machine %s; say fp32 or bf16, or run with DEVICE=cuda", m.machine);
+        die_user(
+            "precision: fp16 is not one of machine %s; say fp32 or bf16, or run with DEVICE=cuda",
+            m.machine);
     }
     machine_set_precision((enum precision)s->precision);
     t->s = s;
@@ -47,8 +51,8 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->log_now = mem_alloc(sizeof(float) * LOG_WIDTH);
     t->lr = mem_alloc(sizeof(float) * GROUPS);
     image_batch_open(&t->encoded, EVAL_CHUNK);
-    const struct loader_source views = { &t->train, t->train.host.n, s->batch, t->plan.views, s->image_size,
-                                         &t->recipe, t->seed };
+    const struct loader_source views = { &t->train, t->train.host.n, s->batch, t->plan.views,
+                                         s->image_size, &t->recipe, t->seed };
     loader_open(&t->loader, &views);
     t->own = t->method->open ? t->method->open(&t->model, s) : NULL;
     probe_open(&t->probe, t->model.backbone.features, t->train.host.classes);
@@ -71,7 +75,7 @@ void trainer_close(struct trainer *t)
     memset(t, 0, sizeof *t);
 }
 
-/* ---- one step ------------------------------------------------------------------------------------------ */
+/* ---- one step -------------------------------------------------------------------------------- */
 
 static struct var batch_var(const struct trainer *t, dev_act *x, int views)
 {
@@ -84,8 +88,10 @@ static struct step step_here(struct trainer *t, struct var views)
 {
     return (struct step){
         .tape = &t->tape, .f = &t->model, .x = views, .s = t->s, .plan = &t->plan,
-        .distance = distances[t->s->distance].add, .own = t->own, .loss = float_at(t->log_now, LOG_LOSS),
-        .epoch = t->epoch, .step = t->step, .steps = t->steps, .ahead = t->ahead, .loader = &t->loader,
+        .distance = distances[t->s->distance].add, .own = t->own,
+        .loss = float_at(t->log_now, LOG_LOSS),
+        .epoch = t->epoch, .step = t->step, .steps = t->steps, .ahead = t->ahead,
+        .loader = &t->loader,
     };
 }
 
@@ -99,7 +105,8 @@ static bool work_ahead(struct trainer *t)
 struct var trainer_views(struct trainer *t)
 {
     if (!work_ahead(t)) return (struct var){ .data = NULL };
-    return batch_var(t, loader_make(&t->loader, t->epoch, t->step, 0, t->plan.views), t->plan.views);
+    return batch_var(t, loader_make(&t->loader, t->epoch, t->step, 0, t->plan.views),
+                     t->plan.views);
 }
 
 /* All that a step does on the machine, at addresses that are the same in each. */
@@ -158,7 +165,7 @@ void trainer_forward(struct trainer *t, struct var views)
 bool trainer_step(struct trainer *t)
 {
     if (!work_ahead(t)) return false;
-    if (loader_is_issued(&t->loader)) {        /* the views are a part of the step, and of its record */
+    if (loader_is_issued(&t->loader)) {    /* the views are a part of the step, and of its record */
         loader_aim(&t->loader, t->epoch, t->step);
         step(t, batch_var(t, t->loader.room[0], t->plan.views), true);
         return true;
@@ -191,11 +198,11 @@ void trainer_scale(struct trainer *t, int train, int monitor)
     t->monitor.host.n = monitor;
 }
 
-/* ---- its numbers ----------------------------------------------------------------------------------------- */
+/* ---- its numbers ----------------------------------------------------------------------------- */
 
-/* In fp16 a gradient may overflow where the loss does not; the machine then leaves that step out (op_sgd).  So many
- * in a row, or a whole epoch of them, are no accident: the scale is wrong for this net, and nothing is learnt any
- * more. */
+/* In fp16 a gradient may overflow where the loss does not; the machine then leaves that step out
+ * (op_sgd).  So many in a row, or a whole epoch of them, are no accident: the scale is wrong for
+ * this net, and nothing is learnt any more. */
 enum { LEFT_OUT_MOST = 20 };
 
 int trainer_summary(const struct trainer *t, struct epoch_record *r)

@@ -7,11 +7,13 @@
  * it fails.
  */
 #include "claims_inside.h"
-#include "../../engine/stats.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../../engine/stats.h"
 
 /* Slope of the metric over the monitored epochs >= 1; NaN if there is none.  Epoch 0, the untrained
  * network, is left out: the step from it to the first epoch is not what `rises` means. */

@@ -19,10 +19,11 @@
  * row` leave out what the scale cannot host, and the verdict names what was left out.
  */
 #include "experiment.h"
-#include "stability.h"
 
 #include <stdarg.h>
 #include <string.h>
+
+#include "stability.h"
 
 /* `not no collapse` and a list of all rows */
 enum { TOKENS_MAX = 2 * ROWS_MAX + 3, TOKEN_MAX = 64 };

@@ -3,12 +3,14 @@
  * claims.c -- from runs to verdicts: which runs may be compared, states, `not`, and conjunctions.
  */
 #include "claims_inside.h"
-#include "../methods/code.h"
-#include "../../engine/collapse.h"
+
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
+
+#include "../methods/code.h"
+#include "../../engine/collapse.h"
 
 const char *const verdict_names[] = { "holds", "fails", "inconclusive", "not run" };
 

@@ -252,7 +252,8 @@ static json_t *schema_read(const char *path, char **text)
     json_decref(head);
     if (json_is_integer(schema) && json_integer_value(schema) == RUN_SCHEMA) return schema;
     if (json_is_integer(schema))
-        warn("%s holds runs of version %" JSON_INTEGER_FORMAT ", which this program (%d) does not read",
+        warn("%s holds runs of version %" JSON_INTEGER_FORMAT
+             ", which this program (%d) does not read",
              path, json_integer_value(schema), RUN_SCHEMA);
     else
         warn("%s:1 is broken: no run of it counts", path);

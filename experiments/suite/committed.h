@@ -18,8 +18,8 @@
 #pragma once
 #include <stdbool.h>
 #include <jansson.h>
-#include "../run/record.h"
 #include "makings.h"
+#include "../run/record.h"
 
 struct committed_run {
     char row[48];                /* in this table; the record names that of the table that ran it */

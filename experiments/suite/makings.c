@@ -19,7 +19,8 @@ static json_t *object_of(json_t *value)
 
 static void put(json_t *object, const char *name, json_t *value)
 {
-    if (json_object_set_new(object, name, value)) die("no memory for the provenance (close other programs)");
+    if (json_object_set_new(object, name, value))
+        die("no memory for the provenance (close other programs)");
 }
 
 json_t *making_read(const char *folder, const struct run_record *r)

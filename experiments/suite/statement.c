@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define TEXT(field, bytes, text) \
-    { #field, KEY_TEXT, offsetof(struct statement, field), .count = bytes, .unit = "",
+    { #field, KEY_TEXT, offsetof(struct statement, field), .count = bytes, .unit = "", \
       .sentence = text }
 
 static const struct key statement_keys[] = {

@@ -3,9 +3,11 @@
  * table_gather.c -- the finished runs of an experiment, its claims decided.
  */
 #include "table_gather.h"
-#include "../methods/code.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+#include "../methods/code.h"
 
 /* Of runs/, the finished run that counts (found.h). */
 static bool run_find(struct run_record *r, struct found *runs, const struct settings *s, int seed)

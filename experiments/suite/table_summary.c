@@ -3,8 +3,10 @@
  * table_summary.c -- from the runs of a row to its state and its numbers.
  */
 #include "table.h"
-#include "../../engine/collapse.h"
+
 #include <math.h>
+
+#include "../../engine/collapse.h"
 
 static void row_summarise(struct row_result *row, const struct row_runs *baseline)
 {

@@ -5,9 +5,10 @@
  *
  * Memory is addresses that nobody looks at, so that a step of any size fits.
  */
+#include "asked.h"
+
 #include <stdio.h>
 #include <string.h>
-#include "asked.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"     /* of ops that do nothing */
 
@@ -23,7 +24,8 @@ static int padded(int channels)
 
 static void ask(enum conv_pass pass, bool add, struct conv_shape s)
 {
-    s.c = padded(s.c), s.k = padded(s.k);
+    s.c = padded(s.c);
+    s.k = padded(s.k);
     const struct conv_work work = { pass, precision, add, s };
     for (int i = 0; i < n_asked; i++)
         if (asked[i].pass == pass && asked[i].precision == precision && asked[i].add == add &&

@@ -9,9 +9,10 @@
  * Prints CSV, and the sum in its last line.
  */
 #include <stdlib.h>
+
+#include "numbers.h"
 #include "../../engine/base.h"
 #include "../../engine/ops.h"
-#include "numbers.h"
 
 enum { WINDOWS = 7, CALLS = 8, IMAGES_MAX = 4096 };
 
@@ -90,7 +91,11 @@ static dev_act *act_make(size_t n)
 
 static void work_free(struct work *k)
 {
-    mem_free(k->x), mem_free(k->y), mem_free(k->dx), mem_free(k->w), mem_free(k->dw);
+    mem_free(k->x);
+    mem_free(k->y);
+    mem_free(k->dx);
+    mem_free(k->w);
+    mem_free(k->dw);
 }
 
 /* Prints the passes of one convolution; adds their seconds in a step to `total`. */

@@ -26,7 +26,8 @@ int cuLibraryGetKernel(void **kernel, void *library, const char *name);
 int cuLibraryGetKernel(void **kernel, void *library, const char *name)
 {
     static char found;
-    (void)library, (void)name;
+    (void)library;
+    (void)name;
     *kernel = &found;
     return SUCCESS;
 }

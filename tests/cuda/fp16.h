@@ -24,10 +24,13 @@ static inline float fp16_scale(void)
     const float along[2] = { 1, 0 }, across[2] = { 0, 1 };
     float got[2];
     dev_act *const p = mem_alloc(4), *const z = mem_alloc(4), *const dp = mem_alloc(4);
-    mem_act_upload(p, along, 2), mem_act_upload(z, across, 2);
+    mem_act_upload(p, along, 2);
+    mem_act_upload(z, across, 2);
     op_cosine_bwd(over(dp), unwanted, p, z, 1, 1, 2);
     mem_act_download(got, dp, 2);
-    mem_free(p), mem_free(z), mem_free(dp);
+    mem_free(p);
+    mem_free(z);
+    mem_free(dp);
     return -got[1];
 }
 
@@ -62,7 +65,8 @@ static inline void fp16_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db,
     const size_t weights = (size_t)c * (size_t)k;
     dev_float *const own = fp16_room(dw, weights), *const bias = fp16_room(db, (size_t)k);
     op_fc_bwd(dx, own, bias, dy, x, w, n, c, k);
-    fp16_add(dw, own, weights), fp16_add(db, bias, (size_t)k);
+    fp16_add(dw, own, weights);
+    fp16_add(db, bias, (size_t)k);
 }
 #define op_fc_bwd fp16_fc_bwd
 
@@ -74,7 +78,8 @@ static inline void fp16_bn_bwd(struct act_grad dx, dev_float *dgamma, dev_float 
     const size_t c = (size_t)s.c;
     dev_float *const own = fp16_room(dgamma, c), *const shift = fp16_room(dbeta, c);
     op_bn_act_bwd(dx, own, shift, dresidual, dy, y, x, gamma, mean, rstd, s, relu);
-    fp16_add(dgamma, own, c), fp16_add(dbeta, shift, c);
+    fp16_add(dgamma, own, c);
+    fp16_add(dbeta, shift, c);
 }
 #define op_bn_act_bwd fp16_bn_bwd
 

@@ -9,10 +9,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "numbers.h"
 #include "../../engine/augment.h"
 #include "../../engine/base.h"
 #include "../../engine/ops.h"
-#include "numbers.h"
 
 static dev_float *floats(size_t n)
 {
@@ -79,8 +80,14 @@ static void conv(struct conv_shape s)
     op_conv_fwd(y, x, w, s);
     op_conv_bwd((struct act_grad){ dx, false }, dw, y, x, w, s);
     op_conv_bwd((struct act_grad){ dx, true }, NULL, y, x, w, s);
-    check_acts("y", y, out), check_acts("dx", dx, in), check_floats("dw", dw, weights);
-    mem_free(x), mem_free(y), mem_free(dx), mem_free(w), mem_free(dw);
+    check_acts("y", y, out);
+    check_acts("dx", dx, in);
+    check_floats("dw", dw, weights);
+    mem_free(x);
+    mem_free(y);
+    mem_free(dx);
+    mem_free(w);
+    mem_free(dw);
 }
 
 /* Channels that are padded, and such that are not; one shape in 16 bits, since cuDNN compiles its
@@ -105,7 +112,8 @@ static void eval(void)
                      *const db = floats(CLASSES);
     dev_float *const loss = floats(1);
     dev_int *const label = turns(M, CLASSES), *const index = turns(N, N), *const pred = turns(N, N);
-    op_normalize_rows(query, N, D), op_normalize_rows(bank, M, D);
+    op_normalize_rows(query, N, D);
+    op_normalize_rows(bank, M, D);
     static const int ks[] = { 1, 33, 2 * M };
     for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
         op_knn(pred, query, N, bank, label, M, D, CLASSES, ks[i], 0.1f);
@@ -115,7 +123,9 @@ static void eval(void)
         check_floats("db", db, CLASSES);
     mem_free(query), mem_free(bank), mem_free(w), mem_free(dw), mem_free(b), mem_free(db),
         mem_free(loss);
-    mem_free(label), mem_free(index), mem_free(pred);
+    mem_free(label);
+    mem_free(index);
+    mem_free(pred);
 }
 
 static const struct augment recipe = {
@@ -150,7 +160,9 @@ static void views(void)
         }
         mem_free(y);
     }
-    mem_free(images), mem_free(index), mem_free(epoch);
+    mem_free(images);
+    mem_free(index);
+    mem_free(epoch);
 }
 
 static const struct { const char *name; void (*run)(void); } parts[] = {

@@ -20,10 +20,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "watch.h"
 #include "../../experiments/commands/calibrate.h"
 #include "../../experiments/suite/experiment.h"
 #include "../../experiments/run/train.h"
-#include "watch.h"
 
 enum { REPEATS_MAX = 1001, KNN_REPEATS = 5, KNN_WIDTH = 512, KNN_CLASSES = 10, KNN_ROWS = 1024,
        LINE = 128 };
@@ -162,7 +163,8 @@ static struct features features_make(int n, uint32_t state)
     mem_upload(f.x, x, numbers * sizeof *x);
     mem_upload(f.label, label, (size_t)n * sizeof *label);
     op_normalize_rows(f.x, n, KNN_WIDTH);
-    free(x), free(label);
+    free(x);
+    free(label);
     return f;
 }
 
@@ -191,7 +193,8 @@ static void answer_knn(const struct settings *s, int queries, int bank)
     print_times(all, KNN_REPEATS);
     putchar('\n');
     mem_free(pred);
-    features_free(&q), features_free(&b);
+    features_free(&q);
+    features_free(&b);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */

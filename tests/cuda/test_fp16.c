@@ -84,8 +84,10 @@ static void chain_backward(struct chain *c, enum precision precision, float weig
     op_pool_bwd(over(dh), df, N, 25, K);
     op_bn_act_bwd(over(dy), dgamma, dbeta, unwanted, dh, NULL, y, gamma, mean, rstd, bn, false);
     op_conv_bwd(unwanted, dw, dy, x, w, shape);
-    mem_download(c->dw, dw, sizeof c->dw), mem_download(c->dgamma, dgamma, sizeof c->dgamma);
-    mem_download(c->dbeta, dbeta, sizeof c->dbeta), mem_download(c->dfc, dfc, sizeof c->dfc);
+    mem_download(c->dw, dw, sizeof c->dw);
+    mem_download(c->dgamma, dgamma, sizeof c->dgamma);
+    mem_download(c->dbeta, dbeta, sizeof c->dbeta);
+    mem_download(c->dfc, dfc, sizeof c->dfc);
     mem_download(c->db, db, sizeof c->db);
     machine_set_precision(PRECISION_FP16);
     release();

@@ -36,7 +36,8 @@ static void net_step(const struct net *n, const dev_act *x)
 {
     dev_float *const fc = float_at(n->w, K * 9 * C), *const dfc = float_at(n->g, K * 9 * C);
     const struct bn_shape bn = { 2, N / 2 * SIDE * SIDE, K };
-    mem_zero(n->g, 4 * W), mem_zero(n->loss, 4);
+    mem_zero(n->g, 4 * W);
+    mem_zero(n->loss, 4);
     op_conv_fwd(n->y, x, n->w, shape);
     op_bn_act_fwd(n->y, n->mean, n->rstd, NULL, NULL, n->y, NULL, NULL, NULL, bn, false);
     op_pool_fwd(n->f, n->y, N, SIDE * SIDE, K);
@@ -202,7 +203,8 @@ static struct settings tiny_settings(void)
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
     s.image_size = 4, s.train_count = 16, s.monitor_count = 2, s.dim = 4, s.epochs = 2, s.batch = 2,
     s.base_lr = 1;
-    s.widths = (struct int_list){ 1, { 4 } }, s.blocks = (struct int_list){ 1, { 1 } };
+    s.widths = (struct int_list){ 1, { 4 } };
+    s.blocks = (struct int_list){ 1, { 1 } };
     s.precision = mem_act_bytes() == 2 ? PRECISION_BF16 : PRECISION_FP32;
     return s;
 }

@@ -57,17 +57,22 @@ static struct told choose_elsewhere(cudnnBackendDescriptor_t device, const char 
         dup2(words[1], STDERR_FILENO);
         memset(&t, 0, sizeof t);
         const double start = clock_cpu_seconds();
-        if (plan_choose(&p, why, sizeof why, work, &chooser))
-            memcpy(t.tag, p.tag, sizeof t.tag), t.read = p.read;
+        if (plan_choose(&p, why, sizeof why, work, &chooser)) {
+            memcpy(t.tag, p.tag, sizeof t.tag);
+            t.read = p.read;
+        }
         t.seconds = clock_cpu_seconds() - start;
-        t.runs = c.runs, t.tries = c.tries;
+        t.runs = c.runs;
+        t.tries = c.tries;
         _exit(write(answer[1], &t, sizeof t) != sizeof t);
     }
-    close(answer[1]), close(words[1]);
+    close(answer[1]);
+    close(words[1]);
     assert_int_equal(read(answer[0], &t, sizeof t), sizeof t);
     const ssize_t n = read(words[0], said, 511);
     said[n > 0 ? n : 0] = '\0';
-    close(answer[0]), close(words[0]);
+    close(answer[0]);
+    close(words[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     return t;
@@ -296,8 +301,11 @@ static void a_plan_read_has_the_text_that_it_was_made_of(void **state)
     assert_string_equal(again, text);
     assert_int_equal(p.workspace, list[0].workspace);
     assert_non_null(strstr(text, "cubin"));
-    free(text), free(again);
-    plan_free(&p), plan_free(&list[0]), plan_free(&list[1]);
+    free(text);
+    free(again);
+    plan_free(&p);
+    plan_free(&list[0]);
+    plan_free(&list[1]);
 }
 
 static void a_damaged_compiled_plan_is_compiled_anew(void **state)
@@ -337,7 +345,8 @@ static void a_damaged_compiled_plan_is_compiled_anew(void **state)
     assert_true(file_write_atomic(path, good, bytes));
     assert_false(choose_elsewhere(*state, card, 1, said).read);
     work = large;
-    free(path), free(good);
+    free(path);
+    free(good);
 }
 
 static int open_folder(void **state)

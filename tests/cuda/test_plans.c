@@ -133,7 +133,10 @@ static void row_asks(const struct settings *row)
     struct settings s = settings_default(0);
     s.image_size = row->image_size, s.train_count = row->train_count,
     s.monitor_count = row->monitor_count;
-    s.stem = row->stem, s.block = row->block, s.widths = row->widths, s.blocks = row->blocks;
+    s.stem = row->stem;
+    s.block = row->block;
+    s.widths = row->widths;
+    s.blocks = row->blocks;
     s.stop_grad = row->stop_grad, s.pairs = row->pairs, s.method = row->method,
     s.batch = row->batch;
     *eta_own(&s) = eta_defaults;
@@ -169,7 +172,8 @@ static void scale_asks(const char *scale)
             row_asks(&s);
             if (s.block != BLOCK_BOTTLENECK) continue;
             s.block = BLOCK_BASIC;
-            s.blocks.n = 1, s.blocks.v[0] = 2;
+            s.blocks.n = 1;
+            s.blocks.v[0] = 2;
             row_asks(&s);
         }
     }

@@ -83,7 +83,8 @@ static void views_of_stored_images_are_the_cpus(void **state)
         order[i] = (int32_t)((i * 7 + 3) % N);
     dev_byte *const images = mem_alloc(N * IN);
     dev_int *const index = mem_alloc(sizeof order), *const epoch = mem_alloc(sizeof(int32_t));
-    mem_upload(images, host, N * IN), mem_upload(index, order, sizeof order);
+    mem_upload(images, host, N * IN);
+    mem_upload(index, order, sizeof order);
     mem_upload(epoch, &(int32_t){ EPOCH }, sizeof(int32_t));
     for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
         machine_set_precision((enum precision)p);
@@ -99,7 +100,10 @@ static void views_of_stored_images_are_the_cpus(void **state)
         }
     }
     machine_set_precision(PRECISION_FP32);
-    mem_free(images), mem_free(index), mem_free(epoch), free(host);
+    mem_free(images);
+    mem_free(index);
+    mem_free(epoch);
+    free(host);
 }
 
 /* Full height and width, and by how much the image was made smaller. */
@@ -118,7 +122,8 @@ static void machine_view(float y[OUT], const uint8_t *image, int i, const struct
     void *const room = mem_alloc(op_view_room(SIZE, side));
     op_view(made, room, image, shapes[i].h, shapes[i].w, shrink, SIZE, r, v);
     mem_act_download(y, made, OUT);
-    mem_free(room), mem_free(made);
+    mem_free(room);
+    mem_free(made);
 }
 
 static void views_of_an_image_of_its_own_size_are_the_cpus(void **state)
@@ -168,7 +173,8 @@ static void threads_with_rooms_of_their_own_do_not_meet(void **state)
     for (int i = 0; i < SHAPES; i++)
         assert_int_equal(pthread_join(maker[i].thread, NULL), 0);
     for (int i = 0; i < SHAPES; i++) {
-        alone.shape = i, alone.image = maker[i].image;
+        alone.shape = i;
+        alone.image = maker[i].image;
         make_views(&alone);
         assert_memory_equal(alone.y, maker[i].y, sizeof alone.y);
         free((void *)maker[i].image);

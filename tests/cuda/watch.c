@@ -3,12 +3,14 @@
  * watch.c -- sums what lies between marks, by name; and stands between the machine's parts
  * (--wrap).
  */
+#include "watch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "../../engine/cuda/cudnn_run.h"
 #include "../../engine/cuda/cublas.h"
-#include "watch.h"
 
 enum { ROWS = 512, NAME = 512, CALLS = MARKS / 2 };
 
@@ -53,7 +55,8 @@ void watch_end(void)
 void watch_start(void)
 {
     assert(!own.on);
-    own.on = true, own.calls = own.depth = 0;
+    own.on = true;
+    own.calls = own.depth = 0;
 }
 
 double watch_stop(void)
@@ -64,7 +67,8 @@ double watch_stop(void)
     for (int i = 0; i < own.calls; i++) {
         struct row *const r = &own.row[own.call[i]];
         const double seconds = mark_seconds(2 * i, 2 * i + 1);
-        r->seconds += seconds, sum += seconds;
+        r->seconds += seconds;
+        sum += seconds;
         r->calls++;
     }
     if (own.calls) own.whole += mark_seconds(0, 2 * own.calls - 1);
@@ -83,7 +87,10 @@ void watch_print(FILE *out, const char *title, int steps)
 {
     double sum = 0;
     int calls = 0;
-    for (int i = 0; i < own.rows; i++) sum += own.row[i].seconds, calls += own.row[i].calls;
+    for (int i = 0; i < own.rows; i++) {
+        sum += own.row[i].seconds;
+        calls += own.row[i].calls;
+    }
     qsort(own.row, (size_t)own.rows, sizeof *own.row, compare);
     fprintf(out, "%6s %9s %6s  %s\n", "calls", "ms", "%", title);
     for (int i = 0; i < own.rows; i++) {
@@ -93,7 +100,8 @@ void watch_print(FILE *out, const char *title, int steps)
     }
     fprintf(out, "%6.1f %9.4f %6.2f  all kernels, of %.4f ms from the first to the last\n",
             (double)calls / steps, 1e3 * sum / steps, 100.0, 1e3 * own.whole / steps);
-    own.rows = 0, own.whole = 0;
+    own.rows = 0;
+    own.whole = 0;
     memset(own.row, 0, sizeof own.row);
 }
 

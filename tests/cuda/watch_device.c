@@ -2,8 +2,8 @@
  *
  * watch_device.c -- marks on a device are events; and a launch says its kernel's name.
  */
-#include "../../engine/cuda/cuda.h"
 #include "watch.h"
+#include "../../engine/cuda/cuda.h"
 
 static cudaEvent_t event[MARKS];
 

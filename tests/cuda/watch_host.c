@@ -3,8 +3,8 @@
  * watch_host.c -- marks in the rehearsal are times of the host's clock, taken when the stream comes
  * by.
  */
-#include "../../engine/cuda/cuda.h"
 #include "watch.h"
+#include "../../engine/cuda/cuda.h"
 
 static double mark[MARKS];
 

@@ -6,9 +6,10 @@
  * checksum is reached.
  */
 #include "fuzz.h"
-#include "../../experiments/run/state.h"
 
 #include <openssl/sha.h>
+
+#include "../../experiments/run/state.h"
 
 static struct input_file file;
 static struct trainer trainer;
@@ -16,13 +17,20 @@ static struct settings settings;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    (void)argc, (void)argv;
+    (void)argc;
+    (void)argv;
     input_open(&file);
     settings = settings_default(0);
     settings.dataset = (int)(data_source_find("synthetic") - data_sources);
-    settings.image_size = 4, settings.train_count = 4, settings.monitor_count = 2;
-    settings.widths = settings.blocks = (struct int_list){ 1, { 1 } }, settings.dim = 4;
-    settings.batch = 2, settings.probe_batch = 2, settings.knn_k = 1, settings.epochs = 2;
+    settings.image_size = 4;
+    settings.train_count = 4;
+    settings.monitor_count = 2;
+    settings.widths = settings.blocks = (struct int_list){ 1, { 1 } };
+    settings.dim = 4;
+    settings.batch = 2;
+    settings.probe_batch = 2;
+    settings.knn_k = 1;
+    settings.epochs = 2;
     machine_open(1);
     trainer_open(&trainer, &settings, 1);
     return 0;

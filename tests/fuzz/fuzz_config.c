@@ -10,7 +10,8 @@ static struct input_file file;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    (void)argc, (void)argv;
+    (void)argc;
+    (void)argv;
     input_open(&file);
     return 0;
 }

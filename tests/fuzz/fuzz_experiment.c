@@ -26,7 +26,8 @@ static char *path;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    (void)argc, (void)argv;
+    (void)argc;
+    (void)argv;
     static char folder[] = "/tmp/fuzz-experiment-XXXXXX";
     if (!mkdtemp(folder)) abort();
     char *scales = text_format("%s/scale", folder);

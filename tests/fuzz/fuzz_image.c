@@ -32,7 +32,8 @@ static void folder_remove(void)
 /* ROOT/train/{a,b}/1: the input is a/1, whatever it was before. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    (void)argc, (void)argv;
+    (void)argc;
+    (void)argv;
     static const char *const places[] = { "train/a", "train/b" };
     machine_open(1);
     folder = mkdtemp(in_memory) ? in_memory : mkdtemp(on_disk);
@@ -41,7 +42,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         char *const at = text_format("%s/%s", folder, places[i]), *const file = text_format("%s/1",
                                                                                             at);
         if (!folder_make(at) || !file_write_synced(file, "", 0)) abort();
-        free(at), free(file);
+        free(at);
+        free(file);
     }
     folder_load(&set, folder, DATA_TRAIN, 0, 0, 0);
     return 0;

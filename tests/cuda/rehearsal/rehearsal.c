@@ -86,7 +86,8 @@ static void fiber_start(int i)
 static void block_run(void)
 {
     int fibers = 0;
-    own.next = 0, own.round = 0;
+    own.next = 0;
+    own.round = 0;
     while (own.next < blockDim.x) fiber_start(fibers++);
     int waiting = 0;
     for (int i = 0; i < fibers; i++) waiting += own.fiber[i].waits;
@@ -104,7 +105,8 @@ static void block_run(void)
 void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), const void *context)
 {
     assert(threads <= THREADS_MAX);
-    own.thread = thread, own.context = context;
+    own.thread = thread;
+    own.context = context;
     blockDim.x = threads;
     for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) block_run();
 }
@@ -134,7 +136,10 @@ static uint16_t half_narrow(float f)
                                             to the unit */
     int unit = power - 11 > HALF_UNIT ? power - 11 : HALF_UNIT;
     double digits = nearbyint(ldexp(size, -unit));
-    if (digits == 2 * HALF_ONE) digits = HALF_ONE, unit++;
+    if (digits == 2 * HALF_ONE) {
+        digits = HALF_ONE;
+        unit++;
+    }
     if (ldexp(digits, unit) > 65504) return (uint16_t)(sign | 0x7c00);
     const int exponent = digits < HALF_ONE ? 0 : unit - HALF_UNIT + 1;
     return (uint16_t)(sign | exponent << 10 | ((int)digits & (HALF_ONE - 1)));

@@ -45,7 +45,8 @@ static void append(struct rehearsal_tasks *to, void (*run)(void *), const void *
                    size_t bytes)
 {
     struct task *const t = host_alloc(1, sizeof *t + bytes);
-    t->run = run, t->bytes = bytes;
+    t->run = run;
+    t->bytes = bytes;
     memcpy(t->context, context, bytes);
     if (to->last) to->last->next = t;
     else to->first = t;
