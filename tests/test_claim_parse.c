@@ -391,8 +391,8 @@ static void claims_on_states_that_do_not_parse_are_placed(void **state)
         { "no collapse in every row", "x.yaml:3:22: `any` is missing: no collapse in any row\n" },
         { "collapse in every", "x.yaml:3:24: `row` is missing: collapse in every row\n" },
         { "collapse in every row with", "x.yaml:3:29: with is too much; a `;` or nothing\n" },
-        { "unstable with", "x.yaml:3:7: unstable beside what? Name a row of the table,
-          `baseline: ROW`\n" },
+        { "unstable with", "x.yaml:3:7: unstable beside what? Name a row of the table, "
+                           "`baseline: ROW`\n" },
         { "diverged in every row", "x.yaml:3:16: no row in; the first is with\n" },
         { "diverged", "x.yaml:3:15: the claim ends here; a row's name is missing\n" },
         { "not", "x.yaml:3:10: not what? A claim belongs behind it\n" },

@@ -23,8 +23,7 @@ static const char rows[] =
     "64,1,,40,,37,healthy\n"
     "later,0,1.5,,,,not run\n"
     "other,2,,39,0.5,37,diverged\n";
-/* Columns in an order of their own, one that is no measure, seeds before epochs, an epoch that one
- * seed of two has. */
+/* Columns in an order of their own, one that is no measure, seeds before epochs, an epoch that one seed of two has. */
 static const char curves[] =
     "row,seed,epoch,monitored,knn,loss\n"
     "a,1,0,1,30,\n"
@@ -126,19 +125,19 @@ static void damaged_files_are_refused_where_they_are_wrong(void **state)
     static const char one[] = "row,n,paper,linear_mean,linear_std,state\na,1,,,,healthy\n";
     static const struct { const char *rows, *curves, *said; } cases[] = {
         { rows, "row,seed,epoch,loss\nb,1,1,-0.5\n", "t_curves.csv:2: row b is not in" },
-        { rows, "row, seed, epoch, loss\na, 1,
-          1\n", "t_curves.csv:2: 3 fields where the first line has 4" },
+        { rows, "row,seed,epoch,loss\na,1,1\n",
+          "t_curves.csv:2: 3 fields where the first line has 4" },
         { rows, "row,seed,epoch,loss\na,1,1,-0.5\na,1,2,-0,5\n", "t_curves.csv:3: 5 fields" },
         { one, "row,seed,epoch,loss\na,1,1,much\n", "t_curves.csv:2: loss is no number: much" },
         { rows, "row,seed,epoch,loss\na,1,-1,0\n", "t_curves.csv:2: no epoch: -1" },
         { rows, "row,seed,epoch,loss\na,1x,1,0\n", "t_curves.csv:2: seed is no number: 1x" },
         { rows, "row,seed,epoch,loss\na,-1,1,0\n", "t_curves.csv:2: no seed: -1" },
         { rows, "row,seed,epoch,loss\na,1,1,0\n", "row a has curves of 1 of these seeds, and" },
-        { "row, n, paper, linear_mean, linear_std, state\n", "row, seed,
-          epoch\n", "t_curves.csv:1: there is no column loss" },
+        { "row,n,paper,linear_mean,linear_std,state\n", "row,seed,epoch\n",
+          "t_curves.csv:1: there is no column loss" },
         { rows, "row,seed,epoch,loss\n\"a\",1,1,0\n", "t_curves.csv:2: a quote" },
-        { "row, n, paper, linear_mean, linear_std\n", "row, seed, epoch,
-          loss\n", "t.csv:1: there is no column state" },
+        { "row,n,paper,linear_mean,linear_std\n", "row,seed,epoch,loss\n",
+          "t.csv:1: there is no column state" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char said[512];

@@ -213,7 +213,7 @@ wrong 'output to a full disk' 1 'disk full' "$config >/dev/full"
 drawn='mkdir -p results/s bin; printf "row,n,paper,linear_mean,linear_std,state\na,1,,40,,healthy\n" \
            >results/s/fig2_stopgrad.csv
        printf "row,seed,epoch,loss\na,1,1,-0.5\n" >results/s/fig2_stopgrad_curves.csv
-       for tool in bash env dirname rm mkdir grep mv; do ln -s "$(command -v $tool)" bin; done; '
+       for tool in bash env dirname rm mkdir mktemp grep mv; do ln -s "$(command -v $tool)" bin; done; '
 draw='SIMSIAM=$simsiam PATH=$box/bin bash $root/plots/draw.sh fig2_stopgrad s results'
 wrong 'gnuplot is missing' 1 'gnuplot is missing.*apt-get' "$draw" "$drawn"
 wrong 'gnuplot fails' 1 'gnuplot could not draw' "$draw" \
