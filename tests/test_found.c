@@ -17,13 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_files.h"
 #include "../experiments/commands/commands.h"
 #include "../experiments/methods/code.h"
 #include "../experiments/methods/eta.h"
 #include "../experiments/methods/method.h"
 #include "../experiments/run/found.h"
 #include "../engine/data.h"
-#include "config_files.h"
 
 /* Of the committed list of equal codes, and not. */
 static const char first_code[] = "0ce2937d0226b9253beeb2855bac758ce9a74a72f906511fa49e2ef45076c48b";
