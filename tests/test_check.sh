@@ -48,8 +48,10 @@ line() {
 # What a finished run's summary says of its last line.
 summary() {          # summary ROW SEED HASH FOLDER STATE
     local last epoch
-    last=$(tail -n 1 "$4/metrics.jsonl" | sed -E 's/"(grad_norm|lr|lr_predictor)":[^,}]*,?//g; s/,\}/}/')
-    [[ $last == *knn* ]] || last=${last%\}},\"std_sqrtd\":null,\"mean_norm\":null,\"view_share\":null,\"rank\":null,\
+    last=$(tail -n 1 "$4/metrics.jsonl")
+    last=$(sed -E 's/"(grad_norm|lr|lr_predictor)":[^,}]*,?//g; s/,\}/}/' <<<"$last")
+    [[ $last == *knn* ]] ||
+        last=${last%\}},\"std_sqrtd\":null,\"mean_norm\":null,\"view_share\":null,\"rank\":null,\
 \"knn\":null,\"knn_z\":null,\"cos_h\":null,\"cos_z\":null}
     epoch=${last#*:} epoch=${epoch%%,*}
     echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$epoch,\"state\":\"$5\",\"evidence\":\"\",\
@@ -186,7 +188,8 @@ not_ok() {           # not_ok WORD: one point, for this reason
 cp -r "$some/seed-2" kept
 rm -r "$some/seed-2"; not_ok "not run"
 rm "$some/seed-2/summary.json"; not_ok "not finished"
-sed -i 's/"state":"[a-z]*"/"state":"diverged"/; s/"linear":30/"linear":null/' "$some/seed-2/summary.json"; not_ok diverged
+sed -i 's/"state":"[a-z]*"/"state":"diverged"/; s/"linear":30/"linear":null/' "$some/seed-2/summary.json"
+not_ok diverged
 sed -i 's/"seed":2/"seed":1/' "$some/seed-2/summary.json"; not_ok "another hash or seed"
 given "${tap[@]}"; ends 0
 

@@ -544,31 +544,28 @@ static void rows_that_a_scale_cannot_host_break_no_rule(void **state)
 static void what_is_said_of_a_row_that_cannot_run_is_checked(void **state)
 {
     (void)state;
-    static const struct { const char *lines, *message;
-    } cases[] = {
-        {
-            "not_run: b\n",
-            "scale/s.yaml:11:10: not_run: TABLE: lines are wanted,
-            with ROW : why under each\n " },
-            { "not_run: { x: b }\n",
-              "scale/s.yaml:11:15: not_run: `ROW: why it cannot run here` lines are wanted under x\n" },
-            { "not_run: { y: { b: why } }\n",
-              "scale/s.yaml:11:12: not_run: no table y; name a file beside scale/\n" },
-            { "not_run: { papre: { b: why } }\n",
-              "scale/s.yaml:11:12: not_run: no table papre; did you mean paper?\n" },
-            { "not_run: { x: { c: why } }\n",
-              "scale/s.yaml:11:17: not_run: no row c; the first is a\n" },
-            { "not_run: { x: { b: '' } }\n",
-              "scale/s.yaml:11:20: not_run: \"\" is not a text of 1 to 255 bytes\n" },
-            { "not_run: { x: { b: [why] } }\n",
-              "scale/s.yaml:11:20: not_run: a list is not a text of 1 to 255 bytes\n" },
-            { "not_run: { x: { b: why, b: because } }\n",
-              "scale/s.yaml:11:25: b stands twice, first in line 11; keep one\n" },
-            { "not_run: { x: { b: why }, x: { a: why } }\n",
-              "scale/s.yaml:11:27: x stands twice, first in line 11; keep one\n" },
-            { "not_run: { paper: { b: '' } }\n",
-              "scale/s.yaml:11:24: not_run: \"\" is not a text of 1 to 255 bytes\n" },
-        };
+    static const struct { const char *lines, *message; } cases[] = {
+        { "not_run: b\n",
+          "scale/s.yaml:11:10: not_run: TABLE: lines are wanted, with ROW: why under each\n" },
+        { "not_run: { x: b }\n",
+          "scale/s.yaml:11:15: not_run: `ROW: why it cannot run here` lines are wanted under x\n" },
+        { "not_run: { y: { b: why } }\n",
+          "scale/s.yaml:11:12: not_run: no table y; name a file beside scale/\n" },
+        { "not_run: { papre: { b: why } }\n",
+          "scale/s.yaml:11:12: not_run: no table papre; did you mean paper?\n" },
+        { "not_run: { x: { c: why } }\n",
+          "scale/s.yaml:11:17: not_run: no row c; the first is a\n" },
+        { "not_run: { x: { b: '' } }\n",
+          "scale/s.yaml:11:20: not_run: \"\" is not a text of 1 to 255 bytes\n" },
+        { "not_run: { x: { b: [why] } }\n",
+          "scale/s.yaml:11:20: not_run: a list is not a text of 1 to 255 bytes\n" },
+        { "not_run: { x: { b: why, b: because } }\n",
+          "scale/s.yaml:11:25: b stands twice, first in line 11; keep one\n" },
+        { "not_run: { x: { b: why }, x: { a: why } }\n",
+          "scale/s.yaml:11:27: x stands twice, first in line 11; keep one\n" },
+        { "not_run: { paper: { b: '' } }\n",
+          "scale/s.yaml:11:24: not_run: \"\" is not a text of 1 to 255 bytes\n" },
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(not_run_mistake(cases[i].lines), cases[i].message);
 }

@@ -23,7 +23,8 @@ static const char rows[] =
     "64,1,,40,,37,healthy\n"
     "later,0,1.5,,,,not run\n"
     "other,2,,39,0.5,37,diverged\n";
-/* Columns in an order of their own, one that is no measure, seeds before epochs, an epoch that one seed of two has. */
+/* Columns in an order of their own, one that is no measure, seeds before epochs, an epoch that one
+ * seed of two has. */
 static const char curves[] =
     "row,seed,epoch,monitored,knn,loss\n"
     "a,1,0,1,30,\n"

@@ -6,14 +6,15 @@
  * and its tensors, each moved once, at the rate of a copy.  Both peaks are measured in the same run; the bytes come
  * from the list of layers, not from what an implementation moves.
  */
-#include "calibrate.h"
 #include "commands.h"
-#include "../suite/experiment.h"
-#include "options.h"
-#include "../run/train.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "calibrate.h"
+#include "options.h"
+#include "../run/train.h"
+#include "../suite/experiment.h"
 
 enum { REPEATS_MAX = 101 };
 
@@ -71,7 +72,8 @@ struct timing { double median, least, most; };
 static struct timing timing_of(double *seconds, int n)
 {
     struct timing t = { .median = median(seconds, n) };            /* sorts */
-    t.least = seconds[0], t.most = seconds[n - 1];
+    t.least = seconds[0];
+    t.most = seconds[n - 1];
     return t;
 }
 
@@ -317,11 +319,15 @@ static struct pass print_kinds(const struct tape *t, const struct layer *layer, 
             for (int j = i; j < t->n_nodes; j++) {
                 if (t->node[j].op != t->node[i].op) continue;
                 const struct pass *p = &layer[j].pass[k];
-                all.seconds += p->seconds, all.flops += p->flops, all.bytes += p->bytes, all.bound += p->bound;
+                all.seconds += p->seconds;
+                all.flops += p->flops;
+                all.bytes += p->bytes;
+                all.bound += p->bound;
             }
             snprintf(name, sizeof name, "all %s", t->node[i].op->name);
             print_pass(name, directions[k], &all, step, peak);
-            sum.seconds += all.seconds, sum.bound += all.bound;
+            sum.seconds += all.seconds;
+            sum.bound += all.bound;
         }
     }
     return sum;

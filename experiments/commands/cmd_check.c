@@ -8,17 +8,18 @@
  * too, and a rule that broke since the summary was written shows.
  */
 #include "commands.h"
-#include "../suite/experiment.h"
-#include "options.h"
-#include "../run/found.h"
-#include "cmd_run.h"
-#include "../../engine/collapse.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "cmd_run.h"
+#include "options.h"
+#include "../run/found.h"
+#include "../suite/experiment.h"
+#include "../../engine/collapse.h"
 
 enum { HEALTHY_LEAST = 20 };       /* a rule that accuses none of a few says little */
 static const char plant_prefix[] = "plant-";
@@ -92,7 +93,11 @@ static char *measures_text(const struct epoch_record *e, double turn)
         e->std_sqrtd, e->std_sqrtd - COLLAPSE_STD,
         COLLAPSE_STD, e->std_sqrtd - COLLAPSE_DEAD, COLLAPSE_DEAD, share, off, COLLAPSE_SHARE, 100 * turn,
         collapse_near(&c) ? " (near)" : "", loss, e->mean_norm, rank, knn);
-    free(share), free(off), free(loss), free(rank), free(knn);
+    free(share);
+    free(off);
+    free(loss);
+    free(rank);
+    free(knn);
     return text;
 }
 
@@ -119,7 +124,8 @@ static void judge(struct finding *f, const struct run_record *r)
         f->status = collapsed(&c) ? EXIT_COLLAPSED : 0;
         f->text = since ? text_format("collapsed since epoch %d, %s: %s", since, at, text) :
                           text_format("healthy, %s: %s", at, text);
-        free(text), free(at);
+        free(text);
+        free(at);
     }
 }
 

@@ -3,18 +3,19 @@
  * cmd_eval.c -- `simsiam eval`: the monitors and the probe's accuracy of a run's checkpoint, as it stands.
  */
 #include "commands.h"
-#include "../../engine/checkpoint.h"
-#include "../run/monitor.h"
-#include "../suite/experiment.h"
-#include "options.h"
-#include "../run/found.h"
-#include "../run/runner.h"
-#include "../run/state.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "options.h"
+#include "../run/found.h"
+#include "../run/monitor.h"
+#include "../run/runner.h"
+#include "../run/state.h"
+#include "../suite/experiment.h"
+#include "../../engine/checkpoint.h"
 
 /* Learning rates to try, from "0.1 1 10"; a wrong one exits 2. */
 enum { RATES_MAX = 32 };

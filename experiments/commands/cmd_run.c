@@ -3,12 +3,6 @@
  * cmd_run.c -- `simsiam run`: the rows and seeds of an experiment that are not finished yet, some at a time.
  */
 #include "commands.h"
-#include "../suite/experiment.h"
-#include "options.h"
-#include "cmd_run.h"
-#include "../run/found.h"
-#include "../methods/code.h"
-#include "../run/runner.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -19,6 +13,13 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "cmd_run.h"
+#include "options.h"
+#include "../methods/code.h"
+#include "../run/found.h"
+#include "../run/runner.h"
+#include "../suite/experiment.h"
 
 enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX };
 struct task { const struct row *row; char hash[HASH_TEXT]; int seed; pid_t pid; };
