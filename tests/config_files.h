@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "../engine/ops.h"
+/* For `scale` below, which its headers have as a parameter: before it. */
+#include "../experiments/methods/method.h"
 #include "../experiments/suite/experiment.h"
 
 static char folder[] = "/tmp/simsiam-settings-XXXXXX";

@@ -18,12 +18,12 @@
 #include <unistd.h>
 
 #include "config_files.h"
-#include "../engine/data.h"
 #include "../experiments/commands/commands.h"
 #include "../experiments/methods/code.h"
 #include "../experiments/methods/eta.h"
 #include "../experiments/methods/method.h"
 #include "../experiments/run/found.h"
+#include "../engine/data.h"
 
 /* Of the committed list of equal codes, and not. */
 static const char first_code[] = "0ce2937d0226b9253beeb2855bac758ce9a74a72f906511fa49e2ef45076c48b";
@@ -43,7 +43,7 @@ static struct method mine;         /* simsiam's; a test adds keys */
 extern const struct named_method __wrap_methods[];
 const struct named_method __wrap_methods[] = { { "simsiam", &mine }, { NULL, NULL } };
 
-/* ---- runs that lie in a folder ----------------------------------------------------------------- */
+/* ---- runs that lie in a folder ----------------------------------------------------------- */
 
 static char runs[] = "/tmp/simsiam-found-XXXXXX";
 
@@ -104,11 +104,13 @@ static void run_put(const struct settings *s, int seed, struct made m)
     struct epoch_record untrained = { .monitored = true, .std_sqrtd = 0.9, .mean_norm = 0.5,
                                       .view_share = 0.5, .knn = 30, .knn_z = 30 };
     untrained.loss = untrained.oscillation = untrained.std_train = untrained.grad_norm = NAN;
-    untrained.lr = untrained.lr_predictor = untrained.rank = untrained.cos_h = untrained.cos_z = NAN;
+    untrained.lr = untrained.lr_predictor = untrained.rank = NAN;
+    untrained.cos_h = untrained.cos_z = NAN;
     r.last = untrained;
     r.last.epoch = 1;
     r.last.loss = -0.5;
-    r.last.oscillation = r.last.std_train = r.last.grad_norm = r.last.lr = r.last.lr_predictor = 0.5;
+    r.last.oscillation = r.last.std_train = r.last.grad_norm = 0.5;
+    r.last.lr = r.last.lr_predictor = 0.5;
     char *const zeroth = epoch_print(&untrained), *const last = epoch_print(&r.last);
     char *const lines = text_format("%s%s", zeroth, last);
     text_put(in, "metrics.jsonl", lines);
@@ -151,7 +153,7 @@ static struct settings made_by_code(void)
     return experiment.row[0].settings;
 }
 
-/* ---- which count --------------------------------------------------------------------------------- */
+/* ---- which count ------------------------------------------------------------------------- */
 
 static void a_run_counts_by_an_equal_code_and_by_its_old_name(void **state)
 {
@@ -166,7 +168,8 @@ static void a_run_counts_by_an_equal_code_and_by_its_old_name(void **state)
     for (int seed = 1; seed <= 3; seed++) assert_string_equal(found_what(&s, seed), "healthy");
     assert_string_equal(found_what(&s, 4), "none");
     code = other_code;
-    for (int seed = 1; seed <= 3; seed++) assert_string_equal(found_what(&s, seed), "of other code");
+    for (int seed = 1; seed <= 3; seed++)
+        assert_string_equal(found_what(&s, seed), "of other code");
 }
 
 static void a_run_of_other_code_machine_data_or_name_does_not_count(void **state)
@@ -246,7 +249,7 @@ static void data_that_are_wrong_are_told_and_that_are_not_there_are_not(void **s
     assert_non_null(strstr(said, "those do whose data most runs have"));
 }
 
-/* ---- half-done runs ------------------------------------------------------------------------------ */
+/* ---- half-done runs ---------------------------------------------------------------------- */
 
 static void run_command(void *unused)
 {
@@ -315,7 +318,7 @@ static void a_half_done_run_goes_on_by_its_own_code_alone(void **state)
     free(resumed);
 }
 
-/* ---- keys that came later ------------------------------------------------------------------------ */
+/* ---- keys that came later ---------------------------------------------------------------- */
 
 static const char *const sides[] = { "left", "right", NULL };
 static const char *any_word(const char *word)
@@ -348,13 +351,15 @@ static const struct key later[] = {
     { LATER(flag), .type = KEY_BOOL, .before = "true", .unit = "", .sentence = "" },
     { LATER(reals), .type = KEY_FLOATS, .count = 2, .high = 1, .before = "[0.5, 1]", .unit = "",
       .sentence = "" },
-    { LATER(side), .type = KEY_CHOICE, .choices = sides, .before = "right", .unit = "", .sentence = "" },
+    { LATER(side), .type = KEY_CHOICE, .choices = sides, .before = "right", .unit = "",
+      .sentence = "" },
     { LATER(text), .type = KEY_TEXT, .count = 16, .check = any_word, .before = "", .unit = "",
       .sentence = "" },
     { LATER(ints), .type = KEY_INTS, .high = 9, .before = "[3, 4]", .unit = "", .sentence = "" },
     { LATER(words), .type = KEY_WORDS, .check = any_word, .before = "[bn, relu]", .unit = "",
       .sentence = "" },
-    { LATER(pairs), .type = KEY_PAIRS, .high = 9, .before = "[[0, 1]]", .unit = "", .sentence = "" },
+    { LATER(pairs), .type = KEY_PAIRS, .high = 9, .before = "[[0, 1]]", .unit = "",
+      .sentence = "" },
     { .name = NULL }
 };
 enum { LATER_KEYS = sizeof later / sizeof *later - 1 };
@@ -421,9 +426,11 @@ int main(void)
         cmocka_unit_test_setup(a_run_counts_by_an_equal_code_and_by_its_old_name, each_setup),
         cmocka_unit_test_setup(a_run_of_other_code_machine_data_or_name_does_not_count, each_setup),
         cmocka_unit_test_setup(where_data_are_not_at_hand_most_runs_say_which, each_setup),
-        cmocka_unit_test_setup(data_that_are_wrong_are_told_and_that_are_not_there_are_not, each_setup),
+        cmocka_unit_test_setup(data_that_are_wrong_are_told_and_that_are_not_there_are_not,
+                               each_setup),
         cmocka_unit_test_setup(a_half_done_run_goes_on_by_its_own_code_alone, each_setup),
-        cmocka_unit_test_setup(a_key_added_where_it_means_what_was_done_leaves_runs_finished, each_setup),
+        cmocka_unit_test_setup(a_key_added_where_it_means_what_was_done_leaves_runs_finished,
+                               each_setup),
     };
     return cmocka_run_group_tests_name("found", tests, runs_setup, runs_teardown);
 }

@@ -139,10 +139,10 @@ check "and an op's definition" differ "$one" "$(hashes)"
 # What one method alone calls or includes is its own, on both machines.
 lists=$(sed -n '/^set(METHODS/,/^set(MACHINE_CPU /p' "$sources/CMakeLists.txt")
 sed -n 's/^[a-z_]* op_\([a-z0-9_]*\)(.*/\1/p' "$sources/engine/ops.h" | while read -r op; do
-    callers=$(cd "$sources" && grep -lrw "op_$op" experiments engine --include='*.c' --include='*.h' |
-        grep -v '^engine/\(cpu\|cuda\|ops\.h\)' | xargs -n 1 | sort)
+    callers=$(cd "$sources" && grep -lrw "op_$op" experiments engine --include='*.[ch]' |
+        grep -v '^engine/\(cpu\|cuda\|ops\.h\)' | sort)
     method=
-    for one in simsiam byol; do
+    for one in $(sed -n 's/^set(METHODS \(.*\))/\1/p' <<<"$lists"); do
         own_files=$(sed -n "/^set(METHOD_$one\$/,/)/p" <<<"$lists" | grep -o '[a-z_/]*\.[a-z]*')
         for caller in $callers; do grep -qxF "$caller" <<<"$own_files" || continue 2; done
         [ -z "$callers" ] || method=$one

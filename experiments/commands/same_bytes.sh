@@ -10,18 +10,20 @@
 # By default every row that both have at scale quick, by each instruction set of this machine, in
 # minutes: quick's net, batch (up to 1024), precision and augmentation, on synthetic images; two
 # epochs of 20 steps each, a warm-up and a rate that falls, an evaluation whose last chunk is short.
-# Images are of 4x4, the least that the net survives: rows differ in heads, pairs, targets and batch,
-# which see no image.  $whole, whose net is every row's, is also run on quick's own 16x16.
+# Images are of 4x4, the least that the net survives: rows differ in heads, pairs, targets and
+# batch, which see no image.  $whole, whose backbone is every row's, is also run on quick's 16x16.
 #
-# `full`: every row at quick, two epochs of cifar10-small's, and check's, by the instruction set that
-# the program chooses; hours.
+# `full`: every row at quick, two epochs of cifar10-small's, and check's, by the instruction set
+# that the program chooses; hours.
 #
-# A line for each run, as soon as it is known; exit 1 if bytes differ, a run failed or it was stopped
-# (then what was compared is told, and is a part); else the lines that equal_codes.txt may take.
+# A line for each run, as soon as it is known; exit 1 if bytes differ, a run failed or it was
+# stopped (then what was compared is told, and is a part); else the lines that equal_codes.txt may
+# take.
 #
 # TABLES and ISAS, if set, are the only tables and instruction sets looked at.  build-same/COMMIT/
-# keeps BASE's program and its runs: a second call makes no finished one again.  `full` looks for
-# those in build-same/COMMIT/runs-full, which may be a link to a folder of runs that BASE made.
+# keeps BASE's program and its runs, build-same/own those of this one while it is the same file: a
+# second call makes no finished run again.  `full` looks for BASE's in build-same/COMMIT/runs-full,
+# which may be a link to a folder of runs that BASE made, and begins with those.
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
@@ -46,10 +48,12 @@ if [ ! -x "$kept/build/simsiam" ]; then
     } >"$kept/build.log" 2>&1 ||
         { tail -n 20 "$kept/build.log" >&2; die "BASE does not build"; }
 fi
-# What is now is run anew: a file that no hash covers may have changed its bytes.
-rm -rf "$own"
+# Only runs of this very program are kept: a file that no hash covers may have changed its bytes.
+is=$(sha256sum <"$build/simsiam")
+[ "$is" = "$(cat "$own/program" 2>/dev/null)" ] || rm -rf "$own"
 mkdir -p "$own"
-rm -rf "$kept/configs"
+echo "$is" >"$own/program"
+rm -rf "$own/configs" "$kept/configs"
 cp -r "$kept/src/configs" "$kept/configs"
 cp -r configs "$own/configs"
 program() { case $1 in "$kept") echo "$kept/build/simsiam" ;; *) echo "$build/simsiam" ;; esac; }
