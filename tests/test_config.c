@@ -168,8 +168,7 @@ static void numbers_are_decimal_and_finite(void **state)
 static void wrong_values_say_what_is_right(void **state)
 {
     (void)state;
-    static const struct { const char *yaml, *message;
-    } cases[] = {
+    static const struct { const char *yaml, *message; } cases[] = {
         { "epochs: 0", "1:9: epochs: 0 is out of range; 1 to 100000 passes\n" },
         { "epochs: 2.5", "1:9: epochs: 2.5 is not a whole number; 1 to 100000 passes\n" },
         { "epochs: 99999999999999999999",

@@ -19,7 +19,7 @@ fail() { echo "FAILED: $*"; failed=1; }
 mapfile -t tables < <("$SIMSIAM" list --configs "$configs" --only names)
 [ ${#tables[@]} -ge 10 ] || fail "simsiam list knows ${#tables[@]} tables"
 
-command -v gnuplot >/dev/null || { [ $failed = 0 ] && echo 'gnuplot is missing: nothing was drawn'; exit 77; }
+command -v gnuplot >/dev/null || { echo 'gnuplot is missing: nothing was drawn'; exit $((failed ? 1 : 77)); }
 
 # fake TABLE FOLDER SEEDS: the CSV files of a table whose last row but one was not run and whose last one diverged.
 fake() {

@@ -62,6 +62,7 @@ check 'nor the order of the files' same "$before" "$(hashes "${told[0]}" "${told
 hashed() { printf '%s\n' "${files[@]}" | grep -qx "$1"; }
 told_in() { grep -lrF "$1" "$sources/engine" "$sources/experiments" | sed "s,^$sources/,,"; }
 for text in 'treat the target as a constant' 'is at this run' 'cannot write %s/summary.json'; do
+    check "\"$text\" is somewhere" [ -n "$(told_in "$text")" ]
     for place in $(told_in "$text"); do
         check "nor \"$text\" in $place" eval "! hashed $place"
     done

@@ -6,8 +6,7 @@
 #include "naive.h"
 
 /* Tails of rows, columns and depth; then several tiles of each, an odd depth among them. */
-static const struct { int n, c, k;
-} shapes[] = {
+static const struct { int n, c, k; } shapes[] = {
     { 1, 1, 1 },      { 1, 7, 33 },  { 7, 33, 17 },   { 33, 17, 7 },     { 33, 3, 1 },
     { 65, 129, 130 }, { 7, 1, 257 }, { 70, 523, 36 }, { 16, 128, 1050 }, { 300, 32, 64 },
 };

@@ -65,11 +65,24 @@ while read -r folder table; do
         --seeds "$seeds" --results "again/$(dirname "${folder#results/}")" 2>&1 >out) ||
         fail "$folder $table: exit $?: $said"
     grep -vE '^wrote |^[^ ]+ seed [0-9]+: not run$' <<<"$said" >&2 && fail "$folder $table: $said"
-    for file in "$table"{.csv,_claims.csv,_runs.jsonl,_curves.csv} provenance.json; do
+    for file in "$table"{.csv,.md,.tex,_claims.csv,_runs.jsonl,_curves.csv} provenance.json; do
         cmp "$folder/$file" "again/${folder#results/}/$file" ||
             fail "$folder/$file is not what its runs make"
     done
 done < <(sort -u "$work/of")
+
+# Of all tables of a scale: as many seeds as its first one shows.
+for page in results/*/report.html; do
+    folder=${page%/*}
+    runs=("$folder"/*_runs.jsonl)
+    seeds=$(sed -n 's/^{"row": "[^"]*", "seed": \([0-9]*\),.*/\1/p' "${runs[0]}" | sort -nu | tr '\n' ' ')
+    "$simsiam" report --configs "$configs" --scale "${folder#results/}" --seeds "${seeds:-1 2 3}" \
+        --from-results --results again >out 2>&1 || fail "$folder: report: $(tail -n 3 out)"
+    for file in claims.md report.html; do
+        cmp "$folder/$file" "again/${folder#results/}/$file" ||
+            fail "$folder/$file is not what its tables make"
+    done
+done
 
 [ $failed = 0 ] && echo 'test_results: as written'
 exit $failed

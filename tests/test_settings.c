@@ -295,8 +295,7 @@ static void rows_are_wanted(void **state)
 static void settings_that_do_not_go_together_are_placed(void **state)
 {
     (void)state;
-    static const struct { const char *row, *message;
-    } cases[] = {
+    static const struct { const char *row, *message; } cases[] = {
         { "train_count: 60001", "training images 0 to 60000; synthetic has 0 to 59999" },
         { "train_first: 59901", "training images 59901 to 60000; synthetic has 0 to 59999" },
         { "monitor_first: 9951",

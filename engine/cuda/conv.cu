@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * conv.cu -- convolution: channels padded to what the library's kernels take, weights narrowed to
- * the activations' width, results added where that is asked.  The arithmetic is cuDNN's (plan.c).
+ * the activations' width, results added where that is asked.  The arithmetic is cuDNN's (cudnn_run.c).
  *
  * Of the nets' convolutions the first alone has channels to pad (3 to 8).
  */

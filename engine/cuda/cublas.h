@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cublas.h -- matrix products: what dense.cu and knn.cu ask of cuBLASLt (product.c).
+ * cublas.h -- matrix products: what dense.cu and knn.cu ask of cuBLASLt (cublas.c).
  */
 #pragma once
 #include "cuda.h"

@@ -157,7 +157,7 @@ static descriptor identity(struct graph *g, descriptor to, descriptor from)
     return d;
 }
 
-/* conv.h says what out, a and b are. */
+/* cudnn_run.h says what out, a and b are. */
 static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle_t handle)
 {
     const struct conv_shape s = work.s;

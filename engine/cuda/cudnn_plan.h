@@ -63,7 +63,7 @@ struct plan_chooser {
     void *context;
 };
 /* The plan that the cache has for this convolution, or else the fastest of the first that will do,
- * which the cache has from then on (plan_cache.c); where there is little to compute the first that
+ * which the cache has from then on (cudnn_cache.c); where there is little to compute the first that
  * runs.  False, and `why`, if there is none. */
 bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work work,
                  const struct plan_chooser *chooser);

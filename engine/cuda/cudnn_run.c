@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cudnn_run.c -- runs convolutions on cuDNN; each shape's plan is chosen once (plan_cache.c) and
+ * cudnn_run.c -- runs convolutions on cuDNN; each shape's plan is chosen once (cudnn_cache.c) and
  * kept.
  */
 #include <math.h>

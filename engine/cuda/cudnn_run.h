@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cudnn_run.h -- convolutions: what conv.cu asks of cuDNN (plan.c).
+ * cudnn_run.h -- convolutions: what conv.cu asks of cuDNN (cudnn_run.c).
  */
 #pragma once
 #include "cuda.h"

@@ -4,7 +4,7 @@
  *
  *   y[N,K] = x w^T + b        dx[N,C] = dy w        dw[K,C] += dy^T x
  *
- * The products are cuBLASLt's (product.c), with weights narrowed to the activations' width; dw is
+ * The products are cuBLASLt's (cublas.c), with weights narrowed to the activations' width; dw is
  * summed and added in fp32.
  */
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * graph.h -- what the machine's other files must know of a step that is being recorded (record.cu).
+ * graph.h -- what the machine's other files must know of a step that is being recorded (graph.cu).
  */
 #pragma once
 #include "cuda.h"

@@ -118,8 +118,9 @@ static void judge(struct finding *f, const struct run_record *r)
     } else {
         const struct collapse c = epoch_collapse(last);
         f->turn = verdict_turn(&c);
-        char *const text = measures_text(last, f->turn), *const at = text_format("%s at epoch %d",
-                                                f->finished ? "finished" : "not finished,", last->epoch);
+        char *const text = measures_text(last, f->turn);
+        const char *const how = f->finished ? "finished" : "not finished,";
+        char *const at = text_format("%s at epoch %d", how, last->epoch);
         const int since = collapsed_since(r);
         f->status = collapsed(&c) ? EXIT_COLLAPSED : 0;
         f->text = since ? text_format("collapsed since epoch %d, %s: %s", since, at, text) :

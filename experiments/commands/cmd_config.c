@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_config.c -- `simsiam config`: what a row's settings come to, and the hash that names its
- * runs.
+ * cmd_config.c -- `simsiam config`: what a row's settings come to, and their hash.
  */
 #include "commands.h"
 

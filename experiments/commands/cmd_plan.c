@@ -90,7 +90,7 @@ static void plan_measure(struct plan *p, int jobs, int threads, int steps)
 
 /* ---- how long it takes ----------------------------------------------------------------------- */
 
-/* Seconds from the start of an experiment to its end, as run.c goes: seed by seed, row by row, the
+/* Seconds from the start of an experiment to its end, as cmd_run.c goes: seed by seed, row by row, the
  * next run to the first process that is free. */
 static double experiment_seconds(const struct plan *p, const struct experiment *e, int jobs)
 {

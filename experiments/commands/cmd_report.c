@@ -81,9 +81,8 @@ static void report_close(struct report *r)
 
 static void claims_write(FILE *out, const struct report *r, const char *scale)
 {
-    claims_page(&(struct page){ out,
-                                &look_md }, (const struct table *const *)r->table, r->n, &r->paper,
-                scale);
+    claims_page(&(struct page){ out, &look_md }, (const struct table *const *)r->table, r->n,
+                &r->paper, scale);
 }
 
 static void report_write(const struct report *r, const char *scale, const char *results)

@@ -9,6 +9,8 @@
 enum predictor_lr { PREDICTOR_COSINE, PREDICTOR_CONSTANT, PREDICTOR_ZERO };
 
 enum { VIEWS_MAX = 4, PATH_TEXT = 256, TEXT_MAX = 256, OWN_BYTES = 256 };
+_Static_assert(VIEWS_MAX == 4, "views are numbered from it (method.h), and this file is in no hash: "
+                               "other bytes need another name");
 enum { RULES_MAX = 48, KEYS_MAX = 80 };        /* of one method, those that all share included */
 struct rule;
 

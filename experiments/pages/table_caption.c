@@ -50,7 +50,7 @@ static void stability_print(FILE *out, const struct table *t)
 {
     if (t->e.baseline < 0) return;
     fprintf(out, "Unstable: the loss's noise from step to step, averaged over the epochs, is over %d times "
-                 "that of the same seed in row %s, where batch and distance are the same; the ratio is the "
+                 "that of the same seed in row %s, where method, batch and distance are the same; the ratio is the "
                  "column oscillation.\n", UNSTABLE_RATIO, t->e.row[t->e.baseline].name);
 }
 

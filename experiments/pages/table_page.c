@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 /* ---- columns --------------------------------------------------------------------------------- */
 
 static int column_add(struct grid *g, const struct column *c)

@@ -186,8 +186,8 @@ static void timing_start(struct runner *r, bool resumed)
 /* Writes config.yaml unless it says what it should. */
 static void config_keep(const struct runner *r, bool resumed)
 {
-    char *const config = settings_print(r->s), *const path = text_format("%s/config.yaml",
-                                                                         r->folder);
+    char *const config = settings_print(r->s);
+    char *const path = text_format("%s/config.yaml", r->folder);
     char *const there = resumed ? file_read(path, NULL) : NULL;
     if (resumed && !there && errno != ENOENT) die("cannot read %s: %s", path, strerror(errno));
     if (!there || strcmp(there, config)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * train.h -- one run, from images to features: its state, its steps, its checkpoints.
+ * train.h -- one run, from images to features: its state and its steps (checkpoints: state.h).
  *
  * Everything random is a function of (seed, epoch, image, view), so a position (epoch, step) and
  * the tensors are all there is to keep.

@@ -207,8 +207,8 @@ static int rows_parse(struct parser *p, int i, struct predicate *part)
 /* `in every row` or `in any row` at token i. */
 static int every_parse(struct parser *p, int i, struct predicate *part)
 {
-    static const char *const every[] = { "in", "every", "row",
-                                         NULL }, *const any[] = { "in", "any", "row", NULL };
+    static const char *const every[] = { "in", "every", "row", NULL };
+    static const char *const any[] = { "in", "any", "row", NULL };
     const bool no = part->kind == CLAIM_NO_COLLAPSE;
     if (!words_parse(p, i, no ? any : every,
                      no ? "no collapse in any row" : "collapse in every row"))

@@ -8,8 +8,7 @@
 #include "fuzz.h"
 #include "../../experiments/suite/experiment.h"
 
-static const struct { const char *name, *right;
-} files[] = {
+static const struct { const char *name, *right; } files[] = {
     { "x.yaml",
       "baseline: a\nrows:\n  - { name: a, paper: 67.7 }\n  - { name: b, stop_grad: false }\n"
       "claims:\n  better: linear a > b\n" },
