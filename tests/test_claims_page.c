@@ -49,7 +49,10 @@ static int tables_open(void **state)
 static int tables_close(void **state)
 {
     (void)state;
-    while (n_tables) free(tables[--n_tables]);
+    while (n_tables) {
+        table_close(tables[--n_tables]);
+        free(tables[n_tables]);
+    }
     statements_close(&known);
     return 0;
 }
