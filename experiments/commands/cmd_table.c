@@ -143,11 +143,11 @@ int command_table(int argc, char **argv)
         rows, 1, 1);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
-    struct table *t = host_alloc(1, sizeof *t);
     if (figure) {
         figure_save(figure, argv[1], scale, p.results, &(struct seeds){ seeds, n_seeds });
         return 0;
     }
+    struct table *t = host_alloc(1, sizeof *t);
     phase("table");
     const bool shown_only = p.from_results && !rewrite;
     p.from_results = p.from_results || rewrite;
