@@ -75,7 +75,8 @@ done < <(sort -u "$work/of")
 for page in results/*/report.html; do
     folder=${page%/*}
     runs=("$folder"/*_runs.jsonl)
-    seeds=$(sed -n 's/^{"row": "[^"]*", "seed": \([0-9]*\),.*/\1/p' "${runs[0]}" 2>/dev/null | sort -nu | tr '\n' ' ')
+    seeds=$(sed -n 's/^{"row": "[^"]*", "seed": \([0-9]*\),.*/\1/p' "${runs[0]}" 2>/dev/null |
+        sort -nu | tr '\n' ' ')
     "$simsiam" report --configs "$configs" --scale "${folder#results/}" --seeds "${seeds:-1 2 3}" \
         --from-results --results again >out 2>&1 || fail "$folder: report: $(tail -n 3 out)"
     for file in claims.md report.html; do
