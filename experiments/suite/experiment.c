@@ -446,6 +446,10 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     char *paper_path = text_format("%s/paper.yaml", folder);
     struct loading l = { .e = e };
     if (!config_open(&l.file, path)) {               /* no experiment: nothing need lie beside it */
+        free(folder);
+        free(scales);
+        free(scale_path);
+        free(paper_path);
         exit(EXIT_USER);
     }
     l.file.help = keys_help;
