@@ -15,6 +15,7 @@
 #include "options.h"
 #include "views.h"
 #include "../methods/recipe.h"
+#include "../run/found.h"
 #include "../../engine/config.h"
 #include "../../engine/data.h"
 #include "../../engine/data_formats.h"
@@ -58,21 +59,6 @@ static char *folder_find(const char *name)
 
 /* ---- list ------------------------------------------------------------------------------------ */
 
-/* Is each file there, plain or gzipped?  Their content is `verify`'s business. */
-static bool source_here(const struct data_source *source)
-{
-    /* a folder without files to look for is not read */
-    bool here = source->files->name || !*source->folder;
-    for (const struct data_file *f = source->files; f->name; f++) {
-        char *plain = text_format("%s/%s/%s", data_folder(), source->folder, f->name);
-        char *packed = text_format("%s.gz", plain);
-        here = here && (access(plain, R_OK) == 0 || access(packed, R_OK) == 0);
-        free(plain);
-        free(packed);
-    }
-    return here;
-}
-
 static int list(int argc, char **argv)
 {
     static const struct option_row none[] = { { NULL, OPTION_FLAG, NULL, NULL, NULL } };
@@ -89,7 +75,7 @@ static int list(int argc, char **argv)
         }
         printf("  %-14s %5d + %5d images, %d x %d, %d classes: ", s->name, s->n[DATA_TRAIN],
                s->n[DATA_TEST], s->h, s->w, s->classes);
-        if (source_here(s)) {
+        if (found_source(s)) {
             puts("here");
         } else {
             printf("missing; run %s\n", s->fetch);

@@ -199,23 +199,27 @@ void found_close(struct found *f)
     *f = (struct found){ .root = NULL };
 }
 
-/* Are there any files of the set? */
+bool found_source(const struct data_source *source)
+{
+    /* a folder without files to look for is not read */
+    bool here = source->files->name || !*source->folder;
+    for (const struct data_file *f = source->files; f->name; f++) {
+        char *const plain = text_format("%s/%s/%s", data_folder(), source->folder, f->name);
+        char *const packed = text_format("%s.gz", plain);
+        here = here && (!access(plain, R_OK) || !access(packed, R_OK));
+        free(plain);
+        free(packed);
+    }
+    return here;
+}
+
 static bool data_present(const struct settings *s)
 {
     const struct data_source *const source = &data_sources[s->dataset];
-    bool present = true;
-    if (data_is_folder(source)) {
-        char *const root = folder_root(s->folder);
-        present = folder_is_set(root);
-        free(root);
-    }
-    for (const struct data_file *d = source->files; d->name; d++) {
-        char *const path = text_format("%s/%s/%s", data_folder(), source->folder, d->name);
-        char *const packed = text_format("%s.gz", path);
-        present = present && (!access(path, R_OK) || !access(packed, R_OK));
-        free(path);
-        free(packed);
-    }
+    if (!data_is_folder(source)) return found_source(source);
+    char *const root = folder_root(s->folder);
+    const bool present = folder_is_set(root);
+    free(root);
     return present;
 }
 

@@ -32,6 +32,10 @@ struct found {
     char machine[8];               /* this one, once asked */
 };
 
+struct data_source;
+/* Is each file of a set in the data folder, plain or gzipped?  Its content is not looked at. */
+bool found_source(const struct data_source *source);
+
 /* Lists the runs of ROOT, which need not be there. */
 void found_open(struct found *f, const char *root);
 void found_close(struct found *f);
