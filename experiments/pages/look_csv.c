@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-void csv_text(FILE *out, const char *text)
+/* A field; a number has its comma in front. */
+static void csv_text(FILE *out, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, out);
@@ -19,7 +20,7 @@ void csv_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
-void csv_number(FILE *out, double x)
+static void csv_number(FILE *out, double x)
 {
     if (isfinite(x))
         fprintf(out, ",%.6g", x);

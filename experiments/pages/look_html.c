@@ -45,7 +45,8 @@ void html(FILE *out, const char *format, ...)
     va_end(values);
 }
 
-void html_number(FILE *out, const char *text)
+/* A text, escaped, a hyphen before a digit as a minus sign. */
+static void html_number(FILE *out, const char *text)
 {
     for (const char *start = text; *text; text++) {
         if (is_minus(start, text)) fputs("−", out);

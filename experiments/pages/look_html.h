@@ -8,8 +8,6 @@
 
 /* Writes the markup `format`; each %s of it is a text, which is escaped, each %d a number. */
 void html(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
-/* A text, escaped, a hyphen before a digit as a minus sign. */
-void html_number(FILE *out, const char *text);
 /* Opens a table that is wider than a phone: it scrolls in its own box, by keyboard too. */
 void html_box(FILE *out, const char *label, const char *name);
 /* The drawing alone, without declaration, names of namespaces and tooltip; its ids get the prefix,

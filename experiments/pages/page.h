@@ -96,10 +96,6 @@ struct page { FILE *out; const struct look *look; };
  * `start`. */
 bool is_minus(const char *start, const char *text);
 
-/* A field of CSV; a number, with its comma in front. */
-void csv_text(FILE *out, const char *text);
-void csv_number(FILE *out, double x);
-
 /* ---- texts ----------------------------------------------------------------------------------- */
 
 /* A stream into fresh memory, text[bytes] once it is ended; dies if there is none. */

@@ -33,7 +33,8 @@ uint32_t rows_hosted(const struct experiment *e, uint32_t set)
     return set;
 }
 
-void rows_name(char *out, size_t size, const struct experiment *e, uint32_t set)
+/* The row names of `set`, ", " between them. */
+static void rows_name(char *out, size_t size, const struct experiment *e, uint32_t set)
 {
     size_t n = 0;
     *out = 0;

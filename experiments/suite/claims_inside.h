@@ -11,8 +11,6 @@ void conclude(struct decision *d, enum verdict verdict, const char *format, ...)
 /* Whether the runs of row i, and of `beside` (unless -1), may be compared; else d says why not. */
 bool rows_usable(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i,
                  int beside, bool may_diverge);
-/* The row names of `set`, ", " between them. */
-void rows_name(char *out, size_t size, const struct experiment *e, uint32_t set);
 /* Those of the rows that the scale can host. */
 uint32_t rows_hosted(const struct experiment *e, uint32_t set);
 /* A predicate of numbers; `d` is empty. */
