@@ -59,6 +59,7 @@ static void verdict_put(FILE *out, enum verdict verdict)
 {
     static const struct { const char *class, *sign; } looks[] = {
         [VERDICT_HOLDS] = { "holds", "✓" }, [VERDICT_FAILS] = { "fails", "✗" },
+        [VERDICT_MIXED] = { "mixed", "≈" },
         [VERDICT_INCONCLUSIVE] = { "open", "?" }, [VERDICT_NOT_RUN] = { "none", "–" },
     };
     html(out, "<span class=\"verdict %s\"><span aria-hidden=\"true\">%s</span> %s</span>",
