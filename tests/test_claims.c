@@ -388,7 +388,7 @@ static void runs_that_cannot_be_compared_are_not(void **state)
     assert_not_run(t, "runs on different data (da7a, 0ther)");
     strcpy(t->run[A][1].data_hash, "da7a");
     strcpy(t->run[B][0].machine, "cuda");
-    assert_not_run(t, "runs on different machines (cpu, cuda)");
+    assert_not_run(t, "runs on different machines (cuda, cpu)");
     strcpy(t->run[B][0].machine, "cpu");
     t->run[A][1].linear = NAN;
     assert_not_run(t, "a or b has no linear (seed 2)");
