@@ -138,11 +138,13 @@ static void decide_conjunction(struct decision *whole, const struct decision *pa
     *whole = decision_empty();
     whole->n = INT_MAX;
     double error = 0, failing = NAN;
+    bool waiting = false;                      /* for a number's look */
     for (int i = 0; i < n; i++) {
         count[part[i].verdict]++;
         if (part[i].n < whole->n) whole->n = part[i].n;
         whole->p = fmax(whole->p, part[i].p);                   /* of a NaN and a number: the number */
         error = fmax(error, part[i].error);
+        waiting = waiting || (!part[i].counted && isnan(part[i].p));
         if (part[i].verdict == VERDICT_FAILS) failing = fmin(failing, part[i].p);
     }
     const enum verdict verdict = count[VERDICT_NOT_RUN] ? VERDICT_NOT_RUN
@@ -152,7 +154,7 @@ static void decide_conjunction(struct decision *whole, const struct decision *pa
     conclude(whole, verdict, "%d of %d parts hold", count[VERDICT_HOLDS], n);
     if (verdict == VERDICT_FAILS) whole->p = isnan(failing) ? NAN : fmin(1, failing * n);
     if (verdict <= VERDICT_MIXED) whole->error = error;
-    if (verdict == VERDICT_NOT_RUN) whole->p = NAN;
+    else if (waiting) whole->p = NAN;
     for (int i = 0; i < n && verdict == VERDICT_NOT_RUN; i++) {
         if (part[i].verdict != VERDICT_NOT_RUN) continue;
         reason_add(whole, "%s", part[i].reason);
