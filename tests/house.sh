@@ -175,7 +175,7 @@ diff experiments/methods/simsiam.c experiments/methods/byol.c | diff - <(echo "$
 both=$(mktemp -d)
 if [ -n "$committed" ]; then
     git archive HEAD results/precision 2>/dev/null | tar -x -C "$both" 2>/dev/null
-    bash experiments/commands/same_verdicts.sh "$both"/results/precision/{quick,quick-fp32} 2>&1 >/dev/null |
+    bash experiments/commands/same_verdicts.sh "$both"/results/precision/{quick-bf16,quick-fp32} 2>&1 >/dev/null |
         complain 'the verdicts hang on the precision'
 fi
 rm -r "$both"

@@ -348,6 +348,11 @@ static void claims_on_numbers_that_do_not_parse_are_placed(void **state)
         { "linear with", "x.yaml:3:18: nothing" NO_RELATION },
         { "linear with >", "x.yaml:3:20: the claim ends here; a row's name is missing\n" },
         { "linear with > with", "x.yaml:3:14: a row against itself; name two rows\n" },
+        { "not loss with > without",
+          "x.yaml:3:7: `not ... >` is under a point of percent more, which loss has not; linear or knn\n" },
+        { "not knn with > std_sqrtd without",
+          "x.yaml:3:7: `not ... >` is under a point of percent more, which std_sqrtd has not; linear or "
+          "knn\n" },
         { "linear with > linear with", "x.yaml:3:14: a row against itself; name two rows\n" },
         { "cos_h with > cos_z", "x.yaml:3:25: the claim ends here; a row's name is missing\n" },
         { "cos_h with > cosz with", "x.yaml:3:20: no row cosz; the first is with\n" },
@@ -546,7 +551,7 @@ static void what_is_said_of_a_row_that_cannot_run_is_checked(void **state)
     (void)state;
     static const struct { const char *lines, *message; } cases[] = {
         { "not_run: b\n",
-          "scale/s.yaml:11:10: not_run: TABLE: lines are wanted, with ROW: why under each\n" },
+          "scale/s.yaml:11:10: not_run: TABLE: lines are wanted, with ROW: why it cannot run here under each\n" },
         { "not_run: { x: b }\n",
           "scale/s.yaml:11:15: not_run: `ROW: why it cannot run here` lines are wanted under x\n" },
         { "not_run: { y: { b: why } }\n",

@@ -84,7 +84,7 @@ static void figure_2_is_read_as_it_stands(void **state)
     const struct experiment *e = &experiment;
     assert_string_equal(e->name, "fig2_stopgrad");
     assert_string_equal(e->title, "Figure 2: with and without stop-gradient");
-    assert_int_equal(e->n_rows, 2);
+    assert_int_equal(e->n_rows, 3);            /* and the untrained one */
     const int with = experiment_row(e, "with"), without = experiment_row(e, "without");
     assert_true(e->row[with].settings.stop_grad && !e->row[without].settings.stop_grad);
     assert_true(e->row[with].has_paper && e->row[with].paper == 67.7);
@@ -140,6 +140,30 @@ static void row_overrides_top_overrides_scale_overrides_defaults(void **state)
     assert_string_equal(experiment.title, "x");
     assert_string_equal(experiment.caption, "a scale for tests");
     assert_int_equal(experiment.n_claims, 0);
+}
+
+/* Rows of other views than the scale's know those too: what rows are compared by is the same for
+ * all.  To the others nothing is added. */
+static void a_row_of_other_views_has_the_scales_beside_them(void **state)
+{
+    (void)state;
+    load("gray_p: 0\n"
+         "rows:\n"
+         "- { name: top }\n"
+         "- { name: own, gray_p: 0.2, crop_scale: [0.9, 1] }\n"
+         "- { name: none, gray_p: 0.2 }\n");
+    const struct settings *const top = &experiment.row[0].settings,
+                          *const own = &experiment.row[1].settings,
+                          *const none = &experiment.row[2].settings;
+    assert_true(settings_has_standard(top) && top->standard.gray_p == 0.2);
+    assert_true(settings_has_standard(own) && own->standard.crop_scale[0] == 0.2 &&
+                own->views.crop_scale[0] == 0.9);
+    assert_false(settings_has_standard(none));
+    char *const with = settings_print(own), *const without = settings_print(none);
+    assert_non_null(strstr(with, "\nstandard_crop_scale: [0.2, 1]\n"));
+    assert_null(strstr(without, "standard_"));
+    free(with);
+    free(without);
 }
 
 static void printed_row_is_a_config_of_the_same_hash(void **state)
@@ -282,9 +306,9 @@ static void rows_are_wanted(void **state)
 {
     (void)state;
     assert_string_equal(mistakes("title: t\n", scale, paper),
-                        "x.yaml:1:1: rows: 1 to 32 are wanted, like - { name: with }\n");
+                        "x.yaml:1:1: rows: 1 to 31 are wanted, like - { name: with }\n");
     assert_string_equal(mistakes("rows: []\n", scale, paper),
-                        "x.yaml:1:7: rows: 1 to 32 are wanted, like - { name: with }\n");
+                        "x.yaml:1:7: rows: 1 to 31 are wanted, like - { name: with }\n");
     assert_string_equal(
         mistakes("rows: [{ name: a b }]\n", scale, paper),
         "x.yaml:1:16: name: a b is wrong; letters, digits, and between them _ . -\n");
@@ -398,7 +422,7 @@ static void unknown_scales_rows_and_files_exit_2_with_a_hint(void **state)
     assert_non_null(strstr(said, "no scale quik; did you mean quick? There are "));
     assert_int_equal(load_child(said, figure, "../paper", NULL), 2);
     assert_int_equal(load_child(said, figure, "quick", "wihout"), 2);
-    assert_non_null(strstr(said, "no row wihout; did you mean without? There are with, without\n"));
+    assert_non_null(strstr(said, "no row wihout; did you mean without? There are with, without, "));
     assert_int_equal(load_child(said, figure, "quick", "without"), 0);
     assert_string_equal(said, "");
     assert_int_equal(load_child(said, "/nonexistent/x.yaml", "quick", NULL), 2);
@@ -416,6 +440,7 @@ int main(void)
         cmocka_unit_test(scale_cifar10_is_the_defaults),
         cmocka_unit_test(defaults_name_what_the_tables_begin_with),
         cmocka_unit_test(row_overrides_top_overrides_scale_overrides_defaults),
+        cmocka_unit_test(a_row_of_other_views_has_the_scales_beside_them),
         cmocka_unit_test(printed_row_is_a_config_of_the_same_hash),
         cmocka_unit_test(hash_changes_with_every_key),
         cmocka_unit_test(codes_of_the_committed_list_are_one_code),

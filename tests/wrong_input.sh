@@ -118,6 +118,8 @@ wrong 'more images than there are' 2 "$at.*synthetic has 0 to 59999" "$config" '
 wrong 'a scale file with a mistake' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: .*did you mean' "$config" \
     'scale "dimm: 8"'
 
+wrong 'a look that errs too often' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: look_errors: 0.06 is out of range' \
+    '$simsiam table configs/x.yaml --scale s' 'scale "look_errors: [0.06]"'
 wrong 'a precision of another machine' 2 'precision: fp16 is not one of machine cpu' \
     '$simsiam run configs/x.yaml --scale s' 'top "precision: fp16"'
 wrong 'the same, planned' 2 'precision: fp16 is not one of machine cpu' \
