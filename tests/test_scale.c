@@ -19,7 +19,7 @@ static const char table[] =
     "target: x\norder: 1\nturn: 1\ncost: none\n"
     "rows: [{ name: a, warmup: 0.1, batch: 32 }, { name: b, stop_grad: false }]\n";
 
-/* ---- looks ------------------------------------------------------------------------------------ */
+/* ---- looks ----------------------------------------------------------------------------------- */
 
 /* Loads a table at the scale with these lines more. */
 static void load_at(const char *x, const char *lines)
@@ -70,14 +70,16 @@ static void wrong_words_of_a_scale_are_placed(void **state)
           "11:26: batch 1000 is more than the 100 training images; at most as many\n" },
         { "rows: { x: { b: { bacth: 10 } } }\n", "11:19: unknown key bacth; did you mean batch?\n" },
         { "rows: { x: { c: { batch: 10 } } }\n", "11:14: rows: no row c; the first is a\n" },
-        { "rows: { y: { b: { batch: 10 } } }\n", "11:9: rows: no table y; name a file beside scale/\n" },
+        { "rows: { y: { b: { batch: 10 } } }\n",
+          "11:9: rows: no table y; name a file beside scale/\n" },
         { "rows: { x: { b: 10 } }\n",
           "11:17: rows: settings of the row are wanted, like { batch: 64 }\n" },
         { "rows: { x: b }\n", "11:12: rows: `ROW: { key: value }` lines are wanted under x\n" },
         { "rows: { x: { b: { method: byol } } }\n",
           "11:27: method: a row has one at every scale; name it in the row\n" },
         { "rows: { x: { b: { target_momentum: 0.9 } } }\n",
-          "11:19: target_momentum: a key of method: byol, and this row has method: simsiam; leave it out\n" },
+          "11:19: target_momentum: a key of method: byol, and this row has method: simsiam; "
+          "leave it out\n" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *s = text_format("%s%s", scale, cases[i].lines);
@@ -92,7 +94,7 @@ static void wrong_words_of_a_scale_are_placed(void **state)
     free(s);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static void a_scale_sets_a_row_of_one_table_over_the_row(void **state)
 {
@@ -107,7 +109,7 @@ static void a_scale_sets_a_row_of_one_table_over_the_row(void **state)
     assert_string_equal(b->own, "stop_grad: false");
 }
 
-/* ---- untrained -------------------------------------------------------------------------------- */
+/* ---- untrained ------------------------------------------------------------------------------- */
 
 static void a_table_of_the_paper_ends_with_the_untrained_network(void **state)
 {
@@ -122,16 +124,17 @@ static void a_table_of_the_paper_ends_with_the_untrained_network(void **state)
     char *based = text_format("baseline: b\n%s", table);
     load_at(based, "");                        /* the baseline's, if there is one */
     assert_true(!experiment.row[2].settings.stop_grad && experiment.row[2].settings.batch == 10);
-    load_at(based, "not_run: { x: { b: too large } }\n");                  /* whose settings are void */
+    load_at(based, "not_run: { x: { b: too large } }\n");      /* whose settings are void */
     assert_int_equal(experiment.row[2].settings.batch, 32);
     assert_string_equal(experiment.row[2].not_run, "");
     load_at(based, "not_run: { x: { b: too large, a: too small } }\n");
     assert_string_equal(experiment.row[2].not_run, "too large");
     free(based);
-    load_at("rows: [{ name: a }, { name: untrained, epochs: 1 }]\n", "");       /* no table of the paper */
+    load_at("rows: [{ name: a }, { name: untrained, epochs: 1 }]\n", "");       /* a study */
     assert_true(experiment.n_rows == 2 && experiment.untrained == -1);
     assert_string_equal(
-        mistakes("target: x\norder: 1\nturn: 1\ncost: none\nrows: [{ name: untrained }]\n", scale, "{}"),
+        mistakes("target: x\norder: 1\nturn: 1\ncost: none\nrows: [{ name: untrained }]\n", scale,
+                 "{}"),
         "x.yaml:5:16: row untrained: every table of the paper has it already; another name\n");
 }
 
