@@ -217,7 +217,7 @@ static void mistakes_of_all_files_come_in_one_pass(void **state)
     (void)state;
     assert_string_equal(
         mistakes("titel: t\n"
-                 "epochs: 0\n"
+                 "epochs: -1\n"
                  "epochs: 3\n"
                  "rows:\n"
                  "- { name: a, batch: none }\n"
@@ -229,7 +229,7 @@ static void mistakes_of_all_files_come_in_one_pass(void **state)
         "x.yaml:3:1: epochs stands twice, first in line 2; keep one\n"
         "scale/s.yaml:2:10: base_lr: fast is not a number; 0 to 1000\n"
         "x.yaml:1:1: unknown key titel; did you mean title?\n"
-        "x.yaml:2:9: epochs: 0 is out of range; 1 to 100000 passes\n"
+        "x.yaml:2:9: epochs: -1 is out of range; 0 to 100000 passes\n"
         "x.yaml:5:21: batch: none is not a whole number; 2 to 65536 images\n"
         "x.yaml:6:11: row a stands twice; each row has its own name\n"
         "x.yaml:6:32: projector: batchnorm is wrong; a layer is `fc WIDTH "
@@ -302,6 +302,13 @@ static void settings_that_do_not_go_together_are_placed(void **state)
           "monitor images 9951 to 10000; the test split of synthetic has 0 to 9999" },
         { "monitor_split: train",
           "monitor images 0 to 49 are trained on too (0 to 99); hold them out" },
+        { "test_count: 10001", "test_count 10001; the test split of synthetic has 10000 images" },
+        { "test_count: 9, monitor_split: train, monitor_first: 100",
+          "test_count 9 with monitor_split: train, which chooses settings on held-out images; "
+          "leave it out" },
+        { "standard_crop_scale: [0.2, 1]",
+          "standard_crop_scale and the others of standard_... are a whole recipe, the smaller "
+          "number first, or all left out" },
         { "batch: 101", "batch 101 is more than the 100 training images; at most as many" },
         { "probe_batch: 101",
           "probe_batch 101 is more than the 100 training images; at most as many" },

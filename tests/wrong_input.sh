@@ -82,7 +82,7 @@ wrong 'a word for a number' 2 "$at.*not a whole number" "$config" 'top "batch: m
 wrong 'a number in quotes' 2 "$at.*not a whole number" "$config" "top 'batch: \"16\"'"
 wrong 'yes for true' 2 "$at.*neither true nor false" "$config" 'top "stop_grad: yes"'
 wrong 'a number for a list' 2 "$at.*not a list" "$config" 'top "widths: 8"'
-wrong 'a value out of range' 2 "$at.*out of range" "$config" 'top "epochs: 0"'
+wrong 'a value out of range' 2 "$at.*out of range" "$config" 'top "epochs: -1"'
 wrong 'a whole number too large for any type' 2 "$at.*99999999999999999999" "$config" \
     'top "epochs: 99999999999999999999"'
 wrong 'a number beyond a double' 2 "$at.*1e999" "$config" 'top "base_lr: 1e999"'
