@@ -42,7 +42,7 @@ static void row_made(struct table *t, int i, const char *name, double linear, do
     t->row[i].n = 3;
 }
 
-/* Two rows with runs, one that the scale does not host, and a conjunction; texts that each look
+/* Two rows with runs, one that the scale does not host, the reference, and a conjunction; texts that each look
  * must escape. */
 static struct table *table_made(void)
 {
@@ -51,9 +51,10 @@ static struct table *table_made(void)
     strcpy(t->e.name, "made_up");
     strcpy(t->e.title, "A <b>title</b> & more, 100 %");
     strcpy(t->e.scale, "tiny");
-    t->e.n_rows = 3;
+    t->e.n_rows = 4;
     t->e.baseline = -1;
-    t->e.untrained = 2;
+    t->e.untrained = 3;
+    strcpy(t->e.row[3].name, "untrained");
     t->e.looks = (struct looks){ 1, { 3 }, { 0.05 } };
     row_made(t, 0, "with_a|b", 45, 0.9);
     row_made(t, 1, "<i>other</i>", 30, 0.4);
@@ -100,6 +101,9 @@ static void every_look_shows_the_whole_table(void **state)
         char *text = walked(looks[k], t);
         for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
             assert_has(text, everywhere[i]);
+        /* marked where people read, and last */
+        assert_has(text, k == LOOK_CSV ? "\nuntrained,0," : "untrained (reference)");
+        assert_true(strstr(text, "third") < strstr(text, "untrained"));
         free(text);
     }
     free(t);

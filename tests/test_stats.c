@@ -87,6 +87,32 @@ static void interval_is_t_times_the_standard_error(void **state)
     assert_true(interval_half(&s, 0.975) > interval_half(&s, 0.95));
 }
 
+/* Of two degrees of freedom p is 1 - t / sqrt(t^2 + 2); here t = 2 sqrt(3). */
+static void p_is_the_chance_of_a_mean_as_far_off(void **state)
+{
+    (void)state;
+    const struct spread s = { 3, 5, 1 }, still = { 3, 5, 0 }, one = { 1, 5, NAN };
+    const double p = 1 - sqrt(12.0 / 14);
+    assert_near(student_p(&s, 3), p, TABLE_TOLERANCE);
+    assert_near(student_p(&s, 7), p, TABLE_TOLERANCE);
+    assert_near(student_p(&s, 5), 1, ROUNDING);
+    assert_true(student_p(&still, 3) == 0 && student_p(&still, 5) == 1);
+    assert_true(isnan(student_p(&one, 3)));
+    const double t = student_quantile(0.975, 2) / sqrt(3);     /* what an interval of 95 % leaves out */
+    assert_near(student_p(&s, 5 - t), 0.05, TABLE_TOLERANCE);
+}
+
+static void sign_test_counts_the_ways(void **state)
+{
+    (void)state;
+    assert_near(sign_p(6, 6), 2.0 / 64, 0);
+    assert_near(sign_p(5, 6), 2.0 * (1 + 6) / 64, 0);
+    assert_near(sign_p(4, 6), 2.0 * (1 + 6 + 15) / 64, 0);
+    assert_near(sign_p(3, 6), 1, 0);           /* as many of the one as of the other */
+    assert_near(sign_p(0, 6), 1, 0);
+    assert_near(sign_p(64, 64), ldexp(2, -64), 0);
+}
+
 static void slope_of_a_line_is_its_slope(void **state)
 {
     (void)state;
@@ -106,6 +132,8 @@ int main(void)
         cmocka_unit_test(spread_divides_by_n_minus_one),
         cmocka_unit_test(spread_of_too_few_numbers_is_not_a_number),
         cmocka_unit_test(interval_is_t_times_the_standard_error),
+        cmocka_unit_test(p_is_the_chance_of_a_mean_as_far_off),
+        cmocka_unit_test(sign_test_counts_the_ways),
         cmocka_unit_test(slope_of_a_line_is_its_slope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,10 +79,8 @@ static void rows_print(FILE *out, const struct table *t)
     }
     if (*between == ',') fputs(".\n", out);
     if (t->e.untrained >= 0)
-        fprintf(out, "Row untrained is a reference, the network before its first step (%s), "
-                     "measured as the others are; no `each`, `every row` or `any row` includes "
-                     "it.\n",
-                t->e.row[t->e.untrained].own);
+        fputs("Row untrained is a reference, the scale's network before its first step, measured as "
+              "the others are; no `each`, `every row` or `any row` includes it.\n", out);
 }
 
 /* What no number of seeds takes away: that the images are themselves a sample. */
@@ -96,7 +94,8 @@ static void sampling_print(FILE *out, const struct table *t)
     for (int i = 0; i < t->e.n_rows; i++) {
         const double p = t->row[i].number[linear].mean / 100;
         if (!isfinite(p)) continue;
-        const int n = t->e.row[i].settings.monitor_count;
+        const struct settings *const s = &t->e.row[i].settings;
+        const int n = settings_has_test(s) ? s->test_count : s->monitor_count;
         if (!images)
             fprintf(out, "The %d images that linear is measured on are the same for all seeds, and "
                          "a sample themselves: that adds sqrt(p(1 - p)/%d) to an accuracy p, in "
@@ -141,8 +140,7 @@ static void caption_print(FILE *out, const struct table *t)
     if (isfinite(knn.mean) && (t->e.untrained < 0 || !t->row[t->e.untrained].n)) {
         char cell[CELL];
         cell_format(cell, &knn, 1);
-        fprintf(out, "A backbone that was never trained, with batch norm's initial statistics, has "
-                     "kNN %s.\n", cell);
+        fprintf(out, "A backbone that was never trained has kNN %s.\n", cell);
     }
     sampling_print(out, t);
     fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,

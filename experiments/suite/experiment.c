@@ -341,6 +341,9 @@ static void bases_read(struct loading *l, const yaml_node_item_t *start,
         shared_apply(&l->scale, l->scale_top, &shared.settings, scale_others, &shared.wrong);
     else memset(shared.wrong.shared, true, sizeof shared.wrong.shared); /* whatever it was to set */
     l->standard = shared.settings.views;
+    struct wrong unused;                       /* said where a row has them */
+    l->of_scale = shared.settings;
+    if (l->scale_top) own_apply(&l->scale, l->scale_top, &l->of_scale, &unused);
     if (!l->top) return;
     shared_apply(&l->file, l->top, &shared.settings, top_others, &shared.wrong);
     l->above = shared.settings.method;
@@ -356,25 +359,17 @@ static void bases_read(struct loading *l, const yaml_node_item_t *start,
     own_keys_check(l, &l->file, l->top, -1);
 }
 
-/* The reference that the paper lacks: the baseline's network (without a baseline the first row's)
- * as it is before training. */
+/* The reference that the paper lacks: the scale's network as it is before training, one for all
+ * tables. */
 static void untrained_add(struct loading *l)
 {
     struct experiment *const e = l->e;
-    int like = e->baseline < 0 ? 0 : e->baseline;
-    for (int i = 0; i < e->n_rows && *e->row[like].not_run; i++) like = i;   /* void settings */
     e->untrained = e->n_rows++;
     struct row *const row = &e->row[e->untrained];
-    *row = (struct row){ .settings = e->row[like].settings };
+    *row = (struct row){ .settings = l->of_scale };
     snprintf(row->name, sizeof row->name, "%s", untrained_name);
-    memcpy(row->not_run, e->row[like].not_run, sizeof row->not_run);
     row->settings.epochs = 0;
     row->settings.warmup = 0;
-    char own[OWN_TEXT];
-    own_text(own, &row->settings, &e->row[like].settings);
-    char *const text = text_format("as %s; %s", e->row[like].name, own);
-    snprintf(row->own, sizeof row->own, "%s", text);
-    free(text);
 }
 
 static void rows_read(struct loading *l)

@@ -5,9 +5,9 @@
  * A row's settings are: the defaults of the table of keys, the scale's file, the experiment's top
  * level, the row, what the scale's `rows:` sets for it, each overriding the one before.
  *
- * A table of the paper (heading.h) has one row more than its file: `untrained`, the baseline's
- * network with `epochs: 0`, measured as the others are.  It is a reference, so that no `every`,
- * `any` or `each` of a claim includes it: only its name does.
+ * A table of the paper (heading.h) has one row more than its file: `untrained`, what the scale alone
+ * says with `epochs: 0`, measured as the others are; in all tables of a scale it is one run.  It is
+ * a reference, so that no `every`, `any` or `each` of a claim includes it: only its name does.
  */
 #pragma once
 #include "../methods/settings.h"

@@ -22,6 +22,7 @@ struct loading {
     struct base base[METHODS_MAX];             /* what stands above the rows, for the rows of each
                                                   method */
     struct view_settings standard;             /* the scale's views */
+    struct settings of_scale;                  /* what the scale alone says */
     int above;                                 /* the method of rows that choose none */
     bool of_paper;                             /* a table of the paper: with a heading */
     bool method_wrong;                         /* some `method:` is unknown: no key is said to be
