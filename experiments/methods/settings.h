@@ -74,6 +74,9 @@ int settings_keys_of(struct key list[KEYS_MAX], int method);
  * one run. */
 char *settings_print(const struct settings *s);
 void settings_hash(char hex[HASH_TEXT], const struct settings *s);
+/* A resolved config back.  False, and reported as file:line:column, unless the file is what
+ * settings_print() writes of them, to the byte. */
+bool settings_read(struct settings *s, const char *path);
 
 /* ---- rules.c: what no range of one key can say ----------------------------------------------- */
 
