@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * stats.c -- mean, standard deviation, Student's t, a slope.
+ * stats.c -- mean, standard deviation, Student's t, the sign test, a slope.
  *
  *   P(|T| > t) = I_{df / (df + t^2)}(df / 2, 1 / 2),   I the regularised incomplete beta function
  *
@@ -107,6 +107,24 @@ double interval_half(const struct spread *s, double level)
 {
     if (s->n < 2) return NAN;
     return student_quantile(0.5 + level / 2, s->n - 1) * s->std / sqrt(s->n);
+}
+
+double student_p(const struct spread *s, double value)
+{
+    if (s->n < 2) return NAN;
+    const double off = fabs(s->mean - value), error = s->std / sqrt(s->n);
+    if (error == 0) return off == 0;
+    return 2 * student_tail(off / error, s->n - 1);
+}
+
+double sign_p(int plus, int n)
+{
+    double ways = 1, tail = 0;                 /* n over k, from k = n downwards; exact to n = 64 */
+    for (int k = n; k >= plus; k--) {
+        tail += ways;
+        ways = ways * k / (n - k + 1);
+    }
+    return fmin(1, 2 * ldexp(tail, -n));
 }
 
 double slope_of(const double *x, const double *y, int n)

@@ -8,6 +8,7 @@
 #   axis       what the axis is: linear top-1 is drawn against it
 #   baseline   the row at which our axis and the paper's meet
 #
+# The untrained network is a dashed level in each panel.
 # A row whose loss is another quantity has its axis on the right.  The fifth panel is h(z) and z
 # beside the mean view where a row has those, else the rank.
 if (!exists("heading")) heading = ""
@@ -37,9 +38,10 @@ around(from, to) = from == to ? sprintf("[%g:%g]", from - 0.5, to + 0.5) : "[*:*
 # In dots of the SVG: the key, two lines of three panels, a note.
 longest = 0
 do for [i in run] { if (strlen(name[int(i)]) > longest) { longest = strlen(name[int(i)]) } }
+if (strlen(untrained_said) > longest + strlen(heading)) { longest = strlen(untrained_said) - strlen(heading) }
 key_columns = 660 / (60 + 6 * (longest + strlen(heading)))
 key_columns = key_columns < 1 ? 1 : key_columns
-key_lines = (words(run) + key_columns - 1) / key_columns
+key_lines = (words(run) + (reference ? 1 : 0) + key_columns - 1) / key_columns
 key_height = 18 * key_lines + 4
 height = key_height + 384
 left_edge(k, before) = (42 + 230 * ((k - 1) % 3) + before) / 680.0
@@ -106,7 +108,8 @@ set key maxrows key_lines width 1.5
 set label note at screen 0.5, screen 9.0 / height center textcolor rgb grey font small
 set yrange [0:1]
 plot for [i in run] NaN with linespoints linecolor rgb tone(int(i)) dashtype dash(int(i)) \
-    pointtype mark(int(i)) pointsize 0.6 linewidth 1.4 title heading . name[int(i)]
+    pointtype mark(int(i)) pointsize 0.6 linewidth 1.4 title heading . name[int(i)], \
+    for [k = 1:(reference ? 1 : 0)] NaN with lines @untrained_look title untrained_said
 
 do for [k = 1:5] {
     eval clean
@@ -135,7 +138,7 @@ do for [k = 1:5] {
         unset ytics
         set yrange [0:1]
     }
-    eval command(dots(dotted[k]) . bands . lines)
+    eval command(dots(dotted[k]) . levels(shown[k]) . bands . lines)
 }
 
 # Where they end.

@@ -34,9 +34,11 @@ set key at graph 1, 0.77 right center Left reverse samplen 1.5 spacing 1.15 noau
 eval command(dots("1 0") . curves("std_train", 1))
 unset key
 
-# Right.  Epoch 0 is the untrained backbone, which is far above chance on small images.
+# Right.  An untrained backbone is far above chance on small images; epoch 0 has batch norm's initial statistics.
 set title "kNN accuracy (%)"
 set yrange [0:*]
 set ytics 10
-eval command(curves("knn", 0))
+set key at graph 1, 0.06 right bottom Left reverse samplen 2.5 noautotitle
+eval command(levels("knn") . curves("knn", 0) \
+    . (reference ? ", NaN with lines " . untrained_look . " title '" . untrained_said . "'" : ""))
 unset multiplot

@@ -18,6 +18,10 @@ do for [i = 1:n] {
         if (!(to >= paper[i] + above)) { to = paper[i] + above }
     }
 }
+if (untrained == untrained) {
+    if (!(from <= untrained)) { from = untrained }
+    if (!(to >= untrained)) { to = untrained }
+}
 if (from != from) { from = 0; to = 0 }
 if (from == to) { from = from - 0.5; to = to + 0.5 }
 bottom = from - 0.08 * (to - from)
@@ -38,6 +42,7 @@ set y2tics step(from, to, 4.0) textcolor rgb grey
 set key at graph 0.5, 0.99 top center horizontal samplen 1.5 noautotitle
 plot data index 1 using "place":"paper" axes x1y2 with linespoints linecolor rgb grey dashtype 3 \
         pointtype 12 pointsize 0.8 title "paper (right)", \
+    untrained with lines @untrained_look, \
     for [i in probed] data index 1 \
         using "place":(column("place") == i ? column("linear_mean") : NaN):"linear_std" \
         with yerrorbars linecolor rgb tone(int(i)) pointtype mark(int(i)) pointsize 0.8 linewidth 1.4

@@ -14,6 +14,11 @@ do for [i = 1:n] {
         if (!(to >= linear[i] + linear_std[i])) { to = linear[i] + linear_std[i] }
     }
 }
+if (untrained == untrained) {
+    if (!(from <= untrained)) { from = untrained }
+    if (!(to >= untrained)) { to = untrained }
+    set arrow from first untrained, graph 0 to first untrained, graph 1 nohead @untrained_look
+}
 set lmargin at screen left_edge(6, 5.4 * wide - 30); set rmargin at screen right_edge(6, 30)
 set tmargin at screen top_edge(6); set bmargin at screen bottom_edge(6)
 set title "linear top-1 (%)"

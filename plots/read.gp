@@ -8,6 +8,8 @@
 #   epochs           where the x axis ends: the last epoch of any row, or 1 so that it is no point
 #   curve(name, i)   the number of a curve: at[] is how many points it has, lowest[] and highest[]
 #                    its ends, if any
+#   reference        1 if the table has an untrained row, reference_run if that was run; `untrained` is its
+#                    linear top-1, untrained_of(m) a measure of it
 #   run, probed      the rows that were run; those that have a linear top-1: a diverged one has none
 measures = "loss std_train std_sqrtd view_share knn rank cos_h cos_z"
 most = 32                                       # rows of a table (ROWS_MAX)
@@ -27,6 +29,13 @@ stats data index 1 using (n = n + 1, \
     name[n] = stringcolumn("row"), state[n] = stringcolumn("state"), \
     paper[n] = column("paper"), linear[n] = column("linear_mean"), \
     linear_std[n] = column("linear_std"), right[n] = column("right")) nooutput
+
+stats data index n + 2 using (untrained = column("linear_mean"), \
+    reference_run = int(column("n")), reference = int(column("there"))) nooutput
+array level_of[words(measures)]
+do for [k = 1:words(measures)] {
+    stats data index n + 2 using (level_of[k] = column(word(measures, k) . "_mean"), 1) nooutput
+}
 
 # The curve of a measure and a row, as one number, and back from a list's word.
 number(m) = int(sum [k = 1:words(measures)] (word(measures, k) eq m ? k : 0))
@@ -64,13 +73,21 @@ having(m) = (found = "", \
     sum [i = 1:n] (at[curve(m, i)] > 0 ? (found = found . sprintf(" %d", curve(m, i)), 1) : 0), \
     found)
 
+untrained_of(m) = level_of[number(m)]
+
 # Pieces of a plot command, and the command of them: a dotted line at each y; a curve's band, and
 # its line, on axes x1y1 or x1y2.  Strings, since `plot for` over an empty list looks for its first
 # curve all the same.
 pieces = ""
+y = NaN
+untrained_look = "linecolor rgb '#444444' dashtype (6, 4) linewidth 0.9"
+untrained_said = reference ? "untrained" . (reference_run ? "" : " (not run)") : ""
 dots(ys) = (pieces = "", sum [k = 1:words(ys)] \
     (pieces = pieces . sprintf(", %s with lines linecolor rgb grey dashtype 3", word(ys, k)), 0), \
     pieces)
+# The untrained network's level of each measure of a list.
+levels(ms) = (pieces = "", sum [k = 1:words(ms)] (y = untrained_of(word(ms, k)), y == y \
+    ? (pieces = pieces . sprintf(", %.9g with lines ", y) . untrained_look, 0) : 0), pieces)
 band(c, axes) = sprintf(", data index %d using 'epoch':(low('%s')):(high('%s')) axes %s with filledcurves " \
     . "linecolor rgb '%s'", place(c) + 1, measure(c), measure(c), axes, tone(place(c)))
 line(c, axes, how) = sprintf( \

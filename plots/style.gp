@@ -3,7 +3,7 @@
 # style.gp -- what all figures share: the look, and how `data` is read.
 #
 # `simsiam table FILE --figure data` wrote it (experiments/pages/figure.h): block 0 is the
-# thresholds, block 1 the rows, block i + 1 the curves of row i.
+# thresholds, block 1 the rows, block i + 1 the curves of row i, the last the untrained network.
 
 # Colours of Okabe and Ito, told apart by colour-blind readers: one a row, the same in each panel.
 # Yellow, the faintest on white, comes last.  Where more than two rows meet, dashes and points tell

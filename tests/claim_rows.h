@@ -33,6 +33,8 @@ static inline struct bench *bench_new(int n)
     struct bench *t = host_alloc(1, sizeof *t);
     t->e.n_rows = ROWS;
     t->e.baseline = -1;
+    t->e.untrained = -1;
+    t->e.looks = (struct looks){ 1, { 3 }, { 0.05 } };
     for (int row = 0; row < ROWS; row++) {
         snprintf(t->e.row[row].name, sizeof t->e.row[row].name, "%c", "abcd"[row]);
         t->rows[row] = (struct row_runs){ t->run[row], n };

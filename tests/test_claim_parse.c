@@ -546,7 +546,7 @@ static void what_is_said_of_a_row_that_cannot_run_is_checked(void **state)
     (void)state;
     static const struct { const char *lines, *message; } cases[] = {
         { "not_run: b\n",
-          "scale/s.yaml:11:10: not_run: TABLE: lines are wanted, with ROW: why under each\n" },
+          "scale/s.yaml:11:10: not_run: TABLE: lines are wanted, with ROW: why it cannot run here under each\n" },
         { "not_run: { x: b }\n",
           "scale/s.yaml:11:15: not_run: `ROW: why it cannot run here` lines are wanted under x\n" },
         { "not_run: { y: { b: why } }\n",

@@ -51,10 +51,15 @@ static void greater_is_the_paired_interval_above_zero(void **state)
     assert_near(d->low, 2 - 2.4841377, HAND);
     assert_near(d->high, 2 + 2.4841377, HAND);
     /* four seeds: 3.182446 / 2 = 1.59 < 2 */
-    assert_non_null(strstr(d->reason, "half-width 2.48; about 4 seeds"));
+    assert_string_equal(d->reason, "half-width 2.48; no later look; at this spread about 4 seeds "
+                                   "have an even chance");
+    assert_near(d->p, 2 * 0.0371, 1e-4);       /* t = 3.4641 of two degrees of freedom */
+    assert_true(isnan(d->error));
 
     t->run[A][0].linear = 11.9;                /* 1.9, 2, 3 */
     assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
+    assert_near(d->error, 0.05, 0);
+    assert_true(d->look == 3 && d->p < 0.05);
     struct predicate reverse = p;
     reverse.row = B;
     reverse.other = A;
@@ -150,36 +155,201 @@ static void linear_has_no_curve_to_rise(void **state)
     free(t);
 }
 
-static void collapse_counts_seeds(void **state)
+/* ---- states: a lead of three ------------------------------------------------------------------ */
+
+/* The seeds of row a: C collapsed, h healthy, n near the threshold. */
+static struct bench *bench_states(const char *seeds)
+{
+    struct bench *t = bench_new((int)strlen(seeds));
+    for (int i = 0; seeds[i]; i++) {
+        struct run_record *r = &t->run[A][i];
+        if (seeds[i] == 'C') r->state = RUN_COLLAPSED;
+        if (seeds[i] != 'n') continue;
+        r->last.std_sqrtd = 0.52;
+        r->last.view_share = 0.6;
+    }
+    return t;
+}
+
+static void a_state_is_decided_by_a_lead_of_three(void **state)
 {
     (void)state;
-    static const enum verdict collapse[] = { VERDICT_FAILS, VERDICT_INCONCLUSIVE, VERDICT_HOLDS },
-                              none[] = { VERDICT_HOLDS, VERDICT_INCONCLUSIVE, VERDICT_FAILS };
-    const double a[] = { 1, 2 };
-    struct bench *t = bench_linear(2, a, a);
+    static const struct { const char *seeds; enum verdict collapse, none; int n; const char *reason; }
+        cases[] = {
+        { "CCC", VERDICT_HOLDS, VERDICT_FAILS, 3, "3 of 3 seeds collapsed" },
+        { "hhh", VERDICT_FAILS, VERDICT_HOLDS, 3, "0 of 3 seeds collapsed" },
+        { "C", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 1,
+          "1 of 1 seeds collapsed; a lead of 3 decides: 2 more seeds at least" },
+        { "hh", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 2,
+          "0 of 2 seeds collapsed; a lead of 3 decides: 1 more seed at least" },
+        { "CCh", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 3,
+          "2 of 3 seeds collapsed; a lead of 3 decides: 2 more seeds at least" },
+        { "CChCC", VERDICT_HOLDS, VERDICT_FAILS, 5, "4 of 5 seeds collapsed" },
+        /* the first lead of three stands, whatever comes later */
+        { "hhhCCCCCCCCCCCC", VERDICT_FAILS, VERDICT_HOLDS, 3, "0 of 3 seeds collapsed" },
+        { "ChChChChChChChC", VERDICT_MIXED, VERDICT_MIXED, 15,
+          "8 of 15 seeds collapsed; no lead of 3 within 15 seeds" },
+        { "ChChChChChChChCCCC", VERDICT_MIXED, VERDICT_MIXED, 15,
+          "8 of 15 seeds collapsed; no lead of 3 within 15 seeds" },
+        { "ChChChChChChCCC", VERDICT_HOLDS, VERDICT_FAILS, 15, "9 of 15 seeds collapsed" },
+        { "CCn", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 3,
+          "2 of 2 seeds collapsed; a lead of 3 decides: 1 more seed at least; "
+          "1 near the threshold, for neither side" },
+        { "CCnC", VERDICT_HOLDS, VERDICT_FAILS, 4,
+          "3 of 3 seeds collapsed; 1 near the threshold, for neither side" },
+        { "nnn", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 3,
+          "0 of 0 seeds collapsed; a lead of 3 decides: 3 more seeds at least; "
+          "3 near the threshold, for neither side" },
+    };
     const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A),
                            q = state_of(CLAIM_NO_COLLAPSE, 1 << A);
-    for (int dead = 0; dead <= 2; dead++) {
-        for (int i = 0; i < dead; i++) t->run[A][i].state = RUN_COLLAPSED;
-        assert_verdict(decide(t, 1, &p), collapse[dead]);
-        assert_near(t->result.whole.estimate, dead / 2.0, 0);
-        assert_verdict(decide(t, 1, &q), none[dead]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench *t = bench_states(cases[i].seeds);
+        const struct decision *d = decide(t, 1, &p);
+        assert_verdict(d, cases[i].collapse);
+        assert_string_equal(d->reason, cases[i].reason);
+        assert_int_equal(d->n, cases[i].n);
+        assert_true(d->verdict == VERDICT_INCONCLUSIVE ? isnan(d->error) : d->error == STATE_ERROR);
+        assert_verdict(decide(t, 1, &q), cases[i].none);
+        free(t);
     }
+}
+
+static void states_walk_seeds_in_ascending_order(void **state)
+{
+    (void)state;
+    struct bench *t = bench_states("hhhhCCC");
+    for (int i = 0; i < 7; i++) t->run[A][i].seed = 70 - 10 * i;           /* C C C h h h h */
+    const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A);
+    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
+    t->run[A][0].state = RUN_DIVERGED;         /* seed 70, behind the decision */
+    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
+    t->run[A][5].state = RUN_DIVERGED;         /* seed 20, before it */
+    assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
     free(t);
 }
 
-static void one_seed_decides_a_collapse_and_nothing_else(void **state)
+static void one_seed_decides_nothing(void **state)
 {
     (void)state;
     const double a[] = { 90 }, b[] = { 10 };
     struct bench *t = bench_linear(1, a, b);
-    const struct predicate p = greater(), q = state_of(CLAIM_NO_COLLAPSE, 1 << A);
+    const struct predicate p = greater();
     const struct decision *d = decide(t, 1, &p);
     assert_verdict(d, VERDICT_INCONCLUSIVE);
     assert_near(d->estimate, 80, 0);
-    assert_true(isnan(d->low) && isnan(d->high));
-    assert_string_equal(d->reason, "one seed decides nothing");
-    assert_verdict(decide(t, 1, &q), VERDICT_HOLDS);
+    assert_true(isnan(d->low) && isnan(d->high) && isnan(d->p) && d->look == 0);
+    assert_string_equal(d->reason, "decided at 3 seeds; a has no seed 2");
+    const struct predicate each = each_within(1, 1 << A | 1 << C);
+    assert_verdict(decide(t, 1, &each), VERDICT_INCONCLUSIVE);
+    free(t);
+}
+
+/* ---- looks ------------------------------------------------------------------------------------ */
+
+/* Differences 1, 1.1, 0.9 hold at three seeds; -1 and less behind them would fail at five. */
+static void the_first_look_that_decides_stands(void **state)
+{
+    (void)state;
+    const double a[] = { 11, 21.1, 30.9, 36, 45, 50 }, b[] = { 10, 20, 30, 40, 50, 60 };
+    const struct predicate p = greater();
+    for (int n = 3; n <= 6; n++) {
+        struct bench *t = bench_linear(n, a, b);
+        t->e.looks = (struct looks){ 2, { 3, 5 }, { 0.025, 0.025 } };
+        const struct decision *d = decide(t, 1, &p);
+        assert_verdict(d, VERDICT_HOLDS);
+        assert_true(d->look == 3 && d->n == 3);
+        assert_near(d->estimate, 1, HAND);
+        assert_near(d->high - 1, 6.205347 * 0.1 / sqrt(3), HAND);         /* t of 97.5 % */
+        assert_string_equal(d->reason, n == 3 ? "" : "by seeds 1 to 3");
+        free(t);
+    }
+}
+
+/* Differences 1, 2, 3 are open at three seeds, and hold with three more of 2. */
+static void between_looks_the_last_one_is_what_stands(void **state)
+{
+    (void)state;
+    const double a[] = { 11, 52, 33, 4, 5, 6 }, b[] = { 10, 50, 30, 2, 3, 4 };
+    const struct predicate p = greater();
+    struct bench *t = bench_linear(6, a, b);
+    t->e.looks = (struct looks){ 2, { 3, 6 }, { 0.04, 0.01 } };
+    t->rows[A].n = t->rows[B].n = 5;
+    const struct decision *d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_INCONCLUSIVE);
+    assert_true(d->n == 3 && d->look == 3);
+    assert_near(d->estimate, 2, HAND);
+    assert_string_equal(d->reason, "half-width 2.8; decided next at 6 seeds; by seeds 1 to 3");
+    t->rows[A].n = t->rows[B].n = 6;
+    d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_HOLDS);
+    assert_near(d->error, 0.01, 0);
+    t->e.looks.n = 1;                          /* no later look: six seeds say what three did */
+    d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_INCONCLUSIVE);
+    assert_int_equal(d->n, 3);
+    t->e.looks.n = 0;
+    d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_INCONCLUSIVE);
+    assert_string_equal(d->reason, "the scale declares no looks");
+    free(t);
+}
+
+static void other_seeds_than_those_of_the_look_decide_nothing(void **state)
+{
+    (void)state;
+    const double a[] = { 11, 21, 31.1 }, b[] = { 10, 20, 30 };
+    const struct predicate p = greater();
+    struct bench *t = bench_linear(3, a, b);
+    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
+    for (int i = 0; i < 3; i++) t->run[A][i].seed = t->run[B][i].seed = i + 2;
+    const struct decision *d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_INCONCLUSIVE);
+    assert_int_equal(d->n, 3);
+    assert_string_equal(d->reason, "decided at 3 seeds; a has no seed 1");
+    free(t);
+}
+
+/* ---- numbers of a row of two outcomes ---------------------------------------------------------- */
+
+static void a_number_on_a_mixed_row_needs_the_sign_test(void **state)
+{
+    (void)state;
+    double a[7], b[7];
+    for (int i = 0; i < 7; i++) {
+        b[i] = 10 * i;
+        a[i] = b[i] + 2 + 0.1 * i;
+    }
+    const struct predicate p = greater();
+    struct bench *t = bench_linear(3, a, b);
+    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
+    t->run[B][1].state = RUN_COLLAPSED;
+    const struct decision *d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_INCONCLUSIVE);
+    assert_string_equal(d->reason, "b is mixed, 1 of 3 seeds collapsed; the sign test does not agree, "
+                                   "p 0.25");
+    assert_near(d->p, 0.25, 0);
+    for (int i = 0; i < 3; i++) t->run[B][i].state = RUN_COLLAPSED;        /* of one outcome */
+    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
+    free(t);
+
+    t = bench_linear(7, a, b);                 /* the seventh seed is behind the look */
+    t->e.looks = (struct looks){ 1, { 6 }, { 0.05 } };
+    t->run[B][1].state = RUN_COLLAPSED;
+    d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_HOLDS);          /* 2 / 2^6 */
+    assert_near(d->p, 0.03125, 0);
+    t->run[A][2].linear = b[2] - 0.1;          /* 5 of 6 signs, and t would still hold */
+    d = decide(t, 1, &p);
+    assert_true(d->low > 0);
+    assert_verdict(d, VERDICT_INCONCLUSIVE);
+    t->run[B][1].state = RUN_HEALTHY;
+    t->run[B][6].state = RUN_COLLAPSED;
+    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
+    t->run[A][2].linear = a[2];
+    t->run[B][1].state = RUN_COLLAPSED;
+    t->e.looks.error[0] = 0.03;                /* six signs are not enough for this look */
+    assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
     free(t);
 }
 
@@ -199,11 +369,15 @@ static void runs_that_cannot_be_compared_are_not(void **state)
     struct bench *t = bench_linear(3, a, b);
     t->rows[B].n = 0;
     assert_not_run(t, "b is not run");
-    t->rows[B].n = 2;
-    assert_not_run(t, "a and b have different seeds");
     t->rows[B].n = 3;
-    t->run[B][2].seed = 4;
+    for (int i = 0; i < 3; i++) t->run[B][i].seed = 4 + i;
     assert_not_run(t, "a and b have different seeds");
+    for (int i = 0; i < 3; i++) t->run[B][i].seed = 1 + i;
+    t->rows[B].n = 2;
+    const struct predicate p = greater();
+    assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
+    assert_string_equal(t->result.whole.reason, "decided at 3 seeds; b has no seed 3");
+    t->rows[B].n = 3;
     t->run[B][2].seed = 1;
     assert_not_run(t, "b has seed 1 twice");
     t->run[B][2].seed = 3;
@@ -214,7 +388,7 @@ static void runs_that_cannot_be_compared_are_not(void **state)
     assert_not_run(t, "runs on different data (da7a, 0ther)");
     strcpy(t->run[A][1].data_hash, "da7a");
     strcpy(t->run[B][0].machine, "cuda");
-    assert_not_run(t, "runs on different machines (cpu, cuda)");
+    assert_not_run(t, "runs on different machines (cuda, cpu)");
     strcpy(t->run[B][0].machine, "cpu");
     t->run[A][1].linear = NAN;
     assert_not_run(t, "a or b has no linear (seed 2)");
@@ -322,7 +496,7 @@ static void each_holds_if_every_row_does_and_fails_corrected_for_their_number(vo
     assert_verdict(d, VERDICT_INCONCLUSIVE);
     assert_near(d->estimate, -0.8, HAND);
     assert_non_null(
-        strstr(d->reason, "2 of 3 rows inside; shown: c; half-width 0.248; about 4 seeds would "));
+        strstr(d->reason, "2 of 3 rows inside; shown: c; half-width 0.248; no later look; at this "));
     free(t);
     t = bench_each(0.2, -0.8, 1.3);
     d = decide(t, 1, &p);                      /* alone it would fail */
@@ -377,50 +551,77 @@ static void a_named_row_that_the_scale_cannot_host_is_not_run(void **state)
     free(t);
 }
 
-static void collapse_in_every_row_asks_every_seed_of_every_row(void **state)
+static void seeds_state(struct bench *t, int row, int from, int to, enum run_state state)
+{
+    for (int i = from; i < to; i++) t->run[row][i].state = state;
+}
+
+static void collapse_in_every_row_asks_every_row(void **state)
 {
     (void)state;
-    struct bench *t = bench_new(2);
+    struct bench *t = bench_new(3);
     struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A | 1 << B | 1 << C), q = p;
     p.every = q.every = true;
     q.kind = CLAIM_NO_COLLAPSE;
     assert_verdict(decide(t, 1, &q), VERDICT_HOLDS);
-    assert_string_equal(t->result.whole.reason, "0 of 6 seeds of 3 rows collapsed");
-    assert_int_equal(t->result.whole.n, 2);
-    assert_verdict(decide(t, 1, &p), VERDICT_FAILS);
-    for (int row = A; row <= C; row++) t->run[row][0].state = t->run[row][1].state = RUN_COLLAPSED;
+    assert_string_equal(t->result.whole.reason, "0 of 9 seeds of 3 rows collapsed");
+    assert_int_equal(t->result.whole.n, 3);
+    const struct decision *d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_FAILS);
+    assert_near(d->error, 3 * STATE_ERROR, 1e-12);              /* any of three may make it fail */
+    for (int row = A; row <= C; row++) seeds_state(t, row, 0, 3, RUN_COLLAPSED);
     assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
     t->run[B][1].state = RUN_HEALTHY;
-    const struct decision *d = decide(t, 1, &p);
+    d = decide(t, 1, &p);
     assert_verdict(d, VERDICT_INCONCLUSIVE);
-    assert_string_equal(d->reason, "5 of 6 seeds of 3 rows collapsed; against it: b");
-    t->run[B][0].state = RUN_HEALTHY;          /* one row of which none did is enough */
+    assert_string_equal(d->reason, "8 of 9 seeds of 3 rows collapsed; no lead yet: b");
+    seeds_state(t, B, 0, 3, RUN_HEALTHY);      /* one row that does not is enough */
     assert_verdict(decide(t, 1, &p), VERDICT_FAILS);
+    assert_string_equal(t->result.whole.reason, "6 of 9 seeds of 3 rows collapsed; against it: b");
     strcpy(t->e.row[B].not_run, "too few steps");
     d = decide(t, 1, &p);
     assert_verdict(d, VERDICT_HOLDS);
-    assert_string_equal(d->reason, "4 of 4 seeds of 2 rows collapsed; not run at this scale: b");
+    assert_string_equal(d->reason, "6 of 6 seeds of 2 rows collapsed; not run at this scale: b");
     t->rows[C].n = 0;
     assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
     free(t);
 }
 
-static void rows_of_one_claim_need_the_same_seeds_code_and_data(void **state)
+static void a_mixed_row_makes_several_mixed_unless_one_fails(void **state)
 {
     (void)state;
-    struct bench *t = bench_new(3);
+    struct bench *t = bench_states("ChChChChChChChC");
+    seeds_state(t, B, 0, 3, RUN_COLLAPSED);
+    const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A | 1 << B),
+                           q = state_of(CLAIM_COLLAPSE, 1 << A | 1 << C);
+    const struct decision *d = decide(t, 1, &p);
+    assert_verdict(d, VERDICT_MIXED);
+    assert_string_equal(d->reason, "11 of 18 seeds of 2 rows collapsed; mixed: a");
+    assert_verdict(decide(t, 1, &q), VERDICT_FAILS);            /* row c: none does */
+    struct predicate parts[] = { state_of(CLAIM_COLLAPSE, 1 << B), state_of(CLAIM_COLLAPSE, 1 << A) };
+    assert_verdict(decide(t, 2, parts), VERDICT_MIXED);
+    parts[1].negated = true;                   /* what hangs on the seed, hangs on it behind `not` */
+    assert_verdict(decide(t, 2, parts), VERDICT_MIXED);
+    parts[0].negated = true;
+    assert_verdict(decide(t, 2, parts), VERDICT_FAILS);
+    free(t);
+}
+
+static void rows_of_one_claim_need_the_same_code_and_data(void **state)
+{
+    (void)state;
+    struct bench *t = bench_new(4);
     const struct predicate p = state_of(CLAIM_NO_COLLAPSE, 1 << A | 1 << C);
     assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    t->rows[C].n = 2;
-    assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
-    assert_string_equal(t->result.whole.reason, "c and a have different seeds");
-    t->rows[C].n = 3;
+    t->rows[C].n = 3;                          /* each row is walked by itself */
+    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
     t->run[C][2].seed = 1;
     assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
     assert_string_equal(t->result.whole.reason, "c has seed 1 twice");
     t->run[C][2].seed = 3;
-    strcpy(t->run[C][2].data_hash, "0ther");
+    for (int i = 0; i < 3; i++) strcpy(t->run[C][i].data_hash, "0ther");
     assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
+    assert_string_equal(t->result.whole.reason, "runs on different data (da7a, 0ther)");
     free(t);
 }
 
@@ -435,19 +636,20 @@ static void oscillate(struct bench *t, int row, int seed, double value)
 static void unstable_is_more_than_twice_the_baselines_oscillation(void **state)
 {
     (void)state;
-    struct bench *t = bench_new(2);
+    struct bench *t = bench_new(3);
     const struct predicate p = state_of(CLAIM_UNSTABLE, 1 << A);
     t->e.baseline = D;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         oscillate(t, A, i, 2);
         oscillate(t, D, i, 1);
     }
     const struct decision *d = decide(t, 1, &p);
     assert_verdict(d, VERDICT_FAILS);          /* twice is not more than twice */
-    assert_string_equal(d->reason, "0 of 2 seeds unstable; oscillation 2 to 2 times that of d");
+    assert_string_equal(d->reason, "0 of 3 seeds unstable; oscillation 2 to 2 times that of d");
     t->curve[A][0][3].oscillation = 2.1;       /* the mean over the epochs, not the last */
     assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
     oscillate(t, A, 1, 4);
+    oscillate(t, A, 2, 4);
     oscillate(t, D, 1, 3);                     /* beside the run of the same seed */
     assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
     oscillate(t, D, 1, 1.9);
@@ -482,77 +684,95 @@ static void unstable_needs_the_baselines_runs(void **state)
 static void diverged_counts_seeds_that_no_other_claim_may_use(void **state)
 {
     (void)state;
-    static const enum verdict want[] = { VERDICT_FAILS, VERDICT_INCONCLUSIVE, VERDICT_HOLDS };
-    struct bench *t = bench_new(2);
+    static const enum verdict want[] = { VERDICT_FAILS, VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE,
+                                         VERDICT_HOLDS };
+    struct bench *t = bench_new(3);
     const struct predicate p = state_of(CLAIM_DIVERGED, 1 << A);
-    for (int gone = 0; gone <= 2; gone++) {
-        for (int i = 0; i < gone; i++) t->run[A][i].state = RUN_DIVERGED;
+    for (int gone = 0; gone <= 3; gone++) {
+        seeds_state(t, A, 0, gone, RUN_DIVERGED);
         assert_verdict(decide(t, 1, &p), want[gone]);
     }
-    assert_string_equal(t->result.whole.reason, "2 of 2 seeds diverged");
-    free(t);
-}
-
-static void one_seed_decides_nothing_but_a_collapse(void **state)
-{
-    (void)state;
-    struct bench *t = bench_new(1);
-    t->e.baseline = D;
-    oscillate(t, A, 0, 3);
-    oscillate(t, D, 0, 1);
-    const struct predicate p = state_of(CLAIM_UNSTABLE, 1 << A),
-                           q = state_of(CLAIM_DIVERGED, 1 << B);
-    assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
-    assert_verdict(decide(t, 1, &q), VERDICT_INCONCLUSIVE);
-    const struct predicate r = state_of(CLAIM_COLLAPSE, 1 << B),
-                           s = state_of(CLAIM_NO_COLLAPSE, 1 << B);
-    assert_verdict(decide(t, 1, &r), VERDICT_FAILS);
-    assert_verdict(decide(t, 1, &s), VERDICT_HOLDS);
-    const struct predicate each = each_within(1, 1 << A | 1 << C);
-    assert_verdict(decide(t, 1, &each), VERDICT_INCONCLUSIVE);
+    assert_string_equal(t->result.whole.reason, "3 of 3 seeds diverged");
     free(t);
 }
 
 /* ---- not ---- */
 
-static void not_turns_what_is_decided_and_leaves_the_rest(void **state)
+/* Differences with a half-width of 0.248. */
+static void not_greater_holds_under_a_point_above(void **state)
 {
     (void)state;
-    const double low[] = { 9, 19.1, 29.2 }, high[] = { 11, 21.1, 31.2 }, b[] = { 10, 20, 30 };
-    struct bench *t = bench_linear(3, low, b);
+    static const struct { double above; enum verdict verdict; } cases[] = {
+        { -3, VERDICT_HOLDS }, { 0, VERDICT_HOLDS }, { 0.2, VERDICT_HOLDS },
+        { 0.5, VERDICT_FAILS },                /* wholly above 0 wins */
+        { 1, VERDICT_FAILS }, { 3, VERDICT_FAILS },
+    };
+    const double b[] = { 10, 20, 30 };
+    struct bench *t = bench_linear(3, b, b);
     struct predicate p = greater();
     p.negated = true;
-    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    assert_near(t->result.whole.estimate, -0.9, HAND);          /* that of a > b as it stands */
-    for (int i = 0; i < 3; i++) t->run[A][i].linear = high[i];
-    assert_verdict(decide(t, 1, &p), VERDICT_FAILS);
-    for (int i = 0; i < 3; i++) t->run[A][i].linear = b[i] + i - 1;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int k = 0; k < 3; k++) t->run[A][k].linear = b[k] + cases[i].above + 0.1 * (k - 1);
+        assert_verdict(decide(t, 1, &p), cases[i].verdict);
+        assert_near(t->result.whole.estimate, cases[i].above, HAND);      /* that of a > b */
+    }
+    for (int k = 0; k < 3; k++) t->run[A][k].linear = b[k] + 0.9 + k - 1;  /* wider than both */
     assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
-    /* equal rows: "not above" is true, and not shown */
-    for (int i = 0; i < 3; i++) t->run[A][i].linear = b[i];
-    assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
-    t->rows[B].n = 0;
-    assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
-    struct predicate q = state_of(CLAIM_COLLAPSE, 1 << A);
-    q.negated = true;
-    assert_verdict(decide(t, 1, &q), VERDICT_HOLDS);
     free(t);
 }
 
-/* Differences 1, 2.2, 2.2 (and their negatives): mean 1.8, half-width 1.72 at 95 % and 2.48 at 97.5
- * %. */
+static void not_turns_what_is_decided_and_leaves_the_rest(void **state)
+{
+    (void)state;
+    struct bench *t = bench_states("hhh");
+    struct predicate q = state_of(CLAIM_COLLAPSE, 1 << A);
+    q.negated = true;
+    assert_verdict(decide(t, 1, &q), VERDICT_HOLDS);
+    t->run[A][0].state = RUN_COLLAPSED;
+    assert_verdict(decide(t, 1, &q), VERDICT_INCONCLUSIVE);
+    t->rows[A].n = 0;
+    assert_verdict(decide(t, 1, &q), VERDICT_NOT_RUN);
+    free(t);
+}
+
+/* Differences 1, 2.2, 2.2: mean 1.8, half-width 1.72 at 95 % and 2.48 at 97.5 %.  `not` fails above
+ * 0, a claim of being within 5 turned by `not` holds outside. */
 static void the_part_that_would_fail_is_corrected_also_behind_not(void **state)
 {
     (void)state;
-    const double above[] = { 11, 22.2, 32.2 }, below[] = { 9, 17.8, 27.8 }, b[] = { 10, 20, 30 };
-    struct bench *t = bench_linear(3, above, b);
+    const double a[] = { 11, 22.4, 32.4 }, b[] = { 10, 20.2, 30.2 };
+    struct bench *t = bench_linear(3, a, b);
     struct predicate p[] = { greater(), state_of(CLAIM_NO_COLLAPSE, 1 << C) };
     p[0].negated = true;
     assert_verdict(decide(t, 1, p), VERDICT_FAILS);
     assert_verdict(decide(t, 2, p), VERDICT_INCONCLUSIVE);
-    assert_non_null(strstr(t->result.part[0].reason, "inside, but not corrected"));
-    for (int i = 0; i < 3; i++) t->run[A][i].linear = below[i];
-    assert_verdict(decide(t, 2, p), VERDICT_HOLDS);         /* each part may hold by its own 95 % */
+    assert_non_null(strstr(t->result.part[0].reason, "outside, but not corrected"));
+    p[0].kind = CLAIM_WITHIN_ROW;
+    p[0].within = 0.05;                        /* 1.75 outside, which holds by 95 % */
+    assert_verdict(decide(t, 2, p), VERDICT_HOLDS);
+    p[0].within = 4;                           /* 2.2 inside, which fails by 95 % alone */
+    assert_verdict(decide(t, 1, p), VERDICT_FAILS);
+    assert_verdict(decide(t, 2, p), VERDICT_INCONCLUSIVE);
+    free(t);
+}
+
+static void a_conjunction_has_the_largest_p_of_its_parts(void **state)
+{
+    (void)state;
+    const double a[] = { 11, 21, 31.1 }, b[] = { 10, 20, 30 }, c[] = { 9, 19.4, 29.2 };
+    struct bench *t = bench_linear(3, a, b);
+    for (int i = 0; i < 3; i++) t->run[C][i].linear = c[i];
+    struct predicate p[] = { greater(), greater(), state_of(CLAIM_NO_COLLAPSE, 1 << D) };
+    p[1].row = B;
+    p[1].other = C;
+    const struct decision *d = decide(t, 3, p);
+    assert_verdict(d, VERDICT_HOLDS);
+    assert_true(t->result.part[0].p < t->result.part[1].p && d->p == t->result.part[1].p);
+    p[0].row = B;
+    p[0].other = A;                            /* fails: the smallest, times the parts */
+    d = decide(t, 3, p);
+    assert_verdict(d, VERDICT_FAILS);
+    assert_near(d->p, 3 * t->result.part[0].p, 1e-12);
     free(t);
 }
 
@@ -604,8 +824,13 @@ int main(void)
         cmocka_unit_test(a_tie_is_not_a_matter_of_seeds),
         cmocka_unit_test(rises_is_the_slope_over_monitored_epochs_after_the_first),
         cmocka_unit_test(linear_has_no_curve_to_rise),
-        cmocka_unit_test(collapse_counts_seeds),
-        cmocka_unit_test(one_seed_decides_a_collapse_and_nothing_else),
+        cmocka_unit_test(a_state_is_decided_by_a_lead_of_three),
+        cmocka_unit_test(states_walk_seeds_in_ascending_order),
+        cmocka_unit_test(one_seed_decides_nothing),
+        cmocka_unit_test(the_first_look_that_decides_stands),
+        cmocka_unit_test(between_looks_the_last_one_is_what_stands),
+        cmocka_unit_test(other_seeds_than_those_of_the_look_decide_nothing),
+        cmocka_unit_test(a_number_on_a_mixed_row_needs_the_sign_test),
         cmocka_unit_test(runs_that_cannot_be_compared_are_not),
         cmocka_unit_test(diverged_row_neither_collapsed_nor_stayed_healthy),
         cmocka_unit_test(conjunction_holds_if_all_do_and_shows_what_is_decided),
@@ -614,14 +839,16 @@ int main(void)
         cmocka_unit_test(each_holds_if_every_row_does_and_fails_corrected_for_their_number),
         cmocka_unit_test(each_leaves_out_what_the_scale_cannot_host_and_says_so),
         cmocka_unit_test(a_named_row_that_the_scale_cannot_host_is_not_run),
-        cmocka_unit_test(collapse_in_every_row_asks_every_seed_of_every_row),
-        cmocka_unit_test(rows_of_one_claim_need_the_same_seeds_code_and_data),
+        cmocka_unit_test(collapse_in_every_row_asks_every_row),
+        cmocka_unit_test(a_mixed_row_makes_several_mixed_unless_one_fails),
+        cmocka_unit_test(rows_of_one_claim_need_the_same_code_and_data),
         cmocka_unit_test(unstable_is_more_than_twice_the_baselines_oscillation),
         cmocka_unit_test(unstable_needs_the_baselines_runs),
         cmocka_unit_test(diverged_counts_seeds_that_no_other_claim_may_use),
-        cmocka_unit_test(one_seed_decides_nothing_but_a_collapse),
+        cmocka_unit_test(not_greater_holds_under_a_point_above),
         cmocka_unit_test(not_turns_what_is_decided_and_leaves_the_rest),
         cmocka_unit_test(the_part_that_would_fail_is_corrected_also_behind_not),
+        cmocka_unit_test(a_conjunction_has_the_largest_p_of_its_parts),
         cmocka_unit_test(the_papers_own_numbers_fail_no_claim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@ static const char rows[] =
     "a,2,67.7,42.5,1.5,38,healthy\n"
     "64,1,,40,,37,healthy\n"
     "later,0,1.5,,,,not run\n"
-    "other,2,,39,0.5,37,diverged\n";
+    "other,2,,39,0.5,37,diverged\n"
+    "untrained,2,,36,0.5,33,healthy\n";
 /* Columns in an order of their own, one that is no measure, seeds before epochs, an epoch that one
  * seed of two has. */
 static const char curves[] =
@@ -36,7 +37,9 @@ static const char curves[] =
     "64,1,1,0,,-0.125\n"
     "other,1,1,1,20,7.5\n"
     "other,2,1,1,22,\n"
-    "other,2,2,1,24,6.5\n";
+    "other,2,2,1,24,6.5\n"
+    "untrained,1,0,1,33,\n"
+    "untrained,2,0,1,34,\n";
 
 static char folder[64];
 
@@ -78,7 +81,8 @@ static void blocks_are_thresholds_rows_and_a_curve_a_row(void **state)
         "0 30 0 NaN NaN\n1 NaN NaN -0.125 0\n\n\n"
         "# curves of later\nepoch knn_mean knn_std loss_mean loss_std\n\n\n"
         "# curves of other\nepoch knn_mean knn_std loss_mean loss_std\n"
-        "1 21 %.9g NaN NaN\n2 24 0 6.5 0\n\n\n",
+        "1 21 %.9g NaN NaN\n2 24 0 6.5 0\n\n\n"
+        "# untrained\nthere n linear_mean linear_std knn_mean loss_mean\n1 2 36 0.5 33.5 NaN\n\n\n",
         COLLAPSE_STD, COLLAPSE_SHARE, 2 * sqrt(2), sqrt(2), sqrt(0.125), sqrt(2));
     assert_string_equal(text, wanted);
     free(wanted);
@@ -93,6 +97,7 @@ static void curves_are_of_the_tables_seeds(void **state)
     put("t_curves.csv", "row,seed,epoch,loss\na,1,1,-0.5\na,2,1,-0.25\na,3,1,1\n"
                         "b,1,1,0.25\nb,2,1,0.25\nb,7,1,1\n");
     char *text = figure();
+    if (!strstr(text, "loss_mean\n0 0 NaN NaN NaN\n")) fail_msg("%s", text);  /* no such row */
     if (!strstr(text, "curves of a\nepoch loss_mean loss_std\n1 -0.375 ")) fail_msg("%s", text);
     if (!strstr(text, "curves of b\nepoch loss_mean loss_std\n1 0.5 ")) fail_msg("%s", text);
     free(text);

@@ -21,7 +21,8 @@ mapfile -t tables < <("$SIMSIAM" list --configs "$configs" --only names)
 
 command -v gnuplot >/dev/null || { echo 'gnuplot is missing: nothing was drawn'; exit $((failed ? 1 : 77)); }
 
-# fake TABLE FOLDER SEEDS: the CSV files of a table whose last row but one was not run and whose last one diverged.
+# fake TABLE FOLDER SEEDS: the CSV files of a table whose last row but one was not run and whose last one diverged,
+# with an untrained network, which was not run with one seed.
 fake() {
     mkdir -p "$2"
     sed -nE 's/.*name: *([^,} ]+).*/\1/p' "$configs/$1.yaml" | awk -v seeds="$3" -v stem="$2/$1" '
@@ -45,6 +46,10 @@ fake() {
                             >(stem "_curves.csv")
                 }
             }
+            if (seeds > 1) print "untrained," seeds ",,36,0.5,34,,,,0.98,,0.78,,healthy" >(stem ".csv")
+            else print "untrained,0,,,,,,,,,,,,not run" >(stem ".csv")
+            for (s = 1; s <= seeds && seeds > 1; s++)
+                print "untrained," s ",0,,,0.98,0.78,0.58,34,0.9,0.8" >(stem "_curves.csv")
         }'
 }
 
@@ -60,6 +65,7 @@ for seeds in 3 1; do
             # At the axis a long name is cut short, and Figure 2 has no place for what was not run.
             grep -q ">[^<]*${row:0:15}" "$svg" || fail "$table, seeds $seeds: no row $row in the figure"
         done
+        [ $seeds = 3 ] || grep -q '>untrained (not run)<' "$svg" || fail "$table: untrained is not said to be not run"
         [ "$table" = fig2_stopgrad ] || grep -q 'collapse (0.5 and 0.43)' "$svg" ||
             fail "$table: the thresholds are not those of collapse.h"
     done

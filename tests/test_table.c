@@ -88,7 +88,7 @@ static int folder_open(void **state)
     put(under("configs/made_up.yaml"), experiment);
     put(under("configs/paper.yaml"), statements);
     put(under("configs/scale/tiny.yaml"),
-        "note: A test, nothing else.\ndataset: synthetic\nepochs: 3\n"
+        "note: A test, nothing else.\nlooks: [3]\ndataset: synthetic\nepochs: 3\n"
         "train_count: 512\nmonitor_count: 64\nbatch: 64\n");
     return 0;
 }
@@ -256,17 +256,18 @@ static void claims_are_written_with_their_verdicts(void **state)
     runs_make();
     assert_int_equal(table(NULL), 0);
     char *csv = content("results/tiny/made_up_claims.csv");
-    /* Differences 14.9, 14.6, 15.3: std 0.351188, half-width 0.872402. */
+    /* Differences 14.9, 14.6, 15.3: std 0.351188, half-width 0.872402; of two degrees of freedom
+     * p is 1 - t / sqrt(t^2 + 2), t = 73.651. */
     assert_string_equal(csv,
-        "id,predicate,n,estimate,low,high,verdict\n"
-        "loss,loss without within 0.05 of -1,3,0.01,0.01,0.01,holds\n"
-        "dead,collapse without,3,1,,,holds\n"
-        "knn,knn with rises,3,2,2,2,holds\n"
-        "better,linear with > without,3,14.9333,14.0609,15.8057,holds\n"
-        "both,linear with > without; linear later > without,0,,,,not run\n"
-        "both.1,linear with > without,3,14.9333,14.0609,15.8057,holds\n"
-        "both.2,linear later > without,0,,,,not run\n"
-        "alive,no collapse without,3,1,,,fails\n");
+        "id,predicate,n,estimate,low,high,verdict,look,p,error\n"
+        "loss,loss without within 0.05 of -1,3,0.01,0.01,0.01,holds,3,0,0.05\n"
+        "dead,collapse without,3,1,,,holds,,,0.015\n"
+        "knn,knn with rises,3,2,2,2,holds,3,0,0.05\n"
+        "better,linear with > without,3,14.9333,14.0609,15.8057,holds,3,0.0001843,0.05\n"
+        "both,linear with > without; linear later > without,0,,,,not run,,,\n"
+        "both.1,linear with > without,3,14.9333,14.0609,15.8057,holds,3,0.0001843,0.05\n"
+        "both.2,linear later > without,0,,,,not run,,,\n"
+        "alive,no collapse without,3,1,,,fails,,,0.015\n");
     free(csv);
 }
 
@@ -307,7 +308,7 @@ static void page_and_paper_show_every_row(void **state)
     assert_has(out, "later    0  -      -           -");
     assert_has(out, "not run       linear later > without\n");
     assert_has(out, "later is not run");
-    assert_has(out, "A backbone that was never trained has kNN 28.0 ± 0.0.");
+    assert_has(out, "A backbone that was never trained, with batch norm's initial statistics, has kNN 28.0 ± ");
     assert_has(out, "Scale tiny: A test, nothing else.");
     free(md);
     free(tex);
@@ -636,7 +637,7 @@ static void run_in_the_wrong_folder_is_not_counted(void **state)
     assert_int_equal(table(NULL), 0);
     char *out = content("out");
     assert_has(out, "with     1  67.7");
-    assert_has(out, "with and without have different seeds");
+    assert_has(out, "decided at 3 seeds; with has no seed 2");
     free(out);
 }
 
@@ -649,7 +650,7 @@ static void later_is_not_run_here(void)
     put(under("configs/made_up.yaml"), text);
     free(text);
     put(under("configs/scale/tiny.yaml"),
-        "note: A test, nothing else.\ndataset: synthetic\nepochs: 3\n"
+        "note: A test, nothing else.\nlooks: [3]\ndataset: synthetic\nepochs: 3\n"
         "train_count: 512\nmonitor_count: 64\nbatch: 64\nnot_run: { made_up: { later: it has 50% & no steps } }\n");
 }
 
@@ -748,16 +749,16 @@ static void unstable_is_a_state_beside_a_baseline(void **state)
     free(text);
 }
 
-static void claims_on_unequal_seeds_are_not_run_and_the_table_prints(void **state)
+static void claims_on_unequal_seeds_wait_for_those_of_the_look(void **state)
 {
     (void)state;
     runs_make();
     run_make("later", 1, 40, false, 0.01);
     assert_int_equal(table(NULL), 0);
     char *csv = content("results/tiny/made_up_claims.csv"), *out = content("out");
-    assert_has(csv, "both,linear with > without; linear later > without,0,,,,not run\n"
-                    "both.1,linear with > without,3,14.9333,14.0609,15.8057,holds\n");
-    assert_has(out, "later and without have different seeds");
+    assert_has(csv, "both,linear with > without; linear later > without,1,,,,inconclusive,,,\n"
+                    "both.1,linear with > without,3,14.9333,14.0609,15.8057,holds,3,");
+    assert_has(out, "decided at 3 seeds; later has no seed 2");
     assert_has(out, "\nlater    1  -      40.0");
     free(csv);
     free(out);
@@ -788,7 +789,7 @@ int main(void)
         IN_A_FOLDER(a_run_of_a_row_that_is_not_run_here_does_not_count),
         IN_A_FOLDER(unstable_is_a_state_beside_a_baseline),
         cmocka_unit_test(noise_of_another_batch_is_not_compared),
-        IN_A_FOLDER(claims_on_unequal_seeds_are_not_run_and_the_table_prints),
+        IN_A_FOLDER(claims_on_unequal_seeds_wait_for_those_of_the_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,12 +85,19 @@ static void claims_write(FILE *out, const struct report *r, const char *scale)
                 &r->paper, scale);
 }
 
+static void claims_csv_write(FILE *out, const struct report *r, const char *scale)
+{
+    claims_page(&(struct page){ out, &look_csv }, (const struct table *const *)r->table, r->n,
+                &r->paper, scale);
+}
+
 static void report_write(const struct report *r, const char *scale, const char *results)
 {
     static const struct {
         const char *name;
         void (*write)(FILE *, const struct report *, const char *scale);
-    } files[] = { { "report.html", report_page }, { "claims.md", claims_write } };
+    } files[] = { { "report.html", report_page }, { "claims.md", claims_write },
+                  { "claims.csv", claims_csv_write } };
     char *folder = text_format("%s/%s", results, scale);
     if (!folder_make(folder))
         die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
@@ -127,7 +134,7 @@ int command_report(int argc, char **argv)
     options_parse(
         argc, argv, "report [options]",
         "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements "
-        "with their verdicts first, and those alone as claims.md.  A table without runs is shown from "
+        "with their verdicts first, and those alone as claims.md and claims.csv.  A table without runs is shown from "
         "the committed ones.",
         rows, 0, 0);
     int seeds[SEEDS_MAX];

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../run/measures.h"
+#include "../suite/experiment.h"
 #include "../../engine/collapse.h"
 #include "../../engine/config.h"
 #include "../../engine/stats.h"
@@ -237,8 +237,19 @@ static int epochs_with(const struct curves *c, int row, int column, double *most
     return n;
 }
 
+/* The line of the untrained row, which is no curve; -1 without. */
+static int untrained_line(const struct csv *rows)
+{
+    const int name = column_of(rows, "row");
+    int r = rows->n_lines - 1;
+    while (r >= 0 && strcmp(rows->line[r][name], untrained_name)) r--;
+    return r;
+}
+
 static void rows_write(FILE *out, const struct csv *rows, const struct curves *c)
 {
+    const int reference = untrained_line(rows);
+    int place = 0;
     const int name = column_of(rows, "row"), n = column_of(rows, "n");
     const int paper = column_of(rows, "paper");
     const int mean = column_of(rows, "linear_mean"), std = column_of(rows, "linear_std");
@@ -248,7 +259,8 @@ static void rows_write(FILE *out, const struct csv *rows, const struct curves *c
         fprintf(out, " %s_points", c->csv.title[c->measure[m]]);
     for (int r = 0; r < rows->n_lines; r++) {
         double most;
-        fprintf(out, "\n\"%s\" %d", rows->line[r][name], r + 1);
+        if (r == reference) continue;
+        fprintf(out, "\n\"%s\" %d", rows->line[r][name], ++place);
         number_write(out, number_at(rows, r, n));
         number_write(out, number_at(rows, r, paper));
         spread_write(out, number_at(rows, r, mean), number_at(rows, r, std));
@@ -281,6 +293,23 @@ static void curve_write(FILE *out, const char *name, const struct curves *c, int
     fputs("\n\n", out);
 }
 
+/* One line: the table's numbers, and the measures at its only epoch. */
+static void untrained_write(FILE *out, const struct csv *rows, const struct curves *c)
+{
+    const int r = untrained_line(rows);
+    fputs("# untrained\nthere n linear_mean linear_std", out);
+    for (int m = 0; m < c->n_measures; m++) fprintf(out, " %s_mean", c->csv.title[c->measure[m]]);
+    fprintf(out, "\n%d", r >= 0);
+    number_write(out, r < 0 ? 0 : number_at(rows, r, column_of(rows, "n")));
+    spread_write(out, r < 0 ? NAN : number_at(rows, r, column_of(rows, "linear_mean")),
+                 r < 0 ? NAN : number_at(rows, r, column_of(rows, "linear_std")));
+    int i = 0;
+    while (i < c->n && c->point[i].row != r) i++;
+    for (int m = 0; m < c->n_measures; m++)
+        number_write(out, i < c->n ? spread_at(c, i, epoch_end(c, i), c->measure[m]).mean : NAN);
+    fputs("\n\n\n", out);
+}
+
 void figure_write(FILE *out, const char *folder, const char *name, const struct seeds *seeds)
 {
     struct csv rows;
@@ -291,7 +320,9 @@ void figure_write(FILE *out, const char *folder, const char *name, const struct 
     fprintf(out, "# thresholds\nstd share\n%g %g\n\n\n", COLLAPSE_STD, COLLAPSE_SHARE);
     rows_write(out, &rows, &curves);
     const int row = column_of(&rows, "row");
-    for (int r = 0; r < rows.n_lines; r++) curve_write(out, rows.line[r][row], &curves, r);
+    for (int r = 0; r < rows.n_lines; r++)
+        if (r != untrained_line(&rows)) curve_write(out, rows.line[r][row], &curves, r);
+    untrained_write(out, &rows, &curves);
     curves_close(&curves);
     csv_close(&rows);
 }

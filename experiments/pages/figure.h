@@ -8,6 +8,8 @@
  *                and so is no mean of negative cosines and has an axis of its own, else 0; and for
  *                each measure X of the curves X_points, how many epochs have it
  *   curves of R  for each row R in that order: epoch, and X_mean and X_std over the seeds of its line
+ *   untrained    that row, which is in none of the above: there, 1 if the table has it; n,
+ *                linear_mean, linear_std, and X_mean of each measure
  *
  * A number that does not exist is NaN; one seed has a std of 0, that is a band of no width.  Made
  * from the CSV files of a table (look_csv.c, committed.h), and so of what was written, whatever

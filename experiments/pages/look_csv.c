@@ -65,4 +65,34 @@ static void grid(FILE *out, const struct grid *g)
     }
 }
 
-const struct look look_csv = { .name = LOOK_CSV, .grid = grid };
+/* ---- statements: a line for each claim and part, from a table -------------------------------- */
+
+static void answers_open(FILE *out, const struct tally *tally)
+{
+    (void)tally;
+    fputs("id,table,predicate,verdict,n,estimate,low,high,look,p,kept,error\n", out);
+}
+
+/* kept: by Benjamini and Hochberg's rule, 0 or 1; empty where there is no p, or it is a
+ * conjunction's. */
+static void answer(FILE *out, const struct answer *a)
+{
+    for (int i = 0; i < a->n; i++) {
+        const struct listed *const l = &a->part[i];
+        const struct decision *const d = l->decision;
+        fprintf(out, "%s,%s,", l->id, a->table->e.name);
+        csv_text(out, l->predicate);
+        fprintf(out, ",%s,%d", verdict_names[d->verdict], d->n);
+        csv_number(out, d->estimate);
+        csv_number(out, d->low);
+        csv_number(out, d->high);
+        csv_number(out, d->look ? d->look : NAN);
+        csv_number(out, d->p);
+        csv_number(out, l->part && isfinite(d->p) ? family_keeps(a->family, l) : NAN);
+        csv_number(out, d->error);
+        fputc('\n', out);
+    }
+}
+
+const struct look look_csv = { .name = LOOK_CSV, .grid = grid, .answers_open = answers_open,
+                               .answer = answer };

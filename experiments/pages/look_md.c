@@ -66,16 +66,29 @@ static void caption(FILE *out, const char *table, const char *const *lines)
 
 /* ---- statements: a line each ----------------------------------------------------------------- */
 
+static void family_tell(FILE *out, const struct family *f)
+{
+    fprintf(out, "Decided: %d of %d numbers that a look has come for, %d of %d states, parts of "
+                 "conjunctions one by one.  Expected to be wrong among them, on average and at most: "
+                 "%.2g, which is %d %% of the numbers and %g %% of the %d rows of states (where two "
+                 "seeds in ten or eight have the state; further out fewer, nearer to one half more).\n",
+            f->numbers_decided, f->numbers, f->states_decided, f->states, family_wrong(f),
+            PERCENT_ERROR, 100 * STATE_ERROR, f->state_rows);
+    fprintf(out, "p: two-sided, of a number at its look; of a conjunction the largest of its parts'.  "
+                 "BH: one of %d that Benjamini and Hochberg's rule keeps at %d %% over all %d.  error: "
+                 "of a state.\n\n", f->kept, PERCENT_ERROR, f->numbers);
+}
+
 static void answers_open(FILE *out, const struct tally *tally)
 {
     static const char *const titles[] = { "id",       "where",     "the paper says",
                                           "reported", "predicate", "ours",
                                           "n",        "estimate",  "verdict",
-                                          "note",     "scale" };
+                                          "p, error", "note",      "scale" };
     enum { TITLES = sizeof titles / sizeof *titles };
     fprintf(out, "# Every statement of the paper, at scale %s\n\n", tally->scale);
     fprintf(out, "%d statements:", tally->all);
-    for (int v = 0; v <= VERDICT_NOT_RUN; v++)
+    for (int v = 0; v < VERDICTS; v++)
         fprintf(out, "%s %d %s", v ? "," : "", tally->count[v], verdict_names[v]);
     fputs(".\n", out);
     if (tally->note) {
@@ -84,6 +97,7 @@ static void answers_open(FILE *out, const struct tally *tally)
         fputc('\n', out);
     }
     fputs("Reported: ImageNet linear top-1 (%) where no other metric is named.\n\n", out);
+    family_tell(out, tally->family);
     for (int i = 0; i < TITLES; i++) cell(out, titles[i]);
     fputs("|\n", out);
     rule(out, TITLES);
@@ -116,13 +130,15 @@ static void ours(FILE *out, const struct table *t, const struct predicate *p)
 static void decided(FILE *out, const struct answer *a, const struct listed *l)
 {
     const struct decision *d = l->decision;
-    char estimate[CELL];
+    char estimate[CELL], error[CELL];
     estimate_format(estimate, d);
     cell(out, l->predicate);
     ours(out, a->table, l->part);
     fprintf(out, "| %d ", d->n);
     cell(out, estimate);
     cell(out, verdict_names[d->verdict]);
+    error_format(error, l, a->family);
+    cell(out, error);
     cell(out, d->reason);
     cell(out, a->scale);
     fputs("|\n", out);
@@ -137,6 +153,7 @@ static void undecided(FILE *out, const struct answer *a)
     cell(out, s->predicate);
     fputs("|  | 0 |  ", out);
     cell(out, s->exact && *s->test ? "holds (unit test)" : verdict_names[VERDICT_NOT_RUN]);
+    cell(out, "");
     cell(out, note);
     cell(out, s->exact ? "" : a->scale);
     fputs("|\n", out);

@@ -57,6 +57,28 @@ const char *grid_text(char room[CELL], const struct grid *g, int line, int colum
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
+double family_wrong(const struct family *f)
+{
+    return f->numbers * PERCENT_ERROR / 100.0 + f->state_rows * STATE_ERROR;
+}
+
+bool family_keeps(const struct family *f, const struct listed *l)
+{
+    const struct decision *const d = l->decision;
+    return l->part && d->verdict <= VERDICT_MIXED && d->p <= f->threshold;
+}
+
+void error_format(char text[CELL], const struct listed *l, const struct family *f)
+{
+    const struct decision *const d = l->decision;
+    const bool decided = d->verdict <= VERDICT_MIXED;
+    text[0] = 0;
+    if (isfinite(d->p))
+        snprintf(text, CELL, "p %.2g%s", d->p, family_keeps(f, l) ? " BH" : "");
+    else if (decided && isfinite(d->error))
+        snprintf(text, CELL, "error %.2g", d->error);
+}
+
 int ours_of(struct ours list[OURS_MAX], const struct table *t, const struct predicate *p)
 {
     if (p->kind == CLAIM_GREATER && p->metric != p->other_metric) {

@@ -34,7 +34,7 @@ struct column {
     int at[LOOKS];                 /* its place in each look, from 1; equal ones keep their order;
                                       0: left out */
 };
-enum { COLUMNS_MAX = MEASURES_MAX + 6, CELL = 96 };
+enum { COLUMNS_MAX = MEASURES_MAX + 7, CELL = 96 };
 enum grid_kind { GRID_NUMBERS, GRID_EVIDENCE, GRID_CLAIMS };
 struct grid {
     enum grid_kind kind;
@@ -58,15 +58,34 @@ void estimate_format(char text[CELL], const struct decision *d);
 
 /* ---- statements of the paper, answered ------------------------------------------------------- */
 
+/* All decisions of a page together, the parts of conjunctions one by one. */
+struct family {
+    int numbers, numbers_decided;  /* those that a look has come for; of them holds and fails */
+    int states, states_decided;    /* on rows that were run; */
+    int state_rows;                /* of so many rows, which may each be decided wrongly */
+    double threshold;              /* the largest p that Benjamini and Hochberg's rule keeps; 0: none */
+    int kept;
+};
+enum { PERCENT_ERROR = 5 };        /* of a number at all looks; of what BH keeps, on average */
+/* How many of the verdicts are wrong, on average and at most, whatever the truth is: each number
+ * that was looked at with 5 %, each row of a state with STATE_ERROR. */
+double family_wrong(const struct family *f);
+/* Whether it is a decided number that the rule keeps. */
+bool family_keeps(const struct family *f, const struct listed *l);
+/* "p 0.0032 BH" of a number, "error 0.015" of a decided state, "" of what is open. */
+void error_format(char text[CELL], const struct listed *l, const struct family *f);
+
 struct tally {
     const char *scale, *note;      /* the scale's name; what it differs in, NULL without a table */
-    int all, count[VERDICT_NOT_RUN + 1];       /* statements, by verdict */
+    int all, count[VERDICTS];      /* statements, by verdict */
+    const struct family *family;
 };
 struct answer {
     const char *id, *scale;
     const struct statement *statement;
     const struct table *table;     /* that decides it; NULL: none does */
     enum verdict verdict;
+    const struct family *family;
     int n;                         /* of a table's: the claim, then the parts of a conjunction */
     struct listed part[1 + PARTS_MAX];
 };

@@ -34,7 +34,7 @@ const char report_css[] =
     ".verdict{display:inline-block;padding:.05rem .55rem;border-radius:1rem;font-size:.8125rem;font-weight:600;"
     "white-space:nowrap}\n"
     ".holds{color:var(--holds);background:var(--holds-bg)}.fails{color:var(--fails);background:var(--fails-bg)}\n"
-    ".open{color:var(--open);background:var(--open-bg)}.none{color:var(--none);background:var(--none-bg)}\n"
+    ".open,.mixed{color:var(--open);background:var(--open-bg)}.none{color:var(--none);background:var(--none-bg)}\n"
     "ol.claims{list-style:none;padding:0;margin:1.5rem 0 0}\n"
     "ol.claims>li{display:grid;grid-template-columns:8.5rem 1fr;gap:0 1rem;align-items:start;padding:.9rem 0;"
     "border-top:1px solid var(--rule)}\n"

@@ -68,20 +68,77 @@ static void sentences_print(FILE *out, unsigned kind, bool end, const char *stop
     fputs(stop, out);
 }
 
+/* What the rows set, each beside what stands above them all. */
+static void rows_print(FILE *out, const struct table *t)
+{
+    const char *between = "Rows set, beside the scale and the table: ";
+    for (int i = 0; i < t->e.n_rows; i++) {
+        if (!*t->e.row[i].own || i == t->e.untrained) continue;
+        fprintf(out, "%s%s (%s)", between, t->e.row[i].name, t->e.row[i].own);
+        between = ", ";
+    }
+    if (*between == ',') fputs(".\n", out);
+    if (t->e.untrained >= 0)
+        fprintf(out, "Row untrained is a reference, the network before its first step (%s), measured as "
+                     "the others are; no `each`, `every row` or `any row` includes it.\n",
+                t->e.row[t->e.untrained].own);
+}
+
+/* What no number of seeds takes away: that the images are themselves a sample. */
+static void sampling_print(FILE *out, const struct table *t)
+{
+    /* Of differences between paired rows: measured at 2,000 images, 0.5 to 0.65 points. */
+    enum { MEASURED_AT = 2000 };
+    const double measured = 0.65;
+    const int linear = (int)(measure_find("linear", MEASURE_COLUMN) - measures);
+    int images = 0;
+    for (int i = 0; i < t->e.n_rows; i++) {
+        const double p = t->row[i].number[linear].mean / 100;
+        if (!isfinite(p)) continue;
+        const int n = t->e.row[i].settings.monitor_count;
+        if (!images)
+            fprintf(out, "The %d images that linear is measured on are the same for all seeds, and a "
+                         "sample themselves: that adds sqrt(p(1 - p)/%d) to an accuracy p, in points ", n,
+                    n);
+        fprintf(out, "%s%.1f (%s)", images ? ", " : "", 100 * sqrt(p * (1 - p) / n), t->e.row[i].name);
+        images = n;
+    }
+    if (images)
+        fprintf(out, ", and to a difference of two rows about %.1f at most, which no number of seeds "
+                     "takes away.\n", measured * sqrt((double)MEASURED_AT / images));
+}
+
+/* "95 % at 3 seeds" */
+static void looks_print(FILE *out, const struct looks *looks)
+{
+    fputs("Numbers are decided ", out);
+    for (int k = 0; k < looks->n; k++)
+        fprintf(out, "%sat %d seeds by the interval of %.3g %%", k ? ", " : "", looks->seeds[k],
+                100 * (1 - looks->error[k]));
+    fprintf(out, "%s (Student's t over seeds 1 to n, differences paired by seed), the first look that "
+                 "decides; the interval shown is that look's.\n", looks->n ? "" : "never at this scale");
+    fprintf(out, "States are decided once the seeds that have one lead those that have it not by %d, or "
+                 "the others do; mixed if neither comes within %d seeds.  Runs near the threshold count "
+                 "for neither side.\n", STATE_LEAD, STATE_SEEDS);
+}
+
 static void caption_print(FILE *out, const struct table *t)
 {
     const size_t title = strlen(t->e.title);
     fprintf(out, "%s%s\n", t->e.title, title && strchr(".?!", t->e.title[title - 1]) ? "" : ".");
     fprintf(out, "Scale %s: %s\n", t->e.scale, t->e.caption);
+    rows_print(out, t);
     sentences_print(out, MEASURE_COLUMN, true, ".\n");
     sentences_print(out, MEASURE_COLUMN, false, ".  ");
     sentences_print(out, MEASURE_EVIDENCE, false, ".\n");
     const struct spread knn = untrained_knn(t);
-    if (isfinite(knn.mean)) {
+    if (isfinite(knn.mean) && (t->e.untrained < 0 || !t->row[t->e.untrained].n)) {
         char cell[CELL];
         cell_format(cell, &knn, 1);
-        fprintf(out, "A backbone that was never trained has kNN %s.\n", cell);
+        fprintf(out, "A backbone that was never trained, with batch norm's initial statistics, has kNN "
+                     "%s.\n", cell);
     }
+    sampling_print(out, t);
     fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,
             COLLAPSE_SHARE, COLLAPSE_DEAD);
     stability_print(out, t);
@@ -93,7 +150,7 @@ static void caption_print(FILE *out, const struct table *t)
         out,
         "A claim's estimate is the difference to the row or value it names; of rises, the slope "
         "per epoch, leaving out epoch 0 (the untrained network).\n");
-    fprintf(out, "Intervals: 95 %%, Student's t over seeds, differences paired by seed.\n");
+    looks_print(out, &t->e.looks);
     int runs = 0;
     for (int i = 0; i < t->e.n_rows; i++) runs += t->row[i].n;
     if (!runs) return;

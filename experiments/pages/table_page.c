@@ -45,17 +45,25 @@ static void grid_end(struct grid *g, const struct page *p)
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
+/* A row as a reader sees it: the reference is marked. */
+static const char *shown_name(const struct table *t, int i)
+{
+    return i == t->e.untrained ? "untrained (reference)" : t->e.row[i].name;
+}
+
 /* On a screen, the first measure stands next to the paper's, so that a narrow one shows the two
  * together. */
 void table_numbers(const struct page *p, const struct table *t)
 {
-    static const struct column row = { "row", NULL, CELL_NAME, 0, { 1, 1, 1, 1, 1 } },
+    static const struct column row = { "row", NULL, CELL_NAME, 0, { 0, 0, 0, 1, 0 } },
+                               shown = { "row", NULL, CELL_NAME, 0, { 1, 1, 1, 0, 1 } },
                                n = { "n", NULL, CELL_COUNT, 0, { 2, 2, 2, 2, 4 } },
                                paper = { "paper", NULL, CELL_VALUE, 1, { 3, 3, 3, 3, 2 } },
                                state = { "state", NULL, CELL_TEXT, 0, { 6, 6, 6, 6, 5 } };
     static const int first[LOOKS] = { 4, 4, 4, 4, 3 }, other[LOOKS] = { 5, 5, 5, 5, 6 };
     struct grid *g = grid_new(GRID_NUMBERS, t, t->e.n_rows);
-    const int at_row = column_add(g, &row), at_n = column_add(g, &n);
+    const int at_row = column_add(g, &row), at_shown = column_add(g, &shown);
+    const int at_n = column_add(g, &n);
     const int at_paper = column_add(g, &paper), at_state = column_add(g, &state),
               from = g->n_columns;
     const struct measure *m[MEASURES_MAX];
@@ -66,6 +74,7 @@ void table_numbers(const struct page *p, const struct table *t)
         const struct row_result *result = &t->row[i];
         struct line *line = &g->line[i];
         line->cell[at_row].text = what->name;
+        line->cell[at_shown].text = shown_name(t, i);
         line->cell[at_n].count = result->n;
         line->cell[at_paper].number.mean = what->has_paper ? what->paper : NAN;
         line->cell[at_paper].number.std = NAN;
@@ -105,8 +114,8 @@ void table_evidence(const struct page *p, const struct table *t)
         struct line *line = &g->line[i];
         const char *beside = result->near_threshold ? "near the threshold" : "";
         snprintf(states[i], CELL, "%s%s%s", result->state, *beside ? ", " : "", beside);
-        line->cell[at_name].text = t->e.row[i].name;
-        line->cell[at_row].text = t->e.row[i].name;
+        line->cell[at_name].text = shown_name(t, i);
+        line->cell[at_row].text = shown_name(t, i);
         line->cell[at_near].text = beside;
         line->cell[at_state].text = states[i];
         for (int k = 0, c = from; k < count; k++)
@@ -118,7 +127,7 @@ void table_evidence(const struct page *p, const struct table *t)
 
 void table_claims(const struct page *p, const struct table *t)
 {
-    enum { CLAIM, PREDICATE, VERDICT, N, ESTIMATE, NOTE };
+    enum { CLAIM, PREDICATE, VERDICT, N, ESTIMATE, NOTE, LOOK, P, ERROR };
     static const struct column columns[] = {
         [CLAIM]     = { "claim", "id", CELL_CLAIM, 0, { 1, 1, 1, 1, 2 } },
         [PREDICATE] = { "predicate", NULL, CELL_CODE, 0, { 2, 2, 2, 2, 3 } },
@@ -126,6 +135,9 @@ void table_claims(const struct page *p, const struct table *t)
         [N]         = { "n", NULL, CELL_COUNT, 0, { 4, 4, 4, 3, 4 } },
         [ESTIMATE]  = { "estimate", NULL, CELL_ESTIMATE, 0, { 5, 5, 5, 4, 5 } },
         [NOTE]      = { "note", NULL, CELL_NOTE, 0, { 6, 6, 0, 0, 6 } },
+        [LOOK]      = { "look", NULL, CELL_VALUE, 0, { 0, 0, 0, 6, 0 } },
+        [P]         = { "p", NULL, CELL_VALUE, 0, { 0, 0, 0, 7, 0 } },
+        [ERROR]     = { "error", NULL, CELL_VALUE, 0, { 0, 0, 0, 8, 0 } },
     };
     struct listed *list = host_alloc(LISTED_MAX, sizeof *list);
     const int n = claims_list(list, t);
@@ -139,6 +151,9 @@ void table_claims(const struct page *p, const struct table *t)
         cell[N].count = list[i].decision->n;
         cell[ESTIMATE].decision = list[i].decision;
         cell[NOTE].text = list[i].decision->reason;
+        cell[LOOK].number.mean = list[i].decision->look ? list[i].decision->look : NAN;
+        cell[P].number.mean = list[i].decision->p;
+        cell[ERROR].number.mean = list[i].decision->error;
     }
     grid_end(g, p);
     free(list);

@@ -13,10 +13,13 @@
  *          | 'unstable' ROWS | 'diverged' ROWS
  *   ROWS   = ROW { ',' ROW }
  *
+ * `not METRIC ROW > ROW` is of a metric in percent: linear, knn.
+ *
  * A token that names a row is that row where a row may stand; a value equal to a row's name is
  * written with a decimal point.  X is always a number.  `each` is every other row of the table that
  * the statement reports a number of (every other row, if it reports none); it, `every row` and `any
- * row` leave out what the scale cannot host, and the verdict names what was left out.
+ * row` leave out what the scale cannot host, and the verdict names what was left out.  None of them
+ * includes the untrained row.
  */
 #include "experiment.h"
 
@@ -152,10 +155,16 @@ static int each_parse(struct parser *p, int i, struct predicate *part)
     if (!words_parse(p, i, (const char *const[]){ "of", "each", "within", NULL }, usage)) return 0;
     if (!margin_parse(p, i + 2, part, usage) || !row_parse(p, i + 5, &part->other)) return 0;
     for (int row = 0; row < p->e->n_rows; row++)
-        if (row != part->other) part->rows |= (uint32_t)1 << row;
+        if (row != part->other && row != p->e->untrained) part->rows |= (uint32_t)1 << row;
     if (part->rows) return i + 6;
     return wrong(p, place(p, i + 5), "%s is the only row; each other one is wanted",
                  word(p, i + 5));
+}
+
+/* What "a point" is of. */
+static bool is_percent(const struct measure *m)
+{
+    return !strcmp(m->name, "linear") || !strcmp(m->name, "knn");
 }
 
 /* `> [METRIC] ROW` at token i. */
@@ -167,6 +176,11 @@ static int greater_parse(struct parser *p, int i, struct predicate *part)
                                                    : measure_find(word(p, i + 1), MEASURE_CLAIMED);
     const bool two = other != NULL;
     if (two) part->other_metric = other;
+    if (part->negated && !(is_percent(part->metric) && is_percent(part->other_metric))) {
+        wrong(p, place(p, 0), "`not ... >` is under a point of percent more, which %s has not; linear "
+              "or knn", is_percent(part->metric) ? part->other_metric->name : part->metric->name);
+        return 0;
+    }
     return row_parse(p, i + 1 + two, &part->other) ? i + 2 + two : 0;
 }
 
@@ -215,6 +229,7 @@ static int every_parse(struct parser *p, int i, struct predicate *part)
         return 0;
     part->every = true;
     part->rows = (uint32_t)(((uint64_t)1 << p->e->n_rows) - 1);
+    if (p->e->untrained >= 0) part->rows &= ~((uint32_t)1 << p->e->untrained);
     return i + 3;
 }
 

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
- * claims.h -- what the runs say about a claim: holds, fails, inconclusive or not run.
+ * claims.h -- what the runs say about a claim: holds, fails, mixed, inconclusive or not run.
  *
- *   m A > B            the 95 % interval of A - B, paired by seed, lies above 0 (below: fails)
+ *   m A > B            the interval of A - B, paired by seed, lies above 0 (below: fails)
  *   m A > k A          the same of two metrics of one row
  *   m A within X of B  that of A - B (or A - value) lies inside +-X (outside: fails)
  *   m of each within X of B     it holds for every other row; fails if it does for one, corrected for their number
  *   m A rises          that of the per-seed slope against the epoch lies above 0 (below: fails)
- *   collapse A, B      every seed of every row collapsed (of one row none did: fails); `no collapse` the reverse
- *   unstable A         every seed is unstable (none is: fails), by the rule of stability.h
- *   diverged A         every seed diverged (none did: fails)
- *   not p              holds where p fails, fails where p holds; open where p is open
+ *   not m A > B        that of A - B ends below +1 point (lies above 0: fails, which wins)
+ *   collapse A, B      every row collapses (one does not: fails); `no collapse` the reverse
+ *   unstable A         it is unstable (it is not: fails), by the rule of stability.h
+ *   diverged A         it diverges (it does not: fails)
+ *   not p              of any other p: holds where p fails, fails where p holds; open where p is open
  *   p; q               holds if all parts hold; fails if one fails by an interval corrected for their number
  *
- * `not A > B` so asks that A be below B.  "Not above" would be true of equal rows too, but an
- * interval around 0 cannot tell equal from a little above: calling that `holds` would reward too
- * few seeds.  Equal rows stay inconclusive.
+ * Numbers.  They are decided only at the looks that the scale declared beforehand, on seeds 1 to n
+ * of the look, by Student's t over those seeds; the looks share an error of 5 %.  The first look
+ * that decides stands, whatever comes later.  On a row of which some seeds collapsed and some did
+ * not t does not cover what it says: there the exact sign test must agree.
  *
- * Intervals are Student's t over seeds.  One seed decides nothing but whether it collapsed.
- * Runs that may not be compared (a row without runs, unequal seeds, other code, data or machine)
+ * States.  A row's seeds are walked in ascending order: it has the state once those that have it
+ * lead the others by STATE_LEAD, it has it not once the others lead by as many, and it is `mixed` if
+ * neither came within STATE_SEEDS of them: decided, the outcome hangs on the seed.  A run near the
+ * threshold of collapse counts for neither side.  Wald's test of .8 against .2, valid at every seed:
+ * wrong in STATE_ERROR of cases where a seed has the state with .8 or .2, more rarely further out.
+ * Of several rows: one that fails, else one that is mixed, decides.
+ *
+ * Runs that may not be compared (a row without runs, no common seeds, other code, data or machine)
  * are `not run`; so is any statement but `diverged` on a row with a diverged seed: it has no
  * number, and neither collapsed nor stayed healthy (footnote 4 of the paper).  A row that the scale
  * cannot host is `not run`; `each`, `every row` and `any row` speak of the others, and the reason
@@ -28,21 +36,36 @@
 #include "experiment.h"
 #include "stability.h"
 
-enum verdict { VERDICT_HOLDS, VERDICT_FAILS, VERDICT_INCONCLUSIVE, VERDICT_NOT_RUN };
-extern const char *const verdict_names[];        /* "holds", "fails", "inconclusive", "not run" */
+enum { NOT_GREATER_POINTS = 1 };    /* how far above B `not A > B` still holds */
+enum { STATE_LEAD = 3, STATE_SEEDS = 15 };
+#define STATE_ERROR 0.015          /* tests/test_calibration.c has it */
+
+enum verdict {
+    VERDICT_HOLDS, VERDICT_FAILS, VERDICT_MIXED, VERDICT_INCONCLUSIVE, VERDICT_NOT_RUN, VERDICTS
+};
+/* "holds", "fails", "mixed", "inconclusive", "not run" */
+extern const char *const verdict_names[VERDICTS];
 
 struct decision {
     enum verdict verdict;
-    int n;                         /* seeds; of a conjunction the fewest of its parts; 0 if not
-                                      run */
-    double estimate, low, high;    /* mean difference or slope with its 95 % interval; NaN where
-                                      there is none */
+    int n;                         /* seeds that it rests on; of several rows or parts the fewest; 0
+                                      if not run */
+    double estimate, low, high;    /* mean difference or slope with its interval at the look's level
+                                      (95 % before the first look); NaN where there is none */
     bool counted;                  /* of a state: estimate is the share of seeds that have it, as
                                       reason says */
+    int look;                      /* of a number: the seeds of the look that decided, or was the
+                                      last; 0: none has come */
+    double p;                      /* at that look: two-sided, against the bound that decides (t's, or
+                                      the sign test's on a mixed row), the largest of several rows
+                                      or parts, if one fails the smallest times their number; else
+                                      NaN */
+    double error;                  /* how often it is wrong at most, once decided: a look's share; of
+                                      a state STATE_ERROR; NaN where there is neither */
     char reason[2 * TEXT_MAX];     /* what to print beside it; "" where the numbers say it all */
 };
 
-/* A claim of one part: the part is the whole.  Of a conjunction the whole has no numbers. */
+/* A claim of one part: the part is the whole.  Of a conjunction the whole has no estimate. */
 struct claim_result { struct decision whole, part[PARTS_MAX]; };
 
 /* The rows that a predicate names, one bit each. */

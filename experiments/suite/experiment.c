@@ -2,7 +2,7 @@
  *
  * experiment.c -- an experiment's file at a scale, as rows of settings (settings.h).
  */
-#include "experiment.h"
+#include "experiment_inside.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,36 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "heading.h"
 #include "../methods/method.h"
-
-/* Keys whose value is wrong: of settings_keys, and of a method's own. */
-struct wrong { bool shared[KEYS_MAX], own[KEYS_MAX]; };
-
-enum { METHODS_MAX = 8 };
-struct base { struct settings settings; struct wrong wrong; bool used; };
-
-struct loading {
-    struct experiment *e;
-    struct config_file file, scale;
-    yaml_node_t *top, *scale_top;              /* their roots; NULL if reported */
-    yaml_node_t *not_run;                      /* the scale's `not_run:` for this table; NULL if it
-                                                  has none */
-    struct base base[METHODS_MAX];             /* what stands above the rows, for the rows of each
-                                                  method */
-    int above;                                 /* the method of rows that choose none */
-    bool method_wrong;                         /* some `method:` is unknown: no key is said to be
-                                                  another's */
-    const struct rule *told[RULES_MAX];        /* broken above the rows: reported once, not per
-                                                  row */
-    int n_told;
-};
 
 static const char *const top_others[] = {
     "title", "target", "order", "turn", "cost", "baseline", "rows", "claims", NULL
 };
 static const char *const row_others[] = { "name", "paper", NULL };
-static const char *const scale_others[] = { "note", "runs_on", "not_run", NULL };
+static const char *const scale_others[] = { "note", "runs_on", "looks", "look_errors", "rows",
+                                            "not_run", NULL };
+
+const char untrained_name[] = "untrained";
 
 /* ---- names and paths ------------------------------------------------------------------------- */
 
@@ -61,8 +41,6 @@ static const struct key runs_on_key = { .name = "runs_on", .type = KEY_TEXT, .co
                                         .unit = "" };
 static const struct key name_key = { .name = "name", .type = KEY_TEXT, .count = NAME_LENGTH,
                                      .unit = "", .check = name_error };
-static const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX,
-                                       .unit = "" };
 static const struct key paper_key = { .name = "paper", .type = KEY_FLOAT, .high = 100,
                                       .unit = "percent" };
 
@@ -90,7 +68,7 @@ static _Noreturn void unknown_die(const char *what, const char *name, const char
     die_user("no %s %s; there are %s", what, name, all);
 }
 
-static bool name_listed(char **names, const char *name)
+bool name_listed(char **names, const char *name)
 {
     while (*names && strcmp(*names, name)) names++;
     return *names != NULL;
@@ -107,14 +85,15 @@ static void scale_check(const char *folder, const char *scale)
 /* ---- settings that do not go together -------------------------------------------------------- */
 
 /* Where a broken rule is to be reported: at the most specific of its keys' values. */
-static yaml_node_t *rule_place(struct loading *l, yaml_node_t *row, const struct rule *rule,
-                               struct config_file **f)
+static yaml_node_t *rule_place(struct loading *l, yaml_node_t *row, yaml_node_t *here,
+                               const struct rule *rule, struct config_file **f)
 {
     const struct { struct config_file *f; yaml_node_t *mapping; } level[] = {
-        { &l->file, row }, { &l->file, l->top }, { &l->scale, l->scale_top }
+        { &l->scale, here }, { &l->file, row }, { &l->file, l->top }, { &l->scale, l->scale_top }
     };
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof level / sizeof *level; i++) {
         *f = level[i].f;
+        if (!level[i].mapping) continue;
         for (const char *const *key = rule->keys; *key; key++) {
             yaml_node_t *node = config_get(*f, level[i].mapping, *key);
             if (node) return node;
@@ -139,8 +118,9 @@ static bool is_told(const struct loading *l, const struct rule *rule)
     return false;
 }
 
-static void rules_check(struct loading *l, yaml_node_t *row_node, const struct row *row,
-                        const struct rule *rules, const struct wrong *wrong)
+/* `here` is what the scale sets for the row, NULL if nothing. */
+static void rules_check(struct loading *l, yaml_node_t *row_node, yaml_node_t *here,
+                        const struct row *row, const struct rule *rules, const struct wrong *wrong)
 {
     const struct settings *const s = &row->settings;
     for (const struct rule *rule = rules; rule && rule->broken; rule++) {
@@ -150,90 +130,15 @@ static void rules_check(struct loading *l, yaml_node_t *row_node, const struct r
             reads_wrong(rule, settings_own_keys(s->method), wrong->own) || !rule->broken(s, why))
             continue;
         struct config_file *f;
-        const yaml_node_t *node = rule_place(l, row_node, rule, &f);
-        const bool own = f == &l->file && node->start_mark.index >= row_node->start_mark.index &&
-                         node->end_mark.index <= row_node->end_mark.index;
+        const yaml_node_t *node = rule_place(l, row_node, here, rule, &f);
+        const yaml_node_t *const part = f == &l->file ? row_node : here;
+        const bool own = part && node->start_mark.index >= part->start_mark.index &&
+                         node->end_mark.index <= part->end_mark.index;
         if (!own && is_told(l, rule)) continue;
         assert(l->n_told < RULES_MAX);
         if (!own) l->told[l->n_told++] = rule;
         config_error(f, node, "%s", why);
     }
-}
-
-/* ---- what a scale cannot host ---------------------------------------------------------------- */
-
-/* Another table's `ROW: why` lines; those of this table are read with its rows. */
-static void reasons_check(struct loading *l, const yaml_node_t *table)
-{
-    for (const yaml_node_pair_t *p = table->data.mapping.pairs.start;
-         p < table->data.mapping.pairs.top; p++) {
-        char reason[TEXT_MAX];
-        config_value(&l->scale, yaml_document_get_node(&l->scale.document, p->value), &reason_key,
-                     reason);
-    }
-}
-
-/* Checks the scale's `not_run:` and finds the entry of this table. */
-static void not_run_read(struct loading *l, const char *folder)
-{
-    yaml_node_t *tables = config_get(&l->scale, l->scale_top, "not_run");
-    if (!tables) return;
-    if (tables->type != YAML_MAPPING_NODE) {
-        config_error(&l->scale, tables,
-                     "not_run: TABLE: lines are wanted, with ROW: why under each");
-        return;
-    }
-    char **names = names_list(folder, "experiments lie beside scale/");
-    for (const yaml_node_pair_t *p = tables->data.mapping.pairs.start;
-         p < tables->data.mapping.pairs.top; p++) {
-        const yaml_node_t *key = yaml_document_get_node(&l->scale.document, p->key);
-        yaml_node_t *table = yaml_document_get_node(&l->scale.document, p->value);
-        const char *name = config_text(key);
-        if (!name || !*name) continue;                          /* config_open() reported it */
-        if (!name_listed(names, name)) {
-            const char *nearest = config_nearest(name, (const char *const *)names);
-            if (nearest)
-                config_error(&l->scale, key, "not_run: no table %s; did you mean %s?", name,
-                             nearest);
-            else
-                config_error(&l->scale, key, "not_run: no table %s; name a file beside scale/",
-                             name);
-            continue;
-        }
-        if (table->type != YAML_MAPPING_NODE)
-            config_error(&l->scale, table,
-                         "not_run: `ROW: why it cannot run here` lines are wanted under %s", name);
-        else if (strcmp(name, l->e->name)) reasons_check(l, table);
-        else l->not_run = table;
-    }
-    names_free(names);
-}
-
-/* Index of the row that `what:` names at `at`; -1 (reported) if there is none. */
-static int row_look(const struct experiment *e, struct config_file *f, const yaml_node_t *at,
-                    const char *what)
-{
-    const char *names[ROWS_MAX + 1] = { NULL }, *name = config_text(at);
-    char shown[SHOWN_MAX];
-    for (int i = 0; i < e->n_rows; i++) {
-        if (name && !strcmp(e->row[i].name, name)) return i;
-        names[i] = e->row[i].name;
-    }
-    const char *nearest = name ? config_nearest(name, names) : NULL;
-    if (nearest) config_error(f, at, "%s: no row %s; did you mean %s?", what, name, nearest);
-    else
-        config_error(f, at, "%s: no row %s; the first is %s", what, config_shown(shown, at),
-                     names[0]);
-    return -1;
-}
-
-/* The rows that the scale speaks of must be there. */
-static void not_run_rows_check(struct loading *l)
-{
-    const yaml_node_pair_t *p = l->not_run->data.mapping.pairs.start,
-                           *end = l->not_run->data.mapping.pairs.top;
-    for (; p < end; p++)
-        row_look(l->e, &l->scale, yaml_document_get_node(&l->scale.document, p->key), "not_run");
 }
 
 /* ---- keys of methods ------------------------------------------------------------------------- */
@@ -303,12 +208,13 @@ static int method_chosen(struct loading *l, yaml_node_t *row)
 
 /* A key of another method would be read by nobody.  method < 0: above the rows, where those of any
  * row's method are right; in a scale, which serves many tables, those of every method are. */
-static void own_keys_check(struct loading *l, yaml_node_t *mapping, int method)
+static void own_keys_check(struct loading *l, struct config_file *f, yaml_node_t *mapping,
+                           int method)
 {
     if (l->method_wrong) return;
     const yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
     for (; p < mapping->data.mapping.pairs.top; p++) {
-        const yaml_node_t *const key = yaml_document_get_node(&l->file.document, p->key);
+        const yaml_node_t *const key = yaml_document_get_node(&f->document, p->key);
         const char *const name = config_text(key);
         const int of = name ? method_of_key(name) : -1;
         if (of < 0 || (method >= 0 && own_key(method, name))) continue;
@@ -317,17 +223,55 @@ static void own_keys_check(struct loading *l, yaml_node_t *mapping, int method)
             used |= l->base[m].used && own_key(m, name);
         if (used) continue;
         if (method < 0)
-            config_error(&l->file, key,
+            config_error(f, key,
                          "%s: a key of method: %s, which no row here has; leave it out", name,
                          methods[of].name);
         else
-            config_error(&l->file, key,
+            config_error(f, key,
                          "%s: a key of method: %s, and this row has method: %s; leave it out", name,
                          methods[of].name, methods[method].name);
     }
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
+
+/* "stop_grad: false; batch: 64": the lines of `s` that `above` lacks. */
+static void own_text(char text[OWN_TEXT], const struct settings *s, const struct settings *above)
+{
+    char *const mine = settings_print(s), *const theirs = settings_print(above);
+    size_t n = 0;
+    *text = 0;
+    for (char *at = mine, *line; (line = strsep(&at, "\n")) && *line;) {
+        char *const whole = text_format("\n%s\n", line), *const all = text_format("\n%s", theirs);
+        if (!strstr(all, whole) && n < OWN_TEXT)
+            n += (size_t)snprintf(text + n, OWN_TEXT - n, "%s%s", n ? "; " : "", line);
+        free(whole);
+        free(all);
+    }
+    free(mine);
+    free(theirs);
+}
+
+/* What the scale sets for this row of this table, over the row. */
+static yaml_node_t *here_apply(struct loading *l, struct row *row, struct wrong *wrong)
+{
+    static const char *const none[] = { NULL };
+    yaml_node_t *const here = l->rows ? config_get(&l->scale, l->rows, row->name) : NULL;
+    if (!here) return NULL;
+    if (here->type != YAML_MAPPING_NODE) {
+        config_error(&l->scale, here, "rows: settings of the row are wanted, like { batch: 64 }");
+        return NULL;
+    }
+    const yaml_node_t *const method = config_get(&l->scale, here, "method");
+    if (method) {
+        config_error(&l->scale, method, "method: a row has one at every scale; name it in the row");
+        return NULL;
+    }
+    shared_apply(&l->scale, here, &row->settings, none, wrong);
+    own_apply(&l->scale, here, &row->settings, wrong);
+    own_keys_check(l, &l->scale, here, row->settings.method);
+    return here;
+}
 
 /* What a row says over what stands above it. */
 static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
@@ -337,14 +281,16 @@ static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
     row->settings = above->settings;
     shared_apply(&l->file, node, &row->settings, row_others, &wrong);
     own_apply(&l->file, node, &row->settings, &wrong);
-    own_keys_check(l, node, row->settings.method);
+    own_keys_check(l, &l->file, node, row->settings.method);
+    yaml_node_t *const here = here_apply(l, row, &wrong);
+    own_text(row->own, &row->settings, &above->settings);
     const yaml_node_t *reason = l->not_run ? config_get(&l->scale, l->not_run, row->name) : NULL;
     if (reason) {                                    /* what is not run need not go together here */
         config_value(&l->scale, reason, &reason_key, row->not_run);
         return;
     }
-    rules_check(l, node, row, settings_rules, &wrong);
-    rules_check(l, node, row, settings_own_rules(row->settings.method), &wrong);
+    rules_check(l, node, here, row, settings_rules, &wrong);
+    rules_check(l, node, here, row, settings_own_rules(row->settings.method), &wrong);
 }
 
 static void row_read(struct loading *l, yaml_node_t *node)
@@ -364,6 +310,9 @@ static void row_read(struct loading *l, yaml_node_t *node)
             if (!strcmp(e->row[i].name, row->name))
                 config_error(&l->file, name, "row %s stands twice; each row has its own name",
                              row->name);
+    if (l->of_paper && !strcmp(row->name, untrained_name))
+        config_error(&l->file, name,
+                     "row %s: every table of the paper has it already; another name", row->name);
     if (paper) row->has_paper = config_value(&l->file, paper, &paper_key, &row->paper);
     row_settings(l, node, row, &l->base[method_chosen(l, node)]);
     e->n_rows++;
@@ -402,7 +351,28 @@ static void bases_read(struct loading *l, const yaml_node_item_t *start,
         assert(method < METHODS_MAX);
         if (!l->base[method].used) base_read(l, &l->base[method], method, &shared);
     }
-    own_keys_check(l, l->top, -1);
+    own_keys_check(l, &l->file, l->top, -1);
+}
+
+/* The reference that the paper lacks: the baseline's network (without a baseline the first row's)
+ * as it is before training. */
+static void untrained_add(struct loading *l)
+{
+    struct experiment *const e = l->e;
+    int like = e->baseline < 0 ? 0 : e->baseline;
+    for (int i = 0; i < e->n_rows && *e->row[like].not_run; i++) like = i;   /* void settings */
+    e->untrained = e->n_rows++;
+    struct row *const row = &e->row[e->untrained];
+    *row = (struct row){ .settings = e->row[like].settings };
+    snprintf(row->name, sizeof row->name, "%s", untrained_name);
+    memcpy(row->not_run, e->row[like].not_run, sizeof row->not_run);
+    row->settings.epochs = 0;
+    row->settings.warmup = 0;
+    char own[OWN_TEXT];
+    own_text(own, &row->settings, &e->row[like].settings);
+    char *const text = text_format("as %s; %s", e->row[like].name, own);
+    snprintf(row->own, sizeof row->own, "%s", text);
+    free(text);
 }
 
 static void rows_read(struct loading *l)
@@ -415,16 +385,17 @@ static void rows_read(struct loading *l)
     }
     bases_read(l, start, end);
     if (!l->top) return;
-    if (end - start < 1 || end - start > ROWS_MAX) {
+    if (end - start < 1 || end - start >= ROWS_MAX) {            /* one place is the untrained's */
         config_error(&l->file, rows ? rows : l->top,
-                     "rows: 1 to %d are wanted, like - { name: with }", ROWS_MAX);
+                     "rows: 1 to %d are wanted, like - { name: with }", ROWS_MAX - 1);
         return;
     }
     for (; start < end; start++) row_read(l, yaml_document_get_node(&l->file.document, *start));
     if (!l->e->n_rows) return;                                  /* reported */
     const yaml_node_t *baseline = config_get(&l->file, l->top, "baseline");
     if (baseline) l->e->baseline = row_look(l->e, &l->file, baseline, "baseline");
-    if (l->not_run) not_run_rows_check(l);
+    scale_rows_check(l);
+    if (l->of_paper) untrained_add(l);
 }
 
 static void text_get(struct config_file *f, yaml_node_t *mapping, const struct key *key, void *out)
@@ -440,6 +411,7 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
 {
     memset(e, 0, sizeof *e);
     e->baseline = -1;
+    e->untrained = -1;
     char *folder = experiment_place(path, e->name);
     char *scales = text_format("%s/scale", folder),
          *scale_path = text_format("%s/%s.yaml", scales, scale);
@@ -460,12 +432,13 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     memcpy(e->scale, scale, strlen(scale) + 1);
     if (config_open(&l.scale, scale_path)) l.scale_top = config_root(&l.scale);
     l.scale.help = keys_help;
-    if (l.scale_top) not_run_read(&l, folder);
+    if (l.scale_top) scale_read(&l, folder);
 
     memcpy(e->title, e->name, sizeof e->name);
     text_get(&l.file, l.top, &title_key, e->title);
     struct heading unused;
-    if (l.top) heading_read(&unused, &l.file, l.top);   /* what is wrong there is wrong here, too */
+    /* what is wrong there is wrong here, too */
+    l.of_paper = l.top && heading_read(&unused, &l.file, l.top);
     text_get(&l.scale, l.scale_top, &note_key, e->caption);
     text_get(&l.scale, l.scale_top, &runs_on_key, e->runs_on);
     rows_read(&l);

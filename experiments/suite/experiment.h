@@ -3,13 +3,17 @@
  * experiment.h -- experiment files: rows, claims, scales, and the paper's statements.
  *
  * A row's settings are: the defaults of the table of keys, the scale's file, the experiment's top
- * level, the row, each overriding the one before.
+ * level, the row, what the scale's `rows:` sets for it, each overriding the one before.
+ *
+ * A table of the paper (heading.h) has one row more than its file: `untrained`, the baseline's
+ * network with `epochs: 0`, measured as the others are.  It is a reference, so that no `every`,
+ * `any` or `each` of a claim includes it: only its name does.
  */
 #pragma once
 #include "../methods/settings.h"
 #include "../run/measures.h"
 
-enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_LENGTH = 48, CAPTION_MAX = 1024 };
+enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_LENGTH = 48, CAPTION_MAX = 1024, OWN_TEXT = 512 };
 
 /* One predicate of a claim.  A claim may join several by ';': all must hold. */
 enum predicate_kind {
@@ -22,7 +26,8 @@ struct predicate {
     const struct measure *metric, *other_metric;      /* they differ in `cos_h A > cos_z A` alone */
     int row, other;  /* indices into the experiment's rows; other where two are compared */
     uint32_t rows;   /* bit i is row i: those of a state, or of `each` */
-    bool every;      /* `each`, `in every row`, `in any row`: without those the scale cannot host */
+    bool every;      /* `each`, `in every row`, `in any row`: without those the scale cannot host, and
+                        never with the untrained one */
     double within, value;
 };
 enum { PARTS_MAX = 4 };
@@ -38,7 +43,13 @@ struct row {
     bool has_paper;
     char not_run[TEXT_MAX];     /* why the scale cannot host the row (its `not_run:`); "": it can */
     struct settings settings;   /* void where not_run is not "" */
+    char own[OWN_TEXT];         /* what of them the row sets: "stop_grad: false; batch: 64" */
 };
+
+/* At how many seeds the numbers of a scale are decided, and how often each look may err: fixed
+ * before the first reported run (the scale's `looks:` and `look_errors:`).  n = 0: never. */
+enum { LOOKS_MAX = 8 };
+struct looks { int n, seeds[LOOKS_MAX]; double error[LOOKS_MAX]; };
 
 struct experiment {
     char name[NAME_LENGTH];        /* the file's name without folder and ".yaml": fig2_stopgrad */
@@ -48,12 +59,16 @@ struct experiment {
                                       captions */
     char runs_on[CAPTION_MAX];     /* the scale's `runs_on:`: the machine it is meant for; "" if any
                                       will do */
+    struct looks looks;
     struct row row[ROWS_MAX];
     int n_rows;
+    int untrained;          /* the row of that name that the loader adds; -1: no table of the paper */
     int baseline;           /* `baseline:`, the row that others are set beside; -1: none is named */
     struct claim claim[CLAIMS_MAX];
     int n_claims;
 };
+
+extern const char untrained_name[];
 
 /* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name,
  * "fig2_stopgrad". */
