@@ -19,9 +19,10 @@ fig2=$configs/fig2_stopgrad.yaml
 
 failed=0
 fail() { echo "FAILED: $*"; failed=$((failed + 1)); [ $failed -lt 5 ] || exit 1; }
+where=()                                       # the environment
 # pool WANTED_STATUS WORDS ARGUMENT...: `said` has the words, from either stream.
 pool() {
-    said=$("$simsiam" pool "${@:3}" 2>&1)
+    said=$(env "${where[@]}" "$simsiam" pool "${@:3}" 2>&1)
     local status=$?
     [ $status = "$1" ] || fail "pool ${*:3}: exit $status, not $1: $said"
     [[ $said == *"$2"* ]] || fail "pool ${*:3}: no \`$2\` in: $said"
@@ -33,18 +34,18 @@ same() { diff -r -x lock -x '*.prev' "$1" "$2" >diff.txt || fail "$1 and $2 diff
 
 runs='cluster, 2nd day'                        # a blank, and a comma, in its name
 "$simsiam" run "$fig2" --scale test --seeds '1 2' --threads 1 --quiet --runs "$runs" || fail "run: $?"
-one=$(cd "$runs" && echo */seed-1/summary.json)
-one=${one%%/summary.json*}                     # HASH/seed-1
+one=$(cd "$runs" && grep -l '"row": "with"' */seed-1/summary.json)
+one=${one%/summary.json}                       # HASH/seed-1, one of three rows
 hash=${one%/*}
 
-pool 0 "$runs: 4 taken, 0 there already, 0 refused" "$runs"
+pool 0 "$runs: 6 taken, 0 there already, 0 refused" "$runs"
 same "$runs" runs
 [ "$(ls -A runs | grep -c '^\.')" = 0 ] || fail "pool leaves $(ls -A runs)"
 before=$(find runs -printf '%p %T@\n' | sort)
-pool 0 '0 taken, 4 there already, 0 refused' "$runs"
+pool 0 '0 taken, 6 there already, 0 refused' "$runs"
 [ "$before" = "$(find runs -printf '%p %T@\n' | sort)" ] || fail 'the second pool wrote something'
 said=$("$simsiam" run "$fig2" --scale test --seeds '1 2' --runs runs 2>&1)
-[ "$(grep -c 'finished, ' <<<"$said")" = 4 ] || fail "run makes again what was pooled: $said"
+[ "$(grep -c 'finished, ' <<<"$said")" = 6 ] || fail "run makes again what was pooled: $said"
 [ "$before" = "$(find runs -printf '%p %T@\n' | sort)" ] || fail 'run wrote into what was pooled'
 
 # Without clock readings and checkpoints it is the same run; half done, or from two folders, too.
@@ -57,8 +58,8 @@ cp -r half unfinished
 rm unfinished/"$one"/summary.json
 rm -rf runs
 pool 0 'unfinished: 0 taken, 0 there already, 0 refused, 1 not finished' lean half unfinished
-[[ $said == *'lean: 3 taken'*'half: 1 taken'* ]] || fail "two folders: $said"
-[ "$("$simsiam" run "$fig2" --scale test --seeds '1 2' --runs runs 2>&1 | grep -c 'finished, ')" = 4 ] ||
+[[ $said == *'lean: 5 taken'*'half: 1 taken'* ]] || fail "two folders: $said"
+[ "$("$simsiam" run "$fig2" --scale test --seeds '1 2' --runs runs 2>&1 | grep -c 'finished, ')" = 6 ] ||
     fail 'run makes again what was pooled without checkpoints'
 
 # ---- what is refused -------------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ refused() {
     cp -r "$runs" spoilt
     (cd spoilt/"$one" && "${@:2}") || fail "cannot ${*:2}"
     pool 2 "spoilt/$one/$1" spoilt --runs into
-    [[ $said == *'3 taken, 0 there already, 1 refused'* ]] || fail "${*:2}: $said"
+    [[ $said == *'5 taken, 0 there already, 1 refused'* ]] || fail "${*:2}: $said"
     [ ! -e into/"$one" ] || fail "${*:2}: taken all the same"
     [ "$(ls -A into | grep -c '^\.')" = 0 ] || fail "${*:2}: leaves $(ls -A into)"
 }
@@ -83,7 +84,7 @@ done
 refused 'metrics.jsonl: not text: byte 9 is 0' zero metrics.jsonl
 refused 'metrics.jsonl is broken in line 2' edit metrics.jsonl '2s/.$//'
 refused 'summary.json and metrics.jsonl are broken, the last epoch' \
-    edit metrics.jsonl '$s/"loss":-0\../"loss":-0.0/'
+    edit metrics.jsonl '$s/"loss":-0\../"loss":-0.9/'
 refused 'summary.json and metrics.jsonl are broken, the last epoch' edit metrics.jsonl '$d'
 refused 'summary.json is broken' edit summary.json 's/"seed"/"sed"/'
 refused 'summary.json is broken' truncate -s 100 summary.json
@@ -98,9 +99,8 @@ refused 'config.yaml: with the machine, code and data' edit config.yaml 's/^mome
 refused 'checkpoint.bin: not whole' truncate -s -1 checkpoint.bin
 flip() { printf 'x' | dd of="$1" bs=1 seek=300 conv=notrunc 2>/dev/null; }
 refused 'checkpoint.bin: not whole' flip checkpoint.bin
-other=$(cd "$runs" && echo */seed-2/checkpoint.bin)
-other=$work/$runs/${other#* }
-refused "checkpoint.bin: another run's" cp "$other" checkpoint.bin
+other=$(cd "$runs" && grep -l '"row": "without"' */seed-2/summary.json)
+refused "checkpoint.bin: another run's" cp "$work/$runs/${other%/*}/checkpoint.bin" checkpoint.bin
 mv "$runs/$one" "$runs/$hash/seed-01"
 one=$hash/seed-01
 refused 'summary.json: of run ' true
@@ -152,10 +152,10 @@ pool 2 "spoilt/$new/seed-1/summary.json: trained on data ${data:0:8}, and those 
 rm -rf into
 cp -r "$runs" into
 cp -r "$runs" other
-sed -i 's/"grad_norm":0\../"grad_norm":0.0/' other/"$one"/metrics.jsonl
+sed -i 's/"grad_norm":0/"grad_norm":1/' other/"$one"/metrics.jsonl
 cmp -s "$runs/$one/metrics.jsonl" other/"$one"/metrics.jsonl && fail 'no gradient norm to edit'
 pool 2 "other/$one/metrics.jsonl: into/$one is the same run with other numbers, and stays" other --runs into
-[[ $said == *'0 taken, 3 there already, 1 refused'* ]] || fail "a conflict: $said"
+[[ $said == *'0 taken, 5 there already, 1 refused'* ]] || fail "a conflict: $said"
 same "$runs" into
 
 pool 2 'nowhere: No such file' nowhere --runs none
@@ -175,7 +175,7 @@ flock "$held"
 pool 2 "summary.json: a process is at the same run in into/$one" "$runs" --runs into
 [ -f into/"$one"/mine ] || fail 'the run of another process was replaced'
 exec {held}>&-
-pool 0 '1 taken, 3 there already' "$runs" --runs into
+pool 0 '1 taken, 5 there already' "$runs" --runs into
 same "$runs" into
 
 # ---- whatever fails --------------------------------------------------------------------------------------
@@ -223,7 +223,14 @@ done
     --quiet || fail "run: $?"
 "$simsiam" table "$configs/table1_predictor.yaml" --scale test --seeds 1 --runs "$runs" >/dev/null 2>&1
 rm -rf runs
-pool 0 'results/test: 4 taken, 0 there already, 0 refused' --scale test
+if localedef -i de_DE -f UTF-8 "$work/de_DE.UTF-8" >/dev/null 2>&1; then       # where 0.5 is 0,5
+    where=(LOCPATH="$work" LC_ALL=de_DE.UTF-8)
+    pool 0 'results/test: 6 taken, 0 there already' --scale test
+    where=()
+    mv runs 'with comma'
+fi
+pool 0 'results/test: 6 taken, 0 there already, 0 refused' --scale test
+[ ! -e 'with comma' ] || same runs 'with comma'
 [ "$(wc -l <<<"$said")" = 1 ] || fail "from results: $said"
 for folder in runs/*/seed-*; do
     for file in config.yaml metrics.jsonl summary.json; do
@@ -234,8 +241,8 @@ for folder in runs/*/seed-*; do
         fail "$folder/provenance.json is not what it was, but for the time"
     [ ! -e "$folder/checkpoint.bin" ] || fail "$folder has a checkpoint from nowhere"
 done
-pool 0 'results/test: 0 taken, 4 there already' --scale test
-[ "$("$simsiam" run "$fig2" --scale test --seeds '1 2' --runs runs 2>&1 | grep -c 'finished, ')" = 4 ] ||
+pool 0 'results/test: 0 taken, 6 there already' --scale test
+[ "$("$simsiam" run "$fig2" --scale test --seeds '1 2' --runs runs 2>&1 | grep -c 'finished, ')" = 6 ] ||
     fail 'run makes again what was pooled from results'
 "$simsiam" eval "$fig2" --scale test --row with --runs runs >said 2>&1
 [ $? = 2 ] && grep -q 'pooled from results/ has none' said || fail "eval of such a run: $(<said)"
@@ -254,13 +261,13 @@ broken() {
     [[ $said == *"spoilt/test: $2 taken"* ]] || fail "$3, $4: $said"
 }
 first='fig2_stopgrad_runs.jsonl'
-broken "$first and _curves.csv: without seed 2 is broken, the last epoch" 3 fig2_stopgrad_curves.csv \
-    '/^without,2,3,/s/,1,-0\../,1,-0.0/'
+broken "$first and _curves.csv: without seed 2 is broken, the last epoch" 5 fig2_stopgrad_curves.csv \
+    '/^without,2,3,/s/,1,-0/,1,-1/'
 broken "$first: with seed 1: config.yaml: with the machine, code and data" 0 $first \
     's/"momentum: 0.9"/"momentum: 0.8"/'
-broken 'is broken: a run that it should tell of does not count' 3 $first \
+broken 'is broken: a run that it should tell of does not count' 5 $first \
     '/"row": "with", "seed": 2,/s/"final"/"last"/'
-broken "$first:1 is broken" 1 $first '1s/"schema"/"shema"/'
+broken "$first:1 is broken" 2 $first '1s/"schema"/"shema"/'
 broken 'provenance.json: ' 0 provenance.json 's/"libc": "/&9/'
 rm -rf spoilt into
 cp -r results spoilt
@@ -271,7 +278,7 @@ rm -rf spoilt into
 cp -r results spoilt
 truncate -s -1 "spoilt/test/$first"
 pool 2 "$first is torn: its last line has no end" spoilt/test --runs into
-[[ $said == *'3 taken, 0 there already, 1 refused'* ]] || fail "a torn file: $said"
+[[ $said == *'5 taken, 0 there already, 1 refused'* ]] || fail "a torn file: $said"
 
 # Of other code: only shown, which is no fault.  The making is named by its facts (makings.h).
 rm -rf into
@@ -288,7 +295,7 @@ for folder in "$runs"/*/seed-1; do
             sed -n 's/.*"data_hash": "\(.*\)".*/data: \1/p' "$folder/summary.json"; } | sha256sum)
     sed -i "s/$old/${new%% *}/" results/test/*_runs.jsonl
 done
-pool 0 'results/test: 0 taken, 0 there already, 0 refused, 4 of other code (simsiam table --from' \
+pool 0 'results/test: 0 taken, 0 there already, 0 refused, 6 of other code (simsiam table --from' \
     results/test --runs into
 [ -z "$(ls -A into)" ] || fail "taken of other code: $(ls -A into)"
 "$simsiam" table "$fig2" --scale test --seeds '1 2' --from-results >said 2>&1 && grep -q 00000000 said ||

@@ -231,7 +231,9 @@ bool settings_read(struct settings *s, const char *path)
     if (root) {
         struct key keys[KEYS_MAX];
         *s = settings_default(method_named(&f, root));
-        settings_keys_of(keys, s->method);
+        const int n = settings_keys_of(keys, s->method);
+        for (int k = 0; k < n; k++)            /* nobody asks for 0, but the untrained row has it */
+            if (keys[k].offset == offsetof(struct settings, epochs)) keys[k].low = 0;
         config_apply(&f, root, keys, s, NULL, NULL);
     }
     char *const text = file_read(path, NULL), *const own = root ? settings_print(s) : NULL;
