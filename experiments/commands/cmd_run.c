@@ -5,6 +5,7 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,9 +21,6 @@
 #include "../run/found.h"
 #include "../run/runner.h"
 #include "../suite/experiment.h"
-
-enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX };
-struct task { const struct row *row; char hash[HASH_TEXT]; int seed; pid_t pid; };
 
 static int cores(void)
 {
@@ -45,8 +43,7 @@ static void not_run_tell(const struct experiment *e)
                     e->row[r].not_run);
 }
 
-/* Rows of equal settings are one run. */
-static bool is_listed(const struct task *task, int n, const struct task *one)
+bool task_is_listed(const struct task *task, int n, const struct task *one)
 {
     int i = 0;
     while (i < n && (task[i].seed != one->seed || strcmp(task[i].hash, one->hash))) i++;
@@ -79,9 +76,9 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
             const struct row *row = &e->row[r];
             if ((only >= 0 && r != only) || *row->not_run) continue;
             const enum run_state state = found_state(&runs, &row->settings, seeds[i]);
-            task[n] = (struct task){ .row = row, .seed = seeds[i] };
+            task[n] = (struct task){ .table = e->name, .row = row, .seed = seeds[i] };
             settings_hash(task[n].hash, &row->settings);
-            if (state == RUN_NONE && !is_listed(task, n, &task[n])) n++;
+            if (state == RUN_NONE && !task_is_listed(task, n, &task[n])) n++;
             if (state == RUN_DIVERGED) *status = graver(*status, EXIT_DIVERGED);
             if (state == RUN_COLLAPSED && o->stop_on_collapse) *status = graver(*status, EXIT_COLLAPSED);
             if (!o->quiet && state != RUN_NONE)
@@ -120,9 +117,10 @@ static int status_of(int wait_status)
     return EXIT_WORLD;
 }
 
-static void task_start(struct task *t, const struct experiment *e, const struct run_options *o)
+static void task_start(struct task *t, const struct run_options *o)
 {
     const pid_t parent = getpid();
+    t->began = clock_seconds();
     fflush(NULL);
     t->pid = fork();
     if (t->pid < 0) die("cannot start a process: %s (try --jobs 1)", strerror(errno));
@@ -132,26 +130,51 @@ static void task_start(struct task *t, const struct experiment *e, const struct 
     /* Nor does a run outlive a parent that was killed: it stops as if told to, after a checkpoint. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM)) die("prctl: %s", strerror(errno));
     if (getppid() != parent) exit(EXIT_AGAIN);
-    exit(run_one(e->name, t->row->name, &t->row->settings, t->seed, o));
+    exit(run_one(t->table, t->row->name, &t->row->settings, t->seed, o));
 }
 
-/* Up to `jobs` processes at a time, each one run: runs need nothing of each other, so this is the best use of a
- * few cores.  A stop is passed on once; a fault lets the others finish but starts no more. */
-static int tasks_run(struct task *task, int n, int jobs, const struct experiment *e, const struct run_options *o)
+/* The first run that is not begun and would be over in time; n without one. */
+static int task_next(const struct task *task, int n, double until)
 {
-    int status = 0, started = 0, running = 0;
+    int i = 0;
+    while (i < n && (task[i].began > 0 || clock_seconds() + task[i].expected > until)) i++;
+    return i;
+}
+
+static void tasks_stop(const struct task *task, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (task[i].pid > 0) kill(task[i].pid, SIGTERM);
+}
+
+/* Notes the end of a process; returns its status. */
+static int task_end(struct task *task, int n, pid_t pid, int wait_status)
+{
+    const int status = status_of(wait_status);
+    for (int i = 0; i < n; i++) {
+        if (task[i].pid != pid) continue;
+        task[i].pid = 0;
+        task[i].status = status;
+        task[i].took = clock_seconds() - task[i].began;
+    }
+    return status;
+}
+
+/* Runs need nothing of each other, so some beside each other are the best use of a few cores. */
+int tasks_run(struct task *task, int n, int jobs, double until, const struct run_options *o)
+{
+    int status = 0, running = 0;
     bool told = false;
     for (;;) {
-        const bool more = started < n && goes_on(status) && !stop_requested();
-        if (!more && !running) break;
-        if (more && running < jobs) {
-            task_start(&task[started++], e, o);
+        const int next = goes_on(status) && !stop_requested() ? task_next(task, n, until) : n;
+        if (next == n && !running) break;
+        if (next < n && running < jobs) {
+            task_start(&task[next], o);
             running++;
             continue;
         }
-        if (stop_requested() && !told) {
-            for (int i = 0; i < started; i++)
-                if (task[i].pid > 0) kill(task[i].pid, SIGTERM);
+        if (!told && (stop_requested() || clock_seconds() > until)) {
+            tasks_stop(task, n);
             told = true;
         }
         int one;
@@ -161,10 +184,8 @@ static int tasks_run(struct task *task, int n, int jobs, const struct experiment
             nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
             continue;
         }
-        for (int i = 0; i < started; i++)
-            if (task[i].pid == pid) task[i].pid = 0;
         running--;
-        status = graver(status, status_of(one));
+        status = graver(status, task_end(task, n, pid, one));
     }
     return stop_requested() ? graver(status, EXIT_AGAIN) : status;
 }
@@ -209,7 +230,7 @@ int command_run(int argc, char **argv)
     o.threads = threads_each(o.threads, jobs);
     int status = 0;
     if (jobs > 1)
-        status = tasks_run(task, n, jobs, e, &o);
+        status = tasks_run(task, n, jobs, INFINITY, &o);
     else
         for (int i = 0; i < n && goes_on(status); i++)
             status = graver(status, run_one(e->name, task[i].row->name, &task[i].row->settings,

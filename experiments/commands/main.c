@@ -27,6 +27,7 @@ static const struct command {
     { "report", command_report, "all tables of a scale on one page, the claims first" },
     { "list", command_list, "the tables of the paper that there are" },
     { "plan", command_plan, "what an experiment would cost on this machine" },
+    { "decide", command_decide, "further seeds where they can still decide a claim, within a budget of time" },
     { "pool", command_pool, "take over runs that were finished elsewhere, verified" },
     { "check", command_check, "has a run collapsed; and is the rule that says so still right" },
     { "config", command_config, "a row's resolved settings and their hash; all keys" },
