@@ -17,9 +17,11 @@
 #include "commands.h"
 #include "options.h"
 #include "../run/found.h"
+#include "../run/took.h"
 #include "../suite/next_seeds.h"
+#include "../../engine/ops.h"
 
-enum { JOBS_MAX = 1024 };
+enum { JOBS_MAX = 1024, STEPS = 10 };   /* to time for each row, at least */
 
 /* What a run of some settings takes: planned, then as measured. */
 struct price { char hash[HASH_TEXT]; double seconds; };
@@ -99,26 +101,49 @@ static struct price *price_find(const struct decide *d, const struct settings *s
     return NULL;
 }
 
-/* Plans what no run of this call has measured: all rows that any claim waits for, at once. */
-static void prices_plan(struct decide *d)
+/* The longest that a finished run of these settings took here; NaN: none tells. */
+static double price_measured(const struct decide *d, struct found *found, const struct settings *s)
+{
+    struct machine_info here;
+    machine_describe(&here);
+    double most = NAN;
+    for (int i = 0; i < found->n; i++) {
+        const int seed = found->run[i].seed;
+        const struct found_run *const r = found_run(found, s, seed);
+        if (r != &found->run[i] || !r->finished) continue;
+        most = fmax(most, run_took(r->folder, d->o.threads ? d->o.threads : here.threads));
+    }
+    return most;
+}
+
+/* Asks for a price that is not known yet; returns it. */
+static struct price *price_add(struct decide *d, const struct settings *s)
+{
+    d->price = realloc(d->price, (size_t)(d->n_prices + 1) * sizeof *d->price);
+    if (!d->price) die("out of memory (close other programs)");
+    struct price *const price = &d->price[d->n_prices++];
+    settings_hash(price->hash, s);
+    return price;
+}
+
+/* The prices of all rows that any claim waits for: as runs measured them, the others planned, at
+ * once. */
+static void prices_find(struct decide *d, struct found *found)
 {
     const struct settings *ask[TASKS_MAX];
     struct cost *const cost = host_alloc(TASKS_MAX, sizeof *cost);
-    const int known = d->n_prices;
+    int n = 0;
     for (int i = 0; i < d->n_open; i++)
         for (int k = 0; k < d->open[i].n; k++) {
             const struct settings *const s =
                 &d->open[i].e->row[d->open[i].wanted[k].row].settings;
-            if (price_find(d, s) || d->n_prices - known == TASKS_MAX) continue;
-            d->price = realloc(d->price, (size_t)(d->n_prices + 1) * sizeof *d->price);
-            if (!d->price) die("out of memory (close other programs)");
-            ask[d->n_prices - known] = s;
-            settings_hash(d->price[d->n_prices].hash, s);
-            d->price[d->n_prices++].seconds = 0;
+            if (price_find(d, s)) continue;
+            struct price *const price = price_add(d, s);
+            price->seconds = price_measured(d, found, s);
+            if (isnan(price->seconds)) ask[n++] = s;
         }
-    if (d->n_prices > known)
-        calibrate(cost, ask, d->n_prices - known, d->jobs, d->o.threads, 10);
-    for (int i = known; i < d->n_prices; i++) d->price[i].seconds = cost[i - known].run_seconds;
+    if (n) calibrate(cost, ask, n, d->jobs, d->o.threads, STEPS);
+    for (int i = 0; i < n; i++) price_find(d, ask[i])->seconds = cost[i].run_seconds;
     free(cost);
 }
 
@@ -192,7 +217,7 @@ static void claims_ask(struct decide *d, struct found *found)
 static void claims_price(struct decide *d, struct found *found)
 {
     struct task *const task = host_alloc(TASKS_MAX + 1, sizeof *task);
-    prices_plan(d);
+    prices_find(d, found);
     for (int i = 0; i < d->n_open; i++) {
         const int n = tasks_of(task, d, &d->open[i], found);
         for (int k = 0; k < n; k++) d->open[i].seconds += task[k].expected;
