@@ -34,7 +34,7 @@ set key at graph 1, 0.77 right center Left reverse samplen 1.5 spacing 1.15 noau
 eval command(dots("1 0") . curves("std_train", 1))
 unset key
 
-# Right.  An untrained backbone is far above chance on small images; epoch 0 has batch norm's initial statistics.
+# Right.  An untrained backbone is far above chance on small images.
 set title "kNN accuracy (%)"
 set yrange [0:*]
 set ytics 10

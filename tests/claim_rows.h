@@ -3,6 +3,7 @@
  * claim_rows.h -- made-up runs of four rows, a to d, for tests of what a claim comes to.
  */
 #pragma once
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../experiments/suite/claims.h"
@@ -79,4 +80,43 @@ static inline struct predicate each_within(double x, uint32_t set)
 static inline struct predicate state_of(enum predicate_kind kind, uint32_t set)
 {
     return (struct predicate){ .kind = kind, .rows = set };
+}
+
+/* Hand arithmetic with a six-digit t. */
+#define HAND 1e-5
+
+/* Three seeds or fewer: linear of rows a and b. */
+static inline struct bench *bench_linear(int n, const double *a, const double *b)
+{
+    struct bench *t = bench_new(n);
+    for (int i = 0; i < n; i++) {
+        t->run[A][i].linear = a[i];
+        t->run[B][i].linear = b[i];
+    }
+    return t;
+}
+
+static inline void assert_verdict(const struct decision *d, enum verdict want)
+{
+    if (d->verdict != want)
+        fail_msg("%s (%s), not %s", verdict_names[d->verdict], d->reason, verdict_names[want]);
+}
+
+static inline void assert_near(double value, double want, double tolerance)
+{
+    if (!(fabs(value - want) <= tolerance)) fail_msg("%.15g, not %.15g", value, want);
+}
+
+/* The seeds of row a: C collapsed, h healthy, n near the threshold. */
+static inline struct bench *bench_states(const char *seeds)
+{
+    struct bench *t = bench_new((int)strlen(seeds));
+    for (int i = 0; seeds[i]; i++) {
+        struct run_record *r = &t->run[A][i];
+        if (seeds[i] == 'C') r->state = RUN_COLLAPSED;
+        if (seeds[i] != 'n') continue;
+        r->last.std_sqrtd = 0.52;
+        r->last.view_share = 0.6;
+    }
+    return t;
 }

@@ -3,7 +3,8 @@
 #
 # configs.sh SIMSIAM CONFIG_DIR GOLDEN [--write] -- what each row of each table comes to at scale quick, against the
 # golden file: the settings of Figure 2's row `with` in full, and of every other row what differs from them; at
-# scale cifar10-small the rows that quick cannot host, against `with` of that scale.
+# scale cifar10-small the rows that quick cannot host, and at scale imagenet those that it sets itself, against
+# `with` of that scale.
 # --write makes the golden file anew; its diff is then to be reviewed.
 set -eu
 export LC_ALL=C
@@ -13,7 +14,7 @@ resolved() { "$simsiam" config "$configs/$1.yaml" --scale "${3:-quick}" --row "$
 rows() { "$simsiam" config "$configs/$1.yaml" --scale quick | sed -n 's/^# [^ ]*, row \([^ ]*\), scale .*/\1/p'; }
 
 told() {
-    local base table row
+    local base table row at scale
     base=$(resolved fig2_stopgrad with)
     printf 'fig2_stopgrad/with\n%s\n' "$base"
     for table in $("$simsiam" list --configs "$configs" --paper --only names); do
@@ -22,10 +23,11 @@ told() {
             diff <(echo "$base") <(resolved $table "$row") | sed -n 's/^> /  /p'
         done
     done
-    for row in table2_batch/2048 table2_batch/4096 alternation/100; do
-        printf '%s at cifar10-small\n' $row
-        diff <(resolved fig2_stopgrad with cifar10-small) <(resolved ${row%/*} ${row#*/} cifar10-small) |
-            sed -n 's/^> /  /p'
+    for at in cifar10-small:{table2_batch/{2048,4096},alternation/100} \
+        imagenet:{table3_bn/{none,hidden,default,no-affine,all},collapse/bn-{hidden,none}}; do
+        scale=${at%:*} row=${at#*:}
+        printf '%s at %s\n' $row $scale
+        diff <(resolved fig2_stopgrad with $scale) <(resolved ${row%/*} ${row#*/} $scale) | sed -n 's/^> /  /p'
     done
 }
 

@@ -159,7 +159,7 @@ done | complain 'a scale that README.md does not name'
 # Numbers and verdicts in README's tables are lines of committed results, not a memory of them.  As committed: a
 # user's own run of other seeds rewrites results/ and breaks no rule.
 committed=$(git ls-files -z 'results/*.md' 2>/dev/null | sed -z 's/^/HEAD:/' | xargs -0 -r git show 2>/dev/null)
-[ -z "$committed" ] || grep -nE '^\|.*( ± |\| (holds|fails|inconclusive|not run) \|)' README.md |
+[ -z "$committed" ] || grep -nE '^\|.*( ± |\| (holds|fails|mixed|inconclusive|not run) \|)' README.md |
     while IFS=: read -r number line; do
         grep -qxF -- "$line" <<<"$committed" || echo "README.md:$number: $line"
     done | complain 'not in the committed results/'
@@ -175,7 +175,7 @@ diff experiments/methods/simsiam.c experiments/methods/byol.c | diff - <(echo "$
 both=$(mktemp -d)
 if [ -n "$committed" ]; then
     git archive HEAD results/precision 2>/dev/null | tar -x -C "$both" 2>/dev/null
-    bash experiments/commands/same_verdicts.sh "$both"/results/precision/{quick,quick-fp32} 2>&1 >/dev/null |
+    bash experiments/commands/same_verdicts.sh "$both"/results/precision/{quick-bf16,quick-fp32} 2>&1 >/dev/null |
         complain 'the verdicts hang on the precision'
 fi
 rm -r "$both"

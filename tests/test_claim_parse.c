@@ -348,6 +348,11 @@ static void claims_on_numbers_that_do_not_parse_are_placed(void **state)
         { "linear with", "x.yaml:3:18: nothing" NO_RELATION },
         { "linear with >", "x.yaml:3:20: the claim ends here; a row's name is missing\n" },
         { "linear with > with", "x.yaml:3:14: a row against itself; name two rows\n" },
+        { "not loss with > without",
+          "x.yaml:3:7: `not ... >` is under a point of percent more, which loss has not; linear or knn\n" },
+        { "not knn with > std_sqrtd without",
+          "x.yaml:3:7: `not ... >` is under a point of percent more, which std_sqrtd has not; linear or "
+          "knn\n" },
         { "linear with > linear with", "x.yaml:3:14: a row against itself; name two rows\n" },
         { "cos_h with > cos_z", "x.yaml:3:25: the claim ends here; a row's name is missing\n" },
         { "cos_h with > cosz with", "x.yaml:3:20: no row cosz; the first is with\n" },

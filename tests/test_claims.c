@@ -12,31 +12,6 @@
 #include "claim_rows.h"
 #include "../experiments/suite/heading.h"
 
-/* Hand arithmetic with a six-digit t. */
-#define HAND 1e-5
-
-/* Three seeds or fewer: linear of rows a and b. */
-static struct bench *bench_linear(int n, const double *a, const double *b)
-{
-    struct bench *t = bench_new(n);
-    for (int i = 0; i < n; i++) {
-        t->run[A][i].linear = a[i];
-        t->run[B][i].linear = b[i];
-    }
-    return t;
-}
-
-static void assert_verdict(const struct decision *d, enum verdict want)
-{
-    if (d->verdict != want)
-        fail_msg("%s (%s), not %s", verdict_names[d->verdict], d->reason, verdict_names[want]);
-}
-
-static void assert_near(double value, double want, double tolerance)
-{
-    if (!(fabs(value - want) <= tolerance)) fail_msg("%.15g, not %.15g", value, want);
-}
-
 /* Differences 1, 2, 3: mean 2, std 1, half-width 4.302653 / sqrt(3). */
 static void greater_is_the_paired_interval_above_zero(void **state)
 {
@@ -155,204 +130,6 @@ static void linear_has_no_curve_to_rise(void **state)
     free(t);
 }
 
-/* ---- states: a lead of three ------------------------------------------------------------------ */
-
-/* The seeds of row a: C collapsed, h healthy, n near the threshold. */
-static struct bench *bench_states(const char *seeds)
-{
-    struct bench *t = bench_new((int)strlen(seeds));
-    for (int i = 0; seeds[i]; i++) {
-        struct run_record *r = &t->run[A][i];
-        if (seeds[i] == 'C') r->state = RUN_COLLAPSED;
-        if (seeds[i] != 'n') continue;
-        r->last.std_sqrtd = 0.52;
-        r->last.view_share = 0.6;
-    }
-    return t;
-}
-
-static void a_state_is_decided_by_a_lead_of_three(void **state)
-{
-    (void)state;
-    static const struct { const char *seeds; enum verdict collapse, none; int n; const char *reason; }
-        cases[] = {
-        { "CCC", VERDICT_HOLDS, VERDICT_FAILS, 3, "3 of 3 seeds collapsed" },
-        { "hhh", VERDICT_FAILS, VERDICT_HOLDS, 3, "0 of 3 seeds collapsed" },
-        { "C", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 1,
-          "1 of 1 seeds collapsed; a lead of 3 decides: 2 more seeds at least" },
-        { "hh", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 2,
-          "0 of 2 seeds collapsed; a lead of 3 decides: 1 more seed at least" },
-        { "CCh", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 3,
-          "2 of 3 seeds collapsed; a lead of 3 decides: 2 more seeds at least" },
-        { "CChCC", VERDICT_HOLDS, VERDICT_FAILS, 5, "4 of 5 seeds collapsed" },
-        /* the first lead of three stands, whatever comes later */
-        { "hhhCCCCCCCCCCCC", VERDICT_FAILS, VERDICT_HOLDS, 3, "0 of 3 seeds collapsed" },
-        { "ChChChChChChChC", VERDICT_MIXED, VERDICT_MIXED, 15,
-          "8 of 15 seeds collapsed; no lead of 3 within 15 seeds" },
-        { "ChChChChChChChCCCC", VERDICT_MIXED, VERDICT_MIXED, 15,
-          "8 of 15 seeds collapsed; no lead of 3 within 15 seeds" },
-        { "ChChChChChChCCC", VERDICT_HOLDS, VERDICT_FAILS, 15, "9 of 15 seeds collapsed" },
-        { "CCn", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 3,
-          "2 of 2 seeds collapsed; a lead of 3 decides: 1 more seed at least; "
-          "1 near the threshold, for neither side" },
-        { "CCnC", VERDICT_HOLDS, VERDICT_FAILS, 4,
-          "3 of 3 seeds collapsed; 1 near the threshold, for neither side" },
-        { "nnn", VERDICT_INCONCLUSIVE, VERDICT_INCONCLUSIVE, 3,
-          "0 of 0 seeds collapsed; a lead of 3 decides: 3 more seeds at least; "
-          "3 near the threshold, for neither side" },
-    };
-    const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A),
-                           q = state_of(CLAIM_NO_COLLAPSE, 1 << A);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct bench *t = bench_states(cases[i].seeds);
-        const struct decision *d = decide(t, 1, &p);
-        assert_verdict(d, cases[i].collapse);
-        assert_string_equal(d->reason, cases[i].reason);
-        assert_int_equal(d->n, cases[i].n);
-        assert_true(d->verdict == VERDICT_INCONCLUSIVE ? isnan(d->error) : d->error == STATE_ERROR);
-        assert_verdict(decide(t, 1, &q), cases[i].none);
-        free(t);
-    }
-}
-
-static void states_walk_seeds_in_ascending_order(void **state)
-{
-    (void)state;
-    struct bench *t = bench_states("hhhhCCC");
-    for (int i = 0; i < 7; i++) t->run[A][i].seed = 70 - 10 * i;           /* C C C h h h h */
-    const struct predicate p = state_of(CLAIM_COLLAPSE, 1 << A);
-    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    t->run[A][0].state = RUN_DIVERGED;         /* seed 70, behind the decision */
-    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    t->run[A][5].state = RUN_DIVERGED;         /* seed 20, before it */
-    assert_verdict(decide(t, 1, &p), VERDICT_NOT_RUN);
-    free(t);
-}
-
-static void one_seed_decides_nothing(void **state)
-{
-    (void)state;
-    const double a[] = { 90 }, b[] = { 10 };
-    struct bench *t = bench_linear(1, a, b);
-    const struct predicate p = greater();
-    const struct decision *d = decide(t, 1, &p);
-    assert_verdict(d, VERDICT_INCONCLUSIVE);
-    assert_near(d->estimate, 80, 0);
-    assert_true(isnan(d->low) && isnan(d->high) && isnan(d->p) && d->look == 0);
-    assert_string_equal(d->reason, "decided at 3 seeds; a has no seed 2");
-    const struct predicate each = each_within(1, 1 << A | 1 << C);
-    assert_verdict(decide(t, 1, &each), VERDICT_INCONCLUSIVE);
-    free(t);
-}
-
-/* ---- looks ------------------------------------------------------------------------------------ */
-
-/* Differences 1, 1.1, 0.9 hold at three seeds; -1 and less behind them would fail at five. */
-static void the_first_look_that_decides_stands(void **state)
-{
-    (void)state;
-    const double a[] = { 11, 21.1, 30.9, 36, 45, 50 }, b[] = { 10, 20, 30, 40, 50, 60 };
-    const struct predicate p = greater();
-    for (int n = 3; n <= 6; n++) {
-        struct bench *t = bench_linear(n, a, b);
-        t->e.looks = (struct looks){ 2, { 3, 5 }, { 0.025, 0.025 } };
-        const struct decision *d = decide(t, 1, &p);
-        assert_verdict(d, VERDICT_HOLDS);
-        assert_true(d->look == 3 && d->n == 3);
-        assert_near(d->estimate, 1, HAND);
-        assert_near(d->high - 1, 6.205347 * 0.1 / sqrt(3), HAND);         /* t of 97.5 % */
-        assert_string_equal(d->reason, n == 3 ? "" : "by seeds 1 to 3");
-        free(t);
-    }
-}
-
-/* Differences 1, 2, 3 are open at three seeds, and hold with three more of 2. */
-static void between_looks_the_last_one_is_what_stands(void **state)
-{
-    (void)state;
-    const double a[] = { 11, 52, 33, 4, 5, 6 }, b[] = { 10, 50, 30, 2, 3, 4 };
-    const struct predicate p = greater();
-    struct bench *t = bench_linear(6, a, b);
-    t->e.looks = (struct looks){ 2, { 3, 6 }, { 0.04, 0.01 } };
-    t->rows[A].n = t->rows[B].n = 5;
-    const struct decision *d = decide(t, 1, &p);
-    assert_verdict(d, VERDICT_INCONCLUSIVE);
-    assert_true(d->n == 3 && d->look == 3);
-    assert_near(d->estimate, 2, HAND);
-    assert_string_equal(d->reason, "half-width 2.8; decided next at 6 seeds; by seeds 1 to 3");
-    t->rows[A].n = t->rows[B].n = 6;
-    d = decide(t, 1, &p);
-    assert_verdict(d, VERDICT_HOLDS);
-    assert_near(d->error, 0.01, 0);
-    t->e.looks.n = 1;                          /* no later look: six seeds say what three did */
-    d = decide(t, 1, &p);
-    assert_verdict(d, VERDICT_INCONCLUSIVE);
-    assert_int_equal(d->n, 3);
-    t->e.looks.n = 0;
-    d = decide(t, 1, &p);
-    assert_verdict(d, VERDICT_INCONCLUSIVE);
-    assert_string_equal(d->reason, "the scale declares no looks");
-    free(t);
-}
-
-static void other_seeds_than_those_of_the_look_decide_nothing(void **state)
-{
-    (void)state;
-    const double a[] = { 11, 21, 31.1 }, b[] = { 10, 20, 30 };
-    const struct predicate p = greater();
-    struct bench *t = bench_linear(3, a, b);
-    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    for (int i = 0; i < 3; i++) t->run[A][i].seed = t->run[B][i].seed = i + 2;
-    const struct decision *d = decide(t, 1, &p);
-    assert_verdict(d, VERDICT_INCONCLUSIVE);
-    assert_int_equal(d->n, 3);
-    assert_string_equal(d->reason, "decided at 3 seeds; a has no seed 1");
-    free(t);
-}
-
-/* ---- numbers of a row of two outcomes ---------------------------------------------------------- */
-
-static void a_number_on_a_mixed_row_needs_the_sign_test(void **state)
-{
-    (void)state;
-    double a[7], b[7];
-    for (int i = 0; i < 7; i++) {
-        b[i] = 10 * i;
-        a[i] = b[i] + 2 + 0.1 * i;
-    }
-    const struct predicate p = greater();
-    struct bench *t = bench_linear(3, a, b);
-    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    t->run[B][1].state = RUN_COLLAPSED;
-    const struct decision *d = decide(t, 1, &p);
-    assert_verdict(d, VERDICT_INCONCLUSIVE);
-    assert_string_equal(d->reason, "b is mixed, 1 of 3 seeds collapsed; the sign test does not agree, "
-                                   "p 0.25");
-    assert_near(d->p, 0.25, 0);
-    for (int i = 0; i < 3; i++) t->run[B][i].state = RUN_COLLAPSED;        /* of one outcome */
-    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    free(t);
-
-    t = bench_linear(7, a, b);                 /* the seventh seed is behind the look */
-    t->e.looks = (struct looks){ 1, { 6 }, { 0.05 } };
-    t->run[B][1].state = RUN_COLLAPSED;
-    d = decide(t, 1, &p);
-    assert_verdict(d, VERDICT_HOLDS);          /* 2 / 2^6 */
-    assert_near(d->p, 0.03125, 0);
-    t->run[A][2].linear = b[2] - 0.1;          /* 5 of 6 signs, and t would still hold */
-    d = decide(t, 1, &p);
-    assert_true(d->low > 0);
-    assert_verdict(d, VERDICT_INCONCLUSIVE);
-    t->run[B][1].state = RUN_HEALTHY;
-    t->run[B][6].state = RUN_COLLAPSED;
-    assert_verdict(decide(t, 1, &p), VERDICT_HOLDS);
-    t->run[A][2].linear = a[2];
-    t->run[B][1].state = RUN_COLLAPSED;
-    t->e.looks.error[0] = 0.03;                /* six signs are not enough for this look */
-    assert_verdict(decide(t, 1, &p), VERDICT_INCONCLUSIVE);
-    free(t);
-}
-
 static void assert_not_run(struct bench *t, const char *why)
 {
     const struct predicate p = greater();
@@ -443,7 +220,7 @@ static void failure_of_a_part_is_corrected_for_their_number(void **state)
     free(t);
 }
 
-/* ---- rows together ---- */
+/* ---- rows together --------------------------------------------------------------------------- */
 
 /* cos_h - cos_z of one row: 0.02, 0.03, 0.025. */
 static void two_metrics_of_one_row_are_paired_by_seed(void **state)
@@ -625,7 +402,7 @@ static void rows_of_one_claim_need_the_same_code_and_data(void **state)
     free(t);
 }
 
-/* ---- unstable, diverged ---- */
+/* ---- unstable, diverged ---------------------------------------------------------------------- */
 
 /* The oscillation of every epoch of a run; epoch 0, the untrained network, has none. */
 static void oscillate(struct bench *t, int row, int seed, double value)
@@ -696,7 +473,7 @@ static void diverged_counts_seeds_that_no_other_claim_may_use(void **state)
     free(t);
 }
 
-/* ---- not ---- */
+/* ---- not ------------------------------------------------------------------------------------- */
 
 /* Differences with a half-width of 0.248. */
 static void not_greater_holds_under_a_point_above(void **state)
@@ -824,13 +601,6 @@ int main(void)
         cmocka_unit_test(a_tie_is_not_a_matter_of_seeds),
         cmocka_unit_test(rises_is_the_slope_over_monitored_epochs_after_the_first),
         cmocka_unit_test(linear_has_no_curve_to_rise),
-        cmocka_unit_test(a_state_is_decided_by_a_lead_of_three),
-        cmocka_unit_test(states_walk_seeds_in_ascending_order),
-        cmocka_unit_test(one_seed_decides_nothing),
-        cmocka_unit_test(the_first_look_that_decides_stands),
-        cmocka_unit_test(between_looks_the_last_one_is_what_stands),
-        cmocka_unit_test(other_seeds_than_those_of_the_look_decide_nothing),
-        cmocka_unit_test(a_number_on_a_mixed_row_needs_the_sign_test),
         cmocka_unit_test(runs_that_cannot_be_compared_are_not),
         cmocka_unit_test(diverged_row_neither_collapsed_nor_stayed_healthy),
         cmocka_unit_test(conjunction_holds_if_all_do_and_shows_what_is_decided),

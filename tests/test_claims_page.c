@@ -217,7 +217,8 @@ static void decided_statements_show_the_rows_and_the_interval(void **state)
                      "3 | 15 [15, 15] | holds | p 0 BH |  | quick |\n");
     assert_has(text, "| loss without within 0.05 of -1 | without -0.990 ± 0.000 | 3 | 0.01 [0.01, 0.01] | holds "
                      "|");
-    assert_has(text, "| collapse without | without collapsed | 3 |  | holds | error 0.015 | 3 of 3 seeds collapsed | quick |\n");
+    assert_has(text, "| collapse without | without collapsed | 3 |  | holds | error 0.015 | 3 of 3 seeds "
+                     "collapsed | quick |\n");
     assert_has(text, "| cos_h default > cos_z default | cos_h 0.903 ± 0.006, cos_z 0.800 ± 0.000 | 3 | 0.103 [");
     free(text);
 }

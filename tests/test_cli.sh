@@ -102,7 +102,7 @@ given "${run[@]}" --jobs 2
 [ -z "$out" ] || fail "$what: progress on stdout"
 grep -q $'[\r\e]' <<<"$err" && fail "$what: a terminal's control characters in a file"
 for file in config.yaml provenance.json metrics.jsonl timing.jsonl checkpoint.bin summary.json; do
-    [ "$(find runs -path '*/seed-[12]/*' -name $file | wc -l)" = 4 ] || fail "not one $file for each of 4 runs"
+    [ "$(find runs -path '*/seed-[12]/*' -name $file | wc -l)" = 6 ] || fail "not one $file for each of 6 runs"
 done
 
 stamps() { find runs -type f -printf '%p %T@ %s\n' | sort; }

@@ -301,7 +301,7 @@ static struct epoch_record measure(const struct settings *s)
     static struct trainer t;
     struct epoch_record r = { .cos_h = NAN, .cos_z = NAN };
     trainer_open(&t, s, 3);
-    assert_int_equal(monitor_run(&t, &r, NULL), 0);
+    assert_int_equal(monitor_run(&t, &r, false, NULL), 0);
     trainer_close(&t);
     return r;
 }
@@ -323,8 +323,9 @@ static void expectation_is_measured_where_it_is_asked_for(void **state)
     assert_true(r.cos_h == r.cos_z);
 
     /* Views that are all alike are their own mean; of the predictor that says nothing. */
-    s.crop_scale[0] = s.crop_scale[1] = s.crop_ratio[0] = s.crop_ratio[1] = 1;
-    s.jitter_p = s.gray_p = s.blur_p = s.flip_p = 0;
+    s.views.crop_scale[0] = s.views.crop_scale[1] = 1;
+    s.views.crop_ratio[0] = s.views.crop_ratio[1] = 1;
+    s.views.jitter_p = s.views.gray_p = s.views.blur_p = s.views.flip_p = 0;
     r = measure(&s);
     assert_float_equal(r.cos_z, 1, 1e-6);
 }

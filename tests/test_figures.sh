@@ -65,7 +65,8 @@ for seeds in 3 1; do
             # At the axis a long name is cut short, and Figure 2 has no place for what was not run.
             grep -q ">[^<]*${row:0:15}" "$svg" || fail "$table, seeds $seeds: no row $row in the figure"
         done
-        [ $seeds = 3 ] || grep -q '>untrained (not run)<' "$svg" || fail "$table: untrained is not said to be not run"
+        [ $seeds = 3 ] || grep -q '>untrained (not run)<' "$svg" ||
+            fail "$table: untrained is not said to be not run"
         [ "$table" = fig2_stopgrad ] || grep -q 'collapse (0.5 and 0.43)' "$svg" ||
             fail "$table: the thresholds are not those of collapse.h"
     done

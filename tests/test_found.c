@@ -23,6 +23,7 @@
 #include "../experiments/methods/eta.h"
 #include "../experiments/methods/method.h"
 #include "../experiments/run/found.h"
+#include "../experiments/run/measures.h"
 #include "../engine/data.h"
 
 /* Of the committed list of equal codes, and not. */
@@ -101,11 +102,11 @@ static void run_put(const struct settings *s, int seed, struct made m)
     char *const in = run_folder(runs, r.hash, seed);
     assert_true(folder_make(in));
     text_put(in, "config.yaml", config);
-    struct epoch_record untrained = { .monitored = true, .std_sqrtd = 0.9, .mean_norm = 0.5,
-                                      .view_share = 0.5, .knn = 30, .knn_z = 30 };
-    untrained.loss = untrained.oscillation = untrained.std_train = untrained.grad_norm = NAN;
-    untrained.lr = untrained.lr_predictor = untrained.rank = NAN;
-    untrained.cos_h = untrained.cos_z = NAN;
+    struct epoch_record untrained = epoch_empty(0);
+    untrained.monitored = true;
+    untrained.std_sqrtd = 0.9;
+    untrained.mean_norm = untrained.view_share = 0.5;
+    untrained.knn = untrained.knn_z = 30;
     r.last = untrained;
     r.last.epoch = 1;
     r.last.loss = -0.5;
@@ -130,7 +131,7 @@ static void data_at_hand(char hex[HASH_TEXT], const struct settings *s)
     data_load(&train, "synthetic", DATA_TRAIN, s->train_first, s->train_count);
     data_load(&monitor, "synthetic", (enum data_split)s->monitor_split, s->monitor_first,
               s->monitor_count);
-    run_data_hash(hex, train.hash, monitor.hash);
+    run_data_hash(hex, train.hash, monitor.hash, "");
     data_free(&train);
     data_free(&monitor);
 }

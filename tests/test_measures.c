@@ -29,10 +29,20 @@ static void check(const struct measure *m, const char *where, bool has, unsigned
     if (has != wanted) fail_msg("%s is%s in %s", m->name, has ? "" : " not", where);
 }
 
+/* An epoch in which every number exists. */
+static struct epoch_record epoch_full(int epoch)
+{
+    struct epoch_record e = epoch_empty(epoch);
+    for (const struct measure *m = measures; m->name; m++)
+        if (!(m->is & MEASURE_END))
+            memcpy((char *)&e + m->offset, &(double){ 0.7 }, sizeof(double));
+    return e;
+}
+
 static void lines_of_metrics_hold_what_was_trained_and_monitored(void **state)
 {
     (void)state;
-    struct epoch_record e = epoch_empty(3);
+    struct epoch_record e = epoch_full(3);
     char *trained = epoch_print(&e);
     e.monitored = true;
     char *monitored = epoch_print(&e);
@@ -67,7 +77,7 @@ static void summary_holds_the_final_ones_and_those_of_a_run(void **state)
     (void)state;
     char folder[] = "/tmp/test_measures.XXXXXX";
     assert_non_null(mkdtemp(folder));
-    struct run_record r = { .state = RUN_HEALTHY, .last = epoch_empty(3), .linear = 45 };
+    struct run_record r = { .state = RUN_HEALTHY, .last = epoch_full(3), .linear = 45 };
     assert_true(summary_write(&r, folder));
     char *path = text_format("%s/summary.json", folder), *text = file_read(path, NULL);
     assert_non_null(text);
@@ -83,10 +93,7 @@ static void summary_holds_the_final_ones_and_those_of_a_run(void **state)
 static struct table *table_made(struct epoch_record *curve)
 {
     struct table *t = host_alloc(1, sizeof *t);
-    *curve = epoch_empty(1);
-    for (const struct measure *m = measures; m->name; m++)
-        if (!(m->is & MEASURE_END))
-            memcpy((char *)curve + m->offset, &(double){ 0.7 }, sizeof(double));
+    *curve = epoch_full(1);
     t->e.n_rows = 1;
     t->e.baseline = 0;
     t->finished = 1;
@@ -158,7 +165,9 @@ static void tables_have_a_column_of_each(void **state)
     char *curves;
     size_t bytes;
     FILE *out = text_stream(&curves, &bytes);
-    curves_head(out);
+    struct epoch_columns columns = { .n = 0 };
+    epoch_columns_add(&columns, &curve);
+    epoch_fields_head(out, &columns);
     text_stream_end(out);
     char *numbers = written(numbers_md, t), *evidence = written(evidence_md, t);
     for (const struct measure *m = measures; m->name; m++) {
@@ -223,6 +232,22 @@ static void claims_find_what_is_claimed(void **state)
     assert_null(measure_find("nothing", MEASURE_CLAIMED));
 }
 
+/* Accuracy along the way is of the monitor images, at the end of the whole test set; runs of before
+ * that was measured have the former. */
+static void a_runs_number_is_the_one_of_its_end(void **state)
+{
+    (void)state;
+    struct run_record r = { .state = RUN_HEALTHY, .last = epoch_empty(3), .linear = 45 };
+    const struct measure *const knn = measure_find("knn", MEASURE_COLUMN);
+    r.last.knn = 30;
+    assert_true(run_number(&r, knn) == 30);
+    r.last.knn_test = 40;
+    assert_true(run_number(&r, knn) == 40 && epoch_number(&r.last, knn) == 30);
+    assert_true(run_number(&r, measure_find("linear", MEASURE_COLUMN)) == 45);
+    for (const struct measure *m = measures; m->name; m++)
+        if (m->end && !measure_find(m->end, MEASURE_FINAL)) fail_msg("%s: no %s", m->name, m->end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +258,7 @@ int main(void)
         cmocka_unit_test(captions_say_every_sentence_once),
         cmocka_unit_test(no_two_have_one_name_or_one_place),
         cmocka_unit_test(claims_find_what_is_claimed),
+        cmocka_unit_test(a_runs_number_is_the_one_of_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

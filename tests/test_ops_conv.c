@@ -4,6 +4,10 @@
  */
 #include "naive.h"
 
+#include <string.h>
+
+#include "../engine/base.h"
+
 static const struct conv_shape shapes[] = {
     /* n   h   w   c   k  r stride pad */
     {  1,  1,  1,  1,  1, 1, 1, 0 },
@@ -73,6 +77,7 @@ static const struct conv_shape shapes[] = {
     {  7,  4,  4,  64,  96, 3, 1, 1 },
     {  3,  8,  9,  32,  32, 3, 1, 1 },
     {  1, 14, 11,  32,  64, 3, 1, 1 },
+    {  5, 16, 16,  32,  32, 3, 1, 1 },       /* 80 tiles, and 16 of an image */
 
     /* More weights than pixels. */
     {  5,  4,  4, 128, 128, 3, 1, 1 },
@@ -115,6 +120,48 @@ static struct problem problem_of(struct conv_shape s)
     p.wd = doubles_of(p.w, p.nw);
     p.dyd = doubles_of(p.dy, p.ny);
     return p;
+}
+
+static void check_same_act(const dev_act *a, const dev_act *b, size_t n, int shape)
+{
+    float *const x = host_alloc(2 * n, sizeof *x);
+    mem_act_download(x, a, n);
+    mem_act_download(x + n, b, n);
+    if (memcmp(x, x + n, n * sizeof *x)) fail_msg("shape %d: other bytes", shape);
+    free(x);
+}
+
+/* What is computed of an image does not hang on how many are computed with it: the short last chunk
+ * of an evaluation, or one process's part of a batch.  Of the shapes that Winograd's kernels may
+ * take or leave; what is a BLAS's product is rounded as its size has it, and without vectors all
+ * are. */
+static void an_image_has_the_same_bytes_alone_and_among_others(void **state)
+{
+    (void)state;
+    struct machine_info m;
+    machine_describe(&m);
+    if (!strncmp(m.kernels, "plain", strlen("plain"))) skip();
+    for (int i = 0; i < SHAPES; i++) {
+        struct conv_shape one = shapes[i];
+        if (one.r != 3 || one.stride != 1 || one.c % 32 || one.k % 32) continue;
+        const struct problem p = problem_of(one);
+        one.n = 1;
+        const size_t nx = p.nx / (size_t)p.s.n, ny = p.ny / (size_t)p.s.n;
+        dev_act *const x = act_of(p.x, p.nx), *const dy = act_of(p.dy, p.ny);
+        dev_float *const w = float_of(p.w, p.nw);
+        dev_act *const y = act_garbage(p.ny), *const y1 = act_garbage(p.ny);
+        dev_act *const dx = act_garbage(p.nx), *const dx1 = act_garbage(p.nx);
+        op_conv_fwd(y, x, w, p.s);
+        op_conv_bwd(over(dx), NULL, dy, x, w, p.s);
+        for (int k = 0; k < p.s.n; k++) {
+            const size_t in = (size_t)k * nx, out = (size_t)k * ny;
+            op_conv_fwd(act_at(y1, out), act_at(x, in), w, one);
+            op_conv_bwd(over(act_at(dx1, in)), NULL, act_at(dy, out), act_at(x, in), w, one);
+        }
+        check_same_act(y, y1, p.ny, i);
+        check_same_act(dx, dx1, p.nx, i);
+        release();
+    }
 }
 
 static void forward_is_the_naive_convolution(void **state)
@@ -302,6 +349,7 @@ int main(void)
 {
     machine_open(0);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_image_has_the_same_bytes_alone_and_among_others),
         cmocka_unit_test(forward_is_the_naive_convolution),
         cmocka_unit_test(backward_adds_to_or_overwrites_dx_and_adds_to_dw),
         cmocka_unit_test(backward_is_the_finite_difference_of_the_naive_forward),

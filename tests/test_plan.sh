@@ -32,24 +32,24 @@ cost="$number $number $number $number $number\$"
 
 plan "$fig2" --seeds "1 2"
 says "with 2 2 $cost" "without 2 2 $cost" \
-    "4 distinct runs, 0 done, 4 left: about $number MiB of disk and $number minutes"
+    "untrained 2 2 $cost" "6 distinct runs, 0 done, 6 left: about $number MiB of disk and $number minutes"
 [ ! -e runs ] || fail "$what: made $(find runs)"
 
 # A row of both tables is one run, at its first place, whatever the order and the number of jobs.
 plan "$fig2" "$table1" --seeds "1 2" --jobs 3
 says fig2_stopgrad "with 2 2 $cost" table1_predictor "baseline the runs of fig2_stopgrad/with" "none 2 2 $cost" \
-    "12 distinct runs, 0 done, 12 left: .* with 3 at a time"
+    "14 distinct runs, 0 done, 14 left: .* with 3 at a time"
 plan "$table1" "$fig2" --seeds 1
-says "with the runs of table1_predictor/baseline" "6 distinct runs, 0 done, 6 left"
+says "with the runs of table1_predictor/baseline" "7 distinct runs, 0 done, 7 left"
 
 plan "$alternation" --seeds 1
-says "1 1 1 $cost" "100 not run: an epoch has 8 steps here" "epoch 1 1 $cost" "2 distinct runs, 0 done"
+says "1 1 1 $cost" "100 not run: an epoch has 8 steps here" "epoch 1 1 $cost" "3 distinct runs, 0 done"
 
 "$simsiam" run "$fig2" --row with --scale test --seeds 1 --runs runs --threads 1 --quiet ||
     fail "the run ended with $?"
 before=$(find runs -type f -printf '%p %T@ %s\n' | sort)
 plan "$fig2" "$table1" --seeds "1 2"
-says "with 2 1 $cost" "without 2 2 $cost" "12 distinct runs, 1 done, 11 left"
+says "with 2 1 $cost" "without 2 2 $cost" "14 distinct runs, 1 done, 13 left"
 [ "$before" = "$(find runs -type f -printf '%p %T@ %s\n' | sort)" ] || fail "$what: changed something in runs/"
 
 # The paper's own run: planned from a part of a step, without its data, and said to belong elsewhere.
@@ -57,7 +57,7 @@ if [ "${3:-}" = imagenet ]; then
     out=$("$simsiam" plan "$configs/fig2_stopgrad.yaml" --scale imagenet --seeds 1 --runs runs 2>err | tr -s ' ')
     what="simsiam plan --scale imagenet"
     [ ! -s err ] || fail "$what: on stderr: $(<err)"
-    says "with 1 1 $cost" "without 1 1 $cost" "2 distinct runs, 0 done, 2 left" \
+    says "with 1 1 $cost" "without 1 1 $cost" "3 distinct runs, 0 done, 3 left" \
         "a step is too long to be made here" "imagenet should run on 8 GPUs"
 fi
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../experiments/run/record.h"
+#include "../experiments/run/measures.h"
 
 /* ---- a folder with one run ------------------------------------------------------------------- */
 
@@ -58,12 +58,21 @@ static int folder_close(void **state)
 /* Numbers that nine digits carry exactly: floats. */
 static struct epoch_record epoch_example(int epoch)
 {
-    return (struct epoch_record){
-        .epoch = epoch, .loss = -0.1f * (float)epoch, .oscillation = 0.25f, .std_train = 0.98f,
-        .grad_norm = 1e-7f, .lr = 3e38f, .lr_predictor = 0.1f, .monitored = epoch % 2 == 0,
-        .std_sqrtd = 1 / 3.0f, .mean_norm = 0.16f, .view_share = NAN, .rank = 0.7f, .knn = 38,
-        .knn_z = 37.5, .cos_h = 0.5f, .cos_z = NAN
-    };
+    struct epoch_record e = epoch_empty(epoch);
+    e.loss = -0.1f * (float)epoch;
+    e.oscillation = 0.25f;
+    e.std_train = 0.98f;
+    e.grad_norm = 1e-7f;
+    e.lr = 3e38f;
+    e.lr_predictor = 0.1f;
+    e.monitored = epoch % 2 == 0;
+    e.std_sqrtd = 1 / 3.0f;
+    e.mean_norm = 0.16f;
+    e.rank = 0.7f;
+    e.knn = 38;
+    e.knn_z = 37.5;
+    e.cos_h = 0.5f;
+    return e;
 }
 static struct run_record run_example(void)
 {
@@ -192,17 +201,50 @@ static void a_line_comes_back_as_it_was(void **state)
     }
 }
 
-static struct epoch_columns columns_of_today(void)
+/* Those of files whose lines have no number that came later. */
+static struct epoch_columns columns_of_before(void)
 {
-    struct epoch_columns columns;
+    struct epoch_columns columns = { .n = 0 }, taken;
+    const struct epoch_record empty = epoch_empty(0);
     char *titles;
     size_t bytes;
     FILE *out = open_memstream(&titles, &bytes);
-    epoch_fields_head(out);
+    epoch_columns_add(&columns, &empty);
+    epoch_fields_head(out, &columns);
     fclose(out);
-    assert_true(epoch_columns_take(&columns, titles));
+    assert_true(epoch_columns_take(&taken, titles));
+    assert_memory_equal(&taken, &columns, sizeof taken);
     free(titles);
     return columns;
+}
+
+/* One line that has it gives the file the column, in its place, and the others none. */
+static void a_number_that_came_later_is_a_column_where_a_line_has_it(void **state)
+{
+    (void)state;
+    const int before = columns_of_before().n;
+    struct epoch_columns columns = { .n = 0 };
+    struct epoch_record e = epoch_empty(1);
+    e.monitored = true;
+    epoch_columns_add(&columns, &e);
+    e.knn_test = 40;
+    epoch_columns_add(&columns, &e);
+    assert_int_equal(columns.n, before + 1);
+    e.knn_test = NAN;
+    e.entropy_rank = 9;
+    epoch_columns_add(&columns, &e);
+    assert_int_equal(columns.n, before + 2);
+    char *text;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    epoch_fields_head(out, &columns);
+    fputc('\n', out);
+    epoch_fields(out, &columns, &e);
+    fclose(out);
+    assert_string_equal(text, "epoch,monitored,loss,oscillation,std_train,grad_norm,lr,"
+                              "lr_predictor,std_sqrtd,mean_norm,view_share,rank,entropy_rank,knn,"
+                              "knn_test,knn_z,cos_h,cos_z\n1,1,,,,,,,,,,,9,,,,,");
+    free(text);
 }
 
 /* A file without a number that was always recorded, or with one that is not known, is none of
@@ -229,7 +271,7 @@ static void other_columns_are_refused(void **state)
 static void fields_make_the_line_again_to_the_byte(void **state)
 {
     (void)state;
-    const struct epoch_columns columns = columns_of_today();
+    const struct epoch_columns columns = columns_of_before();
     static const double odd[] = { 0, -0.0, 1, 1e-5, 1e22, 123456789, 0.1 + 0.2, 1 / 3.0, 5e-324,
                                   NAN };
     enum { ODD = sizeof odd / sizeof *odd };
@@ -242,7 +284,7 @@ static void fields_make_the_line_again_to_the_byte(void **state)
         assert_true(epoch_parse(&read, line));
         size_t bytes;
         FILE *out = open_memstream(&fields, &bytes);
-        epoch_fields(out, &read);
+        epoch_fields(out, &columns, &read);
         fclose(out);
         assert_true(epoch_fields_take(&back, &columns, fields));
         char *again = epoch_print(&back);
@@ -266,7 +308,7 @@ static void wrong_fields_are_refused(void **state)
         { "1,0,inf,,,,,,,,,,,,,", false },  { "1,0,1e999,,,,,,,,,,,,,", false },
         { "1,0, 1,,,,,,,,,,,,,", false },   { "1,0,1x,,,,,,,,,,,,,", false },
     };
-    const struct epoch_columns columns = columns_of_today();
+    const struct epoch_columns columns = columns_of_before();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct epoch_record e;
         char *text = text_format("%s", cases[i].text);
@@ -570,6 +612,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_has_its_keys_in_order),
         cmocka_unit_test(a_line_comes_back_as_it_was),
+        cmocka_unit_test(a_number_that_came_later_is_a_column_where_a_line_has_it),
         cmocka_unit_test(fields_make_the_line_again_to_the_byte),
         cmocka_unit_test(other_columns_are_refused),
         cmocka_unit_test(wrong_fields_are_refused),

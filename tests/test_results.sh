@@ -35,7 +35,7 @@ while read -r file; do
     table=$(of_table "$name")
     case $folder/$name in
         results/bench/* | results/quick-select/*.txt) ;;       # of other commands, named in README
-        */provenance.json | */claims.md | */report.html) ;;
+        */provenance.json | */claims.md | */claims.csv | */report.html) ;;
         *) if [ -n "$table" ] && [ -f "$configs/scale/$(basename "$folder").yaml" ]; then
                echo "$folder $table" >>"$work/of"
            else
@@ -79,7 +79,7 @@ for page in results/*/report.html; do
         sort -nu | tr '\n' ' ')
     "$simsiam" report --configs "$configs" --scale "${folder#results/}" --seeds "${seeds:-1 2 3}" \
         --from-results --results again >out 2>&1 || fail "$folder: report: $(tail -n 3 out)"
-    for file in claims.md report.html; do
+    for file in claims.md claims.csv report.html; do
         cmp "$folder/$file" "again/${folder#results/}/$file" ||
             fail "$folder/$file is not what its tables make"
     done

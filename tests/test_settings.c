@@ -84,7 +84,7 @@ static void figure_2_is_read_as_it_stands(void **state)
     const struct experiment *e = &experiment;
     assert_string_equal(e->name, "fig2_stopgrad");
     assert_string_equal(e->title, "Figure 2: with and without stop-gradient");
-    assert_int_equal(e->n_rows, 2);
+    assert_int_equal(e->n_rows, 3);            /* and the untrained one */
     const int with = experiment_row(e, "with"), without = experiment_row(e, "without");
     assert_true(e->row[with].settings.stop_grad && !e->row[without].settings.stop_grad);
     assert_true(e->row[with].has_paper && e->row[with].paper == 67.7);
@@ -217,7 +217,7 @@ static void mistakes_of_all_files_come_in_one_pass(void **state)
     (void)state;
     assert_string_equal(
         mistakes("titel: t\n"
-                 "epochs: 0\n"
+                 "epochs: -1\n"
                  "epochs: 3\n"
                  "rows:\n"
                  "- { name: a, batch: none }\n"
@@ -229,7 +229,7 @@ static void mistakes_of_all_files_come_in_one_pass(void **state)
         "x.yaml:3:1: epochs stands twice, first in line 2; keep one\n"
         "scale/s.yaml:2:10: base_lr: fast is not a number; 0 to 1000\n"
         "x.yaml:1:1: unknown key titel; did you mean title?\n"
-        "x.yaml:2:9: epochs: 0 is out of range; 1 to 100000 passes\n"
+        "x.yaml:2:9: epochs: -1 is out of range; 0 to 100000 passes\n"
         "x.yaml:5:21: batch: none is not a whole number; 2 to 65536 images\n"
         "x.yaml:6:11: row a stands twice; each row has its own name\n"
         "x.yaml:6:32: projector: batchnorm is wrong; a layer is `fc WIDTH "
@@ -282,9 +282,9 @@ static void rows_are_wanted(void **state)
 {
     (void)state;
     assert_string_equal(mistakes("title: t\n", scale, paper),
-                        "x.yaml:1:1: rows: 1 to 32 are wanted, like - { name: with }\n");
+                        "x.yaml:1:1: rows: 1 to 31 are wanted, like - { name: with }\n");
     assert_string_equal(mistakes("rows: []\n", scale, paper),
-                        "x.yaml:1:7: rows: 1 to 32 are wanted, like - { name: with }\n");
+                        "x.yaml:1:7: rows: 1 to 31 are wanted, like - { name: with }\n");
     assert_string_equal(
         mistakes("rows: [{ name: a b }]\n", scale, paper),
         "x.yaml:1:16: name: a b is wrong; letters, digits, and between them _ . -\n");
@@ -302,6 +302,13 @@ static void settings_that_do_not_go_together_are_placed(void **state)
           "monitor images 9951 to 10000; the test split of synthetic has 0 to 9999" },
         { "monitor_split: train",
           "monitor images 0 to 49 are trained on too (0 to 99); hold them out" },
+        { "test_count: 10001", "test_count 10001; the test split of synthetic has 10000 images" },
+        { "test_count: 9, monitor_split: train, monitor_first: 100",
+          "test_count 9 with monitor_split: train, which chooses settings on held-out images; "
+          "leave it out" },
+        { "standard_crop_scale: [0.2, 1]",
+          "standard_crop_scale and the others of standard_... are a whole recipe, the smaller "
+          "number first, or all left out" },
         { "batch: 101", "batch 101 is more than the 100 training images; at most as many" },
         { "probe_batch: 101",
           "probe_batch 101 is more than the 100 training images; at most as many" },
@@ -391,7 +398,7 @@ static void unknown_scales_rows_and_files_exit_2_with_a_hint(void **state)
     assert_non_null(strstr(said, "no scale quik; did you mean quick? There are "));
     assert_int_equal(load_child(said, figure, "../paper", NULL), 2);
     assert_int_equal(load_child(said, figure, "quick", "wihout"), 2);
-    assert_non_null(strstr(said, "no row wihout; did you mean without? There are with, without\n"));
+    assert_non_null(strstr(said, "no row wihout; did you mean without? There are with, without, "));
     assert_int_equal(load_child(said, figure, "quick", "without"), 0);
     assert_string_equal(said, "");
     assert_int_equal(load_child(said, "/nonexistent/x.yaml", "quick", NULL), 2);

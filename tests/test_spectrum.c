@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_spectrum.c -- the effective rank of data whose singular values are known.
+ * test_spectrum.c -- the spectrum of data whose singular values are known.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,6 +82,43 @@ static void shares_are_of_singular_values_not_of_variances(void **state)
     free(z);
 }
 
+/* sigma 3, 2, 1, 1: lambda 9, 4, 1, 1 of 15. */
+static void directions_are_counted_by_their_variance(void **state)
+{
+    (void)state;
+    enum { N = 33, D = 7 };
+    static const double sigma[] = { 3, 2, 1, 1 }, p[] = { 9 / 15.0, 4 / 15.0, 1 / 15.0, 1 / 15.0 };
+    float *z = planted(N, D, sigma, 4);
+    const struct spectrum s = spectrum_of(z, N, D);
+    double entropy = 0, squares = 0;
+    for (int k = 0; k < 4; k++) {
+        entropy -= p[k] * log(p[k]);
+        squares += p[k] * p[k];
+    }
+    assert_close(s.entropy_rank, exp(entropy), ROUNDING);
+    assert_close(s.participation, 1 / squares, ROUNDING);
+    assert_true(s.directions_90 == 3 && s.directions_99 == 4);
+    assert_close(s.first[0], 9 / 15.0, ROUNDING);
+    assert_close(s.first[1], 13 / 15.0, ROUNDING);
+    assert_close(s.first[2], 1, ROUNDING);
+    assert_close(s.first[3], 1, ROUNDING);
+    free(z);
+}
+
+static void no_spectrum_is_nan_throughout(void **state)
+{
+    (void)state;
+    enum { N = 7, D = 3 };
+    float z[N * D];
+    for (int i = 0; i < N * D; i++) z[i] = 0.1f * (float)(1 + i % D);
+    for (int n = D; n <= N; n += N - D) {      /* too few rows; all of them equal */
+        const struct spectrum s = spectrum_of(z, n, D);
+        assert_true(isnan(s.entropy_rank) && isnan(s.participation) && isnan(s.directions_90) &&
+                    isnan(s.directions_99));
+        for (int i = 0; i < SPECTRUM_FIRST; i++) assert_true(isnan(s.first[i]));
+    }
+}
+
 static void one_row_more_than_features_is_enough_and_one_less_is_not(void **state)
 {
     (void)state;
@@ -128,6 +165,8 @@ int main(void)
         cmocka_unit_test(isotropic_output_has_rank_near_one),
         cmocka_unit_test(equal_directions_are_counted),
         cmocka_unit_test(shares_are_of_singular_values_not_of_variances),
+        cmocka_unit_test(directions_are_counted_by_their_variance),
+        cmocka_unit_test(no_spectrum_is_nan_throughout),
         cmocka_unit_test(one_row_more_than_features_is_enough_and_one_less_is_not),
         cmocka_unit_test(scale_and_offset_change_nothing),
         cmocka_unit_test(constant_and_non_finite_outputs_have_no_rank),

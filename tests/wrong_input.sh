@@ -82,7 +82,7 @@ wrong 'a word for a number' 2 "$at.*not a whole number" "$config" 'top "batch: m
 wrong 'a number in quotes' 2 "$at.*not a whole number" "$config" "top 'batch: \"16\"'"
 wrong 'yes for true' 2 "$at.*neither true nor false" "$config" 'top "stop_grad: yes"'
 wrong 'a number for a list' 2 "$at.*not a list" "$config" 'top "widths: 8"'
-wrong 'a value out of range' 2 "$at.*out of range" "$config" 'top "epochs: 0"'
+wrong 'a value out of range' 2 "$at.*out of range" "$config" 'top "epochs: -1"'
 wrong 'a whole number too large for any type' 2 "$at.*99999999999999999999" "$config" \
     'top "epochs: 99999999999999999999"'
 wrong 'a number beyond a double' 2 "$at.*1e999" "$config" 'top "base_lr: 1e999"'
@@ -118,6 +118,8 @@ wrong 'more images than there are' 2 "$at.*synthetic has 0 to 59999" "$config" '
 wrong 'a scale file with a mistake' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: .*did you mean' "$config" \
     'scale "dimm: 8"'
 
+wrong 'a look that errs too often' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: look_errors: 0.06 is out of range' \
+    '$simsiam table configs/x.yaml --scale s' 'scale "look_errors: [0.06]"'
 wrong 'a precision of another machine' 2 'precision: fp16 is not one of machine cpu' \
     '$simsiam run configs/x.yaml --scale s' 'top "precision: fp16"'
 wrong 'the same, planned' 2 'precision: fp16 is not one of machine cpu' \

@@ -561,15 +561,15 @@ void winograd_wgrad(float *dw, const void *dy, const void *x, struct conv_shape 
 
 /* ---- where it wins --------------------------------------------------------------------------- */
 
-/* Every choice passes here.  Enough tiles to be worth transforming the weights, and few pixels of
- * them beyond the image.  With four lanes the columns' matrix products are as good. */
+/* Every choice passes here: by the image's shape alone, never by how many images a call has, so
+ * that a row of a batch has the same bytes whatever else is in the call.  Few pixels of the tiles
+ * may lie beyond the image.  With four lanes the columns' matrix products are as good. */
 static bool worthwhile(struct conv_shape s, int least_side)
 {
-    enum { LEAST_TILES = 64 };
     const struct tiles t = tiles_of(s);
     return isa_allows_winograd() && LANES > 4 && s.r == TAPS && s.stride == 1 && s.pad == 1 &&
            s.c % CHANNELS == 0 && s.k % CHANNELS == 0 && s.h >= least_side && s.w >= least_side &&
-           t.count >= LEAST_TILES && t.down * t.across * OUT * OUT * 3 <= s.h * s.w * 4;
+           t.down * t.across * OUT * OUT * 3 <= s.h * s.w * 4;
 }
 
 bool winograd_fits(struct conv_shape s, bool is_bf16)

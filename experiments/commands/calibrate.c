@@ -2,7 +2,8 @@
  *
  * calibrate.c -- a run's cost, from the very functions that make it.
  *
- *   seconds = open + epochs * steps * step + (1 + monitored epochs) * monitors + probe epochs * probe epoch
+ *   seconds = open + epochs * steps * step + (1 + monitored epochs) * monitors + test set
+ *             + probe epochs * probe epoch
  *
  * Left out: checkpoints, and what writes the papers; a few milliseconds each.
  *
@@ -59,6 +60,7 @@ struct settings settings_part(const struct settings *s, int batch)
     part.monitor_split = DATA_TEST;
     part.train_count = least(2 * batch, made->n[DATA_TRAIN]);
     part.monitor_count = least(2 * batch, made->n[DATA_TEST]);
+    part.test_count = 0;
     part.knn_k = least(s->knn_k, part.train_count);
     part.probe_batch = least(s->probe_batch, part.train_count);
     return part;
@@ -108,10 +110,12 @@ static int part_of(int n, int floor, double part)
     return least(n, some > floor ? some : floor);
 }
 
-/* Seconds of one pass of the monitors, and of one epoch of the probe, of the run that `whole`
- * describes. */
+struct looks { double monitors, test, probe; };
+
+/* Seconds of one pass of the monitors, of the last one's test set, and of one epoch of the probe, of
+ * the run that `whole` describes. */
 static void looks_seconds(struct trainer *t, const struct settings *whole, double step,
-                          double *monitors, double *probe)
+                          struct looks *looks)
 {
     const struct settings *const s = t->s;
     const double part = monitor_part(t, step);
@@ -120,20 +124,24 @@ static void looks_seconds(struct trainer *t, const struct settings *whole, doubl
     measured.train_count = part_of(s->train_count,
                                    bank_least > PART_LEAST ? bank_least : PART_LEAST, part);
     measured.monitor_count = part_of(s->monitor_count, PART_LEAST, part);
-    trainer_scale(t, measured.train_count, measured.monitor_count);
+    measured.test_count = settings_has_test(s) ? part_of(s->test_count, PART_LEAST, part) : 0;
+    trainer_scale(t, measured.train_count, measured.monitor_count, measured.test_count);
 
     /* The numbers of a few steps say nothing, so neither does a divergence among them. */
     struct epoch_record r = { .epoch = 0 };
     struct probe_data features = { .train.x = NULL };
     double start = clock_seconds();
-    monitor_run(t, &r, &features);
-    *monitors = (clock_seconds() - start) * monitor_images(whole) / monitor_images(&measured);
+    monitor_run(t, &r, true, &features);
+    const double image = (clock_seconds() - start) /
+                         (monitor_images(&measured) + measured.test_count);
+    looks->monitors = image * monitor_images(whole);
+    looks->test = settings_has_test(whole) ? image * whole->test_count : 0;
     monitor_probe_open(t, &features);
     start = clock_seconds();
     const int epochs = least(s->probe_epochs, PROBE_EPOCHS);
     const struct probe_plan plan = monitor_probe_plan(t);
     for (int i = 0; i < epochs; i++) monitor_probe_epoch(t, &plan, &features);
-    *probe = (clock_seconds() - start) / epochs * whole->train_count / measured.train_count;
+    looks->probe = (clock_seconds() - start) / epochs * whole->train_count / measured.train_count;
     monitor_probe_close(&features);
 }
 
@@ -156,7 +164,8 @@ static double method_floats(const struct trainer *t, const struct settings *whol
 static struct cost measure(const struct settings *s, int steps)
 {
     const bool part = step_operations(s) > WHOLE;
-    const struct settings taken = part ? settings_part(s, PART_BATCH) : *s;
+    struct settings taken = part ? settings_part(s, PART_BATCH) : *s;
+    if (!taken.epochs) taken.epochs = 1;       /* steps are timed, whether the run makes any */
     const double scale = (double)s->batch / taken.batch;
     const double start = clock_seconds();
     struct trainer *const t = host_alloc(1, sizeof *t);
@@ -165,15 +174,16 @@ static struct cost measure(const struct settings *s, int steps)
     const struct params *const ps = &t->model.params;
     const double step = step_seconds(t, steps, part);
     struct cost c = { .step_seconds = scale * step, .parameters = (double)ps->count, .part = part };
-    double monitors, probe;
     const size_t activations = tape_bytes(&t->tape);
-    looks_seconds(t, s, step, &monitors, &probe);
-    const int looks = 1 + s->epochs / s->knn_every + (s->epochs % s->knn_every != 0);
+    struct looks looks;
+    looks_seconds(t, s, step, &looks);
+    const int times = 1 + s->epochs / s->knn_every + (s->epochs % s->knn_every != 0);
     c.run_seconds = open + c.step_seconds * (s->train_count / s->batch) * s->epochs +
-                    looks * monitors + s->probe_epochs * probe;
+                    times * looks.monitors + looks.test + s->probe_epochs * looks.probe;
 
     const size_t widths = (size_t)t->model.backbone.features + (size_t)t->model.projector.out;
-    const size_t features = (size_t)(s->train_count + s->monitor_count) * widths;
+    const int tested = s->test_count > s->monitor_count ? s->test_count : s->monitor_count;
+    const size_t features = (size_t)(s->train_count + tested) * widths;
     const double kept = method_floats(t, s);
     const double tape = part ? scale * (double)activations : (double)tape_bytes(&t->tape);
     c.memory_mib = (tape + 12 * (double)ps->count + 4 * (double)features + 4 * kept) / (1 << 20);

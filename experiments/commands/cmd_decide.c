@@ -16,6 +16,7 @@
 #include "cmd_run.h"
 #include "commands.h"
 #include "options.h"
+#include "tasks.h"
 #include "../run/found.h"
 #include "../run/took.h"
 #include "../suite/next_seeds.h"

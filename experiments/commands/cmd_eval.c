@@ -11,6 +11,7 @@
 
 #include "options.h"
 #include "../run/found.h"
+#include "../run/measures.h"
 #include "../run/monitor.h"
 #include "../run/runner.h"
 #include "../run/state.h"
@@ -116,9 +117,10 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
                  run.finished ? "one that was pooled from results/ has none: simsiam run --runs ELSEWHERE makes it"
                               : "simsiam run makes it");
 
-    struct run_record r = { .last = { .epoch = t->epoch, .knn = NAN, .knn_z = NAN } };    /* none of a divergence */
+    struct run_record r = { .last = epoch_empty(t->epoch) };   /* none of a divergence */
     struct probe_data data = { .train.x = NULL };
-    int status = monitor_run(t, &r.last, &data);
+    const bool last = t->epoch == row->settings.epochs;
+    int status = monitor_run(t, &r.last, last, &data);
     const int probed = t->probe.epoch;
     if (!status && (probed || rates->n)) {
         status = monitor_probe_open(t, &data);
@@ -131,6 +133,7 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
         printf("%s, %s, epoch %d of %d\n", what, run.folder, t->epoch,
                row->settings.epochs);
         printf("kNN %.2f on f, %.2f on z\n", r.last.knn, r.last.knn_z);
+        if (last) printf("kNN %.2f on f of the whole test set\n", r.last.knn_test);
         if (probed) printf("linear %.2f after %d epochs of the probe\n", r.linear, probed);
         printf("std*sqrt(d) %.3f, |E z'| %.3f, view share %.3f, rank %.3f\n", r.last.std_sqrtd, r.last.mean_norm,
                r.last.view_share, r.last.rank);

@@ -134,7 +134,7 @@ int command_report(int argc, char **argv)
     options_parse(
         argc, argv, "report [options]",
         "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements "
-        "with their verdicts first, and those alone as claims.md and claims.csv.  A table without runs is shown from "
+        "with their verdicts first, and those alone as claims.md and .csv.  A table without runs is shown from "
         "the committed ones.",
         rows, 0, 0);
     int seeds[SEEDS_MAX];

@@ -6,9 +6,14 @@
 set -u
 export LC_ALL=C
 
-# told FILE N: the first and last column of N lines, each of which was run.
-told() { awk -F, -v want="$2" 'NR > 1 { print $1 ": " $NF; n += $NF != "not run" } END { exit n != want }' "$1"; }
-decided() { told "$1/fig2_stopgrad_claims.csv" 5 && told "$1/fig2_stopgrad.csv" 2; }
+# told FILE COLUMN N: the first column and that one, of which N lines at least were run.
+told() {
+    awk -F, -v column="$2" -v want="$3" '
+        NR == 1 { for (c = 1; c <= NF; c++) if ($c == column) at = c }
+        NR > 1 { print $1 ": " $at; n += $at != "not run" }
+        END { exit n < want }' "$1"
+}
+decided() { told "$1/fig2_stopgrad_claims.csv" verdict 5 && told "$1/fig2_stopgrad.csv" state 2; }
 one=$(decided "$1") && other=$(decided "$2") ||
     { echo "same_verdicts.sh: a table is missing, short, or not run" >&2; exit 1; }
 if [ "$one" != "$other" ]; then

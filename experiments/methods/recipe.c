@@ -22,23 +22,38 @@ struct augment recipe_test(const struct settings *s)
     return a;
 }
 
-struct augment recipe_probe(const struct settings *s)
+static struct augment crops_and_flips(const struct settings *s, const struct view_settings *v)
 {
     struct augment a = recipe_test(s);
     a.crop = true;
-    copy_floats(a.crop_scale, s->crop_scale, 2);
-    copy_floats(a.crop_ratio, s->crop_ratio, 2);
-    a.flip_p = (float)s->flip_p;
+    copy_floats(a.crop_scale, v->crop_scale, 2);
+    copy_floats(a.crop_ratio, v->crop_ratio, 2);
+    a.flip_p = (float)v->flip_p;
     return a;
+}
+
+static struct augment all_of(const struct settings *s, const struct view_settings *v)
+{
+    struct augment a = crops_and_flips(s, v);
+    copy_floats(a.jitter, v->jitter, 4);
+    a.jitter_p = (float)v->jitter_p;
+    a.gray_p = (float)v->gray_p;
+    copy_floats(a.blur_sigma, v->blur_sigma, 2);
+    a.blur_p = (float)v->blur_p;
+    return a;
+}
+
+struct augment recipe_probe(const struct settings *s)
+{
+    return crops_and_flips(s, &s->views);
 }
 
 struct augment recipe_train(const struct settings *s)
 {
-    struct augment a = recipe_probe(s);
-    copy_floats(a.jitter, s->jitter, 4);
-    a.jitter_p = (float)s->jitter_p;
-    a.gray_p = (float)s->gray_p;
-    copy_floats(a.blur_sigma, s->blur_sigma, 2);
-    a.blur_p = (float)s->blur_p;
-    return a;
+    return all_of(s, &s->views);
+}
+
+struct augment recipe_standard(const struct settings *s)
+{
+    return all_of(s, settings_has_standard(s) ? &s->standard : &s->views);
 }

@@ -11,3 +11,4 @@ struct augment recipe_test(const struct settings *s);
 /* crop and flip (App. A, linear evaluation) */
 struct augment recipe_probe(const struct settings *s);
 struct augment recipe_train(const struct settings *s);     /* all of App. A */
+struct augment recipe_standard(const struct settings *s);  /* the same, of the scale's views */

@@ -41,6 +41,22 @@ static bool monitor_beyond(const struct settings *s, char *why)
                    s->monitor_split == DATA_TEST ? "test" : "train", source->name, have - 1);
 }
 
+/* A setting chosen by what the test set says would be tuned on it. */
+static bool test_while_choosing(const struct settings *s, char *why)
+{
+    return s->test_count && s->monitor_split == DATA_TRAIN &&
+           because(why, "test_count %d with monitor_split: train, which chooses settings on held-out "
+                   "images; leave it out", s->test_count);
+}
+
+static bool test_beyond(const struct settings *s, char *why)
+{
+    const struct data_source *source = &data_sources[s->dataset];
+    return s->test_count > source->n[DATA_TEST] &&
+           because(why, "test_count %d; the test split of %s has %d images", s->test_count,
+                   source->name, source->n[DATA_TEST]);
+}
+
 /* Settings chosen on images the network has seen would be chosen on its memory. */
 static bool monitor_seen(const struct settings *s, char *why)
 {
@@ -201,27 +217,41 @@ static bool view_unused(const struct settings *s, char *why)
 
 static bool crop_scale_order(const struct settings *s, char *why)
 {
-    return s->crop_scale[0] > s->crop_scale[1] &&
+    return s->views.crop_scale[0] > s->views.crop_scale[1] &&
            because(why, "crop_scale: the smaller number comes first");
 }
 
 static bool crop_ratio_order(const struct settings *s, char *why)
 {
-    return s->crop_ratio[0] > s->crop_ratio[1] &&
+    return s->views.crop_ratio[0] > s->views.crop_ratio[1] &&
            because(why, "crop_ratio: the smaller number comes first");
 }
 
 static bool blur_sigma_order(const struct settings *s, char *why)
 {
-    return s->blur_sigma[0] > s->blur_sigma[1] &&
+    return s->views.blur_sigma[0] > s->views.blur_sigma[1] &&
            because(why, "blur_sigma: the smaller number comes first");
 }
 
 /* A hue is an angle in turns; half a turn reaches all of them. */
 static bool hue_large(const struct settings *s, char *why)
 {
-    return s->jitter[3] > 0.5 &&
-           because(why, "jitter: a hue of %g; at most 0.5, half the colour circle", s->jitter[3]);
+    return s->views.jitter[3] > 0.5 &&
+           because(why, "jitter: a hue of %g; at most 0.5, half the colour circle", s->views.jitter[3]);
+}
+
+/* Standard views are a whole recipe or none. */
+static bool standard_torn(const struct settings *s, char *why)
+{
+    static const struct view_settings none = { .flip_p = 0 };
+    const struct view_settings *const v = &s->standard;
+    const bool whole = v->crop_scale[0] > 0 && v->crop_scale[1] >= v->crop_scale[0] &&
+                       v->crop_ratio[0] > 0 && v->crop_ratio[1] >= v->crop_ratio[0] &&
+                       v->blur_sigma[1] >= v->blur_sigma[0] &&
+                       (v->blur_sigma[0] > 0 || v->blur_p == 0) && v->jitter[3] <= 0.5;
+    return !whole && memcmp(v, &none, sizeof none) &&
+           because(why, "standard_crop_scale and the others of standard_... are a whole recipe, the "
+                   "smaller number first, or all left out");
 }
 
 const struct rule settings_rules[] = {
@@ -231,6 +261,8 @@ const struct rule settings_rules[] = {
     { { "monitor_count", "monitor_first", "monitor_split", "dataset" }, monitor_beyond },
     { { "monitor_first", "monitor_count", "monitor_split", "train_count", "train_first" },
       monitor_seen },
+    { { "test_count", "monitor_split" }, test_while_choosing },
+    { { "test_count", "dataset" }, test_beyond },
     { { "batch", "train_count" }, batch_large },
     { { "probe_batch", "train_count" }, probe_batch_large },
     { { "knn_k", "train_count" }, knn_large },
@@ -246,5 +278,7 @@ const struct rule settings_rules[] = {
     { { "crop_ratio" }, crop_ratio_order },
     { { "blur_sigma" }, blur_sigma_order },
     { { "jitter" }, hue_large },
+    { { "standard_crop_scale", "standard_crop_ratio", "standard_blur_sigma", "standard_blur_p",
+        "standard_jitter" }, standard_torn },
     { { NULL }, NULL }
 };

@@ -35,13 +35,21 @@ const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF
     { AT(field), .type = KEY_INT, .low = min, .high = max, .unit = u, .sentence = text }
 #define FLOAT(field, min, max, u, text) \
     { AT(field), .type = KEY_FLOAT, .low = min, .high = max, .unit = u, .sentence = text }
-#define FLOATS(field, n, min, max, u, text) \
-    { AT(field), .type = KEY_FLOATS, .count = n, .low = min, .high = max, .unit = u, .sentence = text }
 #define BOOL(field, text) { AT(field), .type = KEY_BOOL, .unit = "", .sentence = text }
 #define CHOICE(field, names, text) { AT(field), .type = KEY_CHOICE, .choices = names, .unit = "", .sentence = text }
 /* A choice that came later, where `was` was done before. */
 #define LATER(field, names, was, text) \
     { AT(field), .type = KEY_CHOICE, .choices = names, .before = was, .unit = "", .sentence = text }
+/* Of a recipe's views: the row's own, and the standard ones, which are all zero where the row's are
+ * those. */
+#define VIEW(field, n, min, max, u, text) \
+    { .name = #field, .offset = offsetof(struct settings, views.field), \
+      .type = n > 1 ? KEY_FLOATS : KEY_FLOAT, .count = n, .low = min, .high = max, .unit = u, \
+      .sentence = text }
+#define STANDARD(field, n, max, none, u) \
+    { .name = "standard_" #field, .offset = offsetof(struct settings, standard.field), \
+      .type = n > 1 ? KEY_FLOATS : KEY_FLOAT, .count = n, .high = max, .before = none, .unit = u, \
+      .sentence = "the same of the views by which rows are compared, where a row has others" }
 #define HEAD(field, text) \
     { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
 
@@ -73,7 +81,9 @@ const struct key settings_keys[] = {
            "split of the monitor images; train: held out, to choose settings by"),
     INT(monitor_first, 0, 10000000, "", "first monitor image of its split"),
     INT(monitor_count, 2, 10000000, "images",
-        "images for kNN, std and view share, and the probe's test"),
+        "images for kNN, std and view share; and for the probe, without test_count"),
+    { AT(test_count), .type = KEY_INT, .high = 10000000, .before = "0", .unit = "images",
+      .sentence = "test images for the last epoch's kNN and the probe; 0: the monitor images" },
     /* model */
     LATER(stem, stem_names, "cifar", "3x3, or ImageNet's: 7x7 with stride 2 and a max-pool"),
     LATER(block, block_names, "basic",
@@ -100,7 +110,7 @@ const struct key settings_keys[] = {
       .sentence =
           "[source, target] views of each term of the loss, whose mean it is (eq. 3 and 4; Sec. 4.6)" },
     /* optimisation */
-    INT(epochs, 1, 100000, "passes", "passes over the training images"),
+    INT(epochs, 0, 100000, "passes", "passes over the training images; 0: the untrained network"),
     INT(batch, 2, 65536, "images",
         "images of one step; an incomplete last batch is dropped (Table 2)"),
     FLOAT(base_lr, 0, 1000, "", "lr = base_lr * batch / 256, then cosine per epoch (Sec. 3)"),
@@ -113,16 +123,23 @@ const struct key settings_keys[] = {
     CHOICE(predictor_lr, predictor_lr_names,
            "the predictor's lr: decayed, not decayed, never trained (Table 1)"),
     /* augmentation */
-    FLOATS(crop_scale, 2, 0.0001, 1, "",
-           "smallest and largest share of the image's area in a crop"),
-    FLOATS(crop_ratio, 2, 0.1, 10, "", "smallest and largest width/height of a crop"),
-    FLOATS(jitter, 4, 0, 1, "",
-           "strength of the brightness, contrast, saturation and hue jitter; hue at most 0.5"),
-    FLOAT(jitter_p, 0, 1, "", "probability of the colour jitter"),
-    FLOAT(gray_p, 0, 1, "", "probability of grayscale"),
-    FLOATS(blur_sigma, 2, 0.01, 10, "pixels", "smallest and largest sigma of the Gaussian blur"),
-    FLOAT(blur_p, 0, 1, "", "probability of the blur; 0 on CIFAR (App. D)"),
-    FLOAT(flip_p, 0, 1, "", "probability of the horizontal flip"),
+    VIEW(crop_scale, 2, 0.0001, 1, "", "smallest and largest share of the image's area in a crop"),
+    VIEW(crop_ratio, 2, 0.1, 10, "", "smallest and largest width/height of a crop"),
+    VIEW(jitter, 4, 0, 1, "",
+         "strength of the brightness, contrast, saturation and hue jitter; hue at most 0.5"),
+    VIEW(jitter_p, 1, 0, 1, "", "probability of the colour jitter"),
+    VIEW(gray_p, 1, 0, 1, "", "probability of grayscale"),
+    VIEW(blur_sigma, 2, 0.01, 10, "pixels", "smallest and largest sigma of the Gaussian blur"),
+    VIEW(blur_p, 1, 0, 1, "", "probability of the blur; 0 on CIFAR (App. D)"),
+    VIEW(flip_p, 1, 0, 1, "", "probability of the horizontal flip"),
+    STANDARD(crop_scale, 2, 1, "[0, 0]", ""),
+    STANDARD(crop_ratio, 2, 10, "[0, 0]", ""),
+    STANDARD(jitter, 4, 1, "[0, 0, 0, 0]", ""),
+    STANDARD(jitter_p, 1, 1, "0", ""),
+    STANDARD(gray_p, 1, 1, "0", ""),
+    STANDARD(blur_sigma, 2, 10, "[0, 0]", "pixels"),
+    STANDARD(blur_p, 1, 1, "0", ""),
+    STANDARD(flip_p, 1, 1, "0", ""),
     /* monitors */
     INT(knn_every, 1, 100000, "passes",
         "evaluation monitors every so many epochs, and after the last"),
@@ -157,9 +174,9 @@ static const struct settings defaults = {
     .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup = 0,
     .predictor_lr = PREDICTOR_CONSTANT,
     .precision = PRECISION_BF16,
-    .crop_scale = { 0.2, 1 }, .crop_ratio = { 3.0 / 4, 4.0 / 3 },
-    .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
-    .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5,
+    .views = { .crop_scale = { 0.2, 1 }, .crop_ratio = { 3.0 / 4, 4.0 / 3 },
+               .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
+               .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5 },
     .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1, .expectation_views = 0,
     .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256,
     .probe_augment = true,
@@ -244,4 +261,20 @@ bool settings_read(struct settings *s, const char *path)
     free(own);
     config_close(&f);
     return right;
+}
+
+bool settings_has_test(const struct settings *s)
+{
+    return s->test_count && (s->monitor_first || s->monitor_count != s->test_count);
+}
+
+void settings_standard(struct settings *s, const struct view_settings *standard)
+{
+    static const struct view_settings none = { .flip_p = 0 };
+    s->standard = memcmp(&s->views, standard, sizeof *standard) ? *standard : none;
+}
+
+bool settings_has_standard(const struct settings *s)
+{
+    return s->standard.crop_scale[1] > 0;
 }

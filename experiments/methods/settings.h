@@ -14,6 +14,11 @@ _Static_assert(VIEWS_MAX == 4, "views are numbered from it (method.h), and this 
 enum { RULES_MAX = 48, KEYS_MAX = 80 };        /* of one method, those that all share included */
 struct rule;
 
+/* The views of a recipe (augment.h), as a file says them. */
+struct view_settings {
+    double crop_scale[2], crop_ratio[2], jitter[4], jitter_p, gray_p, blur_sigma[2], blur_p, flip_p;
+};
+
 struct settings {
     /* data */
     int dataset;                   /* index into data_sources */
@@ -24,6 +29,8 @@ struct settings {
                                       probe */
     int monitor_split;             /* DATA_TRAIN (held-out choice of settings) or DATA_TEST */
     int monitor_first, monitor_count;
+    int test_count;                /* test images of the last epoch's accuracies; 0: the monitor
+                                      images */
     /* model */
     int stem, block;               /* enum stem, block_kind of resnet.h */
     struct int_list widths;        /* stages of the backbone */
@@ -42,7 +49,9 @@ struct settings {
     int predictor_lr;              /* enum predictor_lr */
     int precision;                 /* enum precision of ops.h: how activations are stored */
     /* augmentation */
-    double crop_scale[2], crop_ratio[2], jitter[4], jitter_p, gray_p, blur_sigma[2], blur_p, flip_p;
+    struct view_settings views;
+    struct view_settings standard; /* the scale's, where a row has others: what rows are compared by
+                                      (view share); zeros: the row's own */
     /* monitors */
     int knn_every, knn_k;
     double knn_temperature;
@@ -77,6 +86,13 @@ void settings_hash(char hex[HASH_TEXT], const struct settings *s);
 /* A resolved config back.  False, and reported as file:line:column, unless the file is what
  * settings_print() writes of them, to the byte. */
 bool settings_read(struct settings *s, const char *path);
+
+/* Are the test images others than the monitor images? */
+bool settings_has_test(const struct settings *s);
+
+/* Names the standard views, unless the row's own are the same. */
+void settings_standard(struct settings *s, const struct view_settings *standard);
+bool settings_has_standard(const struct settings *s);
 
 /* ---- rules.c: what no range of one key can say ----------------------------------------------- */
 

@@ -161,18 +161,18 @@ static void answers_open(FILE *out, const struct tally *tally)
     snprintf(wrong, sizeof wrong, "%.2g", family_wrong(f));
     fputs(
         "</ul>\n<p class=\"soft\">A claim about numbers <em>holds</em> or <em>fails</em> where the "
-        "interval over paired seeds decides it at a look that the scale declared beforehand, one about "
-        "states where the seeds that have the state lead the others by three, or the others do; it is "
-        "<em>mixed</em> where neither came within 15 seeds, <em>inconclusive</em> until then, and "
-        "<em>not run</em> where there are no runs that may be compared.  An exact statement is decided "
-        "by a unit test.</p>\n",
+        "interval over paired seeds decides it at a look that the scale declared beforehand, one "
+        "about states where the seeds that have the state lead the others by three, or the others "
+        "do; it is <em>mixed</em> where neither came within 15 seeds, <em>inconclusive</em> until "
+        "then, and <em>not run</em> where there are no runs that may be compared.  An exact "
+        "statement is decided by a unit test.</p>\n",
         out);
     html(out,
-         "<p class=\"soft\">Decided: %d of %d numbers that a look has come for, %d of %d states, parts of "
-         "conjunctions one by one. Expected to be wrong among them, on average and at most: %s, which is "
-         "%d %% of the numbers and 1.5 %% of the %d rows of states (where two seeds in ten or eight have the "
-         "state). "
-         "BH: one of %d numbers that Benjamini and Hochberg's rule keeps at %d %% over all %d.</p>\n",
+         "<p class=\"soft\">Decided: %d of %d numbers that a look has come for, %d of %d states, "
+         "parts of conjunctions one by one. Expected to be wrong among them, on average and at "
+         "most: %s, which is %d %% of the numbers and 1.5 %% of the %d rows of states (where two "
+         "seeds in ten or eight have the state). BH: one of %d numbers that Benjamini and "
+         "Hochberg's rule keeps at %d %% over all %d.</p>\n",
          f->numbers_decided, f->numbers, f->states_decided, f->states, wrong, PERCENT_ERROR,
          f->state_rows, f->kept, PERCENT_ERROR, f->numbers);
     fputs("<ol class=\"claims\">\n", out);

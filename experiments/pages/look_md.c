@@ -69,14 +69,15 @@ static void caption(FILE *out, const char *table, const char *const *lines)
 static void family_tell(FILE *out, const struct family *f)
 {
     fprintf(out, "Decided: %d of %d numbers that a look has come for, %d of %d states, parts of "
-                 "conjunctions one by one.  Expected to be wrong among them, on average and at most: "
-                 "%.2g, which is %d %% of the numbers and %g %% of the %d rows of states (where two "
-                 "seeds in ten or eight have the state; further out fewer, nearer to one half more).\n",
+                 "conjunctions one by one.  Expected to be wrong among them, on average and at "
+                 "most: %.2g, which is %d %% of the numbers and %g %% of the %d rows of states "
+                 "(where two seeds in ten or eight have the state; further out fewer, nearer to "
+                 "one half more).\n",
             f->numbers_decided, f->numbers, f->states_decided, f->states, family_wrong(f),
             PERCENT_ERROR, 100 * STATE_ERROR, f->state_rows);
-    fprintf(out, "p: two-sided, of a number at its look; of a conjunction the largest of its parts'.  "
-                 "BH: one of %d that Benjamini and Hochberg's rule keeps at %d %% over all %d.  error: "
-                 "of a state.\n\n", f->kept, PERCENT_ERROR, f->numbers);
+    fprintf(out, "p: two-sided, of a number at its look; of a conjunction the largest of its "
+                 "parts'.  BH: one of %d that Benjamini and Hochberg's rule keeps at %d %% over all "
+                 "%d.  error: of a state.\n\n", f->kept, PERCENT_ERROR, f->numbers);
 }
 
 static void answers_open(FILE *out, const struct tally *tally)

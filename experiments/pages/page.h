@@ -63,7 +63,7 @@ struct family {
     int numbers, numbers_decided;  /* those that a look has come for; of them holds and fails */
     int states, states_decided;    /* on rows that were run; */
     int state_rows;                /* of so many rows, which may each be decided wrongly */
-    double threshold;              /* the largest p that Benjamini and Hochberg's rule keeps; 0: none */
+    double threshold;              /* the largest p that Benjamini and Hochberg's rule keeps */
     int kept;
 };
 enum { PERCENT_ERROR = 5 };        /* of a number at all looks; of what BH keeps, on average */

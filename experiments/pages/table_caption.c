@@ -79,8 +79,9 @@ static void rows_print(FILE *out, const struct table *t)
     }
     if (*between == ',') fputs(".\n", out);
     if (t->e.untrained >= 0)
-        fprintf(out, "Row untrained is a reference, the network before its first step (%s), measured as "
-                     "the others are; no `each`, `every row` or `any row` includes it.\n",
+        fprintf(out, "Row untrained is a reference, the network before its first step (%s), "
+                     "measured as the others are; no `each`, `every row` or `any row` includes "
+                     "it.\n",
                 t->e.row[t->e.untrained].own);
 }
 
@@ -95,17 +96,19 @@ static void sampling_print(FILE *out, const struct table *t)
     for (int i = 0; i < t->e.n_rows; i++) {
         const double p = t->row[i].number[linear].mean / 100;
         if (!isfinite(p)) continue;
-        const int n = t->e.row[i].settings.monitor_count;
+        const struct settings *const s = &t->e.row[i].settings;
+        const int n = settings_has_test(s) ? s->test_count : s->monitor_count;
         if (!images)
-            fprintf(out, "The %d images that linear is measured on are the same for all seeds, and a "
-                         "sample themselves: that adds sqrt(p(1 - p)/%d) to an accuracy p, in points ", n,
-                    n);
-        fprintf(out, "%s%.1f (%s)", images ? ", " : "", 100 * sqrt(p * (1 - p) / n), t->e.row[i].name);
+            fprintf(out, "The %d images that linear is measured on are the same for all seeds, and "
+                         "a sample themselves: that adds sqrt(p(1 - p)/%d) to an accuracy p, in "
+                         "points ", n, n);
+        fprintf(out, "%s%.1f (%s)", images ? ", " : "", 100 * sqrt(p * (1 - p) / n),
+                t->e.row[i].name);
         images = n;
     }
     if (images)
-        fprintf(out, ", and to a difference of two rows about %.1f at most, which no number of seeds "
-                     "takes away.\n", measured * sqrt((double)MEASURED_AT / images));
+        fprintf(out, ", and to a difference of two rows about %.2g at most, which no number of "
+                     "seeds takes away.\n", measured * sqrt((double)MEASURED_AT / images));
 }
 
 /* "95 % at 3 seeds" */
@@ -115,11 +118,15 @@ static void looks_print(FILE *out, const struct looks *looks)
     for (int k = 0; k < looks->n; k++)
         fprintf(out, "%sat %d seeds by the interval of %.3g %%", k ? ", " : "", looks->seeds[k],
                 100 * (1 - looks->error[k]));
-    fprintf(out, "%s (Student's t over seeds 1 to n, differences paired by seed), the first look that "
-                 "decides; the interval shown is that look's.\n", looks->n ? "" : "never at this scale");
-    fprintf(out, "States are decided once the seeds that have one lead those that have it not by %d, or "
-                 "the others do; mixed if neither comes within %d seeds.  Runs near the threshold count "
-                 "for neither side.\n", STATE_LEAD, STATE_SEEDS);
+    if (looks->n)
+        fputs(" (Student's t over seeds 1 to n, differences paired by seed), at the first look that "
+              "decides; the interval shown is that look's.\n", out);
+    else
+        fputs("never at this scale, which declares no looks; intervals: 95 %, Student's t over "
+              "seeds, differences paired by seed.\n", out);
+    fprintf(out, "States are decided once the seeds that have one lead those that have it not by "
+                 "%d, or the others do; mixed if neither comes within %d seeds.  Runs near the "
+                 "threshold count for neither side.\n", STATE_LEAD, STATE_SEEDS);
 }
 
 static void caption_print(FILE *out, const struct table *t)
@@ -135,8 +142,7 @@ static void caption_print(FILE *out, const struct table *t)
     if (isfinite(knn.mean) && (t->e.untrained < 0 || !t->row[t->e.untrained].n)) {
         char cell[CELL];
         cell_format(cell, &knn, 1);
-        fprintf(out, "A backbone that was never trained, with batch norm's initial statistics, has kNN "
-                     "%s.\n", cell);
+        fprintf(out, "A backbone that was never trained has kNN %s.\n", cell);
     }
     sampling_print(out, t);
     fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,

@@ -12,14 +12,24 @@
 
 /* ---- training -------------------------------------------------------------------------------- */
 
-/* The untrained network is worth a line: on small images its kNN is far above chance. */
+/* The untrained network is worth a line: on small images its kNN is far above chance.  As in every
+ * later epoch the running statistics are the data's; training begins with the ones it always began
+ * with.  A run of no epochs keeps them: it ends with this line. */
 static int untrained(struct course *c)
 {
     const struct keeper *const k = &c->keeper;
-    if (c->t->untrained_monitored) return 0;
+    struct trainer *const t = c->t;
+    if (t->untrained_monitored) return 0;
+    const bool last = !t->s->epochs;
     c->now = epoch_empty(0);
     k->began(k->self);
-    const int status = monitor_run(c->t, &c->now, NULL);
+    const struct params *const ps = &t->model.params;
+    const size_t bytes = sizeof(float) * ps->n_stats;
+    dev_float *const initial = mem_alloc(bytes);
+    mem_copy(initial, ps->stats, bytes);
+    int status = trainer_settle(t) ? monitor_run(t, &c->now, last, &c->features) : EXIT_AGAIN;
+    if (!last || status == EXIT_AGAIN) mem_copy(ps->stats, initial, bytes);
+    mem_free(initial);
     if (status == EXIT_AGAIN) return status;
     k->line(k->self);
     if (status) return status;
@@ -74,7 +84,7 @@ static int epoch_monitor(struct course *c)
     const int epoch = c->now.epoch;
     if (epoch % s->knn_every && epoch != s->epochs) return 0;
     k->began(k->self);
-    const int status = monitor_run(c->t, &c->now, epoch == s->epochs ? &c->features : NULL);
+    const int status = monitor_run(c->t, &c->now, epoch == s->epochs, &c->features);
     k->took(k->self, "monitor", 0);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * encode.c -- a whole set of images through the model in evaluation mode.
+ * encode.c -- a whole set of images through the model in evaluation mode, and what that mode needs
+ * before anything was trained.
  */
 #include "train.h"
 
@@ -35,9 +36,41 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
     return first >= set->host.n;
 }
 
+/* Each view of a step moves the statistics by BN_MOMENTUM: of their start 0.9^88 is left, less than
+ * a ten-thousandth. */
+enum { SETTLE_STEPS = 44 };
+
+/* A run of a few steps does not settle for longer than it trains. */
+static int settle_steps(const struct trainer *t)
+{
+    const int64_t trained = (int64_t)t->s->epochs * t->steps;
+    return trained && trained < SETTLE_STEPS ? (int)trained : SETTLE_STEPS;
+}
+
+bool trainer_settle(struct trainer *t)
+{
+    struct model *const frozen = model_frozen(&t->model);
+    const int size = t->s->image_size, views = t->plan.views, steps = settle_steps(t);
+    int done = 0;
+    for (; done < steps && !stop_requested(); done++) {
+        dev_act *const x = loader_make(&t->loader, done / t->steps, done % t->steps, 0, views);
+        tape_reset(&t->tape);
+        const struct var all = var_input(x, views * t->s->batch, size, size, 3);
+        const struct views z = encode(&t->tape, frozen, all, &t->plan);
+        predict(&t->tape, frozen, &z, &t->plan);
+    }
+    free(frozen);
+    return done == steps;
+}
+
 int trainer_skipped(const struct trainer *t)
 {
-    const int train = images_skipped(&t->train),
-              monitor = train < 0 ? -1 : images_skipped(&t->monitor);
-    return monitor < 0 ? -1 : train + monitor;
+    const struct image_set *const sets[] = { &t->train, &t->monitor, &t->test };
+    int all = 0;
+    for (int i = 0; i < 3; i++) {
+        const int skipped = sets[i]->host.n ? images_skipped(sets[i]) : 0;
+        if (skipped < 0) return -1;
+        all += skipped;
+    }
+    return all;
 }

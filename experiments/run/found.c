@@ -35,18 +35,18 @@ void run_hash_before(char hex[HASH_TEXT], const char *config, const char *machin
     free(text);
 }
 
-void run_data_hash(char hex[HASH_TEXT], const char *train, const char *monitor)
+void run_data_hash(char hex[HASH_TEXT], const char *train, const char *monitor, const char *test)
 {
-    char *both = text_format("%s%s", train, monitor);
-    hash_bytes(hex, both, strlen(both));
-    free(both);
+    char *all = text_format("%s%s%s", train, monitor, test);
+    hash_bytes(hex, all, strlen(all));
+    free(all);
 }
 
 char *config_images(const char *config)
 {
     static const char *const keys[] = {
-        "dataset: ", "folder: ", "train_first: ", "train_count: ", "monitor_split: ", "monitor_first: ",
-        "monitor_count: ", NULL
+        "dataset: ", "folder: ", "train_first: ", "train_count: ", "monitor_split: ",
+        "monitor_first: ", "monitor_count: ", "test_count: ", NULL
     };
     char *images = host_alloc(strlen(config) + 1, 1), *out = images;
     for (const char *line = config, *next; *line; line = next) {
@@ -67,16 +67,17 @@ char *config_images(const char *config)
 static bool papers_take(struct found_run *r, json_t *papers, const char *path,
                         const json_error_t *error, char *why)
 {
-    const char *code, *machine, *train, *monitor;
+    const char *code, *machine, *train, *monitor, *test = "";
     int seed;
-    const bool right = papers && !json_unpack(papers, "{s:s, s:s, s:s, s:s, s:i}", "code_hash", &code,
-                                              "machine", &machine, "train_hash", &train,
-                                              "monitor_hash", &monitor, "seed", &seed);
+    const bool right = papers && !json_unpack(papers, "{s:s, s:s, s:s, s:s, s?s, s:i}", "code_hash",
+                                              &code, "machine", &machine, "train_hash", &train,
+                                              "monitor_hash", &monitor, "test_hash", &test, "seed",
+                                              &seed);
     if (right) {
         r->seed = seed;
         snprintf(r->code, sizeof r->code, "%s", code);
         snprintf(r->machine, sizeof r->machine, "%s", machine);
-        run_data_hash(r->data, train, monitor);
+        run_data_hash(r->data, train, monitor, test);
     } else if (why && !papers) {
         snprintf(why, TEXT_MAX, "%s:%d: %s", path, error->line, error->text);
     } else if (why) {
@@ -264,12 +265,13 @@ static bool data_look(char hex[HASH_TEXT], const struct settings *s)
     const pid_t pid = fork();
     if (pid < 0) die("cannot start a process: %s (close other programs)", strerror(errno));
     if (!pid) {
-        char train[HASH_TEXT], monitor[HASH_TEXT], both[HASH_TEXT];
+        char train[HASH_TEXT], monitor[HASH_TEXT], test[HASH_TEXT] = "", all[HASH_TEXT];
         split_hash(train, s, DATA_TRAIN, s->train_first, s->train_count);
         split_hash(monitor, s, (enum data_split)s->monitor_split, s->monitor_first,
                    s->monitor_count);
-        run_data_hash(both, train, monitor);
-        _exit(write(pipe_[1], both, sizeof both) == (ssize_t)sizeof both ? 0 : EXIT_WORLD);
+        if (settings_has_test(s)) split_hash(test, s, DATA_TEST, 0, s->test_count);
+        run_data_hash(all, train, monitor, test);
+        _exit(write(pipe_[1], all, sizeof all) == (ssize_t)sizeof all ? 0 : EXIT_WORLD);
     }
     close(pipe_[1]);
     size_t got = 0;

@@ -65,7 +65,7 @@ void run_hash(char hex[HASH_TEXT], const char *config, const char *machine, cons
 void run_hash_before(char hex[HASH_TEXT], const char *config, const char *machine,
                      const char *code);
 /* Of the training and the monitor images. */
-void run_data_hash(char hex[HASH_TEXT], const char *train, const char *monitor);
+void run_data_hash(char hex[HASH_TEXT], const char *train, const char *monitor, const char *test);
 /* The lines of a resolved config that say which images: configs of the same lines are trained on
  * the same. */
 char *config_images(const char *config);

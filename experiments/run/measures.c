@@ -17,7 +17,8 @@ enum {
     COLUMN = MEASURE_COLUMN,
     EVIDENCE = MEASURE_EVIDENCE,
     CLAIMED = MEASURE_CLAIMED,
-    RATIO = MEASURE_RATIO
+    RATIO = MEASURE_RATIO,
+    LATER = MEASURE_LATER
 };
 
 /* metrics.jsonl and summary.json have them in this order.  Several in one sentence, where they
@@ -40,11 +41,21 @@ const struct measure measures[] = {
       .sentence = "|E z'|: length of the mean of z/|z|" },
     { EPOCH(view_share), .is = MONITORED | FINAL | COLUMN | CLAIMED,
       .place = 5, .title = "view share", .decimals = 2 },
+    { EPOCH(view_share_standard), .is = MONITORED | FINAL | LATER },
     { EPOCH(rank), .is = MONITORED | FINAL | EVIDENCE,
       .place = 7, .title = "rank", .decimals = 2,
       .sentence = "rank: effective rank of z over the largest it could be" },
+    { EPOCH(entropy_rank), .is = MONITORED | FINAL | LATER },
+    { EPOCH(participation), .is = MONITORED | FINAL | LATER },
+    { EPOCH(directions_90), .is = MONITORED | FINAL | LATER },
+    { EPOCH(directions_99), .is = MONITORED | FINAL | LATER },
+    { EPOCH(variance_1), .is = MONITORED | FINAL | LATER },
+    { EPOCH(variance_2), .is = MONITORED | FINAL | LATER },
+    { EPOCH(variance_4), .is = MONITORED | FINAL | LATER },
+    { EPOCH(variance_8), .is = MONITORED | FINAL | LATER },
     { EPOCH(knn), .is = MONITORED | FINAL | COLUMN | CLAIMED,
-      .place = 2, .title = "kNN", .decimals = 1 },
+      .place = 2, .title = "kNN", .decimals = 1, .end = "knn_test" },
+    { EPOCH(knn_test), .is = MONITORED | FINAL | LATER },
     { EPOCH(knn_z), .is = MONITORED | FINAL | EVIDENCE,
       .place = 8, .title = "kNN of z", .decimals = 1 },
     { EPOCH(cos_h), .is = MONITORED | FINAL | EVIDENCE | CLAIMED,
@@ -89,7 +100,8 @@ double epoch_number(const struct epoch_record *e, const struct measure *m)
 double run_number(const struct run_record *r, const struct measure *m)
 {
     if (m->is & MEASURE_END) return *(const double *)((const char *)r + m->offset);
-    return epoch_number(&r->last, m);
+    const double end = m->end ? epoch_number(&r->last, measure_find(m->end, MEASURE_FINAL)) : NAN;
+    return isnan(end) ? epoch_number(&r->last, m) : end;
 }
 
 struct epoch_record epoch_empty(int epoch)

@@ -28,9 +28,11 @@ struct measure {
     const char *title;             /* on pages, with so many decimals */
     int decimals;
     const char *sentence;         /* what captions say; NULL: another's, or a rule, speaks for it */
+    const char *end;               /* the measure that is this one's number of a whole run, where a
+                                      run has it; NULL: its own of the last epoch */
 };
 extern const struct measure measures[];    /* in the order of the files; NULL-named at the end */
-enum { MEASURES_MAX = 24 };                /* the end counted */
+enum { MEASURES_MAX = 32 };                /* the end counted */
 
 /* Those of any of these kinds; returns how many.  In the order of pages if asked for columns,
  * evidence or claims. */

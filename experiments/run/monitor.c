@@ -41,35 +41,66 @@ static float *download(const dev_float *x, size_t floats)
     return host;
 }
 
-/* z' and its spread over images, and the part of it that lies between two augmented views of one
- * image. */
-static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const struct encoding *test)
+/* z' and its spread over images; in how many directions z and z' vary. */
+static void monitor_spread(struct epoch_record *r, const struct features *test)
 {
-    const int n = test->z.n, d = test->z.d;
+    const int n = test->n, d = test->d;
     const size_t floats = (size_t)n * d;
     struct collapse c;
-    float *const z = download(test->z.x, floats);
+    float *const z = download(test->x, floats);
     collapse_spread(&c, z, n, d);
     r->std_sqrtd = c.std_sqrtd;
     r->mean_norm = c.mean_norm;
     r->rank = effective_rank(z, n, d);
     free(z);
 
+    dev_float *const unit = mem_alloc(4 * floats);
+    mem_copy(unit, test->x, 4 * floats);
+    op_normalize_rows(unit, n, d);
+    float *const z1 = download(unit, floats);
+    mem_free(unit);
+    const struct spectrum s = spectrum_of(z1, n, d);
+    free(z1);
+    r->entropy_rank = s.entropy_rank;
+    r->participation = s.participation;
+    r->directions_90 = s.directions_90;
+    r->directions_99 = s.directions_99;
+    r->variance_1 = s.first[0];
+    r->variance_2 = s.first[1];
+    r->variance_4 = s.first[2];
+    r->variance_8 = s.first[3];
+}
+
+/* Of the variance of z' the part that lies between two views of one image under the recipe. */
+static bool monitor_views(struct trainer *t, double *share, const struct augment *recipe)
+{
+    const int n = t->monitor.host.n, d = t->model.projector.out;
+    const size_t floats = (size_t)n * (size_t)d;
     dev_float *const views = mem_alloc(4 * floats);
     float *view[2] = { NULL, NULL };
     for (int v = 0; v < 2; v++)
-        if (trainer_encode(t, &t->monitor, &t->recipe, 0, VIEW_MONITOR + (uint32_t)v, NULL, views,
+        if (trainer_encode(t, &t->monitor, recipe, 0, VIEW_MONITOR + (uint32_t)v, NULL, views,
                            NULL))
             view[v] = download(views, floats);
     const bool done = view[0] && view[1];
     if (done) {
+        struct collapse c;
         collapse_view_share(&c, view[0], view[1], n, d);
-        r->view_share = c.view_share;
+        *share = c.view_share;
     }
     free(view[0]);
     free(view[1]);
     mem_free(views);
     return done;
+}
+
+static bool monitor_collapse(struct trainer *t, struct epoch_record *r, const struct encoding *test)
+{
+    monitor_spread(r, &test->z);
+    if (!monitor_views(t, &r->view_share, &t->recipe)) return false;
+    r->view_share_standard = r->view_share;
+    return !settings_has_standard(t->s) ||
+           monitor_views(t, &r->view_share_standard, &t->standard_recipe);
 }
 
 /* Mean over the rows of the cosine of a, b [n, d]. */
@@ -132,7 +163,24 @@ static bool monitor_knn(struct trainer *t, struct epoch_record *r, const struct 
     return r->knn_z >= 0;
 }
 
-int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *keep)
+/* kNN of the last weights on the whole test set: its features replace those of the monitor images,
+ * unless the monitors were all of them. */
+static bool monitor_test(struct trainer *t, struct epoch_record *r, struct encoding *test,
+                         const struct encoding *bank)
+{
+    if (trainer_test(t) == &t->monitor) {
+        r->knn_test = r->knn;
+        return true;
+    }
+    mem_free(test->f.x);
+    test->f = features_room(&t->test, test->f.d);
+    if (!trainer_encode(t, &t->test, &t->test_recipe, 0, VIEW_TEST, test->f.x, NULL, NULL))
+        return false;
+    r->knn_test = knn_accuracy(&test->f, &bank->f, t->s->knn_k, (float)t->s->knn_temperature);
+    return r->knn_test >= 0;
+}
+
+int monitor_run(struct trainer *t, struct epoch_record *r, bool last, struct probe_data *keep)
 {
     phase("knn");
     struct encoding test, bank = { .f.x = NULL };
@@ -142,7 +190,8 @@ int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *ke
     if (!status && !isfinite(r->std_sqrtd)) status = EXIT_DIVERGED;
     if (!status && t->s->expectation_views && !monitor_expectation(t, r)) status = EXIT_AGAIN;
     if (!status && !monitor_knn(t, r, &test, &bank)) status = EXIT_AGAIN;
-    if (!status && keep && !t->s->probe_augment) {
+    if (!status && last && !monitor_test(t, r, &test, &bank)) status = EXIT_AGAIN;
+    if (!status && last && !t->s->probe_augment) {
         *keep = (struct probe_data){ bank.f, test.f };
         bank.f.x = test.f.x = NULL;
     }
@@ -158,10 +207,10 @@ int monitor_probe_open(struct trainer *t, struct probe_data *data)
     phase("probe");
     if (data->train.x) return 0;
     const int width = t->model.backbone.features;
-    *data = (struct probe_data){ features_room(&t->train, width),
-                                 features_room(&t->monitor, width) };
-    const bool done = trainer_encode(t, &t->monitor, &t->test_recipe, 0, VIEW_TEST, data->test.x,
-                                     NULL, NULL) &&
+    const struct image_set *const test = trainer_test(t);
+    *data = (struct probe_data){ features_room(&t->train, width), features_room(test, width) };
+    const bool done = trainer_encode(t, test, &t->test_recipe, 0, VIEW_TEST, data->test.x, NULL,
+                                     NULL) &&
                       (t->s->probe_augment || trainer_encode(t, &t->train, &t->test_recipe, 0,
                                                              VIEW_TEST, data->train.x, NULL, NULL));
     return done ? 0 : EXIT_AGAIN;

@@ -6,14 +6,14 @@
 #pragma once
 #include "train.h"
 
-/* Backbone features of the training and the monitor images.  Zeroed: none yet. */
+/* Backbone features of the training and the test images.  Zeroed: none yet. */
 struct probe_data { struct features train, test; };
 
-/* Fills std_sqrtd, mean_norm, view_share, rank, knn and knn_z of r, and cos_h and cos_z if they
- * are to be measured.  0; EXIT_AGAIN if a stop was requested; EXIT_DIVERGED if the outputs are
- * not finite: r then holds no kNN, which would count noise.  The features it made are left in
- * *keep, if that is not NULL, where the probe of the same weights wants the same. */
-int monitor_run(struct trainer *t, struct epoch_record *r, struct probe_data *keep);
+/* Fills the monitored measures of r: cos_h and cos_z if they are to be measured, knn_test if these
+ * are the run's last weights.  0; EXIT_AGAIN if a stop was requested; EXIT_DIVERGED if the outputs
+ * are not finite: r then holds no kNN, which would count noise.  Of the last weights the features
+ * it made are left in *keep, where the probe wants the same. */
+int monitor_run(struct trainer *t, struct epoch_record *r, bool last, struct probe_data *keep);
 
 /* The linear probe on frozen backbone features, going on from t->probe: one epoch each call;
  * status as above. Opening makes the features unless `data` has them; restarting forgets what

@@ -116,7 +116,7 @@ bool provenance_kernels_add(const char *folder)
 }
 
 void provenance_write(const char *folder, const struct settings *s, int seed,
-                      const char *train_hash, const char *monitor_hash)
+                      const char *train_hash, const char *monitor_hash, const char *test_hash)
 {
     struct fact fact[FACTS];
     struct machine_info m;
@@ -137,6 +137,7 @@ void provenance_write(const char *folder, const struct settings *s, int seed,
     if (*s->folder) bad |= json_object_set_new(o, "folder", json_string(s->folder));
     bad |= json_object_set_new(o, "train_hash", json_string(train_hash));
     bad |= json_object_set_new(o, "monitor_hash", json_string(monitor_hash));
+    if (*test_hash) bad |= json_object_set_new(o, "test_hash", json_string(test_hash));
     bad |= json_object_set_new(o, "started", json_string(started));
     if (bad) die("no memory for provenance.json (close other programs)");
     provenance_save(folder, o);

@@ -8,7 +8,7 @@
 
 /* Writes provenance.json into the run's folder; dies if it cannot. */
 void provenance_write(const char *folder, const struct settings *s, int seed,
-                      const char *train_hash, const char *monitor_hash);
+                      const char *train_hash, const char *monitor_hash, const char *test_hash);
 /* The kernels that it names, in fresh memory; NULL if there is no such file or it is torn; dies if
  * it cannot be read. */
 char *provenance_kernels(const char *folder);

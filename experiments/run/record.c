@@ -52,10 +52,15 @@ static json_t *real_new(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
+/* Files of before a measure was recorded stay what they are when they are written again. */
+static bool left_out(const struct epoch_record *e, const struct measure *m)
+{
+    return m->is & MEASURE_LATER && isnan(epoch_number(e, m));
+}
 static void put_reals(json_t *object, unsigned kinds, const struct epoch_record *e)
 {
     for (const struct measure *m = measures; m->name; m++)
-        if (m->is & kinds) put(object, m->name, real_new(epoch_number(e, m)));
+        if (m->is & kinds && !left_out(e, m)) put(object, m->name, real_new(epoch_number(e, m)));
 }
 static void put_texts(json_t *object, const struct text_key *keys, const struct run_record *r)
 {
@@ -84,30 +89,34 @@ char *epoch_print(const struct epoch_record *e)
 /* As in metrics.jsonl: first the numbers of every epoch, then those of a monitored one. */
 static const unsigned field_kinds[] = { MEASURE_TRAINED, MEASURE_MONITORED };
 
-void epoch_fields_head(FILE *out)
+void epoch_columns_add(struct epoch_columns *c, const struct epoch_record *e)
+{
+    bool had[MEASURES_MAX] = { false };
+    for (int i = 0; i < c->n; i++) had[c->of[i] - measures] = true;
+    c->n = 0;
+    for (int i = 0; i < 2; i++) {
+        const struct measure *m[MEASURES_MAX];
+        const int n = measures_of(m, field_kinds[i]);
+        for (int k = 0; k < n; k++)
+            if (had[m[k] - measures] || !left_out(e, m[k])) c->of[c->n++] = m[k];
+    }
+}
+
+void epoch_fields_head(FILE *out, const struct epoch_columns *c)
 {
     fputs("epoch,monitored", out);
-    const struct measure *m[MEASURES_MAX];
-    for (int i = 0; i < 2; i++) {
-        const int n = measures_of(m, field_kinds[i]);
-        for (int k = 0; k < n; k++) fprintf(out, ",%s", m[k]->name);
-    }
+    for (int i = 0; i < c->n; i++) fprintf(out, ",%s", c->of[i]->name);
 }
 
-static void fields_put(FILE *out, unsigned kind, const struct epoch_record *e, bool given)
-{
-    for (const struct measure *m = measures; m->name; m++) {
-        if (!(m->is & kind)) continue;
-        const double x = epoch_number(e, m);
-        fputc(',', out);
-        if (given && isfinite(x)) fprintf(out, "%.*g", DIGITS, x);
-    }
-}
-
-void epoch_fields(FILE *out, const struct epoch_record *e)
+void epoch_fields(FILE *out, const struct epoch_columns *c, const struct epoch_record *e)
 {
     fprintf(out, "%d,%d", e->epoch, e->monitored);
-    for (int i = 0; i < 2; i++) fields_put(out, field_kinds[i], e, i == 0 || e->monitored);
+    for (int i = 0; i < c->n; i++) {
+        const double x = epoch_number(e, c->of[i]);
+        fputc(',', out);
+        if ((c->of[i]->is & MEASURE_TRAINED || e->monitored) && isfinite(x))
+            fprintf(out, "%.*g", DIGITS, x);
+    }
 }
 
 json_t *summary_object(const struct run_record *r)

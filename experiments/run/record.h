@@ -11,8 +11,8 @@
  *   summary.json     written last, atomically: its presence means the run is finished
  *
  * metrics.jsonl, keys of a line: epoch, the trained measures (measures.h) and, in monitored epochs,
- * the monitored ones.  A value that does not exist is null; one that is recorded since the file was
- * written is not there.
+ * the monitored ones.  A value that does not exist is null, and one of those that came later
+ * (MEASURE_LATER) is not there: so files of before it are whole.
  *
  * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash,
  * machine, frozen_hash, final (epoch and the final measures), linear, and skipped: how many images
@@ -33,7 +33,11 @@ struct epoch_record {
     double grad_norm, lr, lr_predictor;
     bool monitored;
     /* monitor.h; NaN where not */
-    double std_sqrtd, mean_norm, view_share, rank, knn, knn_z, cos_h, cos_z;
+    double std_sqrtd, mean_norm, view_share, view_share_standard, rank;
+    double entropy_rank, participation, directions_90, directions_99;
+    double variance_1, variance_2, variance_4, variance_8;
+    double knn, knn_z, cos_h, cos_z;
+    double knn_test;       /* kNN on the whole test set, of the last epoch alone */
     int left_out;                 /* steps whose gradient overflowed fp16: told, not written down */
 };
 
@@ -87,15 +91,16 @@ struct json_t *summary_object(const struct run_record *r);
 bool summary_take(struct run_record *r, const struct json_t *object);
 
 /* The same line as fields of CSV, "epoch,monitored,loss,...", from which it can be made again to
- * the byte; a number that does not exist is empty.  The takers spoil the text; false if it is torn
- * or wrong. */
-void epoch_fields_head(FILE *out);
-void epoch_fields(FILE *out, const struct epoch_record *e);
-/* What the fields of a file are, by its titles: those of the head, but for measures that it is
- * older than. */
+ * the byte; a number that does not exist is empty.  A file's columns are all measures, but those
+ * recorded since later of which no line that was added has a number.  The takers spoil the text;
+ * false if it is torn or wrong. */
 struct measure;
-enum { EPOCH_COLUMNS_MAX = 24 };
-struct epoch_columns { const struct measure *of[EPOCH_COLUMNS_MAX]; int n; };
+enum { EPOCH_COLUMNS_MAX = 32 };
+struct epoch_columns { const struct measure *of[EPOCH_COLUMNS_MAX]; int n; };  /* starts zeroed */
+void epoch_columns_add(struct epoch_columns *c, const struct epoch_record *e);
+void epoch_fields_head(FILE *out, const struct epoch_columns *c);
+void epoch_fields(FILE *out, const struct epoch_columns *c, const struct epoch_record *e);
+/* A file's columns by its titles. */
 bool epoch_columns_take(struct epoch_columns *c, char *titles);
 bool epoch_fields_take(struct epoch_record *e, const struct epoch_columns *c, char *text);
 /* One line of metrics.jsonl, '\n' included, in fresh memory; and back (false if the line is torn or

@@ -206,7 +206,8 @@ static void provenance_keep(const struct runner *r, int seed, bool resumed)
     char *const kernels = resumed ? provenance_kernels(r->folder) : NULL;
     if (!kernels) {
         if (resumed) warn("%s/provenance.json is torn: it is written again", r->folder);
-        provenance_write(r->folder, r->s, seed, r->t.train.host.hash, r->t.monitor.host.hash);
+        provenance_write(r->folder, r->s, seed, r->t.train.host.hash, r->t.monitor.host.hash,
+                         r->t.test.host.hash);
     } else if (provenance_kernels_add(r->folder)) {
         struct machine_info m;
         machine_describe(&m);
@@ -349,7 +350,7 @@ static void runner_name(struct runner *r, int seed)
     struct machine_info m;
     machine_describe(&m);
     char *const config = settings_print(r->s);
-    run_data_hash(r->data, r->t.train.host.hash, r->t.monitor.host.hash);
+    run_data_hash(r->data, r->t.train.host.hash, r->t.monitor.host.hash, r->t.test.host.hash);
     run_hash(r->hash, config, m.machine, code_hash_of(r->s->method), r->data);
     r->folder = run_folder(r->o->root, r->hash, seed);
     r->checkpoint = text_format("%s/checkpoint.bin", r->folder);

@@ -76,19 +76,21 @@ void trainer_hash(const struct trainer *t, char hex[HASH_TEXT])
 /* The position as numbers, in this order. */
 enum { AT_EPOCH, AT_STEP, AT_UNTRAINED, AT_METRICS, AT_PROBE, POSITIONS };
 
-/* The hashes of both splits; 0 of images that cannot change. */
-static size_t images_hash(const struct trainer *t, char hashes[2 * HASH_TEXT])
+/* The hashes of all sets; 0 of images that cannot change. */
+enum { SETS = 3 };
+static size_t images_hash(const struct trainer *t, char hashes[SETS * HASH_TEXT])
 {
+    const struct image_set *const set[SETS] = { &t->train, &t->monitor, &t->test };
     if (!images_may_change(&t->train)) return 0;
-    memcpy(hashes, t->train.host.hash, HASH_TEXT);
-    memcpy(hashes + HASH_TEXT, t->monitor.host.hash, HASH_TEXT);
-    return (size_t)2 * HASH_TEXT;
+    const int sets = t->test.host.n ? SETS : SETS - 1;
+    for (int i = 0; i < sets; i++) memcpy(hashes + i * HASH_TEXT, set[i]->host.hash, HASH_TEXT);
+    return (size_t)sets * HASH_TEXT;
 }
 
 /* Going on with other images would be neither run. */
 static void same_images_check(const struct trainer *t, const struct checkpoint *c, const char *path)
 {
-    char now[2 * HASH_TEXT];
+    char now[SETS * HASH_TEXT];
     const size_t bytes = images_hash(t, now);
     const struct blob *then = checkpoint_find(c, "images");
     if (bytes && (!then || then->bytes != bytes || memcmp(then->data, now, bytes)))
@@ -111,7 +113,7 @@ bool trainer_save(const struct trainer *t, const char *path, const char *identit
     for (int i = 0; i < n; i++)
         blobs[PAPERS + i] = (struct blob){ list[i].name, tensor_download(t, &list[i]),
                                            sizeof(float) * list[i].floats };
-    char images[2 * HASH_TEXT];
+    char images[SETS * HASH_TEXT];
     const size_t more = images_hash(t, images);
     blobs[PAPERS + n] = (struct blob){ "images", images, more };
     const bool saved = checkpoint_save(path, blobs, PAPERS + n + !!more);

@@ -36,7 +36,9 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->seed = (uint64_t)seed;
     set_open(&t->train, s, DATA_TRAIN, s->train_first, s->train_count);
     set_open(&t->monitor, s, (enum data_split)s->monitor_split, s->monitor_first, s->monitor_count);
+    if (settings_has_test(s)) set_open(&t->test, s, DATA_TEST, 0, s->test_count);
     t->recipe = recipe_train(s);
+    t->standard_recipe = recipe_standard(s);
     t->test_recipe = recipe_test(s);
     t->probe_recipe = recipe_probe(s);
     model_build(&t->model, s, t->seed);
@@ -72,6 +74,7 @@ void trainer_close(struct trainer *t)
     model_free(&t->model);
     images_close(&t->train);
     images_close(&t->monitor);
+    images_close(&t->test);
     memset(t, 0, sizeof *t);
 }
 
@@ -191,11 +194,17 @@ void trainer_ahead(struct trainer *t, int steps)
     t->ahead = steps;
 }
 
-void trainer_scale(struct trainer *t, int train, int monitor)
+void trainer_scale(struct trainer *t, int train, int monitor, int test)
 {
     assert(train <= t->train.host.n && monitor <= t->monitor.host.n);
     t->train.host.n = train;
     t->monitor.host.n = monitor;
+    if (test < t->test.host.n) t->test.host.n = test;
+}
+
+const struct image_set *trainer_test(const struct trainer *t)
+{
+    return t->test.host.n ? &t->test : &t->monitor;
 }
 
 /* ---- its numbers ----------------------------------------------------------------------------- */

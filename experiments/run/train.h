@@ -28,7 +28,8 @@ struct trainer {
     int ahead;                     /* trainer_ahead() */
     struct tape tape;
     struct image_set train, monitor;
-    struct augment recipe, test_recipe, probe_recipe;
+    struct image_set test;         /* none (host.n 0) where the monitor images are the test's too */
+    struct augment recipe, standard_recipe, test_recipe, probe_recipe;
     struct loader loader;
     struct schedule schedule[GROUPS];
     int steps;                     /* per epoch; the last, smaller batch is dropped (the released
@@ -72,12 +73,19 @@ void trainer_seek(struct trainer *t, int epoch, int step);
  * it likes), ... */
 void trainer_ahead(struct trainer *t, int steps);
 /* ... and evaluation sees only the first images of each set. */
-void trainer_scale(struct trainer *t, int train, int monitor);
+void trainer_scale(struct trainer *t, int train, int monitor, int test);
+/* The images of the last epoch's accuracies. */
+const struct image_set *trainer_test(const struct trainer *t);
 /* Means over the current epoch's first `step` steps, and 0.  Where a number among them is not
  * finite: over the steps up to the first that has one, and its number, from 1; so the answer
  * does not depend on when one looks.  In fp16 a gradient alone may overflow: such steps count in
  * left_out, and are no divergence up to 20 in a row. */
 int trainer_summary(const struct trainer *t, struct epoch_record *r);
+
+/* Moves the running statistics of batch norm from where they were initialised to those of the
+ * training images, by forward passes in training mode from epoch 0 on; all else stays as it is.
+ * False if a stop was requested; they are then anywhere between. */
+bool trainer_settle(struct trainer *t);
 
 /* Encodes all images of `set` in evaluation mode under `recipe` (views of `epoch`, `view`):
  * backbone features [n, f] into `features`, projections [n, d] into `z`, predictions [n, d] into

@@ -176,8 +176,8 @@ static int seeds_needed(const struct spread *s, double margin, double level)
 
 /* What the spread seen leaves open at a look: the half-width, and the next look, or how many seeds
  * it might have taken. */
-static void leave_open(struct decision *d, const struct region *r, const struct spread *s, double error,
-                       const struct question *q, int next)
+static void leave_open(struct decision *d, const struct region *r, const struct spread *s,
+                       double error, const struct question *q, int next)
 {
     const double inside = margin_inside(r, s->mean), outside = margin_outside(r, s->mean);
     const double half = interval_half(s, 1 - error), margin = fmax(inside, outside);

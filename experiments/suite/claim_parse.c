@@ -177,8 +177,8 @@ static int greater_parse(struct parser *p, int i, struct predicate *part)
     const bool two = other != NULL;
     if (two) part->other_metric = other;
     if (part->negated && !(is_percent(part->metric) && is_percent(part->other_metric))) {
-        wrong(p, place(p, 0), "`not ... >` is under a point of percent more, which %s has not; linear "
-              "or knn", is_percent(part->metric) ? part->other_metric->name : part->metric->name);
+        wrong(p, place(p, 0), "`not ... >` is under a point of percent more, which %s has not; "
+              "linear or knn", is_percent(part->metric) ? part->other_metric->name : part->metric->name);
         return 0;
     }
     return row_parse(p, i + 1 + two, &part->other) ? i + 2 + two : 0;

@@ -33,13 +33,13 @@ static bool has_state(const struct run_record *r, enum predicate_kind kind,
     return r->state == (kind == CLAIM_DIVERGED ? RUN_DIVERGED : RUN_COLLAPSED);
 }
 
-/* ---- a row's seeds ----------------------------------------------------------------------------- */
+/* ---- a row's seeds --------------------------------------------------------------------------- */
 
 enum walk_end { WALK_OPEN, WALK_HAS, WALK_HAS_NOT, WALK_MIXED };
 struct walk {
     enum walk_end end;
-    int with, without, near;       /* seeds: that have the state, that have it not, that the detector
-                                      is in doubt about */
+    int with, without, near;       /* seeds: that have the state, that have it not, that the
+                                      detector is in doubt about */
     int last;                      /* the seed at which it ended; INT_MAX if it has not */
 };
 
@@ -81,11 +81,11 @@ static enum verdict walk_verdict(const struct walk *w, enum predicate_kind kind)
     return (w->end == WALK_HAS) == (kind != CLAIM_NO_COLLAPSE) ? VERDICT_HOLDS : VERDICT_FAILS;
 }
 
-/* ---- which rows may be spoken of ----------------------------------------------------------------- */
+/* ---- which rows may be spoken of ------------------------------------------------------------- */
 
 /* The baseline's runs of the same seeds, each with a noise. */
-static bool noise_usable(struct decision *d, const struct experiment *e, const struct row_runs *rows,
-                         int i, int last)
+static bool noise_usable(struct decision *d, const struct experiment *e,
+                         const struct row_runs *rows, int i, int last)
 {
     const struct row_runs *const baseline = &rows[e->baseline];
     if (!row_usable(d, e, rows, e->baseline, last, false)) return false;
@@ -125,7 +125,7 @@ static bool rows_walk(struct walk *walk, struct decision *d, const struct predic
     return true;
 }
 
-/* ---- what is said -------------------------------------------------------------------------------- */
+/* ---- what is said ---------------------------------------------------------------------------- */
 
 /* "; oscillation 2.3 to 2.9 times that of default" */
 static void ratios_tell(struct decision *d, const struct experiment *e, const struct row_runs *rows,

@@ -121,8 +121,8 @@ static void decide_part(struct decision *d, const struct predicate *p, const str
 {
     *d = decision_empty();
     const bool turned = p->negated && p->kind != CLAIM_GREATER;
-    /* All parts must hold for the claim to hold, so each may use the look's error as it is.  But any
-     * one of them may make it fail: they share it (Bonferroni). */
+    /* All parts must hold for the claim to hold, so each may use the look's error as it is.  But
+     * any one of them may make it fail: they share it (Bonferroni). */
     const struct shares shares = turned ? (struct shares){ parts, 1 } : (struct shares){ 1, parts };
     if (p->kind >= CLAIM_COLLAPSE) decide_states(d, p, e, rows);
     else decide_numbers(d, p, e, rows, shares);
@@ -142,7 +142,7 @@ static void decide_conjunction(struct decision *whole, const struct decision *pa
     for (int i = 0; i < n; i++) {
         count[part[i].verdict]++;
         if (part[i].n < whole->n) whole->n = part[i].n;
-        whole->p = fmax(whole->p, part[i].p);                   /* of a NaN and a number: the number */
+        whole->p = fmax(whole->p, part[i].p);              /* of a NaN and a number: the number */
         error = fmax(error, part[i].error);
         waiting = waiting || (!part[i].counted && isnan(part[i].p));
         if (part[i].verdict == VERDICT_FAILS) failing = fmin(failing, part[i].p);

@@ -11,8 +11,8 @@
  *   collapse A, B      every row collapses (one does not: fails); `no collapse` the reverse
  *   unstable A         it is unstable (it is not: fails), by the rule of stability.h
  *   diverged A         it diverges (it does not: fails)
- *   not p              of any other p: holds where p fails, fails where p holds; open where p is open
- *   p; q               holds if all parts hold; fails if one fails by an interval corrected for their number
+ *   not p              of any other p: holds where p fails, fails where p holds
+ *   p; q               holds if all parts hold; fails if one does, corrected for their number
  *
  * Numbers.  They are decided only at the looks that the scale declared beforehand, on seeds 1 to n
  * of the look, by Student's t over those seeds; the looks share an error of 5 %.  The first look
@@ -20,10 +20,11 @@
  * not t does not cover what it says: there the exact sign test must agree.
  *
  * States.  A row's seeds are walked in ascending order: it has the state once those that have it
- * lead the others by STATE_LEAD, it has it not once the others lead by as many, and it is `mixed` if
- * neither came within STATE_SEEDS of them: decided, the outcome hangs on the seed.  A run near the
- * threshold of collapse counts for neither side.  Wald's test of .8 against .2, valid at every seed:
- * wrong in STATE_ERROR of cases where a seed has the state with .8 or .2, more rarely further out.
+ * lead the others by STATE_LEAD, it has it not once the others lead by as many, and it is `mixed`
+ * if neither came within STATE_SEEDS of them: decided, the outcome hangs on the seed.  A run near
+ * the threshold of collapse counts for neither side.  Wald's test of .8 against .2, valid at every
+ * seed: wrong in STATE_ERROR of cases where a seed has the state with .8 or .2, more rarely further
+ * out.  docs/verdict_rules.md has how often each rule errs and decides.
  * Of several rows: one that fails, else one that is mixed, decides.
  *
  * Runs that may not be compared (a row without runs, no common seeds, other code, data or machine)
@@ -56,12 +57,12 @@ struct decision {
                                       reason says */
     int look;                      /* of a number: the seeds of the look that decided, or was the
                                       last; 0: none has come */
-    double p;                      /* at that look: two-sided, against the bound that decides (t's, or
-                                      the sign test's on a mixed row), the largest of several rows
-                                      or parts, if one fails the smallest times their number; else
-                                      NaN */
-    double error;                  /* how often it is wrong at most, once decided: a look's share; of
-                                      a state STATE_ERROR; NaN where there is neither */
+    double p;                      /* at that look: two-sided, against the bound that decides (t's,
+                                      or the sign test's on a mixed row), the largest of several
+                                      rows or parts, if one fails the smallest times their number;
+                                      else NaN */
+    double error;                  /* how often it is wrong at most, once decided: a look's share;
+                                      of a state STATE_ERROR; NaN where there is neither */
     char reason[2 * TEXT_MAX];     /* what to print beside it; "" where the numbers say it all */
 };
 

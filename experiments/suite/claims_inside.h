@@ -12,8 +12,8 @@ struct decision decision_empty(void);
 void conclude(struct decision *d, enum verdict verdict, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Adds to the reason, behind "; " unless it is empty. */
 void reason_add(struct decision *d, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Whether those runs of row i whose seeds are at most `last` may be spoken of; whether two rows with
- * runs may be compared.  Else d says why not. */
+/* Whether those runs of row i whose seeds are at most `last` may be spoken of; whether two rows
+ * with runs may be compared.  Else d says why not. */
 bool row_usable(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i,
                 int last, bool may_diverge);
 bool rows_alike(struct decision *d, const struct row_runs *rows, int i, int beside);

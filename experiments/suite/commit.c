@@ -128,13 +128,18 @@ static void runs_write(FILE *out, const struct committed *c)
 
 static void curves_write(FILE *out, const struct committed *c)
 {
-    curves_head(out);
+    struct epoch_columns columns = { .n = 0 };
+    for (int i = 0; i < c->n; i++)
+        for (int k = 0; k < c->run[i].record.n_curve; k++)
+            epoch_columns_add(&columns, &c->run[i].record.curve[k]);
+    fputs("row,seed,", out);
+    epoch_fields_head(out, &columns);
     fputc('\n', out);
     for (int i = 0; i < c->n; i++) {
         const struct run_record *r = &c->run[i].record;
         for (int k = 0; k < r->n_curve; k++) {
             fprintf(out, "%s,%d,", c->run[i].row, r->seed);
-            epoch_fields(out, &r->curve[k]);
+            epoch_fields(out, &columns, &r->curve[k]);
             fputc('\n', out);
         }
     }

@@ -303,12 +303,6 @@ static void epoch_take(struct committed_run *run, const struct epoch_columns *co
     r->curve[r->n_curve++] = e;
 }
 
-void curves_head(FILE *out)
-{
-    fputs("row,seed,", out);
-    epoch_fields_head(out);
-}
-
 static bool head_take(struct epoch_columns *columns, char *line)
 {
     static const char first[] = "row,seed,";

@@ -59,8 +59,6 @@ void committed_drop(struct committed *c, int i);
 /* Brings runs and configs into the order of the rows (NULL at the end of the names), then of seeds;
  * what is of no such row goes. */
 void committed_sort(struct committed *c, const char *const *rows);
-/* The first line of _curves.csv, without its end. */
-void curves_head(FILE *out);
 
 /* ---- commit.c -------------------------------------------------------------------------------- */
 

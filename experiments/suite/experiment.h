@@ -26,8 +26,8 @@ struct predicate {
     const struct measure *metric, *other_metric;      /* they differ in `cos_h A > cos_z A` alone */
     int row, other;  /* indices into the experiment's rows; other where two are compared */
     uint32_t rows;   /* bit i is row i: those of a state, or of `each` */
-    bool every;      /* `each`, `in every row`, `in any row`: without those the scale cannot host, and
-                        never with the untrained one */
+    bool every;      /* `each`, `in every row`, `in any row`: without those the scale cannot host,
+                        and never with the untrained one */
     double within, value;
 };
 enum { PARTS_MAX = 4 };
@@ -62,7 +62,8 @@ struct experiment {
     struct looks looks;
     struct row row[ROWS_MAX];
     int n_rows;
-    int untrained;          /* the row of that name that the loader adds; -1: no table of the paper */
+    int untrained;          /* the row of that name that the loader adds; -1: it is no table of the
+                               paper */
     int baseline;           /* `baseline:`, the row that others are set beside; -1: none is named */
     struct claim claim[CLAIMS_MAX];
     int n_claims;

@@ -2,17 +2,18 @@
  *
  * experiment_scale.c -- what a scale's file says beside its settings.
  *
- *   looks: [3, 5, 10]     at how many seeds numbers are decided, fixed before the first reported run
- *   look_errors: [...]    how often each may be wrong, 0.05 in all; equal parts where nothing is said
- *   rows:                 what a row sets at this scale alone: TABLE: lines, with ROW: { key: value }
- *   not_run:              what the scale cannot host: TABLE: lines, with ROW: why under each
+ *   looks: [3, 5, 10]    at how many seeds numbers are decided, said before the first reported run
+ *   look_errors: [...]   how often each may be wrong, 0.05 in all; equal parts if nothing is said
+ *   rows:                what a row sets at this scale alone: TABLE: and under it ROW: { key: value }
+ *   not_run:             what the scale cannot host: TABLE: and under it ROW: why
  */
 #include "experiment_inside.h"
 
 #include <math.h>
 #include <string.h>
 
-const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX, .unit = "" };
+const struct key reason_key = { .name = "not_run", .type = KEY_TEXT, .count = TEXT_MAX,
+                                .unit = "" };
 
 /* ---- looks ----------------------------------------------------------------------------------- */
 
@@ -46,7 +47,8 @@ static void looks_read(struct loading *l)
                       *const errors = config_get(&l->scale, l->scale_top, "look_errors");
     struct int_list list;
     if (!node && errors)
-        config_error(&l->scale, errors, "look_errors: of which looks? `looks: [3]` belongs with it");
+        config_error(&l->scale, errors,
+                     "look_errors: of which looks? `looks: [3]` belongs with it");
     if (!node || !config_value(&l->scale, node, &key, &list)) return;
     if (list.n > LOOKS_MAX) {
         config_error(&l->scale, node, "looks: %d of them; at most %d", list.n, LOOKS_MAX);
