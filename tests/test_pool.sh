@@ -161,8 +161,8 @@ same "$runs" into
 pool 2 'nowhere: No such file' nowhere --runs none
 pool 2 'diff.txt: no folder' "$runs" diff.txt --runs none
 mkdir empty
-[ ! -e none ] || fail 'a wrong folder is named after something was written'
 pool 2 'empty: no run in it' empty --runs none
+[ ! -e none ] || fail 'where nothing was taken a folder stays'
 
 # ---- in the place of a half-done run ---------------------------------------------------------------------
 

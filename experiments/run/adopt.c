@@ -48,7 +48,8 @@ static void folder_remove(const char *path, int depth)
 
 void adopter_open(struct adopter *a, const char *root)
 {
-    *a = (struct adopter){ .root = root, .staging = text_format("%s/.adopt", root) };
+    *a = (struct adopter){ .root = root, .staging = text_format("%s/.adopt", root),
+                           .made = access(root, F_OK) != 0 };
     if (!folder_make(root))
         die("cannot make %s: %s (is the folder writable?)", root, strerror(errno));
     a->lock = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -64,6 +65,8 @@ void adopter_close(struct adopter *a)
 {
     folder_remove(a->staging, 1);
     found_close(&a->found);
+    if (a->made && rmdir(a->root) && errno != ENOTEMPTY && errno != EEXIST)
+        die("cannot remove %s: %s (remove it)", a->root, strerror(errno));
     if (close(a->lock)) die("cannot close %s: %s", a->root, strerror(errno));
     free(a->staging);
     *a = (struct adopter){ .root = NULL };

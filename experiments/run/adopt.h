@@ -28,8 +28,10 @@ struct adopter {
     struct found found;            /* for the data at hand */
     char *staging;                 /* RUNS/.adopt */
     int lock;
+    bool made;                     /* the folder was not there */
 };
-/* Makes `root` if need be, waits for another adopter, and clears what one left that was killed. */
+/* Makes `root` if need be, waits for another adopter, and clears what one left that was killed.
+ * Where nothing was taken, no new `root` stays behind. */
 void adopter_open(struct adopter *a, const char *root);
 void adopter_close(struct adopter *a);
 
