@@ -155,6 +155,18 @@ int rename(const char *from, const char *to)
     return fault(NAME, "rename", from) ? -1 : next.call(from, to);
 }
 
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    NEXT(renameat2);
+    return fault(NAME, "renameat2", from) ? -1 : next.call(from_fd, from, to_fd, to, flags);
+}
+
+int rmdir(const char *path)
+{
+    NEXT(rmdir);
+    return fault(NAME, "rmdir", path) ? -1 : next.call(path);
+}
+
 int link(const char *from, const char *to)
 {
     NEXT(link);

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../experiments/methods/eta.h"
 #include "../experiments/suite/heading.h"
@@ -117,6 +118,38 @@ static void every_row_leaves_its_baseline(void **state)
     free(list.v);
 }
 
+/* What names a run is read back from its folder when it is pooled. */
+static void every_resolved_config_reads_back(void **state)
+{
+    (void)state;
+    static const char *const scales[] = { "quick", "quick-fp32", "cifar10-small", "cifar10", "imagenet",
+                                          "test" };
+    static struct experiment e;
+    static struct settings s;
+    char path[] = "/tmp/simsiam-rows-XXXXXX";
+    const int file = mkstemp(path);
+    int rows = 0;
+    struct headings list;
+    headings_open(&list, CONFIG_DIR, HEADINGS_BY_ORDER);
+    for (size_t k = 0; k < sizeof scales / sizeof *scales * (size_t)list.n; k++) {
+        char *const of = text_format(CONFIG_DIR "/%s.yaml", list.v[k % (size_t)list.n].name);
+        experiment_load(&e, of, scales[k / (size_t)list.n]);
+        free(of);
+        for (int r = 0; r < e.n_rows; r++) {
+            if (*e.row[r].not_run) continue;
+            char *const text = settings_print(&e.row[r].settings);
+            assert_true(file_write_synced(path, text, strlen(text)));
+            assert_true(settings_read(&s, path));
+            assert_true(same_settings(&s, &e.row[r].settings));
+            free(text);
+            rows++;
+        }
+    }
+    assert_true(rows > 100);
+    free(list.v);
+    assert_int_equal(close(file) | unlink(path), 0);
+}
+
 static int machine_start(void **state)
 {
     (void)state;
@@ -126,6 +159,7 @@ static int machine_start(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_row_leaves_its_baseline) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_row_leaves_its_baseline),
+                                       cmocka_unit_test(every_resolved_config_reads_back) };
     return cmocka_run_group_tests(tests, machine_start, NULL);
 }

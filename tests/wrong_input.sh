@@ -140,6 +140,7 @@ wrong 'seed 0' 2 'seed "0"' "$run --seeds 0"
 wrong 'a seed too large' 2 'seed "99999999999"' "$run --seeds 99999999999"
 wrong 'a seed twice' 2 'twice' "$run --seeds '1 1'"
 wrong 'eval without a run' 2 'no checkpoint' '$simsiam eval configs/x.yaml --scale s --row a'
+wrong 'decide without a budget' 2 'decide needs --budget' '$simsiam decide configs/x.yaml --scale s'
 wrong 'an unknown instruction set' 2 'SIMSIAM_ISA=mmx' "SIMSIAM_ISA=mmx $run"
 
 # ---- data: a reader's own cases go here ----------------------------------------------------------------
@@ -197,6 +198,16 @@ wrong 'no home to keep data in' 1 'no home folder' \
 # ---- files and folders of runs and results -------------------------------------------------------------
 
 ran="$run || fail 'the run that a case needs'"
+wrong 'pool from nowhere' 2 'nowhere: No such file' '$simsiam pool nowhere'
+wrong 'pool from a folder without runs' 2 'no run in it' '$simsiam pool configs'
+wrong 'pool of a damaged summary' 2 'summary.json is broken' '$simsiam pool runs --runs here' \
+    "$ran; truncate -s 100 runs/*/seed-1/summary.json"
+wrong 'pool of a run that is here with other numbers' 2 'same run with other numbers' '$simsiam pool more/runs' \
+    "$ran; mkdir more; cp -r runs more; sed -i '2s/\"grad_norm\":0/\"grad_norm\":1/' more/runs/*/seed-1/metrics.jsonl"
+wrong 'a table against nothing' 2 'no run is committed' \
+    '$simsiam table configs/x.yaml --scale s --against results/s' "$ran"
+wrong 'a table against another scale' 2 'results of scale s are wanted' \
+    '$simsiam table configs/x.yaml --scale s --against results/t' "$ran"
 ours='own=(runs/*/seed-1); '
 wrong 'a file in the place of the runs' 1 'cannot make runs/.*Not a directory' "$run" ': >runs'
 wrong 'a file in the place of the results' 1 'Not a directory' '$simsiam table configs/x.yaml --scale s' \

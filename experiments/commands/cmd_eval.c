@@ -112,7 +112,10 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
     name_choose(&run, path);
     struct trainer *const t = host_alloc(1, sizeof *t);
     trainer_open(t, &row->settings, seed);
-    if (!trainer_load(t, path, run.hash)) die_user("%s: no checkpoint of %s (simsiam run makes it)", path, what);
+    if (!trainer_load(t, path, run.hash))
+        die_user("%s: no checkpoint of %s (%s)", path, what,
+                 run.finished ? "one that was pooled from results/ has none: simsiam run --runs ELSEWHERE makes it"
+                              : "simsiam run makes it");
 
     struct run_record r = { .last = epoch_empty(t->epoch) };   /* none of a divergence */
     struct probe_data data = { .train.x = NULL };

@@ -4,25 +4,18 @@
  */
 #include "commands.h"
 
-#include <errno.h>
+#include <math.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cmd_run.h"
 #include "options.h"
+#include "tasks.h"
 #include "../methods/code.h"
 #include "../run/found.h"
 #include "../run/runner.h"
 #include "../suite/experiment.h"
-
-enum { TASKS_MAX = ROWS_MAX * SEEDS_MAX };
-struct task { const struct row *row; char hash[HASH_TEXT]; int seed; pid_t pid; };
 
 static int cores(void)
 {
@@ -43,14 +36,6 @@ static void not_run_tell(const struct experiment *e)
         if (*e->row[r].not_run)
             fprintf(stderr, "%s/%s: not run at scale %s: %s\n", e->name, e->row[r].name, e->scale,
                     e->row[r].not_run);
-}
-
-/* Rows of equal settings are one run. */
-static bool is_listed(const struct task *task, int n, const struct task *one)
-{
-    int i = 0;
-    while (i < n && (task[i].seed != one->seed || strcmp(task[i].hash, one->hash))) i++;
-    return i < n;
 }
 
 /* Why a finished run is made again, or a half-done one is not gone on with. */
@@ -79,9 +64,9 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
             const struct row *row = &e->row[r];
             if ((only >= 0 && r != only) || *row->not_run) continue;
             const enum run_state state = found_state(&runs, &row->settings, seeds[i]);
-            task[n] = (struct task){ .row = row, .seed = seeds[i] };
+            task[n] = (struct task){ .table = e->name, .row = row, .seed = seeds[i] };
             settings_hash(task[n].hash, &row->settings);
-            if (state == RUN_NONE && !is_listed(task, n, &task[n])) n++;
+            if (state == RUN_NONE && !task_is_listed(task, n, &task[n])) n++;
             if (state == RUN_DIVERGED) *status = graver(*status, EXIT_DIVERGED);
             if (state == RUN_COLLAPSED && o->stop_on_collapse) *status = graver(*status, EXIT_COLLAPSED);
             if (!o->quiet && state != RUN_NONE)
@@ -104,69 +89,6 @@ int graver(int a, int b)
 {
     static const int order[STATUSES] = { EXIT_USER, EXIT_WORLD, EXIT_AGAIN, EXIT_DIVERGED, EXIT_COLLAPSED };
     return graver_by(order, a, b);
-}
-
-/* A run that ended so says nothing against running the others. */
-static bool goes_on(int status)
-{
-    return !status || status == EXIT_DIVERGED || status == EXIT_COLLAPSED;
-}
-
-static int status_of(int wait_status)
-{
-    if (WIFEXITED(wait_status)) return WEXITSTATUS(wait_status);
-    fprintf(stderr, "simsiam: a run was ended by signal %d; the same command goes on from its checkpoint\n",
-            WTERMSIG(wait_status));
-    return EXIT_WORLD;
-}
-
-static void task_start(struct task *t, const struct experiment *e, const struct run_options *o)
-{
-    const pid_t parent = getpid();
-    fflush(NULL);
-    t->pid = fork();
-    if (t->pid < 0) die("cannot start a process: %s (try --jobs 1)", strerror(errno));
-    if (t->pid) return;
-    /* Out of the terminal's process group: a Ctrl-C reaches the parent, which passes it on once. */
-    if (setpgid(0, 0)) die("setpgid: %s", strerror(errno));
-    /* Nor does a run outlive a parent that was killed: it stops as if told to, after a checkpoint. */
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM)) die("prctl: %s", strerror(errno));
-    if (getppid() != parent) exit(EXIT_AGAIN);
-    exit(run_one(e->name, t->row->name, &t->row->settings, t->seed, o));
-}
-
-/* Up to `jobs` processes at a time, each one run: runs need nothing of each other, so this is the best use of a
- * few cores.  A stop is passed on once; a fault lets the others finish but starts no more. */
-static int tasks_run(struct task *task, int n, int jobs, const struct experiment *e, const struct run_options *o)
-{
-    int status = 0, started = 0, running = 0;
-    bool told = false;
-    for (;;) {
-        const bool more = started < n && goes_on(status) && !stop_requested();
-        if (!more && !running) break;
-        if (more && running < jobs) {
-            task_start(&task[started++], e, o);
-            running++;
-            continue;
-        }
-        if (stop_requested() && !told) {
-            for (int i = 0; i < started; i++)
-                if (task[i].pid > 0) kill(task[i].pid, SIGTERM);
-            told = true;
-        }
-        int one;
-        const pid_t pid = waitpid(-1, &one, WNOHANG);
-        if (pid < 0) die("waitpid: %s", strerror(errno));
-        if (!pid) {                            /* a signal does not end a waitpid: look again soon */
-            nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
-            continue;
-        }
-        for (int i = 0; i < started; i++)
-            if (task[i].pid == pid) task[i].pid = 0;
-        running--;
-        status = graver(status, status_of(one));
-    }
-    return stop_requested() ? graver(status, EXIT_AGAIN) : status;
 }
 
 int command_run(int argc, char **argv)
@@ -209,9 +131,9 @@ int command_run(int argc, char **argv)
     o.threads = threads_each(o.threads, jobs);
     int status = 0;
     if (jobs > 1)
-        status = tasks_run(task, n, jobs, e, &o);
+        status = tasks_run(task, n, jobs, INFINITY, &o);
     else
-        for (int i = 0; i < n && goes_on(status); i++)
+        for (int i = 0; i < n && tasks_go_on(status); i++)
             status = graver(status, run_one(e->name, task[i].row->name, &task[i].row->settings,
                                             task[i].seed, &o));
     free(task);

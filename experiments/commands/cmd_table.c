@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "against_tell.h"
 #include "options.h"
 #include "../suite/experiment.h"
 #include "../run/phase.h"
@@ -119,7 +120,7 @@ static void figure_save(const char *path, const char *experiment, const char *sc
 int command_table(int argc, char **argv)
 {
     struct places p = { .runs = "runs", .results = "results" };
-    const char *scale = "quick", *seed_text = "1 2 3", *figure = NULL;
+    const char *scale = "quick", *seed_text = "1 2 3", *figure = NULL, *against = NULL;
     bool require = false;
     bool rewrite = false;
     const struct option_row rows[] = {
@@ -133,6 +134,8 @@ int command_table(int argc, char **argv)
           "write the committed runs' table and files again" },
         { "figure", OPTION_TEXT, &figure, "PATH",
           "write what plots/ draws, from the table under results/; nothing else is done" },
+        { "against", OPTION_TEXT, &against, "DIR",
+          "compare with the committed runs of results/SCALE, exit 3 if they differ; write nothing" },
         { "require", OPTION_FLAG, &require, NULL, "exit 3 if a claim fails" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
@@ -149,22 +152,28 @@ int command_table(int argc, char **argv)
     }
     struct table *t = host_alloc(1, sizeof *t);
     phase("table");
-    const bool shown_only = p.from_results && !rewrite;
+    if (against && rewrite)
+        die_user("--against writes nothing, and --rewrite does; give one of them");
+    const bool shown_only = against || (p.from_results && !rewrite);
     p.from_results = p.from_results || rewrite;
     struct found found;
     found_open(&found, p.runs);
     p.found = &found;
     table_open(t, argv[1], scale, seeds, n_seeds, &p);
-    t->committed = shown_only;                 /* the files written again say what they said */
+    /* the files written again say what they said */
+    t->committed = p.from_results && !rewrite;
+    struct table *const there = against ? against_open(argv[1], against, t) : NULL;
     table_page(&(struct page){ stdout, &look_text }, t);
     if (!t->finished)
         printf("\nNo run is finished, so nothing was written.  To train:\n"
                "  simsiam run %s --scale %s --seeds \"%s\"\n", argv[1], scale, seed_text);
     else if (!shown_only)
         results_write(t, &p);
-    const int failed = t->failed;
+    const int failed = t->failed, differs = there ? against_tell(t, there, against) : 0;
+    if (there) table_close(there);
+    free(there);
     table_close(t);
     found_close(&found);
     free(t);
-    return require && failed ? EXIT_CLAIM : 0;
+    return require && failed ? EXIT_CLAIM : differs;
 }

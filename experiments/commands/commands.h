@@ -11,6 +11,8 @@ int command_table(int argc, char **argv);      /* rows beside the paper's, claim
 int command_report(int argc, char **argv);     /* all tables of a scale on one page */
 int command_list(int argc, char **argv);       /* which tables there are */
 int command_plan(int argc, char **argv);       /* what a table would cost here */
+int command_decide(int argc, char **argv);     /* further seeds where they can decide */
+int command_pool(int argc, char **argv);       /* runs finished elsewhere count here */
 int command_check(int argc, char **argv);      /* has a run collapsed */
 int command_config(int argc, char **argv);     /* a row's resolved config and its hash */
 int command_data(int argc, char **argv);       /* verify, decode, sheets of views */

@@ -27,6 +27,8 @@ static const struct command {
     { "report", command_report, "all tables of a scale on one page, the claims first" },
     { "list", command_list, "the tables of the paper that there are" },
     { "plan", command_plan, "what an experiment would cost on this machine" },
+    { "decide", command_decide, "further seeds where they can still decide a claim, within a budget of time" },
+    { "pool", command_pool, "take over runs that were finished elsewhere, verified" },
     { "check", command_check, "has a run collapsed; and is the rule that says so still right" },
     { "config", command_config, "a row's resolved settings and their hash; all keys" },
     { "data", command_data, "verify, decode or look at a data set" },
@@ -41,8 +43,8 @@ static void help(FILE *out)
                  "The ablations of SimSiam (Chen & He, 2021), each with a verdict.\n\n");
     for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].sentence);
     fprintf(out, "\nexit: 0 done, 1 the world failed, 2 wrong command, config or data, 3 a claim fails (table "
-                 "--require,\n      check --experiment), 4 collapsed (check, run --stop-on-collapse), 5 diverged,\n"
-                 "      75 stopped after a checkpoint: run it again and it goes on\n");
+                 "--require,\n      check --experiment) or a rerun differs (table --against), 4 collapsed (check, run\n"
+                 "      --stop-on-collapse), 5 diverged, 75 stopped after a checkpoint: run it again and it goes on\n");
 }
 
 /* OpenBLAS asks for its room when it is loaded, and where the address space has none it asks for

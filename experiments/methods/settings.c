@@ -230,6 +230,39 @@ void settings_hash(char hex[HASH_TEXT], const struct settings *s)
     free(config);
 }
 
+/* The method that a resolved config names; the first where it names none that there is, which is
+ * reported when its value is read. */
+static int method_named(struct config_file *f, yaml_node_t *root)
+{
+    const yaml_node_t *const node = config_get(f, root, "method");
+    const char *const name = node ? config_text(node) : NULL;
+    for (int m = 0; name && methods[m].name; m++)
+        if (!strcmp(methods[m].name, name)) return m;
+    return 0;
+}
+
+bool settings_read(struct settings *s, const char *path)
+{
+    struct config_file f;
+    yaml_node_t *const root = config_open(&f, path) ? config_root(&f) : NULL;
+    if (root) {
+        struct key keys[KEYS_MAX];
+        *s = settings_default(method_named(&f, root));
+        const int n = settings_keys_of(keys, s->method);
+        for (int k = 0; k < n; k++)            /* nobody asks for 0, but the untrained row has it */
+            if (keys[k].offset == offsetof(struct settings, epochs)) keys[k].low = 0;
+        config_apply(&f, root, keys, s, NULL, NULL);
+    }
+    char *const text = file_read(path, NULL), *const own = root ? settings_print(s) : NULL;
+    if (!f.errors && !(text && own && !strcmp(text, own)))
+        config_error(&f, root, "this is not how resolved settings are written (simsiam config)");
+    const bool right = root && !f.errors;
+    free(text);
+    free(own);
+    config_close(&f);
+    return right;
+}
+
 bool settings_has_test(const struct settings *s)
 {
     return s->test_count && (s->monitor_first || s->monitor_count != s->test_count);

@@ -83,6 +83,9 @@ int settings_keys_of(struct key list[KEYS_MAX], int method);
  * one run. */
 char *settings_print(const struct settings *s);
 void settings_hash(char hex[HASH_TEXT], const struct settings *s);
+/* A resolved config back.  False, and reported as file:line:column, unless the file is what
+ * settings_print() writes of them, to the byte. */
+bool settings_read(struct settings *s, const char *path);
 
 /* Are the test images others than the monitor images? */
 bool settings_has_test(const struct settings *s);

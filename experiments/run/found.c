@@ -64,11 +64,9 @@ char *config_images(const char *config)
 
 /* ---- listing -------------------------------------------------------------------------------- */
 
-bool found_papers(struct found_run *r, char why[TEXT_MAX])
+static bool papers_take(struct found_run *r, json_t *papers, const char *path,
+                        const json_error_t *error, char *why)
 {
-    char *const path = text_format("%s/provenance.json", r->folder);
-    json_error_t error;
-    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     const char *code, *machine, *train, *monitor, *test = "";
     int seed;
     const bool right = papers && !json_unpack(papers, "{s:s, s:s, s:s, s:s, s?s, s:i}", "code_hash",
@@ -81,14 +79,30 @@ bool found_papers(struct found_run *r, char why[TEXT_MAX])
         snprintf(r->machine, sizeof r->machine, "%s", machine);
         run_data_hash(r->data, train, monitor, test);
     } else if (why && !papers) {
-        snprintf(why, TEXT_MAX, "%s:%d: %s", path, error.line, error.text);
+        snprintf(why, TEXT_MAX, "%s:%d: %s", path, error->line, error->text);
     } else if (why) {
         snprintf(why, TEXT_MAX, "%s: it must name machine, code_hash, seed, train_hash and "
                  "monitor_hash", path);
     }
     json_decref(papers);
+    return right;
+}
+
+bool found_papers(struct found_run *r, char why[TEXT_MAX])
+{
+    char *const path = text_format("%s/provenance.json", r->folder);
+    json_error_t error;
+    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    const bool right = papers_take(r, papers, path, &error, why);
     free(path);
     return right;
+}
+
+bool found_papers_take(struct found_run *r, const char *text, char why[TEXT_MAX])
+{
+    json_error_t error;
+    json_t *const papers = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    return papers_take(r, papers, "provenance.json", &error, why);
 }
 
 static void summary_note(struct found_run *r, const struct run_record *record)
@@ -186,7 +200,7 @@ void found_open(struct found *f, const char *root)
 
 /* ---- which data ----------------------------------------------------------------------------- */
 
-struct images_known { char *images; char data[HASH_TEXT]; };
+struct images_known { char *images; char data[HASH_TEXT]; bool here; };
 
 void found_close(struct found *f)
 {
@@ -298,22 +312,39 @@ static void data_of_most(char hex[HASH_TEXT], struct found *f, const char *image
     free(votes);
 }
 
-/* Which data the row means, asked once of each set of images.  "": not known. */
-static const char *data_of(struct found *f, const struct settings *s, const char *config)
+/* Which data the row means, asked once of each set of images. */
+static const struct images_known *images_of(struct found *f, const struct settings *s,
+                                            const char *config)
 {
     char *const images = config_images(config);
     int i = 0;
     while (i < f->n_images && strcmp(f->images[i].images, images)) i++;
     if (i < f->n_images) {
         free(images);
-        return f->images[i].data;
+        return &f->images[i];
     }
     f->images = realloc(f->images, (size_t)(i + 1) * sizeof *f->images);
     if (!f->images) die("out of memory (close other programs)");
     f->n_images++;
-    f->images[i].images = images;
-    if (!data_look(f->images[i].data, s)) data_of_most(f->images[i].data, f, images);
-    return f->images[i].data;
+    struct images_known *const known = &f->images[i];
+    *known = (struct images_known){ .images = images };
+    known->here = data_look(known->data, s);
+    if (!known->here) data_of_most(known->data, f, images);
+    return known;
+}
+
+/* "": not known. */
+static const char *data_of(struct found *f, const struct settings *s, const char *config)
+{
+    return images_of(f, s, config)->data;
+}
+
+const char *found_data(struct found *f, const struct settings *s)
+{
+    char *const config = settings_print(s);
+    const struct images_known *const known = images_of(f, s, config);
+    free(config);
+    return known->here ? known->data : NULL;
 }
 
 /* ---- which run ------------------------------------------------------------------------------ */

@@ -52,6 +52,11 @@ const struct found_run *found_other(struct found *f, const struct settings *s, i
 /* Fills code, machine, data and seed from provenance.json in r->folder; false if it is no JSON, or one
  * of them is not there, and then `why` (may be NULL) says where and what. */
 bool found_papers(struct found_run *r, char why[TEXT_MAX]);
+/* The same from the file's text. */
+bool found_papers_take(struct found_run *r, const char *text, char why[TEXT_MAX]);
+/* The hash of the data at hand that settings ask for; NULL: they are not there, or they are wrong,
+ * which has then been said. */
+const char *found_data(struct found *f, const struct settings *s);
 
 /* SHA-256 that names a run of a resolved config.  `data`: run_data_hash(). */
 void run_hash(char hex[HASH_TEXT], const char *config, const char *machine, const char *code,

@@ -138,9 +138,14 @@ json_t *summary_object(const struct run_record *r)
     return object;
 }
 
+char *summary_text(const struct run_record *r)
+{
+    return object_text(summary_object(r), JSON_INDENT(2));
+}
+
 bool summary_write(const struct run_record *r, const char *folder)
 {
-    char *text = object_text(summary_object(r), JSON_INDENT(2));
+    char *text = summary_text(r);
     char *path = text_format("%s/summary.json", folder);
     const bool written = file_write_atomic(path, text, strlen(text));
     const int why = errno;
@@ -388,43 +393,39 @@ static char *read_text(const char *path, size_t *bytes)
     return text;
 }
 
-static bool run_parse(struct run_record *r, const char *summary_path, const char *metrics_path)
+bool run_texts_take(struct run_record *r, const struct run_texts *t, char wrong[WRONG_TEXT])
 {
-    size_t summary_bytes = 0, metrics_bytes = 0;
-    char *summary = read_text(summary_path, &summary_bytes),
-         *metrics = read_text(metrics_path, &metrics_bytes);
-    const bool finished = summary != NULL;
-    const bool whole_summary = finished && summary_parse(r, summary, summary_bytes);
-    const bool whole_curve = metrics && curve_parse(r, metrics, metrics_bytes);
-    free(summary);
-    free(metrics);
-
-    const struct epoch_record *end = r->n_curve ? &r->curve[r->n_curve - 1] : NULL;
-    if (!finished) {
-        r->state = end ? RUN_PARTIAL : RUN_NONE;
-        if (end) r->last = *end;
-        return false;
-    }
+    const bool whole_summary = summary_parse(r, t->summary, t->summary_bytes);
+    const bool whole_curve = t->metrics && curve_parse(r, t->metrics, t->metrics_bytes);
     const char *fault = NULL;
-    if (!whole_summary)
-        warn("%s is broken: the run counts as not run (run it again)", summary_path);
-    else if (!whole_curve || !end)
-        warn("%s is broken: the run counts as not run (run it again)", metrics_path);
-    else if ((fault = run_fault(r)))
-        warn("%s and %s are broken, %s: the run counts as not run (run it again)", summary_path,
-             metrics_path, fault);
-    else
-        return true;
-    r->state = RUN_NONE;
-    return false;
+    if (!whole_summary) return refuse(wrong, "summary.json is broken");
+    if (!t->metrics) return refuse(wrong, "metrics.jsonl is not there, or cannot be read");
+    if (!whole_curve) return refuse(wrong, "metrics.jsonl is broken in line %d", r->n_curve + 1);
+    if ((fault = run_fault(r)))
+        return refuse(wrong, "summary.json and metrics.jsonl are broken, %s", fault);
+    return true;
 }
 
 bool run_read(struct run_record *r, const char *folder)
 {
     *r = (struct run_record){ .state = RUN_NONE, .linear = NAN };
-    char *summary = text_format("%s/summary.json", folder),
-         *metrics = text_format("%s/metrics.jsonl", folder);
-    const bool done = run_parse(r, summary, metrics);
+    char *const summary = text_format("%s/summary.json", folder),
+         *const metrics = text_format("%s/metrics.jsonl", folder);
+    struct run_texts t = { .summary = NULL };
+    t.summary = read_text(summary, &t.summary_bytes);
+    t.metrics = read_text(metrics, &t.metrics_bytes);
+    char wrong[WRONG_TEXT];
+    const bool finished = t.summary, done = finished && run_texts_take(r, &t, wrong);
+    if (!finished) {
+        if (t.metrics) curve_parse(r, t.metrics, t.metrics_bytes);
+        r->state = r->n_curve ? RUN_PARTIAL : RUN_NONE;
+        if (r->n_curve) r->last = r->curve[r->n_curve - 1];
+    } else if (!done) {
+        warn("%s/%s: the run counts as not run (run it again)", folder, wrong);
+        r->state = RUN_NONE;
+    }
+    free(t.summary);
+    free(t.metrics);
     free(summary);
     free(metrics);
     return done;

@@ -74,6 +74,10 @@ char *run_folder(const char *root, const char *hash, int seed);
  * `last` the last of them) or RUN_NONE (no line either, or a finished run with a broken file, named
  * in a warning).  run_free() either way. */
 bool run_read(struct run_record *r, const char *folder);
+/* The same of the texts of a finished run's two files, which are spoiled: false if they are none's,
+ * and then `wrong` names the file and says why.  run_free() either way. */
+struct run_texts { char *summary, *metrics; size_t summary_bytes, metrics_bytes; };
+bool run_texts_take(struct run_record *r, const struct run_texts *t, char wrong[WRONG_TEXT]);
 void run_free(struct run_record *r);
 /* Why a record with its curve cannot be a finished run's, or NULL: hashes are 64 hex digits,
  * accuracies percent, the curve has every epoch from 0 and ends with the numbers of `last`, and the
@@ -105,6 +109,8 @@ char *epoch_print(const struct epoch_record *e);
 bool epoch_parse(struct epoch_record *e, const char *line);
 /* Fills state and evidence by the rule of collapse.h from r->last, or as diverged. */
 void run_judge(struct run_record *r, bool diverged);
+/* The text of summary.json, in fresh memory. */
+char *summary_text(const struct run_record *r);
 /* Writes summary.json from r (curve not included); r->last is the last line of metrics.jsonl.
  * False with errno set. */
 bool summary_write(const struct run_record *r, const char *folder);

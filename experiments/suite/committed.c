@@ -155,11 +155,13 @@ static char *part_path(const struct committed *c, const char *suffix)
 }
 
 /* The file's text, or NULL; warned of unless it is just not there. */
-static char *part_read(const struct committed *c, const char *suffix)
+static char *part_read(struct committed *c, const char *suffix)
 {
     char *path = part_path(c, suffix), *text = file_read(path, NULL);
-    if (!text && errno != ENOENT && errno != ENOTDIR)
+    if (!text && errno != ENOENT && errno != ENOTDIR) {
         warn("cannot read %s: %s", path, strerror(errno));
+        c->broken++;
+    }
     free(path);
     return text;
 }
@@ -244,7 +246,7 @@ static bool run_take(struct committed *c, json_t *line, json_t *schema)
 
 /* The first line: which version of summary.json the runs are of.  NULL, with a warning, unless it
  * is this one. */
-static json_t *schema_read(const char *path, char **text)
+static json_t *schema_read(struct committed *c, const char *path, char **text)
 {
     const char *line = line_next(text);
     json_t *head = line ? json_loads(line, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -257,6 +259,7 @@ static json_t *schema_read(const char *path, char **text)
              path, json_integer_value(schema), RUN_SCHEMA);
     else
         warn("%s:1 is broken: no run of it counts", path);
+    if (!json_is_integer(schema)) c->broken++;
     json_decref(schema);
     return NULL;
 }
@@ -264,7 +267,7 @@ static json_t *schema_read(const char *path, char **text)
 static void runs_read(struct committed *c, char *text)
 {
     char *path = part_path(c, "_runs.jsonl"), *line;
-    json_t *settings = json_array(), *schema = schema_read(path, &text);
+    json_t *settings = json_array(), *schema = schema_read(c, path, &text);
     if (!settings) die("no memory for the settings (close other programs)");
     for (int number = 2; schema && (line = line_next(&text)); number++) {
         json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
@@ -272,7 +275,12 @@ static void runs_read(struct committed *c, char *text)
                                               : run_take(c, object, schema);
         if (!right)
             warn("%s:%d is broken: a run that it should tell of does not count", path, number);
+        c->broken += !right;
         json_decref(object);
+    }
+    if (schema && *text) {
+        warn("%s is torn: its last line has no end, and does not count", path);
+        c->broken++;
     }
     for (int i = 0; i < c->n; i++)
         if (!committed_config(c, c->run[i].row)) config_join(c, settings, c->run[i].row);
@@ -322,8 +330,15 @@ static void curves_read(struct committed *c, char *text)
 
 void committed_open(struct committed *c, const char *results, const char *scale, const char *table)
 {
-    *c = (struct committed){ .scale = scale, .table = table };
-    c->folder = text_format("%s/%s", results, scale);
+    char *const folder = text_format("%s/%s", results, scale);
+    committed_open_in(c, folder, table);
+    c->scale = scale;
+    free(folder);
+}
+
+void committed_open_in(struct committed *c, const char *folder, const char *table)
+{
+    *c = (struct committed){ .folder = text_format("%s", folder), .table = table };
     c->makings = makings_read(c->folder);
     char *runs = part_read(c, "_runs.jsonl"), *curves = runs ? part_read(c, "_curves.csv") : NULL;
     if (runs) runs_read(c, runs);
@@ -334,6 +349,7 @@ void committed_open(struct committed *c, const char *results, const char *scale,
         warn("%s/%s_runs.jsonl and _curves.csv: %s seed %d is broken, %s: it does not count",
              c->folder, table, c->run[i].row, c->run[i].record.seed, fault);
         committed_drop(c, i);
+        c->broken++;
     }
     free(runs);
     free(curves);

@@ -36,11 +36,14 @@ struct committed {
     struct committed_config *config;           /* resolved, of each row that has a run */
     int n_configs;
     json_t *makings;
+    int broken;                    /* lines and runs that were told of and do not count */
 };
 
 /* All that is committed of a table: nothing if nothing is.  committed_close() in any case; the
  * texts stay yours. */
 void committed_open(struct committed *c, const char *results, const char *scale, const char *table);
+/* The same of a folder, whatever its scale; for reading alone. */
+void committed_open_in(struct committed *c, const char *folder, const char *table);
 void committed_close(struct committed *c);
 
 /* The run, or NULL; and the resolved config of a row's runs, or NULL without any. */
