@@ -112,7 +112,7 @@ run --runs old
 check "nor is a finished run of other images taken for one of these" \
     [ "$(ls old/*/seed-1/summary.json | wc -l)" = 2 ]
 given table "${options[0]}" --scale small --seeds "1 2" --runs old --results told
-check "and a table shows but one of the two" says "with     1  "
+check "and a table shows but one of the two" says "with                   1  "
 mv "$DATA/images/val" "$DATA/images/other"
 run --runs gone
 check "a folder that is not there ends with 2" status_is 2
