@@ -203,7 +203,8 @@ wrong 'pool from a folder without runs' 2 'no run in it' '$simsiam pool configs'
 wrong 'pool of a damaged summary' 2 'summary.json is broken' '$simsiam pool runs --runs here' \
     "$ran; truncate -s 100 runs/*/seed-1/summary.json"
 wrong 'pool of a run that is here with other numbers' 2 'same run with other numbers' '$simsiam pool more/runs' \
-    "$ran; mkdir more; cp -r runs more; sed -i '2s/\"grad_norm\":0/\"grad_norm\":1/' more/runs/*/seed-1/metrics.jsonl"
+    "$ran; mkdir more; cp -r runs more
+     sed -i '2s/\"grad_norm\":0/\"grad_norm\":1/' more/runs/*/seed-1/metrics.jsonl"
 wrong 'a table against nothing' 2 'no run is committed' \
     '$simsiam table configs/x.yaml --scale s --against results/s' "$ran"
 wrong 'a table against another scale' 2 'results of scale s are wanted' \

@@ -42,9 +42,10 @@ static void help(FILE *out)
     fprintf(out, "usage: simsiam COMMAND [options]      (simsiam COMMAND --help)\n\n"
                  "The ablations of SimSiam (Chen & He, 2021), each with a verdict.\n\n");
     for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].sentence);
-    fprintf(out, "\nexit: 0 done, 1 the world failed, 2 wrong command, config or data, 3 a claim fails (table "
-                 "--require,\n      check --experiment) or a rerun differs (table --against), 4 collapsed (check, run\n"
-                 "      --stop-on-collapse), 5 diverged, 75 stopped after a checkpoint: run it again and it goes on\n");
+    fprintf(out, "\nexit: 0 done, 1 the world failed, 2 wrong command, config or data, 3 a claim fails (table\n"
+                 "      --require, check --experiment) or a rerun differs (table --against), 4 collapsed (check,\n"
+                 "      run --stop-on-collapse), 5 diverged, 75 stopped after a checkpoint: run it again and it\n"
+                 "      goes on\n");
 }
 
 /* OpenBLAS asks for its room when it is loaded, and where the address space has none it asks for
