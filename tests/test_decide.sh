@@ -55,13 +55,10 @@ decided 0 '0 claims still wait' later/fig2_stopgrad.yaml --runs 'my runs' --budg
 [ "$(seeds 'my runs')" = ' 3 1 2 2 3 3 2 4 2 5 ' ] ||       # the untrained row has 1 and 3
     fail "a later look: $(seeds 'my runs')"
 
-# What does not fit is not begun: a budget that planning uses up, a run of hours.
+# What does not fit is not begun: a budget that planning uses up; below, runs of hours.
 decided 0 '0 runs were made' "$fig2" --runs none --budget 0.001
 [ ! -e none ] || fail 'begun without time'
 cp -r "$configs" long
-sed -i 's/^epochs: .*/epochs: 90000/; s/^knn_every: .*/knn_every: 90000/' long/scale/test.yaml
-decided 0 '0 runs were made' long/fig2_stopgrad.yaml --runs none --budget 0.3
-[ ! -e none ] || fail 'begun, and does not fit'
 
 # A stop is a stop, after a checkpoint.
 sed 's/^epochs: .*/epochs: 400/; s/^knn_every: .*/knn_every: 400/' "$configs/scale/test.yaml" \
@@ -99,7 +96,7 @@ tail -n 1 "${lines[0]}" >line
 awk -v n="$n" -v epochs=$epochs \
     '{ for (i = n; i <= epochs; i++) { sub(/"epoch":[0-9]*/, "\"epoch\":" i); print } }' line >>"${lines[0]}"
 # A minute that planning needs is none of the run's: where this machine is busy it takes more of them.
-for budget in 0.1 0.2 0.4 0.8 1.6; do
+for budget in 0.3 2; do
     out=$("$simsiam" decide long/fig2_stopgrad.yaml --scale test --threads 1 --quiet --runs over \
         --budget $budget 2>err)
     status=$?
