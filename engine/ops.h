@@ -218,6 +218,19 @@ void op_scores_bwd(dev_float *da, dev_float *db, const dev_float *ds, const dev_
 void op_contrast(dev_float *loss, dev_float *s, float temperature, float weight, int m, int k,
                  int shift, bool in_batch);
 
+/* Rows of any kind, of `bytes` each (an even number): y[i] = x[index[i]], and y[index[i]] = x[i],
+ * each place once; index [N] lies on the machine, for it varies per step.  No overlap. */
+void op_rows_take(void *y, const void *x, const dev_int *index, int n, size_t bytes);
+void op_rows_put(void *y, const void *x, const dev_int *index, int n, size_t bytes);
+
+/* What split batch norm makes of running statistics (MoCo's; a shuffle goes with it): one move by
+ * BN_MOMENTUM from old_mean, old_var [C] to the means over the groups of what op_bn_act_fwd saved,
+ * mean, rstd [G,C], the variances unbiased; where that op itself moves once a group.  run_mean,
+ * run_var [C] may be the old ones. */
+void op_bn_split(dev_float *run_mean, dev_float *run_var, const dev_float *old_mean,
+                 const dev_float *old_var, const dev_float *mean, const dev_float *rstd,
+                 struct bn_shape s);
+
 /* Sec. 4.1: out[g] = sqrt(D) * mean over channels of the standard deviation (over M - 1) of the
  * l2-normalised rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */
 void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d);
