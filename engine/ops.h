@@ -231,6 +231,23 @@ void op_bn_split(dev_float *run_mean, dev_float *run_var, const dev_float *old_m
                  const dev_float *old_var, const dev_float *mean, const dev_float *rstd,
                  struct bn_shape s);
 
+/* SwAV's codes (eq. 3 to 5, A.1): q[B,K] from exp(s / epsilon), s [B,K], by `iterations` of
+ * Sinkhorn, prototypes (columns) first and samples (rows) last, so that each row of q sums to 1 and
+ * each column nearly to B / K.  In the log domain, q = exp(s / epsilon + u[K] + v[B]); potentials
+ * [iterations, K + B] keeps u and v of each iteration for the backward:
+ * ds[B,K] += the gradient by s, of dq[B,K]. */
+void op_sinkhorn_fwd(dev_float *q, dev_float *potentials, const dev_float *s, float epsilon,
+                     int iterations, int b, int k);
+void op_sinkhorn_bwd(dev_float *ds, const dev_float *dq, const dev_float *potentials,
+                     const dev_float *s, float epsilon, int iterations, int b, int k);
+
+/* SwAV's loss (eq. 2): loss[0] += weight * mean over the B rows of -q . log softmax(s / T); q, s
+ * [B,K].  ds and dq (either may be NULL) += its gradients. */
+void op_code_entropy_fwd(dev_float *loss, const dev_float *s, const dev_float *q, float temperature,
+                         float weight, int b, int k);
+void op_code_entropy_bwd(dev_float *ds, dev_float *dq, const dev_float *s, const dev_float *q,
+                         float temperature, float weight, int b, int k);
+
 /* Sec. 4.1: out[g] = sqrt(D) * mean over channels of the standard deviation (over M - 1) of the
  * l2-normalised rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */
 void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d);
