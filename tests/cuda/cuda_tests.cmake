@@ -165,7 +165,8 @@ if(CUDA)
   add_library(skip OBJECT tests/cuda/skip.c)
   target_link_libraries(skip PRIVATE machine_cuda)
   # All that asks the machine for something and does not look into its memory by itself.
-  set(on_device ${OPS_TESTS} ops_threads tape nn identities eta byol simclr moco swav eval parity parity_byol rows)
+  set(on_device ${OPS_TESTS} ops_threads tape nn identities eta byol simclr moco swav eval parity parity_methods
+    rows)
   foreach(name ${on_device})
     machine_test(gpu machine_cuda ${name} tests/test_${name}.c $<TARGET_OBJECTS:skip>)
   endforeach()
