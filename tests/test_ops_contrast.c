@@ -449,6 +449,19 @@ static void the_order_of_the_queue_does_not_count(void **state)
     release();
 }
 
+/* Outputs of a fresh net are nearly equal, a random queue's at right angles to them: a loss near
+ * ln(1 + K e^(-1 / T)), which rises as the queue fills. */
+static void a_random_queue_is_easily_told_from_a_key(void **state)
+{
+    (void)state;
+    enum { M = 7, K = 1024, WIDTH = 512 };
+    float *const keys = gaussian_floats((M + K) * WIDTH, 1);
+    for (int i = 1; i < M; i++) memcpy(keys + i * WIDTH, keys, WIDTH * sizeof *keys);
+    const struct contest c = { keys, keys, M, K, WIDTH, 0, false, 0.2f, 1 };
+    check_golden("loss", (double)contest_run(&c, NULL).loss, 2.066819432846, 0.05);
+    release();
+}
+
 /* ---- edges ----------------------------------------------------------------------------------- */
 
 static void nan_reaches_the_loss_and_its_rows_gradient(void **state)
@@ -546,6 +559,7 @@ int main(void)
         cmocka_unit_test(a_predictor_has_anchors_of_its_own),
         cmocka_unit_test(a_queue_of_the_other_keys_is_n_way_info_nce),
         cmocka_unit_test(the_order_of_the_queue_does_not_count),
+        cmocka_unit_test(a_random_queue_is_easily_told_from_a_key),
         cmocka_unit_test(nan_reaches_the_loss_and_its_rows_gradient),
         cmocka_unit_test(a_low_temperature_overflows_nowhere),
         cmocka_unit_test(a_row_shorter_than_the_held_norm_has_no_gradient_along_itself),
