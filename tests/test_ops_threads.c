@@ -186,6 +186,42 @@ static void run_rows(struct log *l)
     log_float(l, sum, 1);
 }
 
+static void run_contrast(struct log *l)
+{
+    enum { M = 129, N = 257, D = 130, ITERATIONS = 3 };
+    dev_float *a = some_float(M * D, 1), *b = some_float(N * D, 2), *s = some_float(M * N, 3);
+    dev_float *da = some_float(M * D, 4), *db = some_float(N * D, 5), *loss = some_float(1, 6);
+    dev_float *q = some_float(M * N, 7), *ds = some_float(M * N, 8), *dq = some_float(M * N, 9);
+    dev_float *potentials = some_float(ITERATIONS * (M + N), 10), *dw = some_float(M * D, 11);
+    dev_act *x = some_act(M * D, 12), *dx = some_act(M * D, 13), *y = some_act(M * D, 14);
+    int32_t place[M];
+    for (int i = 0; i < M; i++) place[i] = i * 7 % M;
+    op_normalize_rows(a, M, D);
+    op_normalize_rows(b, N, D);
+    op_scores_fwd(s, a, b, M, N, D);
+    op_sinkhorn_fwd(q, potentials, s, 0.05f, ITERATIONS, M, N);
+    op_code_entropy_fwd(loss, s, q, 0.1f, 1, M, N);
+    op_code_entropy_bwd(ds, dq, s, q, 0.1f, 1, M, N);
+    op_sinkhorn_bwd(ds, dq, potentials, s, 0.05f, ITERATIONS, M, N);
+    op_contrast(loss, s, 0.2f, 1, M, N - M, 5, true);
+    op_scores_bwd(da, db, s, a, b, M, N, D);
+    op_unit_bwd(onto(dx), da, x, M, D);
+    op_unit_weight_bwd(dw, da, a, M, D);
+    op_rows_take(y, x, int_of(place, M), M, D * mem_act_bytes());
+    op_rows_put(x, y, int_of(place, M), M, D * mem_act_bytes());
+    log_float(l, s, M * N);
+    log_float(l, q, M * N);
+    log_float(l, ds, M * N);
+    log_float(l, dq, M * N);
+    log_float(l, da, M * D);
+    log_float(l, db, N * D);
+    log_float(l, dw, M * D);
+    log_float(l, loss, 1);
+    log_act(l, dx, M * D);
+    log_act(l, x, M * D);
+    log_act(l, y, M * D);
+}
+
 static void run_eval(struct log *l)
 {
     enum { N = 333, M = 2050, D = 130, K = 10 };
@@ -232,6 +268,11 @@ static void rows_do_not_depend_on_the_threads(void **state)
     (void)state;
     check_threads(run_rows);
 }
+static void contrast_and_codes_do_not_depend_on_the_threads(void **state)
+{
+    (void)state;
+    check_threads(run_contrast);
+}
 static void evaluation_does_not_depend_on_the_threads(void **state)
 {
     (void)state;
@@ -245,6 +286,7 @@ int main(void)
         cmocka_unit_test(fully_connected_does_not_depend_on_the_threads),
         cmocka_unit_test(batch_norm_does_not_depend_on_the_threads),
         cmocka_unit_test(rows_do_not_depend_on_the_threads),
+        cmocka_unit_test(contrast_and_codes_do_not_depend_on_the_threads),
         cmocka_unit_test(evaluation_does_not_depend_on_the_threads),
     };
     return RUN_PRECISIONS("ops: threads", tests);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes byol_*.txt: what PyTorch computes for steps of BYOL, as tests/test_parity_byol.c wants it.
+"""Makes byol_*.txt: what PyTorch computes for steps of BYOL, as tests/test_parity_methods.c wants it.
 
     python3 make_byol.py            (PyTorch 2.x on the CPU; seconds; writes beside this script)
     python3 make_byol.py --broken   (writes nothing: says how far each of BROKEN is from the files)

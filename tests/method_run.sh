@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# byol_run.sh -- rows of BYOL as a user has them: keys that are read where they belong, runs that are monitored,
-# probed, stopped and gone on with, the same bytes for any number of threads, and plan, bench and eval of them.
+# method_run.sh -- rows of BYOL, SimCLR, MoCo and SwAV as a user has them: keys that are read where they belong,
+# runs that are monitored, probed, stopped and gone on with, the same bytes for any number of threads, and plan,
+# bench and eval of them.
 #
-# usage: byol_run.sh SIMSIAM CONFIG_DIR
+# usage: method_run.sh SIMSIAM CONFIG_DIR
 set -u
 export LC_ALL=C
 
@@ -13,7 +14,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
-fail() { echo "byol_run.sh: $*" >&2; exit 1; }
+fail() { echo "method_run.sh: $*" >&2; exit 1; }
 ln -s "$configs"/* .
 
 cat >both.yaml <<'END'
@@ -21,7 +22,14 @@ rows:
 - { name: simsiam }
 - { name: byol, method: byol, target_momentum: 0.5 }
 - { name: without, method: byol, target_momentum: 0, target_schedule: constant, loss_scale: cosine }
+- { name: simclr, method: simclr, predictor: [], stop_grad: false }
+- { name: predicted, method: simclr, joint_bn: false }
+- { name: moco, method: moco, predictor: [], queue: 128, bn_splits: 2 }
+- { name: one-way, method: moco, predictor: [], queue: 128, bn_splits: 2, pairs: [[0, 1]] }
+- { name: swav, method: swav, predictor: [], prototypes: 16, queue: 64, queue_from: 1 }
+- { name: flow, method: swav, predictor: [], prototypes: 16, stop_grad: false, prototype_norm: in-gradient }
 END
+others='simclr predicted moco one-way swav flow'
 
 # ---- keys ------------------------------------------------------------------------------------------------
 
@@ -33,7 +41,7 @@ grep -q '^eta' byol.txt && fail 'a BYOL row prints keys of SimSiam'
     'target_momentum: 0.5 target_schedule: cosine loss_scale: squared ' ] ||
     fail 'the keys of BYOL do not stand behind pairs'
 "$simsiam" config --keys >keys.txt || fail 'config --keys'
-for key in eta eta_every target_momentum target_schedule loss_scale; do
+for key in eta eta_every target_momentum target_schedule loss_scale key_momentum bn_splits prototypes; do
     [ "$(grep -c "^$key " keys.txt)" = 1 ] || fail "config --keys does not say once what $key is"
 done
 
@@ -59,7 +67,7 @@ said "wrong.yaml:1:18: target_momentum: 2 is out of range; 0 to 1" <<'END'
 target_momentum: 2
 rows: [{ name: a }, { name: b, method: byol }, { name: c, method: byol }]
 END
-said "wrong.yaml:2:27: method: byool is not known; one of simsiam, byol" <<'END'
+said "wrong.yaml:2:27: method: byool is not known; one of simsiam, byol, simclr, moco, swav" <<'END'
 target_momentum: 0.9
 rows: [{ name: a, method: byool, loss_scale: cosine }]
 END
@@ -68,6 +76,20 @@ wrong.yaml:3:38: loss_scale: squared is a distance of unit vectors; loss_scale: 
 rows:
 - { name: a, method: byol, stop_grad: false }
 - { name: b, method: byol, distance: cross_entropy }
+END
+said "wrong.yaml:2:37: simclr contrasts two views with each other; pairs: [[0, 1], [1, 0]]
+wrong.yaml:3:40: simclr's scores are cosines; distance: cosine
+wrong.yaml:4:39: moco has no predictor; predictor: []
+wrong.yaml:4:54: queue 4096; a multiple of the 24 keys of a step, so that it is replaced in whole steps
+wrong.yaml:4:54: bn_splits 8 of a batch of 12; equal parts of two images or more
+wrong.yaml:5:50: queue 100; a multiple of the batch of 32, so that it is replaced in whole steps
+wrong.yaml:6:50: a queue goes with stop_grad: true; or queue: 0" <<'END'
+rows:
+- { name: a, method: simclr, pairs: [[0, 1]] }
+- { name: b, method: simclr, distance: cross_entropy }
+- { name: c, method: moco, predictor: [fc d], batch: 12 }
+- { name: d, method: swav, predictor: [], queue: 100 }
+- { name: e, method: swav, predictor: [], queue: 32, stop_grad: false }
 END
 cat >right.yaml <<'END'
 target_momentum: 0.75
@@ -103,28 +125,50 @@ cmp simsiam/*/seed-1/metrics.jsonl without/*/seed-1/metrics.jsonl ||
     fail 'BYOL without momentum is not SimSiam'
 cmp -s simsiam/*/seed-1/metrics.jsonl one/*/seed-1/metrics.jsonl &&
     fail 'BYOL with momentum is SimSiam'
+for row in $others; do
+    run "$row-1" "$row" --threads 1 || fail "a run of $row: $(cat err.txt)"
+    run "$row-2" "$row" --threads 2 || fail "a run of $row with two threads"
+    same "$row-1" "$row-2"
+    grep -q '"linear":' "$row-1"/*/seed-1/summary.json || fail "the run of $row was not probed"
+    ! grep -qi nan "$row-1"/*/seed-1/metrics.jsonl || fail "$row diverged"
+done
 
 # Stopped wherever it is, again and again, with a checkpoint at each look.
-RANDOM=${BYOL_RUN_SEED:=$(date +%s)}
-echo "stops: BYOL_RUN_SEED=$BYOL_RUN_SEED"
-for ((stops = 0, status = 75; status == 75 && stops < 100; stops++)); do
-    env --default-signal=INT,TERM "$simsiam" run both.yaml --row byol --scale test --seeds 1 \
-        --quiet --runs stopped --threads 2 --checkpoint-seconds 0 2>>err.txt &
-    sleep 0.$((RANDOM % 5 + 1))
-    ((stops < 3)) && kill $! 2>/dev/null
-    wait $!
-    status=$?
+RANDOM=${METHOD_RUN_SEED:=$(date +%s)}
+echo "stops: METHOD_RUN_SEED=$METHOD_RUN_SEED"
+# stopped_run ROW
+stopped_run() {
+    local stops status=75          # or 143: on a busy machine it was killed before it listened
+    for ((stops = 0; (status == 75 || status == 143) && stops < 100; stops++)); do
+        env --default-signal=INT,TERM "$simsiam" run both.yaml --row "$1" --scale test --seeds 1 \
+            --quiet --runs "$1-stopped" --threads 2 --checkpoint-seconds 0 2>>err.txt &
+        sleep 0.$((RANDOM % 5 + 1))
+        ((stops < 3)) && kill $! 2>/dev/null
+        wait $!
+        status=$?
+    done
+    [ $status = 0 ] || fail "a run of $1 that was stopped ended with $status"
+}
+stopped_run byol
+same one byol-stopped
+for row in moco swav simclr; do
+    stopped_run $row
+    same "$row-1" "$row-stopped"
 done
-[ $status = 0 ] || fail "a run that was stopped ended with $status"
-same one stopped
 
 # ---- what else is done with a row ------------------------------------------------------------------------
 
-"$simsiam" eval both.yaml --row byol --scale test --runs one --threads 2 >out.txt || fail 'eval'
-grep -q '^linear ' out.txt || fail 'eval says no accuracy of the probe'
-"$simsiam" bench both.yaml --row byol --scale test --repeats 1 --precision fp32 --brief \
-    --threads 2 >out.txt || fail 'bench'
+for row in byol $others; do
+    folder=$row-1
+    [ $row = byol ] && folder=one
+    "$simsiam" eval both.yaml --row $row --scale test --runs $folder --threads 2 >out.txt || fail "eval of $row"
+    grep -q '^linear ' out.txt || fail "eval of $row says no accuracy of the probe"
+    "$simsiam" bench both.yaml --row $row --scale test --repeats 1 --precision fp32 --brief \
+        --threads 2 >out.txt || fail "bench of $row"
+done
 "$simsiam" plan both.yaml --scale test --seeds 1 --threads 2 >out.txt || fail 'plan'
-grep -q 'byol' out.txt || fail 'plan says nothing of the row'
+for row in byol $others; do
+    grep -q -- "$row" out.txt || fail "plan says nothing of $row"
+done
 "$simsiam" table both.yaml --scale test --seeds 1 --runs one --results results >/dev/null 2>&1 || fail 'table'
 exit 0
