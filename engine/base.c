@@ -4,6 +4,7 @@
  */
 #include "base.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -262,6 +263,21 @@ static bool write_whole(int fd, const char *data, size_t bytes)
         bytes -= (size_t)n;
     }
     return true;
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int folder_list(struct dirent ***entry, const char *path, int (*wanted)(const struct dirent *))
+{
+    return scandir(path, entry, wanted, by_bytes);
+}
+
+int entry_seen(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
 }
 
 bool folder_sync(const char *path)

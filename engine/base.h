@@ -73,6 +73,10 @@ bool file_write_synced(const char *path, const void *data, size_t bytes);
 bool folder_make(const char *path);
 /* The folder that a path lies in, with its slash: "a/b" -> "a/", "b" -> "./".  The caller frees. */
 char *path_folder(const char *path);
+/* scandir() in the order of bytes, the same in every locale; entry_seen() leaves out hidden names. */
+struct dirent;
+int folder_list(struct dirent ***entry, const char *path, int (*wanted)(const struct dirent *));
+int entry_seen(const struct dirent *entry);
 /* fsync a folder, so that a rename in it survives a power loss; false with errno set. */
 bool folder_sync(const char *path);
 

@@ -18,22 +18,11 @@
 #include "../run/phase.h"
 #include "../suite/restore.h"
 
-static int is_seen(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-/* By bytes: in every locale the same. */
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 /* The names in a folder, n of them; none of what is no folder. */
 static struct dirent **names_list(const char *folder, int *n)
 {
     struct dirent **entry = NULL;
-    *n = scandir(folder, &entry, is_seen, by_name);
+    *n = folder_list(&entry, folder, entry_seen);
     if (*n < 0 && errno != ENOTDIR)
         die("cannot list %s: %s (is the folder readable?)", folder, strerror(errno));
     if (*n < 0) *n = 0;

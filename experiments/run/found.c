@@ -157,22 +157,11 @@ static bool run_take(struct found_run *r, const char *root, const char *name, co
     return r->config;
 }
 
-static int is_seen(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-/* By bytes: in every locale the same. */
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 static void seeds_take(struct found *f, const char *name)
 {
     char *const folder = text_format("%s/%s", f->root, name);
     struct dirent **entry;
-    const int n = scandir(folder, &entry, is_seen, by_name);
+    const int n = folder_list(&entry, folder, entry_seen);
     free(folder);
     if (n < 0) return;                         /* a file, or no one's to read */
     f->run = realloc(f->run, (size_t)(f->n + n + 1) * sizeof *f->run);
@@ -188,7 +177,7 @@ void found_open(struct found *f, const char *root)
 {
     *f = (struct found){ .root = root };
     struct dirent **entry;
-    const int n = scandir(root, &entry, is_seen, by_name);
+    const int n = folder_list(&entry, root, entry_seen);
     if (n < 0 && errno != ENOENT && errno != ENOTDIR)
         die("cannot list %s: %s (is the folder readable?)", root, strerror(errno));
     for (int i = 0; i < n; i++) {

@@ -64,7 +64,8 @@ void run_hash(char hex[HASH_TEXT], const char *config, const char *machine, cons
 /* As it was before the data were part of it (runs of code 0ce2937d and older). */
 void run_hash_before(char hex[HASH_TEXT], const char *config, const char *machine,
                      const char *code);
-/* Of the training and the monitor images. */
+/* Of the training and the monitor images, and of the test images where they are others ("": they
+ * are not). */
 void run_data_hash(char hex[HASH_TEXT], const char *train, const char *monitor, const char *test);
 /* The lines of a resolved config that say which images: configs of the same lines are trained on
  * the same. */

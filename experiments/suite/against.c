@@ -134,18 +134,13 @@ static void cells_compare(struct against *a)
 
 /* ---- verdicts -------------------------------------------------------------------------------- */
 
-static bool is_decided(const struct decision *d)
-{
-    return d->verdict == VERDICT_HOLDS || d->verdict == VERDICT_FAILS || d->verdict == VERDICT_MIXED;
-}
-
 static void claims_compare(struct against *a, const struct table *here, const struct table *there)
 {
     for (int i = 0; i < here->e.n_claims; i++) {
-        const struct decision *const one = &here->claim[i].whole, *const other = &there->claim[i].whole;
-        const bool both = is_decided(one) && is_decided(other);
-        if (both && one->verdict != other->verdict) a->flipped |= UINT32_C(1) << i;
-        if (is_decided(one) != is_decided(other)) a->one_sided |= UINT32_C(1) << i;
+        const enum verdict one = here->claim[i].whole.verdict, other = there->claim[i].whole.verdict;
+        const bool decided = verdict_decided(one), there_too = verdict_decided(other);
+        if (decided && there_too && one != other) a->flipped |= UINT32_C(1) << i;
+        if (decided != there_too) a->one_sided |= UINT32_C(1) << i;
     }
 }
 

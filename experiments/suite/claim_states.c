@@ -29,7 +29,7 @@ static bool of_collapse(enum predicate_kind kind)
 static bool has_state(const struct run_record *r, enum predicate_kind kind,
                       const struct row_runs *baseline)
 {
-    if (kind == CLAIM_UNSTABLE) return run_unstable(r, baseline);
+    if (kind == CLAIM_UNSTABLE) return baseline && run_unstable(r, baseline);
     return r->state == (kind == CLAIM_DIVERGED ? RUN_DIVERGED : RUN_COLLAPSED);
 }
 
@@ -72,6 +72,15 @@ static struct walk row_walk(const struct row_runs *row, enum predicate_kind kind
         if (w.end) w.last = r->seed;
     }
     return w;
+}
+
+int states_to_go(const struct row_runs *row, enum predicate_kind kind,
+                 const struct row_runs *baseline)
+{
+    const struct walk w = row_walk(row, kind, baseline);
+    const int missing = STATE_LEAD - abs(w.with - w.without);
+    const int left = STATE_SEEDS - (w.with + w.without);
+    return w.end ? 0 : missing < left ? missing : left;
 }
 
 static enum verdict walk_verdict(const struct walk *w, enum predicate_kind kind)

@@ -46,6 +46,7 @@ enum verdict {
 };
 /* "holds", "fails", "mixed", "inconclusive", "not run" */
 extern const char *const verdict_names[VERDICTS];
+static inline bool verdict_decided(enum verdict v) { return v <= VERDICT_MIXED; }
 
 struct decision {
     enum verdict verdict;

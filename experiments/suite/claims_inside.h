@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * claims_inside.h -- what claims.c, claim_numbers.c and claim_states.c share, and nobody else sees.
+ * claims_inside.h -- what claims.c, claim_numbers.c, claim_states.c and next_seeds.c share, and nobody
+ * else sees.
  */
 #pragma once
 #include "claims.h"
@@ -26,3 +27,7 @@ void decide_numbers(struct decision *d, const struct predicate *p, const struct 
                     const struct row_runs *rows, struct shares shares);
 void decide_states(struct decision *d, const struct predicate *p, const struct experiment *e,
                    const struct row_runs *rows);
+/* How many more seeds of a row could end the walk over its states, at least; 0: it has ended.
+ * `baseline` may be NULL but for CLAIM_UNSTABLE. */
+int states_to_go(const struct row_runs *row, enum predicate_kind kind,
+                 const struct row_runs *baseline);

@@ -5,37 +5,11 @@
 #include "next_seeds.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "../../engine/collapse.h"
+#include "claims_inside.h"
 
 /* What is wanted so far: by row and seed, from 1. */
 struct wish { bool run[ROWS_MAX][SEEDS_MAX + 1]; };
-
-static bool has_state(const struct run_record *r, enum predicate_kind kind,
-                      const struct row_runs *baseline)
-{
-    if (kind == CLAIM_UNSTABLE) return baseline && run_unstable(r, baseline);
-    return r->state == (kind == CLAIM_DIVERGED ? RUN_DIVERGED : RUN_COLLAPSED);
-}
-
-/* How many more seeds of a row would do at least: 0 if it has come to an end. */
-static int seeds_to_lead(const struct row_runs *row, enum predicate_kind kind,
-                         const struct row_runs *baseline)
-{
-    const bool of_collapse = kind == CLAIM_COLLAPSE || kind == CLAIM_NO_COLLAPSE;
-    int lead = 0, n = 0;
-    for (int seed = 1; seed <= SEEDS_MAX; seed++) {
-        const struct run_record *const r = run_of_seed(row, seed);
-        const struct collapse c = r ? epoch_collapse(&r->last) : (struct collapse){ .std_sqrtd = 0 };
-        if (!r || (of_collapse && collapse_near(&c))) continue;
-        lead += has_state(r, kind, baseline) ? 1 : -1;
-        n++;
-        if (abs(lead) == STATE_LEAD || n == STATE_SEEDS) return 0;
-    }
-    const int missing = STATE_LEAD - abs(lead), left = STATE_SEEDS - n;
-    return missing < left ? missing : left;
-}
 
 /* Wants seeds of row i: `more` of those that it has not, or (more < 0) those up to `last`. */
 static void seeds_want(struct wish *w, const struct row_runs *rows, int i, int more, int last)
@@ -53,7 +27,7 @@ static void states_want(struct wish *w, const struct predicate *p, const struct 
     const struct row_runs *const baseline = e->baseline < 0 ? NULL : &rows[e->baseline];
     for (int i = 0; i < e->n_rows; i++) {
         if (!(set >> i & 1)) continue;
-        seeds_want(w, rows, i, seeds_to_lead(&rows[i], p->kind, baseline), SEEDS_MAX);
+        seeds_want(w, rows, i, states_to_go(&rows[i], p->kind, baseline), SEEDS_MAX);
         /* noise is told beside the baseline's run of the same seed */
         for (int seed = 1; baseline && p->kind == CLAIM_UNSTABLE && seed <= SEEDS_MAX; seed++)
             if ((w->run[i][seed] || run_of_seed(&rows[i], seed)) && !run_of_seed(baseline, seed))
@@ -91,7 +65,7 @@ int claim_next_seeds(struct wanted list[WANTED_MAX], const struct claim *claim,
                      const struct claim_result *result, const struct experiment *e,
                      const struct row_runs *rows)
 {
-    if (result->whole.verdict < VERDICT_INCONCLUSIVE) return 0;
+    if (verdict_decided(result->whole.verdict)) return 0;
     struct wish *const w = host_alloc(1, sizeof *w);
     int n = 0;
     bool hopeless = false;
@@ -100,7 +74,7 @@ int claim_next_seeds(struct wanted list[WANTED_MAX], const struct claim *claim,
         const struct decision *const d = &result->part[k];
         const uint32_t set = rows_of(p, e, rows);
         hopeless = hopeless || !set;
-        if (d->verdict < VERDICT_INCONCLUSIVE) continue;
+        if (verdict_decided(d->verdict)) continue;
         if (p->kind >= CLAIM_COLLAPSE) states_want(w, p, e, rows, set);
         else for (int i = 0; i < e->n_rows; i++)
             if (set >> i & 1) seeds_want(w, rows, i, -1, look_next(d, &e->looks));

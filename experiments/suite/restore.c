@@ -19,16 +19,10 @@ static int is_runs_file(const struct dirent *entry)
     return n >= sizeof suffix && !strcmp(entry->d_name + n - strlen(suffix), suffix);
 }
 
-/* By bytes: in every locale the same. */
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 bool restore_is_results(const char *folder)
 {
     struct dirent **entry;
-    const int n = scandir(folder, &entry, is_runs_file, by_name);
+    const int n = folder_list(&entry, folder, is_runs_file);
     for (int i = 0; i < n; i++) free(entry[i]);
     if (n >= 0) free(entry);
     return n > 0;
@@ -111,7 +105,7 @@ static void table_restore(struct adopter *a, const struct committed *c, struct m
 void restore_folder(struct adopter *a, const char *folder, int count[ADOPTIONS])
 {
     struct dirent **entry;
-    const int n = scandir(folder, &entry, is_runs_file, by_name);
+    const int n = folder_list(&entry, folder, is_runs_file);
     if (n < 0) die("cannot list %s: %s (is the folder readable?)", folder, strerror(errno));
     struct met met = { .n = 0 };
     for (int i = 0; i < n; i++) {
