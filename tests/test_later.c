@@ -54,9 +54,10 @@ static void writing_leaves_out_what_came_later_and_has_no_number(void **state)
     e.cos_z = 0.5;
     char *line = epoch_print(&e);
     for (const struct measure *m = measures; m->name; m++) {
+        if (m->is & MEASURE_END) continue;
         char *key = text_format("\"%s\":", m->name);
         const bool written = strstr(line, key), has = !isnan(epoch_number(&e, m));
-        if (!(m->is & MEASURE_END) && written != (has || !(m->is & MEASURE_LATER)))
+        if (written != (has || !(m->is & MEASURE_LATER)))
             fail_msg("%s is%s there", m->name, written ? "" : " not");
         free(key);
     }
