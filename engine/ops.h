@@ -197,6 +197,57 @@ void op_cross_entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act 
 void op_average(dev_act *eta, dev_float *memory, const dev_int *index, const dev_act *z, int n,
                 int d, float momentum, bool from_first, bool normalise, bool keep);
 
+/* The gradient through y = op_normalize_rows(x), of losses that are made of unit rows in fp32
+ * whatever the activations: dx = (dy - xhat (xhat . dy)) / |x|, xhat = x / |x|; |x| where held at
+ * COSINE_EPS is a constant: dy / COSINE_EPS.  Of an activation x [N,D], and of a weight w [N,D]
+ * (dw += ...); dy [N,D]. */
+void op_unit_bwd(struct act_grad dx, const dev_float *dy, const dev_act *x, int n, int d);
+void op_unit_weight_bwd(dev_float *dw, const dev_float *dy, const dev_float *w, int n, int d);
+
+/* s[M,N] = a[M,D] b[N,D]^T, and its gradients: da[M,D] = ds b, over what is there, then db[N,D] +=
+ * ds^T a.  Where a is b, both may go to one place. */
+void op_scores_fwd(dev_float *s, const dev_float *a, const dev_float *b, int m, int n, int d);
+void op_scores_bwd(dev_float *da, dev_float *db, const dev_float *ds, const dev_float *a,
+                   const dev_float *b, int m, int n, int d);
+
+/* The contrast of M rows with M + K others, whose scores are s[M,M+K]: row i's class is column (i +
+ * shift) % M, and of the first M columns those of other images are negatives (`in_batch`: all but
+ * column i, the row itself) or are left out (the last K, a queue's, are then the only ones).
+ *   loss[0] += weight * mean over the rows of -log softmax(s / T) at the class
+ * and s becomes the gradient of that. */
+void op_contrast(dev_float *loss, dev_float *s, float temperature, float weight, int m, int k,
+                 int shift, bool in_batch);
+
+/* Rows of any kind, of `bytes` each (an even number): y[i] = x[index[i]], and y[index[i]] = x[i],
+ * each place once; index [N] lies on the machine, for it varies per step.  No overlap. */
+void op_rows_take(void *y, const void *x, const dev_int *index, int n, size_t bytes);
+void op_rows_put(void *y, const void *x, const dev_int *index, int n, size_t bytes);
+
+/* What split batch norm makes of running statistics (MoCo's; a shuffle goes with it): one move by
+ * BN_MOMENTUM from old_mean, old_var [C] to the means over the groups of what op_bn_act_fwd saved,
+ * mean, rstd [G,C], the variances unbiased; where that op itself moves once a group.  run_mean,
+ * run_var [C] may be the old ones. */
+void op_bn_split(dev_float *run_mean, dev_float *run_var, const dev_float *old_mean,
+                 const dev_float *old_var, const dev_float *mean, const dev_float *rstd,
+                 struct bn_shape s);
+
+/* SwAV's codes (eq. 3 to 5, A.1): q[B,K] from exp(s / epsilon), s [B,K], by `iterations` of
+ * Sinkhorn, prototypes (columns) first and samples (rows) last, so that each row of q sums to 1 and
+ * each column nearly to B / K.  In the log domain, q = exp(s / epsilon + u[K] + v[B]); potentials
+ * [iterations, K + B] keeps u and v of each iteration for the backward:
+ * ds[B,K] += the gradient by s, of dq[B,K]. */
+void op_sinkhorn_fwd(dev_float *q, dev_float *potentials, const dev_float *s, float epsilon,
+                     int iterations, int b, int k);
+void op_sinkhorn_bwd(dev_float *ds, const dev_float *dq, const dev_float *potentials,
+                     const dev_float *s, float epsilon, int iterations, int b, int k);
+
+/* SwAV's loss (eq. 2): loss[0] += weight * mean over the B rows of -q . log softmax(s / T); q, s
+ * [B,K].  ds and dq (either may be NULL) += its gradients. */
+void op_code_entropy_fwd(dev_float *loss, const dev_float *s, const dev_float *q, float temperature,
+                         float weight, int b, int k);
+void op_code_entropy_bwd(dev_float *ds, dev_float *dq, const dev_float *s, const dev_float *q,
+                         float temperature, float weight, int b, int k);
+
 /* Sec. 4.1: out[g] = sqrt(D) * mean over channels of the standard deviation (over M - 1) of the
  * l2-normalised rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */
 void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d);

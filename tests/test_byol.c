@@ -3,47 +3,14 @@
  * test_byol.c -- BYOL: what it is exactly beside SimSiam, its target's momentum, its derivative,
  * and that a run goes on with its target.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "method_runs.h"
 
 #include "../experiments/methods/byol.h"
-#include "../experiments/run/state.h"
-
-enum { BATCH = 16, D = 8, IMAGES = 64, STEPS = IMAGES / BATCH };
-enum { OF_SIMSIAM, OF_BYOL };
-
-static struct settings settings_make(int method)
-{
-    struct settings s = settings_default(method);
-    s.precision = PRECISION_FP32;
-    s.dataset = (int)(data_source_find("synthetic") - data_sources);
-    s.image_size = 8;
-    s.train_count = IMAGES;
-    s.monitor_count = 32;
-    s.knn_k = 5;
-    s.widths = (struct int_list){ 2, { 4, 8 } };
-    s.blocks = (struct int_list){ 1, { 1 } };
-    s.dim = D;
-    s.epochs = 2;
-    s.batch = BATCH;
-    s.base_lr = 1;
-    s.probe_batch = 16;
-    s.probe_epochs = 1;
-    return s;
-}
 
 /* BYOL whose target is the online network itself, with SimSiam's scale. */
 static struct settings without_momentum(void)
 {
-    struct settings s = settings_make(OF_BYOL);
+    struct settings s = settings_make("byol");
     *byol_own(&s) = (struct byol_settings){ 0, TARGET_CONSTANT, SCALE_COSINE };
     return s;
 }
@@ -53,65 +20,17 @@ static const struct byol *state_of(const struct trainer *t)
     return t->own;
 }
 
-static float *download(const dev_float *x, size_t n)
-{
-    float *const host = host_alloc(n, sizeof *host);
-    mem_download(host, x, sizeof *host * n);
-    return host;
-}
-
-static double distance(const dev_float *a, const dev_float *b, size_t n)
-{
-    float *const x = download(a, n), *const y = download(b, n);
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += pow((double)x[i] - (double)y[i], 2);
-    free(x);
-    free(y);
-    return sqrt(sum);
-}
-
 static double target_distance(const struct trainer *t)
 {
     const struct params *const xi = &state_of(t)->target->params;
     return distance(xi->data, t->model.params.data, xi->count);
 }
 
-static void step_make(struct trainer *t)
-{
-    assert_true(trainer_step(t));
-    if (t->step == t->steps) trainer_seek(t, t->epoch + 1, 0);
-}
-
-/* Of the last epoch's log, and the weights and statistics: everything that a run's numbers are. */
-struct left { float log[STEPS * LOG_WIDTH]; char hash[HASH_TEXT]; };
-
-static struct left left_by(struct trainer *t)
-{
-    struct left l;
-    mem_download(l.log, t->log, sizeof l.log);
-    trainer_hash(t, l.hash);
-    return l;
-}
-
-static struct left run(const struct settings *s, int steps)
-{
-    static struct trainer t;
-    trainer_open(&t, s, 3);
-    for (int i = 0; i < steps; i++) step_make(&t);
-    const struct left l = left_by(&t);
-    trainer_close(&t);
-    return l;
-}
-
-static void assert_same(const struct left *a, const struct left *b)
+/* But for what SimSiam has not. */
+static void assert_same_net(const struct left *a, const struct left *b)
 {
     assert_string_equal(a->hash, b->hash);
     assert_memory_equal(a->log, b->log, sizeof a->log);
-}
-
-static int precisions(void)
-{
-    return machine_has_precision(PRECISION_FP16) ? PRECISION_FP16 : PRECISION_BF16;
 }
 
 /* ---- beside SimSiam -------------------------------------------------------------------------- */
@@ -122,10 +41,10 @@ static void byol_without_momentum_is_simsiam_bit_for_bit(void **state)
 {
     (void)state;
     for (int precision = PRECISION_FP32; precision <= precisions(); precision++) {
-        struct settings simsiam = settings_make(OF_SIMSIAM), byol = without_momentum();
+        struct settings simsiam = settings_make("simsiam"), byol = without_momentum();
         simsiam.precision = byol.precision = precision;
         const struct left a = run(&simsiam, 2 * STEPS), b = run(&byol, 2 * STEPS);
-        assert_same(&a, &b);
+        assert_same_net(&a, &b);
         byol_own(&byol)->momentum = 0.5;
         const struct left c = run(&byol, 2 * STEPS);
         assert_string_not_equal(a.hash, c.hash);
@@ -139,10 +58,10 @@ static void so_it_is_with_other_pairs(void **state)
     (void)state;
     static const struct pair_list pairs[] = { { 1, { { 0, 1 } } }, { 2, { { 0, 1 }, { 2, 3 } } } };
     for (int i = 0; i < 2; i++) {
-        struct settings simsiam = settings_make(OF_SIMSIAM), byol = without_momentum();
+        struct settings simsiam = settings_make("simsiam"), byol = without_momentum();
         simsiam.pairs = byol.pairs = pairs[i];
         const struct left a = run(&simsiam, STEPS), b = run(&byol, STEPS);
-        assert_same(&a, &b);
+        assert_same_net(&a, &b);
     }
 }
 
@@ -209,7 +128,7 @@ static void target_moves_after_the_optimiser(void **state)
 {
     (void)state;
     static struct trainer t;
-    struct settings s = settings_make(OF_BYOL);
+    struct settings s = settings_make("byol");
     *byol_own(&s) = (struct byol_settings){ .momentum = 0.75, .schedule = TARGET_CONSTANT };
     trainer_open(&t, &s, 3);
     const struct params *const xi = &state_of(&t)->target->params;
@@ -240,7 +159,7 @@ static void target_starts_as_the_online_network(void **state)
 {
     (void)state;
     static struct trainer t;
-    const struct settings s = settings_make(OF_BYOL);
+    const struct settings s = settings_make("byol");
     trainer_open(&t, &s, 3);
     assert_true(target_distance(&t) == 0);
     assert_ptr_not_equal(state_of(&t)->target->params.data, t.model.params.data);
@@ -254,7 +173,7 @@ static void momentum_1_never_moves_it(void **state)
 {
     (void)state;
     static struct trainer t;
-    struct settings s = settings_make(OF_BYOL);
+    struct settings s = settings_make("byol");
     byol_own(&s)->momentum = 1;
     trainer_open(&t, &s, 3);
     const size_t n = state_of(&t)->target->params.count;
@@ -273,7 +192,7 @@ static void it_nears_a_network_that_stands_still_geometrically(void **state)
 {
     (void)state;
     static struct trainer t;
-    struct settings s = settings_make(OF_BYOL);
+    struct settings s = settings_make("byol");
     s.base_lr = 0;
     *byol_own(&s) = (struct byol_settings){ .momentum = 0.75, .schedule = TARGET_CONSTANT };
     trainer_open(&t, &s, 3);
@@ -297,7 +216,7 @@ static void its_running_statistics_are_its_own(void **state)
 {
     (void)state;
     static struct trainer t;
-    struct settings s = settings_make(OF_BYOL);
+    struct settings s = settings_make("byol");
     byol_own(&s)->momentum = 1;
     trainer_open(&t, &s, 3);
     const struct params *const ps = &t.model.params, *const xi = &state_of(&t)->target->params;
@@ -314,20 +233,12 @@ static void its_running_statistics_are_its_own(void **state)
     trainer_close(&t);
 }
 
-static void statistics_off(const struct params *xi)
-{
-    float *const off = download(xi->stats, xi->n_stats);
-    for (size_t i = 0; i < xi->n_stats; i++) off[i] += 1;
-    mem_upload(xi->stats, off, sizeof *off * xi->n_stats);
-    free(off);
-}
-
 /* Those of the target, set off by 1, keep 0.9 of that in the pass of each view. */
 static void they_are_not_averaged_with_the_online_ones(void **state)
 {
     (void)state;
     static struct trainer t;
-    struct settings s = settings_make(OF_BYOL);
+    struct settings s = settings_make("byol");
     *byol_own(&s) = (struct byol_settings){ 0.5, TARGET_CONSTANT, SCALE_COSINE };
     trainer_open(&t, &s, 3);
     const struct params *const ps = &t.model.params, *const xi = &state_of(&t)->target->params;
@@ -361,7 +272,7 @@ static void a_view_that_no_pair_targets_is_not_the_targets(void **state)
 {
     (void)state;
     for (int both = 0; both < 2; both++) {
-        struct settings s = settings_make(OF_BYOL);
+        struct settings s = settings_make("byol");
         s.pairs = (struct pair_list){ both ? 2 : 1, { { 0, 1 }, { 1, 0 } } };
         size_t n;
         float *const plain = statistics_after(&s, false, &n);
@@ -378,7 +289,7 @@ static void the_target_has_no_predictor(void **state)
 {
     (void)state;
     static struct trainer t;
-    const struct settings s = settings_make(OF_BYOL);
+    const struct settings s = settings_make("byol");
     trainer_open(&t, &s, 3);
     const struct params *const ps = &t.model.params, *const xi = &state_of(&t)->target->params;
     size_t weights = 0, statistics = 0;
@@ -396,120 +307,38 @@ static void the_target_has_no_predictor(void **state)
 
 /* ---- the derivative -------------------------------------------------------------------------- */
 
-/* The loss at the weights as they are; nothing moves but statistics, which no number here hangs
- * on. */
-static double loss_here(struct trainer *t, struct var views)
-{
-    float loss;
-    trainer_forward(t, views);
-    mem_download(&loss, float_at(t->log_now, LOG_LOSS), sizeof loss);
-    return (double)loss;
-}
-
-/* The gradient against differences of the loss, along directions: the target's weights do not
- * move with them. */
+/* The target's weights do not move with the online ones. */
 static void gradient_is_the_derivative_with_the_target_fixed(void **state)
 {
     (void)state;
-    static struct trainer t;
-    struct settings s = settings_make(OF_BYOL);
-    s.zero_init_residual = false;
-    trainer_open(&t, &s, 3);
-    struct params *const ps = &t.model.params;
-    const size_t n = ps->count, bytes = sizeof(float) * n;
-    float *const w = download(ps->data, n), *const moved = host_alloc(n, sizeof *moved);
-    for (size_t i = 0; i < n; i++) w[i] += 0.2f * sinf((float)(i * i));   /* away from the target */
-    mem_upload(ps->data, w, bytes);
-    const struct var views = trainer_views(&t);
-    mem_zero(ps->grad, bytes);
-    assert_true(loss_here(&t, views) > 0.1);
-    tape_backward(&t.tape);
-    float *const g = download(ps->grad, n);
-    double worst = 0, size = 0;
-    for (int direction = 0; direction < 12; direction++) {
-        double along = 0, value[2];
-        const double eps = 2e-3;            /* fp32 sums: 1e-7 / eps of noise, eps^2 of curvature */
-        for (int side = 0; side < 2; side++) {
-            for (size_t i = 0; i < n; i++) {
-                const double at = 1.7 * (double)i * (direction + 1) + direction;
-                const double u = sin(at) / sqrt((double)n / 2);
-                moved[i] = (float)((double)w[i] + (side ? eps : -eps) * u);
-                if (side) along += u * (double)g[i];
-            }
-            mem_upload(ps->data, moved, bytes);
-            value[side] = loss_here(&t, views);
-        }
-        const double numeric = (value[1] - value[0]) / (2 * eps);
-        worst = fmax(worst, fabs(numeric - along));
-        size = fmax(size, fabs(along));
-    }
-    assert_true(size > 0.05);
-    if (!(worst < 0.01 * size)) fail_msg("the derivative is off by %g of %g", worst, size);
-    free(w);
-    free(moved);
-    free(g);
-    trainer_close(&t);
+    check_derivative(settings_make("byol"), 0.2f);
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
 
-/* A run stopped within an epoch ends in the same bytes, the target's and the log's too; tau with
- * it. */
+/* The target's bytes are its own tensors'. */
 static void a_run_goes_on_with_its_target(void **state)
 {
     (void)state;
-    for (int precision = PRECISION_FP32; precision <= precisions(); precision++) {
-        static struct trainer t;
-        struct settings s = settings_make(OF_BYOL);
-        byol_own(&s)->momentum = 0.6;
-        s.precision = precision;
-        char path[] = "/tmp/test-byol-XXXXXX";
-        const int fd = mkstemp(path);
-        assert_true(fd >= 0);
-        float *target[2], *statistics[2], tau[2];
-        const struct params *xi = NULL;
-        struct left left[2];
-        for (int stopped = 0; stopped < 2; stopped++) {
-            trainer_open(&t, &s, 3);
-            for (int i = 0; i < 2 * STEPS; i++) {
-                if (stopped && i == STEPS + 1) {         /* within the second epoch */
-                    assert_true(trainer_save(&t, path, "me"));
-                    trainer_close(&t);
-                    trainer_open(&t, &s, 3);
-                    assert_true(trainer_load(&t, path, "me"));
-                }
-                step_make(&t);
-            }
-            left[stopped] = left_by(&t);
-            xi = &state_of(&t)->target->params;
-            target[stopped] = download(xi->data, xi->count);
-            statistics[stopped] = download(xi->stats, xi->n_stats);
-            mem_download(&tau[stopped], state_of(&t)->tau, sizeof tau[stopped]);
-            if (!stopped) trainer_close(&t);
-        }
-        assert_same(&left[0], &left[1]);
-        assert_memory_equal(target[0], target[1], sizeof **target * xi->count);
-        assert_memory_equal(statistics[0], statistics[1], sizeof **statistics * xi->n_stats);
-        assert_true(tau[0] == tau[1]);
-        assert_true(fabs((double)tau[0] - byol_tau(byol_own(&s), 2 * STEPS - 1, 2 * STEPS)) < 1e-7);
-        trainer_close(&t);
-        for (int i = 0; i < 2; i++) {
-            free(target[i]);
-            free(statistics[i]);
-        }
-        close(fd);
-        char *const before = text_format("%s.prev", path);
-        unlink(path);
-        unlink(before);
-        free(before);
-    }
+    struct settings s = settings_make("byol");
+    byol_own(&s)->momentum = 0.6;
+    check_goes_on(s);
 }
 
-static int machine_start(void **state)
+/* tau of a run that was stopped is that of its step. */
+static void tau_goes_on_too(void **state)
 {
     (void)state;
-    machine_open(1);
-    return 0;
+    static struct trainer t;
+    struct settings s = settings_make("byol");
+    byol_own(&s)->momentum = 0.6;
+    trainer_open(&t, &s, 3);
+    trainer_seek(&t, 1, STEPS - 1);
+    step_make(&t);
+    float tau;
+    mem_download(&tau, state_of(&t)->tau, sizeof tau);
+    assert_true(fabs((double)tau - byol_tau(byol_own(&s), 2 * STEPS - 1, 2 * STEPS)) < 1e-7);
+    trainer_close(&t);
 }
 
 int main(void)
@@ -529,6 +358,7 @@ int main(void)
         cmocka_unit_test(the_target_has_no_predictor),
         cmocka_unit_test(gradient_is_the_derivative_with_the_target_fixed),
         cmocka_unit_test(a_run_goes_on_with_its_target),
+        cmocka_unit_test(tau_goes_on_too),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "method.h"
 #include "../../engine/base.h"
 
 struct resnet_shape model_shape(const struct settings *s)
@@ -32,6 +33,8 @@ void model_build(struct model *m, const struct settings *s, uint64_t seed)
     m->backbone = resnet_declare(ps, &shape);
     const int f = m->backbone.features;
     m->projector = head_declare(ps, "projector", words[0], s->projector.n, f, s->dim, f);
+    const struct method *const method = methods[s->method].method;
+    if (method->declare) method->declare(ps, s, m->projector.out);
     ps->group = GROUP_PREDICTOR;
     m->predictor = head_declare(ps, "predictor", words[1], s->predictor.n, m->projector.out, s->dim,
                                 f);

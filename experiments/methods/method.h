@@ -52,6 +52,8 @@ struct method {
     const struct rule *rules;      /* NULL function at the end */
     const void *defaults;          /* of the keys: `own_bytes` of them */
     size_t own_bytes;
+    /* Parameters that are trained with the encoder's, behind the projector of `width` features. */
+    void (*declare)(struct params *ps, const struct settings *s, int width);
     /* Its state beside the model, which is initialised. */
     void *(*open)(const struct model *f, const struct settings *s);
     /* Work that lies before a step and outside of it; false: a stop was requested, and the step

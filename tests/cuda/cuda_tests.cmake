@@ -3,8 +3,8 @@
 # cuda.cmake -- tests of the CUDA machine: its kernels rehearsed on the host, in every build; with CUDA=ON what can
 # be said of it without a card, and the ops' own tests for a card (label gpu, skipped where there is none).
 
-set(OPS_TESTS ops_conv ops_fc ops_norm ops_rows ops_loss ops_eval)
-set(FP16_TESTS ops_conv ops_fc ops_norm ops_rows ops_loss)
+set(OPS_TESTS ops_conv ops_fc ops_norm ops_rows ops_loss ops_eval ops_contrast ops_queue ops_sinkhorn)
+set(FP16_TESTS ops_conv ops_fc ops_norm ops_rows ops_loss ops_contrast)
 
 # machine_test(PREFIX MACHINE NAME SOURCE EXTRA...): PREFIX_NAME, of the model on a machine.
 function(machine_test prefix machine name source)
@@ -76,7 +76,7 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   add_test(NAME step_bench COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/test_step_bench.sh
     $<TARGET_FILE:rehearsal_step_bench> ${CMAKE_SOURCE_DIR}/configs)
   set_tests_properties(step_bench PROPERTIES LABELS "cli;rehearsal" TIMEOUT 300 ENVIRONMENT "${TEST_ENVIRONMENT}")
-  set(rehearsals ${OPS_TESTS} augment image folder tape identities byol)
+  set(rehearsals ${OPS_TESTS} augment image folder tape identities byol simclr moco swav)
   foreach(name ${rehearsals})
     machine_test(rehearsal machine_rehearsal ${name} tests/test_${name}.c)
   endforeach()
@@ -165,7 +165,7 @@ if(CUDA)
   add_library(skip OBJECT tests/cuda/skip.c)
   target_link_libraries(skip PRIVATE machine_cuda)
   # All that asks the machine for something and does not look into its memory by itself.
-  set(on_device ${OPS_TESTS} ops_threads tape nn identities eta byol eval parity parity_byol rows)
+  set(on_device ${OPS_TESTS} ops_threads tape nn identities eta byol simclr moco swav eval parity parity_byol rows)
   foreach(name ${on_device})
     machine_test(gpu machine_cuda ${name} tests/test_${name}.c $<TARGET_OBJECTS:skip>)
   endforeach()

@@ -83,6 +83,18 @@ static inline void fp16_bn_bwd(struct act_grad dx, dev_float *dgamma, dev_float 
 }
 #define op_bn_act_bwd fp16_bn_bwd
 
+/* Its dy is no activation's gradient, and has no scale yet. */
+static inline void fp16_unit_bwd(struct act_grad dx, const dev_float *dy, const dev_act *x, int n,
+                                 int d)
+{
+    const size_t count = (size_t)(n * d);
+    float *const small = float_read(dy, count);
+    const float scale = fp16_scale();
+    for (size_t i = 0; i < count; i++) small[i] /= scale;
+    op_unit_bwd(dx, float_of(small, count), x, n, d);
+}
+#define op_unit_bwd fp16_unit_bwd
+
 /* Rows so short that their gradient is beyond fp16 are bf16's and fp32's matter. */
 static inline void fp16_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p,
                                    const dev_act *z, float weight, int n, int d)

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * contrastive.c -- unit rows, one matrix of scores, its softmax; and back.
+ */
+#include "contrastive.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "root.h"
+
+static void unit_rows(dev_float *to, struct var x)
+{
+    op_act_to_float(to, x.data, (size_t)x.n * (size_t)x.c);
+    op_normalize_rows(to, x.n, x.c);
+}
+
+static void contrastive_fwd(const struct node *n)
+{
+    const struct contrastive *const c = (const void *)n->op;
+    unit_rows(c->anchors, n->x);
+    if (n->x2.data) unit_rows(c->keys, n->x2);
+    op_scores_fwd(c->scores, c->anchors, c->keys, c->rows, c->rows + c->queue, c->width);
+    op_contrast(n->loss, c->scores, c->temperature, n->scale, c->rows, c->queue, c->shift,
+                c->in_batch);
+}
+
+/* With G the gradient of the scores: da = G b, db = G^T a.  Where the keys are the anchors, both
+ * are parts of one gradient, (G + G^T) a. */
+static void contrastive_bwd(const struct node *n)
+{
+    const struct contrastive *const c = (const void *)n->op;
+    const bool one = n->dx.at && n->dx.at == n->dx2.at;
+    dev_float *const db = one ? c->anchors_grad : n->dx2.at ? c->keys_grad : NULL;
+    if (db == c->keys_grad)
+        mem_zero(db, sizeof(float) * (size_t)c->rows * (size_t)c->width);
+    op_scores_bwd(n->dx.at ? c->anchors_grad : NULL, db, c->scores, c->anchors, c->keys, c->rows,
+                  c->rows + c->queue, c->width);
+    if (n->dx.at) op_unit_bwd(n->dx, c->anchors_grad, n->x.data, c->rows, c->width);
+    if (n->dx2.at && !one) op_unit_bwd(n->dx2, c->keys_grad, n->x2.data, c->rows, c->width);
+}
+
+static double contrastive_flops(const struct node *n)
+{
+    const struct contrastive *const c = (const void *)n->op;
+    return 2.0 * c->rows * (c->rows + c->queue) * c->width;
+}
+
+void contrastive_open(struct contrastive *c, int rows, int queue, int width, int shift,
+                      bool in_batch, double temperature)
+{
+    const size_t m = (size_t)rows, k = (size_t)queue, row = sizeof(float) * (size_t)width;
+    *c = (struct contrastive){
+        .op = { "contrast", contrastive_fwd, contrastive_bwd, contrastive_flops, false },
+        .rows = rows, .queue = queue, .width = width, .shift = shift, .in_batch = in_batch,
+        .temperature = (float)temperature,
+        .anchors = mem_alloc(m * row), .keys = mem_alloc((m + k) * row),
+        .scores = mem_alloc(sizeof(float) * m * (m + k)),
+        .anchors_grad = mem_alloc(m * row), .keys_grad = mem_alloc(m * row),
+    };
+}
+
+void contrastive_close(struct contrastive *c)
+{
+    mem_free(c->anchors);
+    mem_free(c->keys);
+    mem_free(c->scores);
+    mem_free(c->anchors_grad);
+    mem_free(c->keys_grad);
+    memset(c, 0, sizeof *c);
+}
+
+void contrastive_add(struct contrastive *c, struct tape *t, dev_float *loss, struct var anchors,
+                     struct var keys)
+{
+    assert(anchors.n == c->rows && anchors.c == c->width);
+    assert(!keys.data || (keys.n == c->rows && keys.c == c->width));
+    assert(!keys.grad || !c->queue);               /* a queue's keys are constants, as all are */
+    tape_root(t, &(struct node){ .op = &c->op, .x = anchors, .x2 = keys, .loss = loss,
+                                 .scale = 1 });
+}
