@@ -327,7 +327,7 @@ static const char *claim_mistake(const char *text)
 
 #define NO_METRIC " is no metric; one of linear, knn, loss, std_sqrtd, view_share, cos_h, cos_z; or not, no, " \
                   "collapse, unstable, diverged\n"
-#define NO_RELATION " where a relation belongs; >, within X of, or rises\n"
+#define NO_RELATION " where a relation belongs; >, within X of, above X, or rises\n"
 
 struct wrong { const char *claim, *message; };
 
