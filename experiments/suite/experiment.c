@@ -15,7 +15,7 @@
 static const char *const top_others[] = {
     "title", "target", "order", "turn", "cost", "baseline", "rows", "claims", NULL
 };
-static const char *const row_others[] = { "name", "paper", NULL };
+static const char *const row_others[] = { "name", "paper", "lengths", "batches", NULL };
 static const char *const scale_others[] = { "note", "runs_on", "looks", "look_errors", "rows",
                                             "not_run", NULL };
 
@@ -275,7 +275,7 @@ static yaml_node_t *here_apply(struct loading *l, struct row *row, struct wrong 
 
 /* What a row says over what stands above it. */
 static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
-                         const struct base *above)
+                         const struct base *above, const struct column *column)
 {
     struct wrong wrong = above->wrong;
     row->settings = above->settings;
@@ -283,6 +283,7 @@ static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
     own_apply(&l->file, node, &row->settings, &wrong);
     own_keys_check(l, &l->file, node, row->settings.method);
     yaml_node_t *const here = here_apply(l, row, &wrong);
+    column_apply(column, &row->settings);
     own_text(row->own, &row->settings, &above->settings);
     if (!settings_has_standard(&row->settings)) settings_standard(&row->settings, &l->standard);
     const yaml_node_t *reason = l->not_run ? config_get(&l->scale, l->not_run, row->name) : NULL;
@@ -294,29 +295,60 @@ static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
     rules_check(l, node, here, row, settings_own_rules(row->settings.method), &wrong);
 }
 
-static void row_read(struct loading *l, yaml_node_t *node)
+/* The row's name with its column's; false (reported) if it is none. */
+static bool row_name(struct loading *l, const yaml_node_t *node, const struct column *column,
+                     struct row *row)
 {
-    struct experiment *e = l->e;
-    if (node->type != YAML_MAPPING_NODE) {
-        config_error(&l->file, node, "a row is a mapping, like { name: with, stop_grad: true }");
+    const struct experiment *const e = l->e;
+    char name[NAME_LENGTH];
+    if (!config_value(&l->file, node, &name_key, name)) return false;
+    const int n = snprintf(row->name, sizeof row->name, "%s%s%s", name, *column->end ? "-" : "",
+                           column->end);
+    if (n >= NAME_LENGTH) {
+        config_error(&l->file, node, "row %s-%s: a name has at most %d bytes", name, column->end,
+                     NAME_LENGTH - 1);
+        return false;
+    }
+    for (int i = 0; i < e->n_rows; i++) {
+        if (strcmp(e->row[i].name, row->name)) continue;
+        config_error(&l->file, column->at, "row %s stands twice; each row has its own name",
+                     row->name);
+        return false;
+    }
+    return true;
+}
+
+static void column_read(struct loading *l, yaml_node_t *node, const struct column *column)
+{
+    struct experiment *const e = l->e;
+    const yaml_node_t *const name = config_get(&l->file, node, "name");
+    if (e->n_rows == ROWS_MAX - 1) {                             /* one place is the untrained's */
+        config_error(&l->file, column->at ? column->at : node, "more than %d rows; split the table",
+                     ROWS_MAX - 1);
         return;
     }
     struct row *row = &e->row[e->n_rows];
     *row = (struct row){ .has_paper = false };
-    const yaml_node_t *name = config_get(&l->file, node, "name"),
-                      *paper = config_get(&l->file, node, "paper");
     if (!name) config_error(&l->file, node, "the row has no name; `name: with`");
-    else if (config_value(&l->file, name, &name_key, row->name))
-        for (int i = 0; i < e->n_rows; i++)
-            if (!strcmp(e->row[i].name, row->name))
-                config_error(&l->file, name, "row %s stands twice; each row has its own name",
-                             row->name);
+    else row_name(l, name, column, row);
     if (l->of_paper && !strcmp(row->name, untrained_name))
         config_error(&l->file, name,
                      "row %s: every table of the paper has it already; another name", row->name);
-    if (paper) row->has_paper = config_value(&l->file, paper, &paper_key, &row->paper);
-    row_settings(l, node, row, &l->base[method_chosen(l, node)]);
+    if (column->paper)
+        row->has_paper = config_value(&l->file, column->paper, &paper_key, &row->paper);
+    row_settings(l, node, row, &l->base[method_chosen(l, node)], column);
     e->n_rows++;
+}
+
+static void row_read(struct loading *l, yaml_node_t *node)
+{
+    struct column column[COLUMNS_MAX];
+    if (node->type != YAML_MAPPING_NODE) {
+        config_error(&l->file, node, "a row is a mapping, like { name: with, stop_grad: true }");
+        return;
+    }
+    const int n = columns_read(l, node, column);
+    for (int i = 0; i < n; i++) column_read(l, node, &column[i]);
 }
 
 /* What stands above the rows of one method, over what all methods share. */

@@ -32,6 +32,18 @@ struct loading {
     int n_told;
 };
 
+/* One of the rows that a row with `lengths:` or `batches:` stands for (experiment_columns.c).
+ * Without either there is one, whose end is "". */
+enum { COLUMNS_MAX = 8 };
+struct column {
+    char end[16];                              /* of its name: "100" */
+    int times, batch;                          /* of the row's epochs; its batch, 0: the row's */
+    const yaml_node_t *at, *paper;             /* where it stands; its number, NULL without */
+};
+/* Those of a row; how many, 0 (reported) if they are wrong. */
+int columns_read(struct loading *l, yaml_node_t *row, struct column column[COLUMNS_MAX]);
+void column_apply(const struct column *c, struct settings *s);
+
 /* Why the scale cannot host a row. */
 extern const struct key reason_key;
 
@@ -43,3 +55,8 @@ void scale_rows_check(struct loading *l);
 int row_look(const struct experiment *e, struct config_file *f, const yaml_node_t *at,
              const char *what);
 bool name_listed(char **names, const char *name);
+
+/* Reads the words of a claim, which stand at `node`, into its parts (claim_parse.c); false
+ * (reported) if they are wrong. */
+bool claim_parse(struct claim *c, const struct experiment *e, struct config_file *f,
+                 const yaml_node_t *node);
