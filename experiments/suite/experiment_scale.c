@@ -4,6 +4,7 @@
  *
  *   looks: [3, 5, 10]    at how many seeds numbers are decided, said before the first reported run
  *   look_errors: [...]   how often each may be wrong, 0.05 in all; equal parts if nothing is said
+ *   methods:             what every row of a method sets at this scale (experiment_methods.c)
  *   rows:                what a row sets at this scale alone: TABLE: and under it ROW: { key: value }
  *   not_run:             what the scale cannot host: TABLE: and under it ROW: why
  */
