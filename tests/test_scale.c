@@ -80,6 +80,8 @@ static void wrong_words_of_a_scale_are_placed(void **state)
         { "rows: { x: { b: { target_momentum: 0.9 } } }\n",
           "11:19: target_momentum: a key of method: byol, and here is method: simsiam; "
           "leave it out\n" },
+        { "not_run: { x: { \"*-7\": too large } }\n",
+          "11:17: not_run: no row \"*-7\"; the first is a\n" },
         { "methods: 3\n",
           "11:10: methods: METHOD: lines are wanted, like simclr: { base_lr: 0.1 }\n" },
         { "methods: { simsaim: { batch: 10 } }\n",
@@ -147,6 +149,20 @@ static void a_scale_sets_every_row_of_a_method(void **state)
     }
 }
 
+static void a_line_may_be_of_all_rows_that_end_so(void **state)
+{
+    (void)state;
+    load_at("epochs: 1\nrows:\n  - { name: a, lengths: { 1: 1, 2: 1, 4: 1 } }\n"
+            "  - { name: b, lengths: { 1: 1, 2: 1, 4: 1 } }\n",
+            "not_run: { x: { \"*-4\": too long, b-4: far too long, \"*a-2\": no } }\n"
+            "rows: { x: { \"*-1\": { batch: 50 } } }\n");
+    static const char *const why[] = { "", "no", "too long", "", "", "far too long" };
+    for (int i = 0; i < 6; i++) {
+        assert_string_equal(experiment.row[i].not_run, why[i]);
+        if (!*why[i]) assert_int_equal(experiment.row[i].settings.batch, i % 3 ? 10 : 50);
+    }
+}
+
 /* ---- untrained ------------------------------------------------------------------------------- */
 
 static void a_table_of_the_paper_ends_with_the_untrained_network(void **state)
@@ -196,6 +212,7 @@ int main(void)
         cmocka_unit_test(wrong_words_of_a_scale_are_placed),
         cmocka_unit_test(a_scale_sets_a_row_of_one_table_over_the_row),
         cmocka_unit_test(a_scale_sets_every_row_of_a_method),
+        cmocka_unit_test(a_line_may_be_of_all_rows_that_end_so),
         cmocka_unit_test(a_table_of_the_paper_ends_with_the_untrained_network),
         cmocka_unit_test(only_its_name_means_the_untrained_network),
     };

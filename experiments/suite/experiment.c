@@ -161,7 +161,7 @@ static void own_text(char text[OWN_TEXT], const struct settings *s, const struct
 static yaml_node_t *here_apply(struct loading *l, struct row *row, struct wrong *wrong)
 {
     static const char *const none[] = { NULL };
-    yaml_node_t *const here = l->rows ? config_get(&l->scale, l->rows, row->name) : NULL;
+    yaml_node_t *const here = scale_line(l, l->rows, row->name);
     if (!here) return NULL;
     if (here->type != YAML_MAPPING_NODE) {
         config_error(&l->scale, here, "rows: settings of the row are wanted, like { batch: 64 }");
@@ -191,7 +191,7 @@ static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
     column_apply(column, &row->settings);
     own_text(row->own, &row->settings, &above->plain);
     if (!settings_has_standard(&row->settings)) settings_standard(&row->settings, &l->standard);
-    const yaml_node_t *reason = l->not_run ? config_get(&l->scale, l->not_run, row->name) : NULL;
+    const yaml_node_t *const reason = scale_line(l, l->not_run, row->name);
     if (reason) {                                    /* what is not run need not go together here */
         config_value(&l->scale, reason, &reason_key, row->not_run);
         return;

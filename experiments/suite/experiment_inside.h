@@ -71,6 +71,8 @@ extern const struct key reason_key;
  * and `not_run:`.  Their rows are looked up once they are read. */
 void scale_read(struct loading *l, const char *folder);
 void scale_rows_check(struct loading *l);
+/* What such an entry (NULL: none) has for a row; NULL if nothing. */
+yaml_node_t *scale_line(struct loading *l, yaml_node_t *entry, const char *row);
 /* Index of the row that `what:` names at `at`; -1 (reported) if there is none. */
 int row_look(const struct experiment *e, struct config_file *f, const yaml_node_t *at,
              const char *what);
