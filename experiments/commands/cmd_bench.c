@@ -151,7 +151,7 @@ static double time_sgd(struct trainer *t, int repeats)
     for (int i = 0; i < repeats; i++) {
         const double start = clock_settled(t->log);
         for (int g = 0; g < GROUPS; g++)
-            optim_sgd(&t->model.params, g, float_at(t->lr, (size_t)g), 0.9f, 0);
+            optim_step(&t->model.params, g, float_at(t->lr, (size_t)g), &t->optim);
         seconds[i] = clock_settled(t->log) - start;
     }
     return median(seconds, repeats);
