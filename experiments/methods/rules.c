@@ -177,9 +177,15 @@ static bool predictor_fraction(const struct settings *s, char *why)
     return !head_out(s, &s->predictor, 1, why);
 }
 
-/* The loss compares p with z. */
+int settings_predicted(const struct settings *s, int width, char why[TEXT_MAX])
+{
+    return head_out(s, &s->predictor, width, why);
+}
+
+/* The loss compares p with z, or it is the method's own matter. */
 static bool predictor_width(const struct settings *s, char *why)
 {
+    if (methods[s->method].method->predicted) return false;
     const int z = projector_out(s, why), p = z ? head_out(s, &s->predictor, z, why) : 0;
     return z && p && z != p &&
            because(
