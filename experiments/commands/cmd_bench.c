@@ -429,7 +429,10 @@ int command_bench(int argc, char **argv)
     if (batch) s.batch = batch;
     if (s.batch < 2 || s.batch > s.train_count)
         die_user("--batch %d: 2 to the row's %d training images", s.batch, s.train_count);
-    if (synthetic) s = settings_part(&s, s.batch);
+    if (synthetic) {
+        s = settings_part(&s, s.batch);
+        settings_part_print(brief ? stderr : stdout, &b.row->settings, &s);
+    }
     machine_open(threads);
     if (!brief) {
         b.peak = peaks_measure();
