@@ -136,7 +136,7 @@ static void pixels_match_the_golden_values(void **state)
     }
     assert_true(feof(in));
     fclose(in);
-    assert_int_equal(cases, 89);
+    assert_int_equal(cases, 94);
     assert_int_equal(wrong, 0);
 }
 
