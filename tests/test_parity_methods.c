@@ -91,7 +91,7 @@ static void swav_set(struct settings *s, int variant)
 {
     const bool own = variant == SWAV_OUTSIDE, flow = variant == SWAV_FLOW;
     *swav_own(s) = (struct swav_settings){
-        .temperature = own ? 0.1 : flow ? 0.2 : 1, .epsilon = own ? 0.05 : 0.1, .iterations = 3,
+        .temperature = own ? 0.1 : flow ? 0.2 : 2, .epsilon = own ? 0.05 : 0.1, .iterations = 3,
         .prototypes = PROTOTYPES, .prototype_norm = own ? NORM_OUTSIDE : NORM_IN_GRADIENT,
         .joint_bn = true,
     };
@@ -282,7 +282,7 @@ int main(void)
         { { .file = "moco_small_one", WITH_IMAGES(1), LINEAR }, &of_moco, 1 },
         { { .file = "swav_small_outside", WITH_IMAGES(1), SWAVS }, &of_swav, SWAV_OUTSIDE },
         { { .file = "swav_small_flow", WITH_IMAGES(1), SWAVS }, &of_swav, SWAV_FLOW },
-        { { .file = "swav_small_predictor", WITH_IMAGES(2), SWAV_H }, &of_swav, SWAV_PREDICTOR },
+        { { .file = "swav_small_predictor", WITH_IMAGES(4), SWAV_H }, &of_swav, SWAV_PREDICTOR },
     };
 #define PARITY(sentence, i) { sentence, parity, NULL, NULL, &cases[i] }
     const struct CMUnitTest tests[] = {

@@ -44,7 +44,7 @@ CASES = {
     "moco_small_one": ("moco", "linear", 1, dict(t=0.2, views=1)),
     "swav_small_outside": ("swav", "swav", 1, dict(t=0.1, epsilon=0.05, inside=False, stop=True)),
     "swav_small_flow": ("swav", "swav", 1, dict(t=0.2, epsilon=0.1, inside=True, stop=False)),
-    "swav_small_predictor": ("swav", "swav", 2, dict(t=1.0, epsilon=0.1, inside=True, stop=True, told=TOLD)),
+    "swav_small_predictor": ("swav", "swav", 4, dict(t=2.0, epsilon=0.1, inside=True, stop=True, told=TOLD)),
 }
 # What a wrong program would do: each must lie far outside of the tolerance, or the files are blind.
 BROKEN = {
