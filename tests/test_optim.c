@@ -144,6 +144,44 @@ static void lars_leaves_biases_out_and_swavs_nothing(void **state)
     assert_float_equal(left[1], -0.5, 1e-6);
 }
 
+/* Two steps of w = (3, 4), whose gradients are no multiples of it, at two rates: SimCLR's and BYOL's
+ * ratio has the norm of the sum; BYOL's and SwAV's rate stands outside of the velocity. */
+static void each_paper_has_its_own_form(void **state)
+{
+    (void)state;
+    static const float g[2][2] = { { 1, -2 }, { -2, 1 } }, lr[2] = { 30, 10 }, start[2] = { 3, 4 };
+    const double wd = (double)0.1f, momentum = (double)0.9f;
+    const int dim[2] = { 1, 2 };
+    for (enum optimizer by = OPTIMIZER_LARS_SIMCLR; by <= OPTIMIZER_LARC; by++) {
+        const bool of_sum = by != OPTIMIZER_LARC, outside = by != OPTIMIZER_LARS_SIMCLR;
+        double w[2] = { 3, 4 }, v[2] = { 0 };
+        float got[2];
+        struct params ps = { .n = 0 };
+        params_add(&ps, "w", INIT_FC, 1, 2, dim);
+        params_alloc(&ps, 1);
+        mem_upload(ps.data, start, sizeof start);
+        dev_float *const rate = mem_alloc(sizeof *lr);
+        for (int step = 0; step < 2; step++) {
+            const double u[2] = { (double)g[step][0] + wd * w[0], (double)g[step][1] + wd * w[1] };
+            const double g_norm = hypot((double)g[step][0], (double)g[step][1]);
+            const double parts = g_norm + wd * hypot(w[0], w[1]);
+            const double ratio = (double)0.001f * hypot(w[0], w[1]) /
+                                 (of_sum ? hypot(u[0], u[1]) : parts);
+            for (int i = 0; i < 2; i++) {
+                v[i] = momentum * v[i] + ratio * u[i] * (outside ? 1 : (double)lr[step]);
+                w[i] -= outside ? (double)lr[step] * v[i] : v[i];
+            }
+            mem_upload(ps.grad, g[step], sizeof g[step]);
+            mem_upload(rate, &lr[step], sizeof lr[step]);
+            optim_step(&ps, 0, rate, &(struct optim){ by, 0.9f, 0.1f });
+        }
+        mem_download(got, ps.data, sizeof got);
+        for (int i = 0; i < 2; i++) assert_float_equal(got[i], w[i], 2e-6);
+        mem_free(rate);
+        params_free(&ps);
+    }
+}
+
 static int machine_start(void **state)
 {
     (void)state;
@@ -161,6 +199,7 @@ int main(void)
         cmocka_unit_test(by_step_it_is_simclrs_and_byols),
         cmocka_unit_test(by_step_it_is_swavs_from_its_start_to_its_end),
         cmocka_unit_test(lars_leaves_biases_out_and_swavs_nothing),
+        cmocka_unit_test(each_paper_has_its_own_form),
     };
     return cmocka_run_group_tests_name("optim", tests, machine_start, NULL);
 }
