@@ -52,8 +52,8 @@ said() {
     [ $? = 2 ] || fail "no mistake in: $(cat wrong.yaml)"
     [ "$(grep -v '^simsiam: ' err.txt)" = "$1" ] || fail "said: $(cat err.txt)"
 }
-said "wrong.yaml:2:30: eta: a key of method: simsiam, and this row has method: byol; leave it out
-wrong.yaml:3:14: loss_scale: a key of method: byol, and this row has method: simsiam; leave it out" <<'END'
+said "wrong.yaml:2:30: eta: a key of method: simsiam, and here is method: byol; leave it out
+wrong.yaml:3:14: loss_scale: a key of method: byol, and here is method: simsiam; leave it out" <<'END'
 rows:
 - { name: a, method: byol,   eta: cache }
 - { name: b, loss_scale: cosine }

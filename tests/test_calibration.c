@@ -92,6 +92,36 @@ static void each_draw(struct bench *t, double effect, uint64_t *random)
     linear_draw(t, (double[ROWS]){ [A] = others, [C] = -others, [D] = WITHIN - effect }, random);
 }
 
+/* True: every other row is that far below a, each a chance to fail.  False: one is above, the
+ * others far below. */
+static void each_other_draw(struct bench *t, double effect, uint64_t *random)
+{
+    const double others = effect > 0 ? -effect : -20;
+    linear_draw(t, (double[ROWS]){ [B] = -effect, [C] = others, [D] = others }, random);
+}
+
+/* b gains `effect` more from d than a does from c: four draws, so sqrt(2) times the spread. */
+static void change_draw(struct bench *t, double effect, uint64_t *random)
+{
+    linear_draw(t, (double[ROWS]){ [B] = effect }, random);
+}
+
+/* Of three systems, b and d beside a, each of which starts at c: as `each other`. */
+static void gain_draw(struct bench *t, double effect, uint64_t *random)
+{
+    const double others = effect > 0 ? effect : 20;
+    linear_draw(t, (double[ROWS]){ [B] = effect, [D] = others }, random);
+}
+
+/* The least of two epochs, the other one far above. */
+static void curve_draw(struct bench *t, double effect, uint64_t *random)
+{
+    for (int i = 0; i < t->rows[A].n; i++) {
+        t->curve[A][i][1].knn = 60 + effect + normal(random);
+        t->curve[A][i][3].knn = 80;
+    }
+}
+
 static void rises_draw(struct bench *t, double effect, uint64_t *random)
 {
     for (int i = 0; i < t->rows[A].n; i++) {
@@ -133,7 +163,7 @@ struct kind {
 };
 
 /* The kinds of claims.h about numbers. */
-enum { KINDS = 11 };
+enum { KINDS = 15 };
 static void kinds_make(struct kind kinds[KINDS])
 {
     const uint32_t all = 1 << A | 1 << B | 1 << C | 1 << D;
@@ -155,6 +185,20 @@ static void kinds_make(struct kind kinds[KINDS])
     two.metric = metric_of("cos_h");
     two.other_metric = metric_of("cos_z");
     two.other = A;
+    struct predicate each_less = { .kind = CLAIM_EACH_LESS, .metric = metric_of("linear"), .other = A,
+                                   .rows = all & ~(1u << A), .every = true };
+    struct predicate grows = above, gain = each_less;
+    grows.change = true;
+    grows.row = B;
+    grows.other = A;
+    grows.start[A] = C;
+    grows.start[B] = D;
+    gain.kind = CLAIM_EACH_GREATER;
+    gain.change = true;
+    gain.rows = 1 << B | 1 << D;
+    gain.start[A] = gain.start[B] = gain.start[D] = C;
+    const struct predicate curve = { .kind = CLAIM_ABOVE, .metric = metric_of("knn"), .row = A,
+                                     .value = 60, .epoch = 1 };
     const struct kind made[KINDS] = {
         { "a > b",              greater_draw,      1, { above }, false },
         { "not a > b, at 0",    not_draw,          1, { not }, true },
@@ -162,6 +206,10 @@ static void kinds_make(struct kind kinds[KINDS])
         { "a within X of b",    within_draw,       1, { within }, false },
         { "a within X of 60",   within_value_draw, 1, { value }, false },
         { "each within X of b", each_draw, 1, { each_within(WITHIN, all & ~(1u << B)) }, false },
+        { "a > each other",     each_other_draw,   1, { each_less }, false },
+        { "drop: a > b",        change_draw,       1, { grows }, false },
+        { "gain a < each",      gain_draw,         1, { gain }, false },
+        { "a above X",          curve_draw,        1, { curve }, false },
         { "a rises",            rises_draw,        1, { rises }, false },
         { "cos_h a > cos_z a",  metrics_draw,      1, { two }, false },
         { "three parts",        parts_draw,        3, { above, c, d }, false },

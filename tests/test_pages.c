@@ -68,9 +68,10 @@ static struct table *table_made(void)
     strcpy(c->text, "linear a > b; linear a within 1 of -1");
     c->n = 2;
     c->part[0] = (struct predicate){ .kind = CLAIM_GREATER, .metric = linear,
-                                     .other_metric = linear, .other = 1 };
+                                     .other_metric = linear, .other = 1,
+                                     .text = "linear a > b" };
     c->part[1] = (struct predicate){ .kind = CLAIM_WITHIN_VALUE, .metric = linear, .within = 1,
-                                     .value = -1 };
+                                     .value = -1, .text = "linear a within 1 of -1" };
     t->finished = 6;
     rows_summarise(t);
     struct row_runs rows[ROWS_MAX];

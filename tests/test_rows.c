@@ -22,8 +22,8 @@
 
 enum { EPOCH = 256, BATCH = 16 };      /* steps of the tiny epoch */
 
-/* The row's settings, made small. */
-static struct settings tiny(const struct row *row, bool batches)
+/* The row's settings, made small: 3 epochs, or as many times that as it has the baseline's. */
+static struct settings tiny(const struct row *row, const struct row *base, bool batches)
 {
     struct settings s = row->settings;
     s.dataset = 0;
@@ -32,7 +32,7 @@ static struct settings tiny(const struct row *row, bool batches)
     s.train_count = EPOCH * BATCH;
     s.monitor_count = 32;
     s.widths = (struct int_list){ 1, { 4 } }, s.blocks = (struct int_list){ 1, { 1 } }, s.dim /= 16,
-    s.epochs = 3;
+    s.epochs = 3 * row->settings.epochs / base->settings.epochs;
     if (!batches) s.batch = BATCH;
     return s;
 }
@@ -49,11 +49,13 @@ static bool same_settings(const struct settings *a, const struct settings *b)
 /* The step by which the losses differ. */
 static int differs_by(const struct settings *a, const struct settings *b)
 {
-    struct settings rate = *a, every = *a, stop = *a;
+    struct settings rate = *a, every = *a, stop = *a, length = *a;
+    length.epochs = b->epochs;
     rate.predictor_lr = b->predictor_lr;
     eta_own(&every)->every = eta_settings(b)->every;
     stop.stop_grad = b->stop_grad;
     if (same_settings(&stop, b)) return 2;               /* it changes the gradient, not the loss */
+    if (same_settings(&length, b)) return EPOCH + 2;     /* the second epoch's rate */
     if (same_settings(
             &rate, b)) /* never trained: once the other is; not decayed: once the other has been */
         return a->predictor_lr == PREDICTOR_ZERO || b->predictor_lr == PREDICTOR_ZERO ? 2
@@ -82,7 +84,7 @@ static void losses(double *loss, const struct settings *s, int steps)
 static void check_differ(const struct experiment *e, const struct row *a, const struct row *b)
 {
     const bool batches = a->settings.batch != b->settings.batch;
-    const struct settings x = tiny(a, batches), y = tiny(b, batches);
+    const struct settings x = tiny(a, a, batches), y = tiny(b, a, batches);
     const int by = differs_by(&x, &y);
     static double one[EPOCH + 2], other[EPOCH + 2];
     losses(one, &x, by);

@@ -78,8 +78,25 @@ static void wrong_words_of_a_scale_are_placed(void **state)
         { "rows: { x: { b: { method: byol } } }\n",
           "11:27: method: a row has one at every scale; name it in the row\n" },
         { "rows: { x: { b: { target_momentum: 0.9 } } }\n",
-          "11:19: target_momentum: a key of method: byol, and this row has method: simsiam; "
+          "11:19: target_momentum: a key of method: byol, and here is method: simsiam; "
           "leave it out\n" },
+        { "not_run: { x: { \"*-7\": too large } }\n",
+          "11:17: not_run: no row \"*-7\"; the first is a\n" },
+        { "methods: 3\n",
+          "11:10: methods: METHOD: lines are wanted, like simclr: { base_lr: 0.1 }\n" },
+        { "methods: { simsaim: { batch: 10 } }\n",
+          "11:12: methods: no method simsaim; did you mean simsiam?\n" },
+        { "methods: { byol: 0.9 }\n",
+          "11:18: methods: settings of byol are wanted, like { base_lr: 0.1 }\n" },
+        { "methods: { byol: { method: byol } }\n",
+          "11:28: method: these are byol's; leave it out\n" },
+        { "methods: { byol: { bacth: 10 } }\n", "11:20: unknown key bacth; did you mean batch?\n" },
+        { "methods: { byol: { target_momentum: 2 } }\n",
+          "11:37: target_momentum: 2 is out of range; 0 to 1\n" },
+        { "methods: { byol: { eta_every: 2 } }\n",
+          "11:20: eta_every: a key of method: simsiam, and here is method: byol; leave it out\n" },
+        { "methods: { simsiam: { batch: 1000 } }\n",
+          "11:30: batch 1000 is more than the 100 training images; at most as many\n" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *s = text_format("%s%s", scale, cases[i].lines);
@@ -107,6 +124,43 @@ static void a_scale_sets_a_row_of_one_table_over_the_row(void **state)
     assert_int_equal(b->settings.batch, 10);
     assert_string_equal(a->own, "eta_every: 2; batch: 50; warmup: 0.1");
     assert_string_equal(b->own, "stop_grad: false");
+}
+
+/* What it sets goes over the table, and under the row. */
+static void a_scale_sets_every_row_of_a_method(void **state)
+{
+    (void)state;
+    static const char rows[] = "rows:\n  - { name: a }\n"
+                               "  - { name: b, method: byol }\n"
+                               "  - { name: c, method: byol, batch: 20, target_momentum: 0.5 }\n";
+    static const char *const above[] = { "batch: 40\n", "" };
+    for (int i = 0; i < 2; i++) {
+        char *const of_table = text_format("%s%s", above[i], rows);
+        load_at(of_table, "methods: { byol: { batch: 50, target_momentum: 0.75 } }\n"
+                          "rows: { x: { c: { batch: 25 } } }\n");
+        free(of_table);
+        const struct row *const row = experiment.row;
+        assert_int_equal(row[0].settings.batch, i ? 10 : 40);
+        assert_int_equal(row[1].settings.batch, 50);
+        assert_int_equal(row[2].settings.batch, 25);
+        assert_string_equal(row[0].own, "");
+        assert_string_equal(row[1].own, "target_momentum: 0.75; batch: 50");
+        assert_string_equal(row[2].own, "target_momentum: 0.5; batch: 25");
+    }
+}
+
+static void a_line_may_be_of_all_rows_that_end_so(void **state)
+{
+    (void)state;
+    load_at("epochs: 1\nrows:\n  - { name: a, lengths: { 1: 1, 2: 1, 4: 1 } }\n"
+            "  - { name: b, lengths: { 1: 1, 2: 1, 4: 1 } }\n",
+            "not_run: { x: { \"*-4\": too long, b-4: far too long, \"*a-2\": no } }\n"
+            "rows: { x: { \"*-1\": { batch: 50 } } }\n");
+    static const char *const why[] = { "", "no", "too long", "", "", "far too long" };
+    for (int i = 0; i < 6; i++) {
+        assert_string_equal(experiment.row[i].not_run, why[i]);
+        if (!*why[i]) assert_int_equal(experiment.row[i].settings.batch, i % 3 ? 10 : 50);
+    }
 }
 
 /* ---- untrained ------------------------------------------------------------------------------- */
@@ -157,6 +211,8 @@ int main(void)
         cmocka_unit_test(looks_share_the_error_equally_or_as_written),
         cmocka_unit_test(wrong_words_of_a_scale_are_placed),
         cmocka_unit_test(a_scale_sets_a_row_of_one_table_over_the_row),
+        cmocka_unit_test(a_scale_sets_every_row_of_a_method),
+        cmocka_unit_test(a_line_may_be_of_all_rows_that_end_so),
         cmocka_unit_test(a_table_of_the_paper_ends_with_the_untrained_network),
         cmocka_unit_test(only_its_name_means_the_untrained_network),
     };

@@ -14,15 +14,11 @@ int claim_list(struct listed list[1 + PARTS_MAX], const struct table *t, int c)
     snprintf(list[0].id, sizeof list[0].id, "%s", claim->id);
     snprintf(list[0].predicate, sizeof list[0].predicate, "%s", claim->text);
     if (claim->n == 1) return 1;
-    const char *text = claim->text;
     for (int p = 0; p < claim->n; p++) {
         struct listed *part = &list[1 + p];
         *part = (struct listed){ .part = &claim->part[p], .decision = &t->claim[c].part[p] };
-        text += strspn(text, "; ");
-        const int length = (int)strcspn(text, ";");
         snprintf(part->id, sizeof part->id, "%s.%d", claim->id, p + 1);
-        snprintf(part->predicate, sizeof part->predicate, "%.*s", length, text);
-        text += length;
+        snprintf(part->predicate, sizeof part->predicate, "%s", claim->part[p].text);
     }
     return 1 + claim->n;
 }

@@ -3,8 +3,10 @@
  * claim_numbers.c -- the predicates of numbers.
  *
  * Each asks one question of the numbers x, one a seed: does their mean lie in a region?
- * `A > B` and `rises`: (0, infinity).  `within X`: (-X, X).  The interval inside it holds, outside
- * it fails.  `not A > B`: inside (-infinity, 1) it holds, and above 0 it fails.
+ * `A > B`, `rises` and `above`: (0, infinity).  `within X`: (-X, X).  The interval inside it holds,
+ * outside it fails.  `not A > B`: inside (-infinity, 1) it holds, and above 0 it fails.
+ *
+ * x is a sum over rows: +1 A, -1 B, and of changes +1 A, -1 its start, -1 B, +1 its start.
  *
  * It is asked at the looks of the scale, of seeds 1 to n of each, until one decides.
  */
@@ -35,61 +37,120 @@ static double run_slope(const struct run_record *r, const struct measure *metric
     return slope;
 }
 
+/* The least of the metric over the monitored epochs >= `from`; NaN if there is none. */
+static double run_least(const struct run_record *r, const struct measure *metric, int from)
+{
+    double least = NAN;
+    for (int i = 0; i < r->n_curve; i++) {
+        const struct epoch_record *const epoch = &r->curve[i];
+        if (!epoch->monitored || epoch->epoch < from) continue;
+        const double number = epoch_number(epoch, metric);
+        if (!isfinite(number)) return NAN;
+        least = fmin(least, number);
+    }
+    return least;
+}
+
 /* ---- the numbers ----------------------------------------------------------------------------- */
 
 /* A question under way: of which rows, and of how many seeds. */
+enum { TERMS_MAX = 4 };
+struct term { int row, sign; const struct measure *metric; };
 struct question {
     const struct predicate *p;
     const struct experiment *e;
     const struct row_runs *rows;
-    int row, beside;               /* indices; beside -1: one row alone */
+    struct term term[TERMS_MAX];
+    int n;
     struct shares shares;
 };
 
-static bool both_have(const struct question *q, int seed)
+static void term_add(struct question *q, int row, int sign, const struct measure *metric)
 {
-    return run_of_seed(&q->rows[q->row], seed) &&
-           (q->beside < 0 || run_of_seed(&q->rows[q->beside], seed));
+    q->term[q->n++] = (struct term){ row, sign, metric };
+    if (q->p->change) q->term[q->n++] = (struct term){ q->p->start[row], -sign, metric };
+}
+
+/* A row beside another; -1: by itself. */
+static struct question question_of(const struct predicate *p, const struct experiment *e,
+                                   const struct row_runs *rows, int row, int beside,
+                                   struct shares shares)
+{
+    struct question q = { .p = p, .e = e, .rows = rows, .shares = shares };
+    const int sign = p->kind == CLAIM_EACH_LESS ? -1 : 1;
+    term_add(&q, row, sign, p->metric);
+    if (beside >= 0)
+        term_add(&q, beside, -sign, p->kind == CLAIM_GREATER ? p->other_metric : p->metric);
+    return q;
+}
+
+/* The first of its rows that lacks a seed; -1: all have it. */
+static int row_without(const struct question *q, int seed)
+{
+    for (int k = 0; k < q->n; k++)
+        if (!run_of_seed(&q->rows[q->term[k].row], seed)) return q->term[k].row;
+    return -1;
 }
 
 /* The largest n of which the rows have seeds 1 to n. */
 static int seeds_whole(const struct question *q)
 {
     int n = 0;
-    while (both_have(q, n + 1)) n++;
+    while (row_without(q, n + 1) < 0) n++;
     return n;
+}
+
+static bool term_seen(const struct question *q, int k)
+{
+    for (int i = 0; i < k; i++)
+        if (q->term[i].row == q->term[k].row) return true;
+    return false;
+}
+
+/* "a or b has no linear (seed 2)" */
+static void lack_tell(struct decision *d, const struct question *q, int seed)
+{
+    char rows[TEXT_MAX] = "", of[TEXT_MAX] = "";
+    size_t n = 0;
+    for (int k = 0; k < q->n && n < sizeof rows; k++)
+        if (!term_seen(q, k))
+            n += (size_t)snprintf(rows + n, sizeof rows - n, "%s%s", k ? " or " : "",
+                                  q->e->row[q->term[k].row].name);
+    const struct measure *const metric = q->term[0].metric, *const last = q->term[q->n - 1].metric;
+    if (last != metric) snprintf(of, sizeof of, " or %s", last->name);
+    else if (q->p->kind == CLAIM_RISES) snprintf(of, sizeof of, " curve");
+    else if (q->p->kind == CLAIM_ABOVE) snprintf(of, sizeof of, " from epoch %d on", q->p->epoch);
+    conclude(d, VERDICT_NOT_RUN, "%s has no %s%s (seed %d)", rows, metric->name, of, seed);
+}
+
+static double term_number(const struct question *q, const struct term *t, int seed)
+{
+    const struct run_record *const r = run_of_seed(&q->rows[t->row], seed);
+    if (q->p->kind == CLAIM_RISES) return run_slope(r, t->metric);
+    if (q->p->kind == CLAIM_ABOVE) return run_least(r, t->metric, q->p->epoch);
+    return run_number(r, t->metric);
 }
 
 /* The numbers that a predicate is about, of each seed up to `last` that the rows have; returns how
  * many, or 0 if one does not exist. */
 static int numbers_of(struct decision *d, double x[SEEDS_MAX], const struct question *q, int last)
 {
-    const struct predicate *const p = q->p;
-    const struct row_runs *const row = &q->rows[q->row],
-                          *const other = q->beside < 0 ? NULL : &q->rows[q->beside];
-    const struct measure *metric = p->metric;
-    const struct measure *beside = p->kind == CLAIM_GREATER ? p->other_metric : p->metric;
+    const struct row_runs *const row = &q->rows[q->term[0].row];
     int n = 0;
     for (int i = 0; i < row->n; i++) {
-        const struct run_record *r = &row->run[i];
-        if (r->seed > last || !both_have(q, r->seed)) continue;
-        if (p->kind == CLAIM_RISES)
-            x[n] = run_slope(r, metric);
-        else if (other)
-            x[n] = run_number(r, metric) - run_number(run_of_seed(other, r->seed), beside);
-        else
-            x[n] = run_number(r, metric) - p->value;
+        const int seed = row->run[i].seed;
+        if (seed > last || row_without(q, seed) >= 0) continue;
+        const bool value = q->p->kind == CLAIM_WITHIN_VALUE || q->p->kind == CLAIM_ABOVE;
+        x[n] = value ? -q->p->value : 0;
+        for (int k = 0; k < q->n; k++)
+            x[n] += q->term[k].sign * term_number(q, &q->term[k], seed);
         if (isfinite(x[n++])) continue;
-        const bool rows = other && other != row, kinds = beside != metric;
-        conclude(d, VERDICT_NOT_RUN, "%s%s%s has no %s%s%s%s (seed %d)", q->e->row[q->row].name,
-                 rows ? " or " : "", rows ? q->e->row[q->beside].name : "", metric->name,
-                 kinds ? " or " : "", kinds ? beside->name : "",
-                 p->kind == CLAIM_RISES ? " curve" : "", r->seed);
+        lack_tell(d, q, seed);
         return 0;
     }
     if (!n)
-        conclude(d, VERDICT_NOT_RUN, "%s and %s have different seeds", q->e->row[q->row].name,
-                 q->e->row[q->beside].name);
+        conclude(d, VERDICT_NOT_RUN, "%s and %s have different seeds",
+                 q->e->row[q->term[0].row].name, q->e->row[q->term[q->n > 1].row].name);
     return n;
 }
 
@@ -103,9 +164,10 @@ static struct region region_of(const struct predicate *p)
     const double x = p->within;
     if (p->kind == CLAIM_GREATER && p->negated)
         return (struct region){ -INFINITY, NOT_GREATER_POINTS, -INFINITY, 0 };
-    if (p->kind == CLAIM_GREATER || p->kind == CLAIM_RISES)
-        return (struct region){ 0, INFINITY, 0, INFINITY };
-    return (struct region){ -x, x, -x, x };
+    if (p->kind == CLAIM_WITHIN_ROW || p->kind == CLAIM_WITHIN_VALUE ||
+        p->kind == CLAIM_EACH_WITHIN)
+        return (struct region){ -x, x, -x, x };
+    return (struct region){ 0, INFINITY, 0, INFINITY };
 }
 
 /* How far inside the mean is, and how far outside; not positive where it is not. */
@@ -215,11 +277,11 @@ static void mixed_doubt(struct decision *d, const struct question *q, const stru
 {
     const bool holds = d->verdict == VERDICT_HOLDS;
     const double sign = region_sign_p(r, x, d->n, holds);
-    const int row[] = { q->row, q->beside };
-    for (int k = 0; k < 2 && row[k] >= 0 && (!k || row[1] != row[0]); k++) {
+    for (int k = 0; k < q->n; k++) {
         int dead, all;
-        if (!is_mixed(&q->rows[row[k]], d->look, &dead, &all)) continue;
-        reason_add(d, "%s is mixed, %d of %d seeds collapsed", q->e->row[row[k]].name, dead, all);
+        const int row = q->term[k].row;
+        if (term_seen(q, k) || !is_mixed(&q->rows[row], d->look, &dead, &all)) continue;
+        reason_add(d, "%s is mixed, %d of %d seeds collapsed", q->e->row[row].name, dead, all);
         if (isnan(d->error)) continue;
         d->p = sign;
         if (sign > error / (holds ? q->shares.hold : q->shares.fail))
@@ -238,10 +300,10 @@ static void decide_look(struct decision *d, const struct question *q, int look, 
 {
     double x[SEEDS_MAX];
     *d = decision_empty();
-    if (!row_usable(d, q->e, q->rows, q->row, look, false) ||
-        (q->beside >= 0 && (!row_usable(d, q->e, q->rows, q->beside, look, false) ||
-                            !rows_alike(d, q->rows, q->row, q->beside))))
-        return;
+    for (int k = 0; k < q->n; k++)
+        if (!row_usable(d, q->e, q->rows, q->term[k].row, look, false) ||
+            (k && !rows_alike(d, q->rows, q->term[0].row, q->term[k].row)))
+            return;
     const int n = numbers_of(d, x, q, look);
     if (!n) return;
     const struct region r = region_of(q->p);
@@ -272,11 +334,10 @@ static void decide_none(struct decision *d, const struct question *q)
     decide_look(d, q, INT_MAX, 0.05, 0);
     if (d->verdict == VERDICT_NOT_RUN) return;
     const int missing = seeds_whole(q) + 1;
-    const bool first = !run_of_seed(&q->rows[q->row], missing);
     if (!looks->n) conclude(d, VERDICT_INCONCLUSIVE, "the scale declares no looks");
     else
         conclude(d, VERDICT_INCONCLUSIVE, "decided at %d seeds; %s has no seed %d", looks->seeds[0],
-                 q->e->row[first ? q->row : q->beside].name, missing);
+                 q->e->row[row_without(q, missing)].name, missing);
 }
 
 static void decide_one(struct decision *d, const struct question *q)
@@ -299,36 +360,36 @@ static void decide_one(struct decision *d, const struct question *q)
 /* ---- several rows ---------------------------------------------------------------------------- */
 
 /* Whether `a` says more about the whole than `b`: a failure before what is open before what holds,
- * then the row that is further off. */
-static bool tells_more(const struct decision *a, const struct decision *b)
+ * then the row that is further off: from 0 on either side, or under it. */
+static bool tells_more(const struct decision *a, const struct decision *b, enum predicate_kind kind)
 {
     static const int weight[VERDICTS] = { [VERDICT_HOLDS] = 0, [VERDICT_INCONCLUSIVE] = 1,
                                           [VERDICT_FAILS] = 2, [VERDICT_NOT_RUN] = 3 };
     if (a->verdict != b->verdict) return weight[a->verdict] > weight[b->verdict];
-    return fabs(a->estimate) > fabs(b->estimate);
+    if (kind == CLAIM_EACH_WITHIN) return fabs(a->estimate) > fabs(b->estimate);
+    return a->estimate < b->estimate;
 }
 
 /* Every row must hold, so each may use the level as it is; any one may make it fail, so they share
  * that one's error. The numbers shown are those of the row that decides. */
-static void decide_each(struct decision *d, const struct question *q)
+static void decide_each(struct decision *d, const struct predicate *p, const struct experiment *e,
+                        const struct row_runs *rows, struct shares shares)
 {
-    const struct experiment *const e = q->e;
-    const uint32_t set = rows_hosted(e, q->p->rows);
-    int n = 0, inside = 0, shown = -1;
+    const uint32_t set = each_hosted(e, p);
+    const int n = __builtin_popcount(set);
+    int inside = 0, shown = -1;
     double least = NAN, most = NAN;
-    for (int i = 0; i < e->n_rows; i++) n += set >> i & 1;
     if (!n) conclude(d, VERDICT_NOT_RUN, "no other row can run at this scale");
+    shares.fail *= n;
     for (int i = 0; i < e->n_rows; i++) {
         if (!(set >> i & 1)) continue;
-        struct question one = *q;
-        one.row = i;
-        one.shares.fail *= n;
+        const struct question one = question_of(p, e, rows, i, p->other, shares);
         struct decision row;
         decide_one(&row, &one);
         inside += row.verdict == VERDICT_HOLDS;
         least = fmin(least, row.p);
         most = fmax(most, row.p);
-        if (shown >= 0 && !tells_more(&row, d)) continue;
+        if (shown >= 0 && !tells_more(&row, d, p->kind)) continue;
         *d = row;
         shown = i;
     }
@@ -336,20 +397,23 @@ static void decide_each(struct decision *d, const struct question *q)
     d->p = d->verdict == VERDICT_FAILS ? fmin(1, least * n) : most;
     char why[sizeof d->reason];
     memcpy(why, d->reason, sizeof why);
-    conclude(d, d->verdict, "%d of %d rows inside; shown: %s%s%s", inside, n, e->row[shown].name,
+    const char *const where = p->kind == CLAIM_EACH_WITHIN ? "inside"
+                              : p->kind == CLAIM_EACH_LESS ? "below" : "above";
+    conclude(d, d->verdict, "%d of %d rows %s; shown: %s%s%s", inside, n, where, e->row[shown].name,
              *why ? "; " : "", why);
-    const uint32_t out = q->p->rows & ~set;
     char names[TEXT_MAX];
-    rows_name(names, sizeof names, e, out);
-    if (out) reason_add(d, "not run at this scale: %s", names);
+    rows_name(names, sizeof names, e, p->rows & ~set);
+    if (*names) reason_add(d, "not run at this scale: %s", names);
 }
 
 void decide_numbers(struct decision *d, const struct predicate *p, const struct experiment *e,
                     const struct row_runs *rows, struct shares shares)
 {
-    const bool pair = p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW ||
-                      p->kind == CLAIM_EACH_WITHIN;
-    const struct question q = { p, e, rows, p->row, pair ? p->other : -1, shares };
-    if (p->kind == CLAIM_EACH_WITHIN) decide_each(d, &q);
-    else decide_one(d, &q);
+    if (p->kind >= CLAIM_EACH_WITHIN) {
+        decide_each(d, p, e, rows, shares);
+        return;
+    }
+    const bool pair = p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW;
+    const struct question q = question_of(p, e, rows, p->row, pair ? p->other : -1, shares);
+    decide_one(d, &q);
 }

@@ -176,7 +176,7 @@ static void missing_tell(struct decision *d, const struct walk *w)
 void decide_states(struct decision *d, const struct predicate *p, const struct experiment *e,
                    const struct row_runs *rows)
 {
-    const uint32_t set = p->every ? rows_hosted(e, p->rows) : p->rows;
+    const uint32_t set = p->every ? each_hosted(e, p) : p->rows;
     struct walk walk[ROWS_MAX], all = { 0 };
     if (!set) conclude(d, VERDICT_NOT_RUN, "no row can run at this scale");
     if (!set || !rows_walk(walk, d, p, e, rows, set)) return;

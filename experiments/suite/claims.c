@@ -103,13 +103,31 @@ bool rows_alike(struct decision *d, const struct row_runs *rows, int i, int besi
     return runs_alike(d, &rows[i].run[0], &rows[beside].run[0]);
 }
 
+/* Row i of a number; of a change the row that it starts at, too. */
+static uint32_t number_rows(const struct predicate *p, int i)
+{
+    return UINT32_C(1) << i | (p->change ? UINT32_C(1) << p->start[i] : 0);
+}
+
 uint32_t predicate_rows(const struct predicate *p)
 {
     if (p->kind >= CLAIM_COLLAPSE) return p->rows;              /* of states */
-    const bool other = p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW ||
-                       p->kind == CLAIM_EACH_WITHIN;
-    return p->rows | (p->kind == CLAIM_EACH_WITHIN ? 0 : UINT32_C(1) << p->row) |
-           (other ? UINT32_C(1) << p->other : 0);
+    if (p->kind == CLAIM_GREATER || p->kind == CLAIM_WITHIN_ROW)
+        return number_rows(p, p->row) | number_rows(p, p->other);
+    if (p->kind < CLAIM_EACH_WITHIN) return number_rows(p, p->row);
+    uint32_t set = number_rows(p, p->other);
+    for (int i = 0; i < ROWS_MAX; i++)
+        if (p->rows >> i & 1) set |= number_rows(p, i);
+    return set;
+}
+
+uint32_t each_hosted(const struct experiment *e, const struct predicate *p)
+{
+    uint32_t set = p->rows;
+    for (int i = 0; i < e->n_rows; i++)
+        if (set >> i & 1 && rows_hosted(e, number_rows(p, i)) != number_rows(p, i))
+            set &= ~(UINT32_C(1) << i);
+    return set;
 }
 
 /* ---- parts and the whole --------------------------------------------------------------------- */
@@ -165,8 +183,15 @@ static void decide_conjunction(struct decision *whole, const struct decision *pa
 void claim_decide(struct claim_result *result, const struct claim *claim,
                   const struct experiment *e, const struct row_runs *rows)
 {
-    for (int i = 0; i < claim->n; i++)
-        decide_part(&result->part[i], &claim->part[i], e, rows, claim->n);
+    for (int i = 0; i < claim->n; i++) {
+        struct decision *const d = &result->part[i];
+        if (*claim->elsewhere) {
+            *d = decision_empty();
+            conclude(d, VERDICT_NOT_RUN, "%s", claim->elsewhere);
+        } else {
+            decide_part(d, &claim->part[i], e, rows, claim->n);
+        }
+    }
     if (claim->n == 1)
         result->whole = result->part[0];
     else

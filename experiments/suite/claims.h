@@ -6,7 +6,13 @@
  *   m A > k A          the same of two metrics of one row
  *   m A within X of B  that of A - B (or A - value) lies inside +-X (outside: fails)
  *   m of each within X of B     it holds for every other row; fails if it does for one, corrected for their number
+ *   m A > each other   A > B of every other row B, as `each`
  *   m A rises          that of the per-seed slope against the epoch lies above 0 (below: fails)
+ *   m A above X from epoch N on     that of the least of its curve from there on lies above X (below: fails)
+ *   p at L, M          p of the rows whose names end in -L; and in -M
+ *   gain L to M of A < each other's      (linear B-M - B-L) - (A-M - A-L), paired by seed, lies above 0 for every
+ *                      other system B (below for one: fails, corrected for their number)
+ *   drop from batch L to M: A > B        the same of A and B, (A-L - A-M) - (B-L - B-M)
  *   not m A > B        that of A - B ends below +1 point (lies above 0: fails, which wins)
  *   collapse A, B      every row collapses (one does not: fails); `no collapse` the reverse
  *   unstable A         it is unstable (it is not: fails), by the rule of stability.h
@@ -31,7 +37,8 @@
  * are `not run`; so is any statement but `diverged` on a row with a diverged seed: it has no
  * number, and neither collapsed nor stayed healthy (footnote 4 of the paper).  A row that the scale
  * cannot host is `not run`; `each`, `every row` and `any row` speak of the others, and the reason
- * names what was left out.
+ * names what was left out.  At a scale of which the paper's statement does not speak (`scales:`)
+ * it is `not run`.
  */
 #pragma once
 #include "experiment.h"
@@ -72,6 +79,8 @@ struct claim_result { struct decision whole, part[PARTS_MAX]; };
 
 /* The rows that a predicate names, one bit each. */
 uint32_t predicate_rows(const struct predicate *p);
+/* Those of its `rows` that the scale can host, with what a change starts at. */
+uint32_t each_hosted(const struct experiment *e, const struct predicate *p);
 
 /* rows[i] belongs to e->row[i]. */
 void claim_decide(struct claim_result *result, const struct claim *claim,

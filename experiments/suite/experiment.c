@@ -12,13 +12,7 @@
 
 #include "../methods/method.h"
 
-static const char *const top_others[] = {
-    "title", "target", "order", "turn", "cost", "baseline", "rows", "claims", NULL
-};
-static const char *const row_others[] = { "name", "paper", NULL };
-static const char *const scale_others[] = { "note", "runs_on", "looks", "look_errors", "rows",
-                                            "not_run", NULL };
-
+static const char *const row_others[] = { "name", "paper", "lengths", "batches", NULL };
 const char untrained_name[] = "untrained";
 
 /* ---- names and paths ------------------------------------------------------------------------- */
@@ -86,10 +80,12 @@ static void scale_check(const char *folder, const char *scale)
 
 /* Where a broken rule is to be reported: at the most specific of its keys' values. */
 static yaml_node_t *rule_place(struct loading *l, yaml_node_t *row, yaml_node_t *here,
-                               const struct rule *rule, struct config_file **f)
+                               yaml_node_t *of_method, const struct rule *rule,
+                               struct config_file **f)
 {
     const struct { struct config_file *f; yaml_node_t *mapping; } level[] = {
-        { &l->scale, here }, { &l->file, row }, { &l->file, l->top }, { &l->scale, l->scale_top }
+        { &l->scale, here }, { &l->file, row }, { &l->scale, of_method }, { &l->file, l->top },
+        { &l->scale, l->scale_top }
     };
     for (size_t i = 0; i < sizeof level / sizeof *level; i++) {
         *f = level[i].f;
@@ -130,7 +126,8 @@ static void rules_check(struct loading *l, yaml_node_t *row_node, yaml_node_t *h
             reads_wrong(rule, settings_own_keys(s->method), wrong->own) || !rule->broken(s, why))
             continue;
         struct config_file *f;
-        const yaml_node_t *node = rule_place(l, row_node, here, rule, &f);
+        const yaml_node_t *node = rule_place(l, row_node, here, l->base[s->method].here,
+                                             rule, &f);
         const yaml_node_t *const part = f == &l->file ? row_node : here;
         const bool own = part && node->start_mark.index >= part->start_mark.index &&
                          node->end_mark.index <= part->end_mark.index;
@@ -138,98 +135,6 @@ static void rules_check(struct loading *l, yaml_node_t *row_node, yaml_node_t *h
         assert(l->n_told < RULES_MAX);
         if (!own) l->told[l->n_told++] = rule;
         config_error(f, node, "%s", why);
-    }
-}
-
-/* ---- keys of methods ------------------------------------------------------------------------- */
-
-static const struct key *own_key(int method, const char *name)
-{
-    for (const struct key *k = settings_own_keys(method); k && k->name; k++)
-        if (!strcmp(k->name, name)) return k;
-    return NULL;
-}
-
-/* The method that has a key of this name; -1: none. */
-static int method_of_key(const char *name)
-{
-    for (int m = 0; methods[m].name; m++)
-        if (own_key(m, name)) return m;
-    return -1;
-}
-
-/* `fixed` (NULL-terminated) and the own keys of all methods: what is left when settings_keys are
- * read.  Fresh. */
-static const char **others_of(const char *const *fixed)
-{
-    size_t n = 0;
-    const char **const names = host_alloc(KEYS_MAX, sizeof *names);
-    while (fixed[n]) n++;
-    memcpy(names, fixed, n * sizeof *names);
-    for (int m = 0; methods[m].name; m++)
-        for (const struct key *k = settings_own_keys(m); k && k->name; k++) {
-            assert(n + 1 < KEYS_MAX);
-            names[n++] = k->name;
-        }
-    return names;
-}
-
-static void shared_apply(struct config_file *f, yaml_node_t *mapping, struct settings *s,
-                         const char *const *fixed, struct wrong *wrong)
-{
-    const char **const others = others_of(fixed);
-    config_apply(f, mapping, settings_keys, s, others, wrong->shared);
-    free(others);
-}
-
-/* Reads the own keys of the method that `s` has chosen. */
-static void own_apply(struct config_file *f, yaml_node_t *mapping, struct settings *s,
-                      struct wrong *wrong)
-{
-    const struct key *const keys = settings_own_keys(s->method);
-    for (int k = 0; keys && keys[k].name; k++) {
-        const yaml_node_t *const node = config_get(f, mapping, keys[k].name);
-        if (node) wrong->own[k] = !config_value(f, node, &keys[k], s);
-    }
-}
-
-/* The method that a row chooses; that of the rows above it if it chooses none. */
-static int method_chosen(struct loading *l, yaml_node_t *row)
-{
-    const yaml_node_t *const node = row->type == YAML_MAPPING_NODE
-                                        ? config_get(&l->file, row, "method")
-                                        : NULL;
-    const char *const name = node ? config_text(node) : NULL;
-    for (int m = 0; name && methods[m].name; m++)
-        if (!strcmp(methods[m].name, name)) return m;
-    l->method_wrong |= node != NULL;           /* reported where its value is read */
-    return l->above;
-}
-
-/* A key of another method would be read by nobody.  method < 0: above the rows, where those of any
- * row's method are right; in a scale, which serves many tables, those of every method are. */
-static void own_keys_check(struct loading *l, struct config_file *f, yaml_node_t *mapping,
-                           int method)
-{
-    if (l->method_wrong) return;
-    const yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
-    for (; p < mapping->data.mapping.pairs.top; p++) {
-        const yaml_node_t *const key = yaml_document_get_node(&f->document, p->key);
-        const char *const name = config_text(key);
-        const int of = name ? method_of_key(name) : -1;
-        if (of < 0 || (method >= 0 && own_key(method, name))) continue;
-        bool used = false;
-        for (int m = 0; m < METHODS_MAX && method < 0; m++)
-            used |= l->base[m].used && own_key(m, name);
-        if (used) continue;
-        if (method < 0)
-            config_error(f, key,
-                         "%s: a key of method: %s, which no row here has; leave it out", name,
-                         methods[of].name);
-        else
-            config_error(f, key,
-                         "%s: a key of method: %s, and this row has method: %s; leave it out", name,
-                         methods[of].name, methods[method].name);
     }
 }
 
@@ -256,7 +161,7 @@ static void own_text(char text[OWN_TEXT], const struct settings *s, const struct
 static yaml_node_t *here_apply(struct loading *l, struct row *row, struct wrong *wrong)
 {
     static const char *const none[] = { NULL };
-    yaml_node_t *const here = l->rows ? config_get(&l->scale, l->rows, row->name) : NULL;
+    yaml_node_t *const here = scale_line(l, l->rows, row->name);
     if (!here) return NULL;
     if (here->type != YAML_MAPPING_NODE) {
         config_error(&l->scale, here, "rows: settings of the row are wanted, like { batch: 64 }");
@@ -275,7 +180,7 @@ static yaml_node_t *here_apply(struct loading *l, struct row *row, struct wrong 
 
 /* What a row says over what stands above it. */
 static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
-                         const struct base *above)
+                         const struct base *above, const struct column *column)
 {
     struct wrong wrong = above->wrong;
     row->settings = above->settings;
@@ -283,9 +188,10 @@ static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
     own_apply(&l->file, node, &row->settings, &wrong);
     own_keys_check(l, &l->file, node, row->settings.method);
     yaml_node_t *const here = here_apply(l, row, &wrong);
-    own_text(row->own, &row->settings, &above->settings);
+    column_apply(column, &row->settings);
+    own_text(row->own, &row->settings, &above->plain);
     if (!settings_has_standard(&row->settings)) settings_standard(&row->settings, &l->standard);
-    const yaml_node_t *reason = l->not_run ? config_get(&l->scale, l->not_run, row->name) : NULL;
+    const yaml_node_t *const reason = scale_line(l, l->not_run, row->name);
     if (reason) {                                    /* what is not run need not go together here */
         config_value(&l->scale, reason, &reason_key, row->not_run);
         return;
@@ -294,69 +200,60 @@ static void row_settings(struct loading *l, yaml_node_t *node, struct row *row,
     rules_check(l, node, here, row, settings_own_rules(row->settings.method), &wrong);
 }
 
-static void row_read(struct loading *l, yaml_node_t *node)
+/* The row's name with its column's; false (reported) if it is none. */
+static bool row_name(struct loading *l, const yaml_node_t *node, const struct column *column,
+                     struct row *row)
 {
-    struct experiment *e = l->e;
-    if (node->type != YAML_MAPPING_NODE) {
-        config_error(&l->file, node, "a row is a mapping, like { name: with, stop_grad: true }");
+    const struct experiment *const e = l->e;
+    char name[NAME_LENGTH];
+    if (!config_value(&l->file, node, &name_key, name)) return false;
+    const int n = snprintf(row->name, sizeof row->name, "%s%s%s", name, *column->end ? "-" : "",
+                           column->end);
+    if (n >= NAME_LENGTH) {
+        config_error(&l->file, node, "row %s-%s: a name has at most %d bytes", name, column->end,
+                     NAME_LENGTH - 1);
+        return false;
+    }
+    for (int i = 0; i < e->n_rows; i++) {
+        if (strcmp(e->row[i].name, row->name)) continue;
+        config_error(&l->file, column->at, "row %s stands twice; each row has its own name",
+                     row->name);
+        return false;
+    }
+    return true;
+}
+
+static void column_read(struct loading *l, yaml_node_t *node, const struct column *column)
+{
+    struct experiment *const e = l->e;
+    const yaml_node_t *const name = config_get(&l->file, node, "name");
+    if (e->n_rows == ROWS_MAX - 1) {                             /* one place is the untrained's */
+        config_error(&l->file, column->at ? column->at : node, "more than %d rows; split the table",
+                     ROWS_MAX - 1);
         return;
     }
     struct row *row = &e->row[e->n_rows];
     *row = (struct row){ .has_paper = false };
-    const yaml_node_t *name = config_get(&l->file, node, "name"),
-                      *paper = config_get(&l->file, node, "paper");
     if (!name) config_error(&l->file, node, "the row has no name; `name: with`");
-    else if (config_value(&l->file, name, &name_key, row->name))
-        for (int i = 0; i < e->n_rows; i++)
-            if (!strcmp(e->row[i].name, row->name))
-                config_error(&l->file, name, "row %s stands twice; each row has its own name",
-                             row->name);
+    else row_name(l, name, column, row);
     if (l->of_paper && !strcmp(row->name, untrained_name))
         config_error(&l->file, name,
                      "row %s: every table of the paper has it already; another name", row->name);
-    if (paper) row->has_paper = config_value(&l->file, paper, &paper_key, &row->paper);
-    row_settings(l, node, row, &l->base[method_chosen(l, node)]);
+    if (column->paper)
+        row->has_paper = config_value(&l->file, column->paper, &paper_key, &row->paper);
+    row_settings(l, node, row, &l->base[method_chosen(l, node)], column);
     e->n_rows++;
 }
 
-/* What stands above the rows of one method, over what all methods share. */
-static void base_read(struct loading *l, struct base *base, int method, const struct base *shared)
+static void row_read(struct loading *l, yaml_node_t *node)
 {
-    const struct settings own = settings_default(method);
-    *base = *shared;
-    base->used = true;
-    base->settings.method = method;
-    memcpy(base->settings.own, own.own, sizeof own.own);
-    if (l->scale_top) own_apply(&l->scale, l->scale_top, &base->settings, &base->wrong);
-    else memset(base->wrong.own, true, sizeof base->wrong.own);
-    own_apply(&l->file, l->top, &base->settings, &base->wrong);
-}
-
-/* The bases of the methods that the rows choose. */
-static void bases_read(struct loading *l, const yaml_node_item_t *start,
-                       const yaml_node_item_t *end)
-{
-    struct base shared = { .settings = settings_default(0) };
-    if (l->scale_top)
-        shared_apply(&l->scale, l->scale_top, &shared.settings, scale_others, &shared.wrong);
-    else memset(shared.wrong.shared, true, sizeof shared.wrong.shared); /* whatever it was to set */
-    l->standard = shared.settings.views;
-    struct wrong unused;                       /* said where a row has them */
-    l->of_scale = shared.settings;
-    if (l->scale_top) own_apply(&l->scale, l->scale_top, &l->of_scale, &unused);
-    if (!l->top) return;
-    shared_apply(&l->file, l->top, &shared.settings, top_others, &shared.wrong);
-    l->above = shared.settings.method;
-    for (int k = 0; settings_keys[k].name; k++)
-        if (settings_keys[k].offset == offsetof(struct settings, method))
-            l->method_wrong = shared.wrong.shared[k];
-    if (start == end) base_read(l, &l->base[l->above], l->above, &shared);
-    for (; start < end; start++) {
-        const int method = method_chosen(l, yaml_document_get_node(&l->file.document, *start));
-        assert(method < METHODS_MAX);
-        if (!l->base[method].used) base_read(l, &l->base[method], method, &shared);
+    struct column column[COLUMNS_MAX];
+    if (node->type != YAML_MAPPING_NODE) {
+        config_error(&l->file, node, "a row is a mapping, like { name: with, stop_grad: true }");
+        return;
     }
-    own_keys_check(l, &l->file, l->top, -1);
+    const int n = columns_read(l, node, column);
+    for (int i = 0; i < n; i++) column_read(l, node, &column[i]);
 }
 
 /* The reference that the paper lacks: the scale's network as it is before training, one for all

@@ -17,7 +17,8 @@ enum { ROWS_MAX = 32, CLAIMS_MAX = 32, NAME_LENGTH = 48, CAPTION_MAX = 1024, OWN
 
 /* One predicate of a claim.  A claim may join several by ';': all must hold. */
 enum predicate_kind {
-    CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_EACH_WITHIN, CLAIM_RISES,      /* of numbers */
+    CLAIM_GREATER, CLAIM_WITHIN_ROW, CLAIM_WITHIN_VALUE, CLAIM_RISES, CLAIM_ABOVE,             /* of numbers, */
+    CLAIM_EACH_WITHIN, CLAIM_EACH_LESS, CLAIM_EACH_GREATER,                   /* of several rows beside one */
     CLAIM_COLLAPSE, CLAIM_NO_COLLAPSE, CLAIM_UNSTABLE, CLAIM_DIVERGED                         /* of states */
 };
 struct predicate {
@@ -28,13 +29,19 @@ struct predicate {
     uint32_t rows;   /* bit i is row i: those of a state, or of `each` */
     bool every;      /* `each`, `in every row`, `in any row`: without those the scale cannot host,
                         and never with the untrained one */
+    bool change;     /* `gain`, `drop`: a row's number is above that of its `start` */
+    signed char start[ROWS_MAX];
+    int epoch;       /* `above X from epoch N on` */
     double within, value;
+    char text[TEXT_MAX];           /* by itself: of `at 100, 200` one length */
 };
 enum { PARTS_MAX = 4 };
 struct claim {
     char id[NAME_LENGTH], text[TEXT_MAX];      /* the predicate as written */
     struct predicate part[PARTS_MAX];
     int n;
+    char elsewhere[TEXT_MAX];      /* why it is not run at this scale, of which the statement does
+                                      not speak; "": it does */
 };
 
 struct row {
@@ -89,6 +96,7 @@ struct statement {
                                       without any */
     char metric[NAME_LENGTH];      /* what they are if not ImageNet linear top-1; else "" */
     char table[NAME_LENGTH], predicate[TEXT_MAX];    /* "" if exact */
+    char scales[TEXT_MAX];         /* the only ones of which it speaks, ", " between them; "": all */
     bool exact;                    /* a unit test decides it, not runs */
     char test[TEXT_MAX];           /* the name of that test's function; "": none decides it yet */
 };
@@ -107,7 +115,7 @@ void statements_close(struct statements *s);
 /* The id nearest to a wrong one, or NULL. */
 const char *statements_nearest(const struct statements *s, const char *id);
 
-/* ---- claim_parse.c --------------------------------------------------------------------------- */
+/* ---- claims_read.c --------------------------------------------------------------------------- */
 
 /* Reads the value of `claims:` (NULL: there is none) in a file's root; the experiment's name and
  * rows are read already. Mistakes are counted in f; a statement that `known` gives to this table

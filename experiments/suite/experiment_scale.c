@@ -4,8 +4,12 @@
  *
  *   looks: [3, 5, 10]    at how many seeds numbers are decided, said before the first reported run
  *   look_errors: [...]   how often each may be wrong, 0.05 in all; equal parts if nothing is said
+ *   methods:             what every row of a method sets at this scale (experiment_methods.c)
  *   rows:                what a row sets at this scale alone: TABLE: and under it ROW: { key: value }
  *   not_run:             what the scale cannot host: TABLE: and under it ROW: why
+ *
+ * A ROW that begins with * is every row whose name ends so and that has no line of its own:
+ * "*-800": why
  */
 #include "experiment_inside.h"
 
@@ -143,14 +147,39 @@ int row_look(const struct experiment *e, struct config_file *f, const yaml_node_
     return -1;
 }
 
+static bool row_ends(const char *name, const char *pattern)
+{
+    const size_t n = strlen(name), end = strlen(pattern + 1);
+    return *pattern == '*' && n >= end && !strcmp(name + n - end, pattern + 1);
+}
+
+yaml_node_t *scale_line(struct loading *l, yaml_node_t *entry, const char *row)
+{
+    if (!entry) return NULL;
+    yaml_node_t *const own = config_get(&l->scale, entry, row);
+    if (own) return own;
+    for (const yaml_node_pair_t *p = entry->data.mapping.pairs.start;
+         p < entry->data.mapping.pairs.top; p++) {
+        const char *const name = config_text(yaml_document_get_node(&l->scale.document, p->key));
+        if (name && row_ends(row, name))
+            return yaml_document_get_node(&l->scale.document, p->value);
+    }
+    return NULL;
+}
+
 /* The rows that the scale speaks of must be there. */
 static void entry_check(struct loading *l, const yaml_node_t *entry, const char *what)
 {
     if (!entry) return;
     const yaml_node_pair_t *p = entry->data.mapping.pairs.start,
                            *const end = entry->data.mapping.pairs.top;
-    for (; p < end; p++)
-        row_look(l->e, &l->scale, yaml_document_get_node(&l->scale.document, p->key), what);
+    for (; p < end; p++) {
+        const yaml_node_t *const key = yaml_document_get_node(&l->scale.document, p->key);
+        const char *const name = config_text(key);
+        int found = 0;
+        for (int i = 0; name && i < l->e->n_rows; i++) found += row_ends(l->e->row[i].name, name);
+        if (!found) row_look(l->e, &l->scale, key, what);
+    }
 }
 
 void scale_rows_check(struct loading *l)

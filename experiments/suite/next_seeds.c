@@ -47,14 +47,13 @@ static int look_next(const struct decision *d, const struct looks *looks)
 static uint32_t rows_of(const struct predicate *p, const struct experiment *e,
                         const struct row_runs *rows)
 {
-    uint32_t set = predicate_rows(p);
-    if (p->kind == CLAIM_EACH_WITHIN && *e->row[p->other].not_run) return 0;
+    struct predicate here = *p;
+    if (p->every) here.rows = each_hosted(e, p);
+    const uint32_t set = predicate_rows(&here);
+    if (p->every && !here.rows) return 0;
     for (int i = 0; i < e->n_rows; i++) {
         if (!(set >> i & 1)) continue;
-        if (*e->row[i].not_run) {
-            if (!p->every) return 0;
-            set &= ~(UINT32_C(1) << i);
-        }
+        if (*e->row[i].not_run) return 0;
         for (int k = 0; k < rows[i].n && p->kind != CLAIM_DIVERGED; k++)
             if (rows[i].run[k].state == RUN_DIVERGED) return 0;
     }
@@ -65,7 +64,7 @@ int claim_next_seeds(struct wanted list[WANTED_MAX], const struct claim *claim,
                      const struct claim_result *result, const struct experiment *e,
                      const struct row_runs *rows)
 {
-    if (verdict_decided(result->whole.verdict)) return 0;
+    if (verdict_decided(result->whole.verdict) || *claim->elsewhere) return 0;
     struct wish *const w = host_alloc(1, sizeof *w);
     int n = 0;
     bool hopeless = false;

@@ -3,7 +3,7 @@
  * statement.c -- the paper's statements (paper.yaml): where it says what, and the predicate that
  * decides it.
  */
-#include "experiment.h"
+#include "experiment_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static const struct key statement_keys[] = {
     TEXT(test, TEXT_MAX, "the function in tests/ that decides it"),
     { .name = NULL }
 };
-static const char *const statement_others[] = { "reported", NULL };
+static const char *const statement_others[] = { "reported", "scales", NULL };
 
 /* Adds a piece to the text; false if it does not fit. */
 static bool piece_add(char text[TEXT_MAX], const char *between, const char *piece)
@@ -57,6 +57,39 @@ static bool reported_read(struct config_file *f, const yaml_node_t *node, char t
     return *text;
 }
 
+/* `scales:`, a list of files beside paper.yaml, as "cifar10, night"; false (reported) if it is
+ * none. */
+static bool scales_read(struct config_file *f, const yaml_node_t *node, char text[TEXT_MAX])
+{
+    char *const folder = text_format("%.*sscale", (int)(strrchr(f->path, '/') + 1 - f->path),
+                                     f->path);
+    char **const names = names_list(folder, "the scales that `scales:` names lie there");
+    const int errors = f->errors;
+    const yaml_node_item_t *item = NULL, *end = NULL;
+    if (node->type == YAML_SEQUENCE_NODE) {
+        item = node->data.sequence.items.start;
+        end = node->data.sequence.items.top;
+    }
+    if (item == end) config_error(f, node, "scales: a list of scales is wanted, like [cifar10]");
+    for (; item < end; item++) {
+        const yaml_node_t *const at = yaml_document_get_node(&f->document, *item);
+        const char *const name = config_text(at);
+        char shown[SHOWN_MAX];
+        if (name && name_listed(names, name)) {
+            if (piece_add(text, ", ", name)) continue;
+            config_error(f, at, "scales: more than %d bytes; leave some out", TEXT_MAX - 1);
+            break;
+        }
+        const char *const nearest = name ? config_nearest(name, (const char *const *)names) : NULL;
+        if (nearest) config_error(f, at, "scales: no scale %s; did you mean %s?", name, nearest);
+        else config_error(f, at, "scales: no scale %s; name a file of scale/",
+                          config_shown(shown, at));
+    }
+    names_free(names);
+    free(folder);
+    return f->errors == errors;
+}
+
 static bool statement_read(struct config_file *f, yaml_node_t *node, struct statement *s)
 {
     if (node->type == YAML_MAPPING_NODE) {
@@ -67,6 +100,8 @@ static bool statement_read(struct config_file *f, yaml_node_t *node, struct stat
                          "reported: the paper's numbers by row, like { with: 67.7, without: 0.1 }");
             return false;
         }
+        const yaml_node_t *scales = config_get(f, node, "scales");
+        if (scales && !scales_read(f, scales, s->scales)) return false;
         const bool whole = *s->section && *s->says && s->exact == !*s->predicate &&
                            s->exact == !*s->table;
         if (whole && (s->exact || !*s->test)) return true;
