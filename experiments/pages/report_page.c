@@ -255,6 +255,7 @@ static void table_section(FILE *out, const struct captions *c, int k)
     }
     table_numbers(&p, t);
     fputc('\n', out);
+    table_work(&p, t);
     table_claims(&p, t);
     fputc('\n', out);
     caption_write(out, c, k, false);

@@ -8,13 +8,16 @@
 #include <string.h>
 
 #include "../methods/code.h"
+#include "../run/took.h"
 
 /* Of runs/, the finished run that counts (found.h). */
 static bool run_find(struct run_record *r, struct found *runs, const struct settings *s, int seed)
 {
     const struct found_run *const run = found_run(runs, s, seed);
     *r = (struct run_record){ .state = RUN_NONE };
-    return run && run_read(r, run->folder);
+    if (!run || !run_read(r, run->folder)) return false;
+    r->cpu = run_cpu(run->folder);
+    return true;
 }
 
 /* A committed run may be of other code than this program's, which the caption names, but not of
