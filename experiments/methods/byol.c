@@ -86,5 +86,5 @@ const struct method byol = {
     .keys = byol_keys, .rules = byol_rules,
     .defaults = &byol_defaults, .own_bytes = sizeof byol_defaults,
     .open = target_open, .aim = aim, .loss = loss, .moved = moved,
-    .tensors = tensors, .close = target_close,
+    .tensors = tensors, .close = target_close, .passes = byol_passes,
 };

@@ -13,6 +13,7 @@ struct byol_settings {
 };
 extern const struct key byol_keys[];
 extern const struct rule byol_rules[];
+int byol_passes(const struct settings *s);
 extern const struct byol_settings byol_defaults;
 static inline struct byol_settings *byol_own(struct settings *s)
 {

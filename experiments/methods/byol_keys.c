@@ -41,3 +41,9 @@ const struct rule byol_rules[] = {
     { { "loss_scale", "distance", "method" }, squared_elsewhere },
     { { NULL }, NULL }
 };
+
+/* The target sees every view, too. */
+int byol_passes(const struct settings *s)
+{
+    return (3 + 1) * method_views(s);
+}

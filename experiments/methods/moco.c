@@ -77,5 +77,5 @@ const struct method moco = {
     .keys = moco_keys, .rules = moco_rules,
     .defaults = &moco_defaults, .own_bytes = sizeof moco_defaults,
     .cut = moco_cut, .open = moco_open, .aim = moco_aim, .loss = loss, .moved = moved,
-    .tensors = moco_tensors, .close = moco_close,
+    .tensors = moco_tensors, .close = moco_close, .passes = moco_passes,
 };

@@ -15,6 +15,7 @@ struct moco_settings {
 };
 extern const struct key moco_keys[];
 extern const struct rule moco_rules[];
+int moco_passes(const struct settings *s);
 extern const struct moco_settings moco_defaults;
 static inline struct moco_settings *moco_own(struct settings *s)
 {

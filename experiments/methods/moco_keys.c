@@ -77,3 +77,9 @@ const struct rule moco_rules[] = {
     { { "bn_splits", "batch", "method" }, splits_torn },
     { { NULL }, NULL }
 };
+
+/* A query and a key for each way. */
+int moco_passes(const struct settings *s)
+{
+    return (3 + 1) * s->pairs.n;
+}
