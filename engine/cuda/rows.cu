@@ -195,7 +195,7 @@ void op_act_to_float(dev_float *y, const dev_act *x, size_t n)
     WITH_ACT(to_float, y, x, n);
 }
 
-template <typename T> struct narrow_one {
+template <typename T> struct narrow_scaled {
     grad_to<T> y;
     const float *x;
     float scale;
@@ -205,7 +205,7 @@ template <typename T> struct narrow_one {
 /* Gradients as they are stored (kernel.h) begin here, */
 template <typename T> static void to_float_bwd(struct act_grad dx, const dev_float *dy, size_t n)
 {
-    each(n, narrow_one<T>{ grad_of<T>(dx), float_in(dy), cuda_gradient_scale() });
+    each(n, narrow_scaled<T>{ grad_of<T>(dx), float_in(dy), cuda_gradient_scale() });
 }
 
 void op_act_to_float_bwd(struct act_grad dx, const dev_float *dy, size_t n)
@@ -215,7 +215,7 @@ void op_act_to_float_bwd(struct act_grad dx, const dev_float *dy, size_t n)
 
 template <typename T> static void to_act(dev_act *y, const dev_float *x, size_t n)
 {
-    each(n, narrow_one<T>{ { (T *)y, false }, float_in(x), 1 });
+    each(n, narrow_scaled<T>{ { (T *)y, false }, float_in(x), 1 });
 }
 
 void op_float_to_act(dev_act *y, const dev_float *x, size_t n)
