@@ -419,6 +419,26 @@ static void a_table_that_shows_work_keeps_its_seconds(void **state)
     free(there);
 }
 
+/* Each method has a code of its own. */
+static void runs_of_two_methods_stand_in_one_table(void **state)
+{
+    (void)state;
+    put(under("configs/made_up.yaml"),
+        "rows:\n  - { name: with }\n  - { name: without, method: byol }\nclaims:\n"
+        "  better: linear with > without\n");
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *there = content("out"), *said = content("err");
+    assert_null(strstr(said, "of other code"));
+    assert_has(there, "holds");
+    free(there);
+    free(said);
+    assert_int_equal(table("--from-results"), 0);
+    there = content("out");
+    assert_has(there, "holds");
+    free(there);
+}
+
 static void clone_shows_what_it_cannot_rerun(void **state)
 {
     (void)state;
@@ -812,6 +832,7 @@ int main(void)
         IN_A_FOLDER(same_runs_give_the_same_bytes),
         IN_A_FOLDER(committed_files_hold_no_clock_and_what_is_the_same_once),
         IN_A_FOLDER(a_table_that_shows_work_keeps_its_seconds),
+        IN_A_FOLDER(runs_of_two_methods_stand_in_one_table),
         IN_A_FOLDER(an_edited_committed_run_is_not_believed),
         IN_A_FOLDER(an_edited_making_is_not_believed),
         IN_A_FOLDER(garbage_among_the_committed_does_not_crash),
