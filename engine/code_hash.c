@@ -6,8 +6,9 @@
  *   code_hash OUTPUT EQUAL FLAGS SHARED... [-- METHOD OWN...]...
  *
  * writes a header: for each METHOD one hash over FLAGS, the SHARED files and its OWN; the hashes
- * that the file EQUAL says were shown equal, by group; and those that it says one program had.  Comments, layout, the names and the
- * order of files, #include lines and the declarations of ops do not count; strings and numbers do.
+ * that the file EQUAL says were shown equal, by group; and those that it says one program had.
+ * Comments, layout, the names and the order of files, #include lines and the declarations of ops do
+ * not count; strings and numbers do.
  * Without EQUAL ("-"), nothing is equal.
  */
 #include <ctype.h>
