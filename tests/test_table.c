@@ -426,6 +426,8 @@ static void runs_of_two_methods_stand_in_one_table(void **state)
     put(under("configs/made_up.yaml"),
         "rows:\n  - { name: with }\n  - { name: without, method: byol }\nclaims:\n"
         "  better: linear with > without\n");
+    put(under("configs/paper.yaml"), "better: { section: \"1\", says: x, table: made_up, "
+                                     "predicate: linear with > without }\n");
     runs_make();
     assert_int_equal(table(NULL), 0);
     char *there = content("out"), *said = content("err");

@@ -54,9 +54,9 @@ void published_read(struct loading *l)
         return;
     }
     char source[TEXT_MAX];
-    const bool right = config_value(&l->file, part[0], dataset_key(), &of) &
-                       config_value(&l->file, part[1], &source_key, source);
-    const bool shown = right && of.dataset == l->of_scale.dataset;
+    const bool known = config_value(&l->file, part[0], dataset_key(), &of);
+    const bool named = config_value(&l->file, part[1], &source_key, source);     /* both are read */
+    const bool shown = known && named && of.dataset == l->of_scale.dataset;
     if (shown) memcpy(l->e->published, source, sizeof source);
     numbers_read(l, part[2], shown);
 }
