@@ -393,6 +393,16 @@ static void the_queue_is_a_ring_of_features(void **state)
     trainer_close(&t);
 }
 
+/* Of a batch that was cut: whole steps, as many as fit. */
+static void a_queue_is_cut_to_whole_steps(void **state)
+{
+    (void)state;
+    struct settings s = queued();
+    s.batch = 20;
+    methods[s.method].method->cut(&s);
+    assert_int_equal(swav_own(&s)->queue, 40);
+}
+
 static void a_run_goes_on_and_hangs_on_no_threads(void **state)
 {
     (void)state;
@@ -425,6 +435,7 @@ int main(void)
         cmocka_unit_test(a_run_by_its_own_recipe_goes_on_too),
         cmocka_unit_test(the_queue_is_used_once_it_is_full),
         cmocka_unit_test(the_queue_is_a_ring_of_features),
+        cmocka_unit_test(a_queue_is_cut_to_whole_steps),
         cmocka_unit_test(a_run_goes_on_and_hangs_on_no_threads),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../experiments/methods/recipe.h"
 #include "../experiments/run/train.h"
 
 enum { STEPS = 60 };
@@ -118,6 +119,20 @@ static void a_schedule_by_steps_has_the_settings_ends(void **state)
     trainer_close(&l.t);
 }
 
+/* BYOL's: the first view is blurred always and not solarised, the second one seldom and sometimes. */
+static void a_recipe_has_each_views_own_numbers(void **state)
+{
+    (void)state;
+    struct settings s = settings_default(0);
+    s.views.blur_p[0] = 1;
+    s.views.blur_p[1] = 0.125;
+    s.views.solarize_p[1] = 0.25;
+    const struct augment own = recipe_train(&s), probe = recipe_probe(&s);
+    assert_true(own.blur_p[0] == 1 && own.blur_p[1] == 0.125f);
+    assert_true(own.solarize_p[0] == 0 && own.solarize_p[1] == 0.25f);
+    assert_true(probe.blur_p[0] == 0 && probe.solarize_p[1] == 0);
+}
+
 static void means_are_over_all_steps(void **state)
 {
     (void)state;
@@ -189,6 +204,7 @@ int main(void)
         cmocka_unit_test(schedules_are_those_of_the_settings),
         cmocka_unit_test(the_rate_may_follow_the_root_of_the_batch),
         cmocka_unit_test(a_schedule_by_steps_has_the_settings_ends),
+        cmocka_unit_test(a_recipe_has_each_views_own_numbers),
         cmocka_unit_test(means_are_over_all_steps),
         cmocka_unit_test(a_gradient_that_is_not_finite_is_a_divergence_at_its_step),
         cmocka_unit_test(a_gradient_that_overflows_fp16_leaves_its_step_out),
