@@ -268,6 +268,7 @@ static void splits_and_queue_are_cut_to_the_batch(void **state)
     static const struct { int batch, views, queue, splits, want_queue, want_splits; } cases[] = {
         { 4, 2, 65536, 8, 65536, 2 }, { 12, 2, 100, 8, 96, 6 }, { 14, 1, 100, 4, 98, 2 },
         { 64, 2, 48, 8, 128, 8 }, { 2, 1, 3, 8, 2, 1 }, { 9, 1, 9, 4, 9, 3 },
+        { 8, 1, 64, 8, 64, 4 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct settings s = settings_make("moco");

@@ -413,6 +413,7 @@ static void a_run_goes_on_and_hangs_on_no_threads(void **state)
     check_goes_on(s);
     s.stop_grad = false;
     check_threads(s);
+    check_goes_on(s);
     check_goes_on(queued());
 }
 
