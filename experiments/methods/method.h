@@ -54,6 +54,10 @@ struct method {
     size_t own_bytes;
     /* Parameters that are trained with the encoder's, behind the projector of `width` features. */
     void (*declare)(struct params *ps, const struct settings *s, int width);
+    /* How many features h sees, and gives, where they are not z's: then h is loss()'s alone. */
+    int (*predicted)(const struct settings *s);
+    /* Makes the own settings fit a batch that was cut, for what asks for time alone. */
+    void (*cut)(struct settings *s);
     /* Its state beside the model, which is initialised. */
     void *(*open)(const struct model *f, const struct settings *s);
     /* Work that lies before a step and outside of it; false: a stop was requested, and the step
@@ -69,7 +73,14 @@ struct method {
     /* Writes at most METHOD_TENSORS; returns how many. */
     int (*tensors)(void *own, struct tensor *list);
     void (*close)(void *own);
+    /* Passes of the network for an image in a step, a backward one counted as two; NULL: three for
+     * each view. */
+    int (*passes)(const struct settings *s);
 };
 
 struct named_method { const char *name; const struct method *method; };
+/* The passes for an image over all epochs: by which runs are told apart that are as long. */
+int method_passes(const struct settings *s);
+/* How many views an image has in a step. */
+int method_views(const struct settings *s);
 extern const struct named_method methods[];      /* method.c: NULL-named row at the end */
