@@ -19,7 +19,8 @@ complain() {
 # includes PATTERN FILE...: the #include lines whose name begins like the pattern.
 includes() { grep -nHE "^#[[:space:]]*include[[:space:]]*[<\"]($1)" "${@:2}"; }
 
-engine=(engine/*.[ch])
+detector=(engine/collapse/*.[ch])
+engine=(engine/*.[ch] "${detector[@]}")
 machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*/*.[ch])
 code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch] tests/cuda/*.c
@@ -53,6 +54,8 @@ includes '\.\./' "${machines[@]}" | grep -vE '"\.\./(ops|base|augment|philox)\.h
     complain 'a machine sees what is above it'
 includes '.*experiments/' "${engine[@]}" "${machines[@]}" | complain 'engine/ includes experiments/'
 includes '.*tests/' "${code[@]}" | complain 'tests/ is included'
+grep -nHE '^#[[:space:]]*include[[:space:]]*"' "${detector[@]}" | grep -vE '"(detector|simsiam_collapse)\.h"' |
+    complain 'the detector is a library of its own: it sees no file of the rest'
 # One direction: a room includes only itself, rooms to its right, and the engine.
 rooms=(commands pages suite run methods)
 for ((i = 0; i < ${#rooms[@]}; i++)); do
@@ -139,7 +142,8 @@ done | complain 'awk, sort or decimals without LC_ALL=C'
 for file in "${engine[@]}" "${machines[@]}" "${experiments[@]}"; do
     grep -qE "(^|[ (])$file([ )]|\$)" CMakeLists.txt || echo "$file"
 done | complain 'not named in CMakeLists.txt'
-run=" $(tr '\n' ' ' <CMakeLists.txt | grep -oE '\b(cmocka_tests|shell_test|add_test)\([^)]*\)' | tr '()\n' '   ') "
+run=" $(tr '\n' ' ' <CMakeLists.txt |
+    grep -oE '\b((cmocka|collapse)_tests|shell_test|add_test)\([^)]*\)' | tr '()\n' '   ') "
 for file in tests/test_*.c tests/*.sh; do
     name=${file#tests/} name=${name%.c}
     [[ $name == *.sh ]] || name=${name#test_}

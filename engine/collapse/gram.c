@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * gram.c -- gram += x^T x, nearly all of the detector's time, in tiles that stay in the cache.
+ *
+ * The sums are double, the factors float: a product of two floats is exact in double, so that it is
+ * nothing to the digits whether a machine multiplies and adds in one step or in two, and the result
+ * is the same for every instruction set.  (With float sums the empty directions of a dimensional
+ * collapse would fill with rounding, and its rank double.)
+ */
+#include "detector.h"
+
+#include <string.h>
+
+enum { T = GRAM_TILE, ACROSS = 3, DOWN = 4 }; /* 12 sums, 3 + 1 factors: 16 registers of AVX2 */
+typedef double lane __attribute__((vector_size(32), aligned(8), may_alias));
+enum { LANES = sizeof(lane) / sizeof(double) };
+
+int gram_tiles(int d)
+{
+    const int across = (d + T - 1) / T;
+    return across * (across + 1) / 2;
+}
+
+/* Columns from .. from+T-1 of x [rows, d], zeros beyond d, as [T / width, rows, width]: what one
+ * pass reads lies together. */
+static void columns_take(double *to, const float *x, int rows, int d, int from, int width)
+{
+    for (int c = 0; c < T; c++) {
+        double *const column = to + (c / width * rows) * width + c % width;
+        const float *const source = x + from + c;
+        for (int i = 0; i < rows; i++)
+            column[i * width] = from + c < d ? (double)source[(size_t)i * (size_t)d] : 0;
+    }
+}
+
+/* sum [T, T] = a^T b, for a and b as columns_take() gives them. */
+static inline __attribute__((always_inline)) void tile_multiply(double *sum, const double *a,
+                                                                const double *b, int rows)
+{
+    enum { WIDE = ACROSS * LANES };
+    for (int i = 0; i < T; i += DOWN) {
+        for (int j = 0; j < T; j += WIDE) {
+            lane acc[DOWN][ACROSS] = { { { 0 } } };
+            const double *left = a + i * rows, *right = b + j * rows;
+            for (int k = 0; k < rows; k++, left += DOWN, right += WIDE)
+                for (int r = 0; r < DOWN; r++)
+                    for (int q = 0; q < ACROSS; q++)
+                        acc[r][q] += left[r] * ((const lane *)(const void *)right)[q];
+            for (int r = 0; r < DOWN; r++) memcpy(sum + (i + r) * T + j, acc[r], sizeof acc[r]);
+        }
+    }
+}
+
+typedef void multiply_fn(double *sum, const double *a, const double *b, int rows);
+static void multiply_plain(double *sum, const double *a, const double *b, int rows)
+{
+    tile_multiply(sum, a, b, rows);
+}
+#ifdef __x86_64__
+__attribute__((target("avx2,fma"))) static void multiply_avx2(double *sum, const double *a,
+                                                              const double *b, int rows)
+{
+    tile_multiply(sum, a, b, rows);
+}
+#endif
+
+static multiply_fn *multiply_choose(void)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return multiply_avx2;
+#endif
+    return multiply_plain;
+}
+
+void gram_add(double *gram, const float *x, int rows, int d, int tile)
+{
+    _Alignas(64) double left[GRAM_ROWS * T], right[GRAM_ROWS * T], sum[T * T];
+    int i = 0;
+    for (int across = (d + T - 1) / T; tile >= across - i; i++) tile -= across - i;
+    const int top = i * T, side = (i + tile) * T;
+    columns_take(left, x, rows, d, top, DOWN);
+    columns_take(right, x, rows, d, side, ACROSS * LANES);
+    multiply_choose()(sum, left, right, rows);
+    for (int r = 0; r < T && top + r < d; r++) {
+        double *const to = gram + (size_t)(top + r) * (size_t)d + side;
+        for (int c = 0; c < T && side + c < d; c++) to[c] += sum[r * T + c];
+    }
+}
