@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum { ROWS = GRAM_ROWS, VIEWS = 2, ARRAYS = 3 }; /* z1, z2, rest */
-enum { CHANNELS = 64, ROW_TASKS = 8 };
+enum { CHANNELS = GRAM_TILE, WIDE = GRAM_WIDE, ROW_TASKS = 8 };
 static const double NORM_MIN = 1e-8; /* a zero row stays zero */
 static const double VARIANCE_MIN = 1e-12; /* below it a share of the variance says nothing */
 static const int FEW = 256;
@@ -35,11 +35,10 @@ struct simsiam_detector {
     double inverse[ARRAYS][ROWS]; /* 1 / |z| */
     double within_row[ROWS], within; /* |z'1 - z'2|^2, and over all rows */
     struct sums views, rest;
-    /* The factors of the scatter matrices, [ROWS, d], what was taken from them, what is left of
+    /* The factors of the scatter matrices, in panels, what was taken from them, what is left of
      * their mean, and x^T x. */
     struct gram {
-        float *x;
-        double *pivot, *sum, *gram;
+        double *x, *pivot, *sum, *gram;
     } s, t, at_rest;
 };
 
@@ -65,26 +64,31 @@ static void norms_task(void *at, int task)
     for (int i = task; i < c->held; i += ROW_TASKS) norms_take(c, i);
 }
 
-/* Half sum, half difference and rest, less their pivots, as floats; the views' distance. */
+/* Half sum, half difference and rest, less their pivots, rounded to floats, into their panels; and
+ * the views' distance. */
+static void row_take(struct simsiam_detector *c, int i)
+{
+    const size_t from = (size_t)i * (size_t)c->d;
+    const float *const z1 = c->block[0] + from, *const z2 = c->block[1] + from;
+    double within = 0;
+    for (int left = 0; left < c->d; left += WIDE) {
+        double *const s = c->s.x + gram_at(i, left), *const t = c->t.x + gram_at(i, left);
+        for (int k = left; k < left + WIDE && k < c->d; k++) {
+            const double step = c->inverse[0][i] * z1[k] - c->inverse[1][i] * z2[k];
+            within += step * step;
+            s[k - left] = (float)(0.5 * z1[k] + 0.5 * z2[k] - c->s.pivot[k]);
+            t[k - left] = (float)(0.5 * z1[k] - 0.5 * z2[k]);
+        }
+    }
+    c->within_row[i] = within;
+    for (int k = 0; c->with_rest && k < c->d; k++)
+        c->at_rest.x[gram_at(i, k)] = (float)(c->block[2][from + (size_t)k] - c->at_rest.pivot[k]);
+}
+
 static void row_task(void *at, int task)
 {
     struct simsiam_detector *const c = at;
-    for (int i = task; i < c->held; i += ROW_TASKS) {
-        const size_t from = (size_t)i * (size_t)c->d;
-        const float *const z1 = c->block[0] + from, *const z2 = c->block[1] + from;
-        float *const s = c->s.x + from, *const t = c->t.x + from;
-        double within = 0;
-        for (int k = 0; k < c->d; k++) {
-            const double step = c->inverse[0][i] * z1[k] - c->inverse[1][i] * z2[k];
-            within += step * step;
-            s[k] = (float)(0.5 * z1[k] + 0.5 * z2[k] - c->s.pivot[k]);
-            t[k] = (float)(0.5 * z1[k] - 0.5 * z2[k]);
-        }
-        c->within_row[i] = within;
-        for (int k = 0; c->with_rest && k < c->d; k++)
-            c->at_rest.x[from + (size_t)k] =
-                (float)(c->block[2][from + (size_t)k] - c->at_rest.pivot[k]);
-    }
+    for (int i = task; i < c->held; i += ROW_TASKS) row_take(c, i);
 }
 
 static void sums_add(struct sums *s, const float *z, const double *inverse, int rows, int d,
@@ -106,11 +110,10 @@ static void channels_add(struct simsiam_detector *c, int task)
     for (int a = 0; a < VIEWS; a++)
         sums_add(&c->views, c->block[a], c->inverse[a], c->held, c->d, from, to);
     if (c->with_rest) sums_add(&c->rest, c->block[2], c->inverse[2], c->held, c->d, from, to);
-    for (int i = 0; i < c->held; i++) {
-        for (int k = from; k < to; k++) {
-            const size_t cell = (size_t)i * (size_t)c->d + (size_t)k;
-            c->s.sum[k] += (double)c->s.x[cell];
-            if (c->with_rest) c->at_rest.sum[k] += (double)c->at_rest.x[cell];
+    for (int k = from; k < to; k++) {
+        for (int i = 0; i < c->held; i++) {
+            c->s.sum[k] += c->s.x[gram_at(i, k)];
+            if (c->with_rest) c->at_rest.sum[k] += c->at_rest.x[gram_at(i, k)];
         }
     }
 }
@@ -180,7 +183,7 @@ static bool sums_open(struct sums *s, size_t d)
 
 static bool gram_open(struct gram *g, size_t d)
 {
-    g->x = calloc(ROWS * d, sizeof *g->x);
+    g->x = calloc(gram_cells((int)d), sizeof *g->x);
     g->pivot = calloc(2 * d, sizeof *g->pivot);
     g->gram = calloc(d * d, sizeof *g->gram);
     if (!g->x || !g->pivot || !g->gram) return false;

@@ -22,12 +22,19 @@ int team_cores(void);
 
 /* ---- gram.c ---------------------------------------------------------------------------------- */
 
-enum { GRAM_TILE = 48, GRAM_ROWS = 128 };
+enum { GRAM_TILE = 48, GRAM_WIDE = 12, GRAM_ROWS = 128 };
+/* x [GRAM_ROWS, d] lies in panels of GRAM_WIDE columns, and has room for whole tiles of them, which
+ * are zeros beyond d: so many cells, and where a cell is. */
+size_t gram_cells(int d);
+static inline size_t gram_at(int row, int column)
+{
+    return ((size_t)(column / GRAM_WIDE) * GRAM_ROWS + (size_t)row) * GRAM_WIDE +
+           (size_t)(column % GRAM_WIDE);
+}
 /* The number of tiles on and above the diagonal of [d, d]. */
 int gram_tiles(int d);
-/* gram [d, d] += x^T x for x [rows, d], rows <= GRAM_ROWS, in the tile alone; tiles on or above the
- * diagonal. */
-void gram_add(double *gram, const float *x, int rows, int d, int tile);
+/* gram [d, d] += x^T x of the first rows, in one of these tiles.  x holds floats' values. */
+void gram_add(double *gram, const double *x, int rows, int d, int tile);
 
 /* ---- eigenvalues.c --------------------------------------------------------------------------- */
 

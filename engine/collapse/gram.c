@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * gram.c -- gram += x^T x, nearly all of the detector's time, in tiles that stay in the cache.
+ * gram.c -- gram += x^T x, nearly all of the detector's time, in tiles that stay in the cache, from
+ * panels of columns, so that what one pass reads lies together.
  *
- * The sums are double, the factors float: a product of two floats is exact in double, so that it is
+ * The sums are double, the factors floats: a product of two floats is exact in double, so that it is
  * nothing to the digits whether a machine multiplies and adds in one step or in two, and the result
  * is the same for every instruction set.  (With float sums the empty directions of a dimensional
  * collapse would fill with rounding, and its rank double.)
@@ -11,9 +12,11 @@
 
 #include <string.h>
 
-enum { T = GRAM_TILE, ACROSS = 3, DOWN = 4 }; /* 12 sums, 3 + 1 factors: 16 registers of AVX2 */
+/* 12 sums, 3 + 1 factors: 16 registers of AVX2. */
+enum { T = GRAM_TILE, WIDE = GRAM_WIDE, ACROSS = 3, DOWN = 4 };
 typedef double lane __attribute__((vector_size(32), aligned(8), may_alias));
-enum { LANES = sizeof(lane) / sizeof(double) };
+_Static_assert(ACROSS * sizeof(lane) == WIDE * sizeof(double) && WIDE % DOWN == 0 && T % WIDE == 0,
+               "a pass takes a panel's row");
 
 int gram_tiles(int d)
 {
@@ -21,28 +24,17 @@ int gram_tiles(int d)
     return across * (across + 1) / 2;
 }
 
-/* Columns from .. from+T-1 of x [rows, d], zeros beyond d, as [T / width, rows, width]: what one
- * pass reads lies together. */
-static void columns_take(double *to, const float *x, int rows, int d, int from, int width)
-{
-    for (int c = 0; c < T; c++) {
-        double *const column = to + (c / width * rows) * width + c % width;
-        const float *const source = x + from + c;
-        for (int i = 0; i < rows; i++)
-            column[i * width] = from + c < d ? (double)source[(size_t)i * (size_t)d] : 0;
-    }
-}
+size_t gram_cells(int d) { return (size_t)((d + T - 1) / T * T) * GRAM_ROWS; }
 
-/* sum [T, T] = a^T b, for a and b as columns_take() gives them. */
-static inline __attribute__((always_inline)) void tile_multiply(double *sum, const double *a,
-                                                                const double *b, int rows)
+/* sum [T, T] = a^T b for T columns of x, each in panels. */
+static inline __attribute__((always_inline))
+void tile_multiply(double *sum, const double *a, const double *b, int rows)
 {
-    enum { WIDE = ACROSS * LANES };
     for (int i = 0; i < T; i += DOWN) {
         for (int j = 0; j < T; j += WIDE) {
             lane acc[DOWN][ACROSS] = { { { 0 } } };
-            const double *left = a + i * rows, *right = b + j * rows;
-            for (int k = 0; k < rows; k++, left += DOWN, right += WIDE)
+            const double *left = a + gram_at(0, i), *right = b + gram_at(0, j);
+            for (int k = 0; k < rows; k++, left += WIDE, right += WIDE)
                 for (int r = 0; r < DOWN; r++)
                     for (int q = 0; q < ACROSS; q++)
                         acc[r][q] += left[r] * ((const lane *)(const void *)right)[q];
@@ -72,15 +64,13 @@ static multiply_fn *multiply_choose(void)
     return multiply_plain;
 }
 
-void gram_add(double *gram, const float *x, int rows, int d, int tile)
+void gram_add(double *gram, const double *x, int rows, int d, int tile)
 {
-    _Alignas(64) double left[GRAM_ROWS * T], right[GRAM_ROWS * T], sum[T * T];
+    double sum[T * T];
     int i = 0;
     for (int across = (d + T - 1) / T; tile >= across - i; i++) tile -= across - i;
     const int top = i * T, side = (i + tile) * T;
-    columns_take(left, x, rows, d, top, DOWN);
-    columns_take(right, x, rows, d, side, ACROSS * LANES);
-    multiply_choose()(sum, left, right, rows);
+    multiply_choose()(sum, x + gram_at(0, top), x + gram_at(0, side), rows);
     for (int r = 0; r < T && top + r < d; r++) {
         double *const to = gram + (size_t)(top + r) * (size_t)d + side;
         for (int c = 0; c < T && side + c < d; c++) to[c] += sum[r * T + c];
