@@ -27,7 +27,8 @@ code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuz
     tests/cuda/*/*.[ch] tests/cuda/*/*.cu)
 scripts=(CMakeLists.txt .ci/* docs/*.sh engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*/*.sh
     experiments/*/*/*.sh plots/*
-    tests/*.sh tests/fuzz/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
+    engine/collapse/python/*.py engine/collapse/python/*/*.py docs/*.py
+    tests/*.sh tests/*.py tests/fuzz/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
 configs=(configs/*.yaml configs/scale/*.yaml)
 sources=("${code[@]}" "${scripts[@]}" "${configs[@]}" Makefile.repro)
 prose=(./*.md docs/*.md)
