@@ -218,5 +218,16 @@ seed=$source/tests/fuzz/corpus
 given --views "$seed/npz/two-stored:a" "$seed/npz/two-deflated:b"; ends 2 "two-stored:a: 3 samples of 5 features"
 given --views "$seed/npy/fortran" healthy.b; ends 2 "Fortran order"
 
+# ---- what docs/ shows ---------------------------------------------------------------------------------------
+
+read -ra hook <<<"$(sed -n 's/^ *entry: simsiam check //p' "$source/docs/collapse_pre_commit.yaml")"
+given "${hook[@]}" log.jsonl; ends 4 "log.jsonl: partial"
+read -ra step <<<"$(sed -n 's/^ *run: .*simsiam check //p' "$source/docs/collapse_workflow.yml")"
+cp "$seed/npz/two-stored" out.npz
+given "${step[@]}"; ends 2 "no array of that name"
+given "${step[@]//out.npz:z?/healthy.a}"; ends 2 "same numbers"
+[ "${step[*]}" = "--views out.npz:z1 out.npz:z2 --github --junit collapse.xml" ] ||
+    fail "docs/collapse_workflow.yml calls something else: ${step[*]}"
+
 [ $failed = 0 ] && echo 'detect: in order'
 exit $failed

@@ -30,8 +30,8 @@ size_t gram_cells(int d) { return (size_t)((d + T - 1) / T * T) * GRAM_ROWS; }
 static inline __attribute__((always_inline))
 void tile_multiply(double *sum, const double *a, const double *b, int rows)
 {
-    for (int i = 0; i < T; i += DOWN) {
-        for (int j = 0; j < T; j += WIDE) {
+    for (int j = 0; j < T; j += WIDE) {        /* of the right factor one panel stays at hand */
+        for (int i = 0; i < T; i += DOWN) {
             lane acc[DOWN][ACROSS] = { { { 0 } } };
             const double *left = a + gram_at(0, i), *right = b + gram_at(0, j);
             for (int k = 0; k < rows; k++, left += WIDE, right += WIDE)
