@@ -5,9 +5,10 @@
  *
  *   code_hash OUTPUT EQUAL FLAGS SHARED... [-- METHOD OWN...]...
  *
- * writes a header: for each METHOD one hash over FLAGS, the SHARED files and its OWN; and the
- * hashes that the file EQUAL says were shown equal, by group.  Comments, layout, the names and the
- * order of files, #include lines and the declarations of ops do not count; strings and numbers do.
+ * writes a header: for each METHOD one hash over FLAGS, the SHARED files and its OWN; the hashes
+ * that the file EQUAL says were shown equal, by group; and those that it says one program had.
+ * Comments, layout, the names and the order of files, #include lines and the declarations of ops do
+ * not count; strings and numbers do.
  * Without EQUAL ("-"), nothing is equal.
  */
 #include <ctype.h>
@@ -267,6 +268,8 @@ static int until_dashes(char **argument, int n)
 /* ---- codes shown equal ---------------------------------------------------------------------- */
 
 struct codes { char hex[CODES_MAX][HEX]; int group[CODES_MAX], n; };
+/* of[k]: which program had hex[k]. */
+struct programs { char hex[CODES_MAX][HEX]; int of[CODES_MAX], n, programs; };
 
 static int code_add(struct codes *c, const char *hex)
 {
@@ -278,14 +281,34 @@ static int code_add(struct codes *c, const char *hex)
     return c->n++;
 }
 
-/* A line: two hashes, and behind them what showed it; or a comment from '#'. */
-static void equal_read(struct codes *c, const char *path)
+/* Behind "program": a hash for each of its methods. */
+static void program_read(struct programs *p, const char *line, const char *path)
 {
+    int n = 0, read = 0;
+    char hex[HEX];
+    for (; sscanf(line, " %64[0-9a-f]%n", hex, &read) == 1; line += read, n++) {
+        if (strlen(hex) != HEX - 1) fail(path, "a program's line is hashes of 64 digits");
+        if (p->n == CODES_MAX) fail(hex, "more codes than this tool holds");
+        memcpy(p->hex[p->n], hex, HEX);
+        p->of[p->n++] = p->programs;
+    }
+    if (n < 2 || line[strspn(line, " ")]) fail(path, "a program's line is two hashes or more");
+    p->programs++;
+}
+
+/* A line: two hashes, and behind them what showed it; a program's hashes; or a comment from '#'. */
+static void equal_read(struct codes *c, struct programs *programs, const char *path)
+{
+    static const char program[] = "program ";
     char *const text = text_read(path);
     for (char *line = text, *next; *line; line = next) {
         next = line + strcspn(line, "\n");
         if (*next) *next++ = 0;
         if (*line == '#' || !*line) continue;
+        if (!strncmp(line, program, strlen(program))) {
+            program_read(programs, line + strlen(program), path);
+            continue;
+        }
         char a[HEX], b[HEX];
         const int n = sscanf(line, "%64[0-9a-f] %64[0-9a-f]", a, b);
         if (n != 2 || strlen(a) != HEX - 1 || strlen(b) != HEX - 1)
@@ -304,8 +327,9 @@ int main(int argc, char **argv)
     if (argc < 5) fail("usage", "code_hash OUTPUT EQUAL FLAGS SHARED... [-- METHOD OWN...]...");
     static struct files shared, own;
     static struct codes codes;
+    static struct programs programs;
     const char *const path = argv[1], *const flags = argv[3];
-    if (strcmp(argv[2], "-")) equal_read(&codes, argv[2]);
+    if (strcmp(argv[2], "-")) equal_read(&codes, &programs, argv[2]);
     char **at = argv + 4, **const end = argv + argc;
     int n = until_dashes(at, (int)(end - at));
     files_add(&shared, at, n);
@@ -326,6 +350,9 @@ int main(int argc, char **argv)
     fputs("\n/* Codes shown equal: those of one number. */\n#define CODES_EQUAL", out);
     for (int i = 0; i < codes.n; i++)
         fprintf(out, " \\\n    { \"%s\", %d },", codes.hex[i], codes.group[i]);
+    fputs("\n/* Codes of one program: those of one number. */\n#define CODES_TOGETHER", out);
+    for (int i = 0; i < programs.n; i++)
+        fprintf(out, " \\\n    { \"%s\", %d },", programs.hex[i], programs.of[i]);
     fputs("\n", out);
     if (ferror(out) || fclose(out)) fail(path, strerror(errno));
     return 0;

@@ -141,6 +141,7 @@ stop_twice() {
     local scale=$work/slow/scale pid
     mkdir -p "$scale"
     cp "$configs/fig2_stopgrad.yaml" "$configs/paper.yaml" "$work/slow"
+    cp "$configs"/scale/*.yaml "$scale"                  # the paper's statements name some
     sed '/^not_run:/,$d; s/^image_size: .*/image_size: 32/; s/^widths: .*/widths: [16]/; s/^epochs: .*/epochs: 1/
          s/^\(train_count\|batch\): .*/\1: 128/; s/^monitor_count: .*/monitor_count: 16/
          s/^probe_augment: .*/probe_augment: false/' "$configs/scale/test.yaml" >"$scale/s.yaml"

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../experiments/methods/eta.h"
 #include "../experiments/pages/claims_page.h"
 #include "../experiments/pages/table_page.h"
 
@@ -107,6 +108,61 @@ static void every_look_shows_the_whole_table(void **state)
         assert_true(strstr(text, "third") < strstr(text, "untrained"));
         free(text);
     }
+    free(t);
+}
+
+/* 3 of a view, 1 of a view that another network sees. */
+static void passes_count_what_each_method_does_with_an_image(void **state)
+{
+    (void)state;
+    static const struct { const char *method; int pairs, passes; } cases[] = {
+        { "simsiam", 2, 6 }, { "simsiam", 1, 6 }, { "simclr", 2, 6 }, { "swav", 2, 6 },
+        { "byol", 2, 8 }, { "moco", 2, 8 }, { "moco", 1, 4 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int m = 0;
+        while (strcmp(methods[m].name, cases[i].method)) m++;
+        struct settings s = settings_default(m);
+        s.pairs.n = cases[i].pairs;
+        s.epochs = 5;
+        assert_int_equal(method_passes(&s), 5 * cases[i].passes);
+    }
+    struct settings s = settings_default(0);             /* cached targets are a pass more */
+    s.epochs = 1;
+    ((struct eta_settings *)(void *)s.own)->from = ETA_CACHE;
+    assert_int_equal(method_passes(&s), 8);
+}
+
+static void work_is_shown_where_it_differs(void **state)
+{
+    (void)state;
+    struct table *t = table_made();
+    for (int i = 0; i < 3; i++) t->e.row[i].settings = settings_default(0);
+    for (int k = 0; k < LOOKS; k++) {
+        char *text = walked(looks[k], t);
+        assert_null(strstr(text, "passes"));
+        free(text);
+    }
+    t->e.row[1].settings.epochs *= 2;
+    const int passes = method_passes(&t->e.row[1].settings);
+    t->row[1].run[0].cpu = 30;
+    t->row[1].run[1].cpu = 34;                           /* the third's is not known */
+    for (int k = 0; k < LOOKS; k++) {
+        if (k == LOOK_CSV) continue;
+        char *text = walked(looks[k], t), *count = text_format("%d", passes);
+        assert_has(text, "passes");
+        assert_has(text, count);
+        assert_has(text, k == LOOK_TEX ? "32 $\\pm$ 3" : "32 ± 3");
+        assert_null(strstr(text, "published"));
+        free(count);
+        free(text);
+    }
+    strcpy(t->e.published, "somebody's");
+    t->e.row[0].published = 76.5;
+    char *text = walked(looks[LOOK_MD], t);
+    assert_has(text, "| 76.5 |");
+    assert_has(text, "published: somebody's.");
+    free(text);
     free(t);
 }
 
@@ -272,6 +328,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_look_shows_the_whole_table),
+        cmocka_unit_test(passes_count_what_each_method_does_with_an_image),
+        cmocka_unit_test(work_is_shown_where_it_differs),
         cmocka_unit_test(each_look_formats_numbers_in_its_own_way),
         cmocka_unit_test(texts_are_escaped_by_the_look),
         cmocka_unit_test(latex_tables_fit_the_text),

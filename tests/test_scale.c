@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "config_files.h"
 
 static const char said_of_all[] =
@@ -163,6 +165,36 @@ static void a_line_may_be_of_all_rows_that_end_so(void **state)
     }
 }
 
+/* ---- numbers published elsewhere --------------------------------------------------------------- */
+
+static void published_numbers_are_shown_beside_the_same_images(void **state)
+{
+    (void)state;
+    static const char published[] = "published: { dataset: %s, source: whose, "
+                                    "numbers: { b: 76.5 } }\n%s";
+    for (int i = 0; i < 2; i++) {
+        char *const with = text_format(published, i ? "cifar10" : "synthetic", table);
+        load_at(with, "");
+        free(with);
+        assert_string_equal(experiment.published, i ? "" : "whose");
+        assert_true(isnan(experiment.row[0].published));
+        assert_true(i ? isnan(experiment.row[1].published) : experiment.row[1].published == 76.5);
+    }
+    static const struct { const char *line, *message; } cases[] = {
+        { "published: 3\n", "x.yaml:1:12: published: { dataset: cifar10, source: whose, "
+                            "numbers: { ROW: percent } } is wanted\n" },
+        { "published: { dataset: synthetic, source: w, numbers: { c: 3 } }\n",
+          "x.yaml:1:56: published: no row c; the first is a\n" },
+        { "published: { dataset: synthetic, source: w, numbers: { a: 300 } }\n",
+          "x.yaml:1:59: numbers: 300 is out of range; 0 to 100 percent\n" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *const wrong = text_format("%s%s", cases[i].line, table);
+        assert_string_equal(mistakes(wrong, scale, "{}"), cases[i].message);
+        free(wrong);
+    }
+}
+
 /* ---- untrained ------------------------------------------------------------------------------- */
 
 static void a_table_of_the_paper_ends_with_the_untrained_network(void **state)
@@ -213,6 +245,7 @@ int main(void)
         cmocka_unit_test(a_scale_sets_a_row_of_one_table_over_the_row),
         cmocka_unit_test(a_scale_sets_every_row_of_a_method),
         cmocka_unit_test(a_line_may_be_of_all_rows_that_end_so),
+        cmocka_unit_test(published_numbers_are_shown_beside_the_same_images),
         cmocka_unit_test(a_table_of_the_paper_ends_with_the_untrained_network),
         cmocka_unit_test(only_its_name_means_the_untrained_network),
     };

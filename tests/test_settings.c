@@ -234,6 +234,26 @@ static void codes_of_the_committed_list_are_one_code(void **state)
     assert_int_equal(strlen(code_hash_of(0)), 64);
 }
 
+/* SimSiam's, one that was shown equal to it, and SimCLR's of the same program. */
+static void codes_of_two_methods_are_beside_in_one_program(void **state)
+{
+    (void)state;
+    static const char simsiam[] =
+        "06a1a78e61077696eab7505922bc5d397eaa45d642514f5f34b3be18906802e7";
+    static const char equal[] = "cb700c05899bfc05c73ec054a14037bc724413da0cbd4a588d61d20ab7c1e842";
+    static const char simclr[] = "9a24ad803d7c37ef26fec9042329558bc54857c5bb9964c80ab0064c8969746c";
+    static const char before[] = "0ce2937d0226b9253beeb2855bac758ce9a74a72f906511fa49e2ef45076c48b";
+    char other[HASH_TEXT];
+    hash_bytes(other, "other", 5);
+    assert_true(code_beside(code_hash_of(0), code_hash_of(1)));
+    assert_true(code_beside(simsiam, simclr) && code_beside(simclr, simsiam));
+    assert_true(code_beside(equal, simclr));
+    assert_false(code_same(simsiam, simclr));
+    assert_false(code_beside(before, simclr) || code_beside(simclr, before));
+    assert_false(code_beside(other, code_hash_of(1)) || code_beside(code_hash_of(0), other));
+    assert_false(code_beside(other, other));
+}
+
 /* ---- mistakes -------------------------------------------------------------------------------- */
 
 static void mistakes_of_all_files_come_in_one_pass(void **state)
@@ -444,6 +464,7 @@ int main(void)
         cmocka_unit_test(printed_row_is_a_config_of_the_same_hash),
         cmocka_unit_test(hash_changes_with_every_key),
         cmocka_unit_test(codes_of_the_committed_list_are_one_code),
+        cmocka_unit_test(codes_of_two_methods_are_beside_in_one_program),
         cmocka_unit_test(mistakes_of_all_files_come_in_one_pass),
         cmocka_unit_test(a_wrong_value_invents_no_other_mistake),
         cmocka_unit_test(a_wrong_value_hides_only_the_rules_that_read_it),

@@ -167,6 +167,10 @@ static void run_make(const char *row, int seed, double linear, bool dead, double
                                    "\"started\": \"2020-01-01T00:00:00Z\"}", r.code_hash, seed);
     put(path, provenance);
     free(provenance);
+    snprintf(path, sizeof path, "%s/timing.jsonl", folder);
+    put(path, "{\"what\":\"train\",\"seconds\":9,\"cpu\":1.26}\n"
+              "{\"what\":\"monitor\",\"seconds\":9,\"cpu\":7}\n"
+              "{\"what\":\"train\",\"seconds\":9,\"cpu\":2}\n");
     assert_true(summary_write(&r, folder));
     free(config);
     free(folder);
@@ -389,9 +393,52 @@ static void committed_files_hold_no_clock_and_what_is_the_same_once(void **state
     assert_has(runs, "\n{\"setting\": \"stop_grad: true\", \"rows\": [\"with\"]}\n");
     assert_has(runs, "\n{\"setting\": \"stop_grad: false\", \"rows\": [\"without\"]}\n");
     assert_has(runs, "\n{\"row\": \"without\", \"seed\": 3, ");
+    assert_null(strstr(runs, "\"cpu\""));
     free(provenance);
     free(runs);
     assert_false(exists("results/tiny/runs"));
+}
+
+/* But where rows that are as long may have worked otherwise, what each took is a result. */
+static void a_table_that_shows_work_keeps_its_seconds(void **state)
+{
+    (void)state;
+    char *const shown = text_format("%spublished: { dataset: synthetic, source: Whose, "
+                                    "numbers: { with: 50 } }\n", experiment);
+    put(under("configs/made_up.yaml"), shown);
+    free(shown);
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *runs = content("results/tiny/made_up_runs.jsonl");
+    assert_has(runs, "\"cpu\": 3.3}");
+    free(runs);
+    assert_int_equal(rename(under("runs"), under("gone")), 0);
+    assert_int_equal(table("--from-results"), 0);
+    char *there = content("out");
+    assert_has(there, "3 ± 0\n");
+    free(there);
+}
+
+/* Each method has a code of its own. */
+static void runs_of_two_methods_stand_in_one_table(void **state)
+{
+    (void)state;
+    put(under("configs/made_up.yaml"),
+        "rows:\n  - { name: with }\n  - { name: without, method: byol }\nclaims:\n"
+        "  better: linear with > without\n");
+    put(under("configs/paper.yaml"), "better: { section: \"1\", says: x, table: made_up, "
+                                     "predicate: linear with > without }\n");
+    runs_make();
+    assert_int_equal(table(NULL), 0);
+    char *there = content("out"), *said = content("err");
+    assert_null(strstr(said, "of other code"));
+    assert_has(there, "holds");
+    free(there);
+    free(said);
+    assert_int_equal(table("--from-results"), 0);
+    there = content("out");
+    assert_has(there, "holds");
+    free(there);
 }
 
 static void clone_shows_what_it_cannot_rerun(void **state)
@@ -786,6 +833,8 @@ int main(void)
         IN_A_FOLDER(no_run_writes_nothing_and_says_what_to_run),
         IN_A_FOLDER(same_runs_give_the_same_bytes),
         IN_A_FOLDER(committed_files_hold_no_clock_and_what_is_the_same_once),
+        IN_A_FOLDER(a_table_that_shows_work_keeps_its_seconds),
+        IN_A_FOLDER(runs_of_two_methods_stand_in_one_table),
         IN_A_FOLDER(an_edited_committed_run_is_not_believed),
         IN_A_FOLDER(an_edited_making_is_not_believed),
         IN_A_FOLDER(garbage_among_the_committed_does_not_crash),

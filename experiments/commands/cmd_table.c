@@ -22,7 +22,7 @@
 /* Is a committed run still one of this table's: of a row it has, with that row's settings, and of
  * code and data that may stand beside the runs it shows?  A seed that was not run again stays. */
 static bool is_kept(const struct table *t, const struct committed *c,
-                    const struct committed_run *run, const char *code)
+                    const struct committed_run *run)
 {
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row *row = &t->e.row[i];
@@ -31,7 +31,10 @@ static bool is_kept(const struct table *t, const struct committed *c,
         const bool same = !strcmp(config, committed_config(c, row->name));
         free(config);
         const bool other = t->row[i].n && strcmp(run->record.data_hash, t->row[i].run[0].data_hash);
-        return same && !other && code_same(run->record.code_hash, code);
+        const char *const own = code_of_most(t, row->settings.method), *const run_code =
+            run->record.code_hash;
+        return same && !other && (own ? code_same(run_code, own)
+                                      : code_beside(run_code, code_of_most(t, -1)));
     }
     return false;
 }
@@ -63,9 +66,10 @@ static void runs_put(struct committed *c, const struct table *t, const struct pl
         committed_config_put(c, row->name, config);
         free(config);
         for (int k = 0; k < t->row[i].n; k++) {
-            const struct run_record *r = &t->row[i].run[k];
-            json_t *facts = facts_find(t, p, row, r);
-            committed_put(c, row->name, r, facts);
+            struct run_record r = t->row[i].run[k];
+            if (!table_has_work(t)) r.cpu = 0;           /* shown nowhere, and it makes a diff */
+            json_t *facts = facts_find(t, p, row, &r);
+            committed_put(c, row->name, &r, facts);
             json_decref(facts);
         }
     }
@@ -77,9 +81,8 @@ static void runs_commit(const struct table *t, const struct places *p)
     struct committed c;
     committed_open(&c, p->results, t->e.scale, t->e.name);
     runs_put(&c, t, p);
-    const char *code = code_of_most(t);
     for (int k = c.n - 1; k >= 0; k--)
-        if (!is_kept(t, &c, &c.run[k], code)) committed_drop(&c, k);
+        if (!is_kept(t, &c, &c.run[k])) committed_drop(&c, k);
     const char *rows[ROWS_MAX + 1] = { NULL };
     for (int i = 0; i < t->e.n_rows; i++) rows[i] = t->e.row[i].name;
     committed_sort(&c, rows);

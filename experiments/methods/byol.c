@@ -122,8 +122,14 @@ static const struct rule rules[] = {
     { { NULL }, NULL }
 };
 
+/* The target sees every view, too. */
+static int passes(const struct settings *s)
+{
+    return (3 + 1) * method_views(s);
+}
+
 const struct method byol = {
     .keys = keys, .rules = rules, .defaults = &defaults, .own_bytes = sizeof defaults,
     .open = target_open, .aim = aim, .loss = loss, .moved = moved,
-    .tensors = tensors, .close = target_close,
+    .tensors = tensors, .close = target_close, .passes = passes,
 };

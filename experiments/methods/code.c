@@ -10,11 +10,15 @@
 #include <string.h>
 
 #include "method.h"
-#include "code_hash.h"             /* CODE_HASHES, CODES_EQUAL */
+#include "code_hash.h"             /* CODE_HASHES, CODES_EQUAL, CODES_TOGETHER */
 
 static const struct { const char *method; char hash[HASH_TEXT]; } hashes[] = { CODE_HASHES };
 /* Groups of codes; the last row is none. */
 static const struct { char hash[HASH_TEXT]; int group; } equal[] = { CODES_EQUAL { "", -1 } };
+/* By program; the last row is none. */
+static const struct { char hash[HASH_TEXT]; int program; } together[] = {
+    CODES_TOGETHER { "", -1 }
+};
 
 const char *code_hash_of(int method)
 {
@@ -35,4 +39,26 @@ bool code_same(const char *a, const char *b)
 {
     const int group = group_of(a);
     return !strcmp(a, b) || (group >= 0 && group == group_of(b));
+}
+
+static bool is_ours(const char *code)
+{
+    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
+        if (code_same(hashes[i].hash, code)) return true;
+    return false;
+}
+
+static bool is_of(int program, const char *code)
+{
+    for (int i = 0; *together[i].hash; i++)
+        if (together[i].program == program && code_same(together[i].hash, code)) return true;
+    return false;
+}
+
+bool code_beside(const char *a, const char *b)
+{
+    if (is_ours(a) && is_ours(b)) return true;
+    for (int i = 0; *together[i].hash; i++)
+        if (code_same(together[i].hash, a) && is_of(together[i].program, b)) return true;
+    return false;
 }

@@ -13,3 +13,6 @@ const char *code_hash_of(int method);
 /* The same code, or two of which the committed list (equal_codes.txt) says that they were shown
  * equal. */
 bool code_same(const char *a, const char *b);
+/* The codes of two methods in one program, which share all but what is the methods' own: this one,
+ * or one that the list names. */
+bool code_beside(const char *a, const char *b);

@@ -157,6 +157,13 @@ bool eta_ahead(const struct step *s)
     return step == end;
 }
 
+int eta_passes(const struct settings *s)
+{
+    const struct eta_settings *const own = eta_settings(s);
+    const int views = method_views(s), ahead = own->views == ETA_ONE ? 1 : views;
+    return 3 * views + (own->from == ETA_CACHE ? ahead : 0);
+}
+
 /* Cached targets lie at another address in every step of an alternation. */
 bool eta_aim(const struct step *s)
 {

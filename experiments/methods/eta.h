@@ -67,6 +67,7 @@ struct eta {
 void *eta_open(const struct model *f, const struct settings *s);
 void eta_close(void *own);
 int eta_tensors(void *own, struct tensor *list);
+int eta_passes(const struct settings *s);
 /* Where an alternation starts, keeps the targets of all its steps, with the weights as they are. */
 bool eta_ahead(const struct step *s);
 bool eta_aim(const struct step *s);

@@ -69,7 +69,14 @@ struct method {
     /* Writes at most METHOD_TENSORS; returns how many. */
     int (*tensors)(void *own, struct tensor *list);
     void (*close)(void *own);
+    /* Passes of the network for an image in a step, a backward one counted as two; NULL: three for
+     * each view. */
+    int (*passes)(const struct settings *s);
 };
 
 struct named_method { const char *name; const struct method *method; };
+/* The passes for an image over all epochs: by which runs are told apart that are as long. */
+int method_passes(const struct settings *s);
+/* How many views an image has in a step. */
+int method_views(const struct settings *s);
 extern const struct named_method methods[];      /* method.c: NULL-named row at the end */

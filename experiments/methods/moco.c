@@ -272,8 +272,14 @@ static const struct rule rules[] = {
     { { NULL }, NULL }
 };
 
+/* A query and a key for each way. */
+static int passes(const struct settings *s)
+{
+    return (3 + 1) * s->pairs.n;
+}
+
 const struct method moco = {
     .keys = keys, .rules = rules, .defaults = &defaults, .own_bytes = sizeof defaults,
     .open = moco_open, .aim = aim, .loss = loss, .moved = moved,
-    .tensors = tensors, .close = moco_close,
+    .tensors = tensors, .close = moco_close, .passes = passes,
 };

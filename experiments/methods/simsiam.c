@@ -25,5 +25,5 @@ const struct method simsiam = {
     .keys = eta_keys, .rules = eta_rules,
     .defaults = &eta_defaults, .own_bytes = sizeof eta_defaults,
     .open = eta_open, .ahead = eta_ahead, .aim = eta_aim, .loss = loss,
-    .tensors = eta_tensors, .close = eta_close,
+    .tensors = eta_tensors, .close = eta_close, .passes = eta_passes,
 };

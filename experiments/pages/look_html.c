@@ -110,7 +110,7 @@ static void cell(FILE *out, const struct grid *g, int line, int column)
 static void grid(FILE *out, const struct grid *g)
 {
     static const char *const labels[] = { [GRID_NUMBERS] = "numbers", [GRID_EVIDENCE] = "evidence",
-                                          [GRID_CLAIMS] = "claims" };
+                                          [GRID_WORK] = "work", [GRID_CLAIMS] = "claims" };
     int order[COLUMNS_MAX], last = 0;
     const int n = columns_of(order, g, LOOK_HTML);
     while (last < n && g->column[order[n - 1 - last]].kind == CELL_NUMBER) last++;

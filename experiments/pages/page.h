@@ -35,7 +35,7 @@ struct column {
                                       0: left out */
 };
 enum { COLUMNS_MAX = MEASURES_MAX + 7, CELL = 96 };
-enum grid_kind { GRID_NUMBERS, GRID_EVIDENCE, GRID_CLAIMS };
+enum grid_kind { GRID_NUMBERS, GRID_EVIDENCE, GRID_WORK, GRID_CLAIMS };
 struct grid {
     enum grid_kind kind;
     const char *table;             /* the name of the table that it is of */

@@ -246,7 +246,7 @@ static void table_section(FILE *out, const struct captions *c, int k)
         html(out, "<p class=\"mark\">Not run at this scale (<code>simsiam run configs/%s.yaml "
                   "--scale %s</code>).</p>\n", t->e.name, t->e.scale);
     } else if (t->committed) {
-        char *code = text_format("%.16s", code_of_most(t));
+        char *code = text_format("%.16s", code_of_most(t, -1));
         html(out,
              "<p class=\"mark\">From committed runs of code <code>%s</code>, not run again here."
              "</p>\n",
@@ -255,6 +255,7 @@ static void table_section(FILE *out, const struct captions *c, int k)
     }
     table_numbers(&p, t);
     fputc('\n', out);
+    table_work(&p, t);
     table_claims(&p, t);
     fputc('\n', out);
     caption_write(out, c, k, false);

@@ -136,6 +136,10 @@ static void caption_print(FILE *out, const struct table *t)
     sentences_print(out, MEASURE_COLUMN, true, ".\n");
     sentences_print(out, MEASURE_COLUMN, false, ".  ");
     sentences_print(out, MEASURE_EVIDENCE, false, ".\n");
+    if (*t->e.published) fprintf(out, "published: %s.\n", t->e.published);
+    if (table_has_work(t))
+        fputs("passes: of the network for an image over all epochs, a backward one counted as two; "
+              "cpu s: a core's seconds in training, where they are known.\n", out);
     const struct spread knn = untrained_knn(t);
     if (isfinite(knn.mean) && (t->e.untrained < 0 || !t->row[t->e.untrained].n)) {
         char cell[CELL];

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../methods/method.h"
+
 /* ---- columns --------------------------------------------------------------------------------- */
 
 static int column_add(struct grid *g, const struct column *c)
@@ -125,6 +127,58 @@ void table_evidence(const struct page *p, const struct table *t)
     grid_end(g, p);
 }
 
+bool table_has_work(const struct table *t)
+{
+    int first = 0;
+    for (int i = 0; i < t->e.n_rows; i++) {
+        if (*t->e.row[i].not_run || i == t->e.untrained) continue;
+        const int passes = method_passes(&t->e.row[i].settings);
+        if (first && passes != first) return true;
+        first = passes;
+    }
+    return *t->e.published != 0;
+}
+
+static struct spread cpu_of(const struct row_result *result)
+{
+    double x[SEEDS_MAX];
+    int n = 0;
+    for (int r = 0; r < result->n; r++)
+        if (result->run[r].cpu > 0) x[n++] = result->run[r].cpu;
+    return spread_of(x, n);
+}
+
+void table_work(const struct page *p, const struct table *t)
+{
+    enum { NAME, LINEAR, KNN, PUBLISHED, PASSES, CPU, COLUMNS };
+    static const struct column columns[] = {
+        [NAME]      = { "work", "row", CELL_NAME, 0, { 1, 1, 1, 0, 1 } },
+        [LINEAR]    = { "linear", NULL, CELL_NUMBER, 1, { 2, 2, 2, 0, 2 } },
+        [KNN]       = { "kNN", NULL, CELL_NUMBER, 1, { 3, 3, 3, 0, 3 } },
+        [PUBLISHED] = { "published", NULL, CELL_VALUE, 1, { 4, 4, 4, 0, 4 } },
+        [PASSES]    = { "passes", NULL, CELL_COUNT, 0, { 5, 5, 5, 0, 5 } },
+        [CPU]       = { "cpu s", NULL, CELL_NUMBER, 0, { 6, 6, 6, 0, 6 } },
+    };
+    if (!table_has_work(t)) return;
+    struct grid *g = grid_new(GRID_WORK, t, t->e.n_rows);
+    for (int c = 0; c < COLUMNS; c++)
+        if (c != PUBLISHED || *t->e.published) column_add(g, &columns[c]);
+    const int skipped = *t->e.published ? 0 : 1;
+    for (int i = 0; i < t->e.n_rows; i++) {
+        const struct row *const what = &t->e.row[i];
+        const struct row_result *const result = &t->row[i];
+        struct cell *const cell = g->line[i].cell;
+        cell[NAME].text = shown_name(t, i);
+        cell[LINEAR].number = result->number[measure_find("linear", MEASURE_COLUMN) - measures];
+        cell[KNN].number = result->number[measure_find("knn", MEASURE_COLUMN) - measures];
+        cell[PUBLISHED].number = (struct spread){ 1, what->published, NAN };
+        cell[PASSES - skipped].count = *what->not_run ? 0 : method_passes(&what->settings);
+        cell[CPU - skipped].number = cpu_of(result);
+        if (!result->n) g->line[i].why = what->not_run;
+    }
+    grid_end(g, p);
+}
+
 void table_claims(const struct page *p, const struct table *t)
 {
     enum { CLAIM, PREDICATE, VERDICT, N, ESTIMATE, NOTE, LOOK, P, ERROR };
@@ -164,6 +218,7 @@ void table_page(const struct page *p, const struct table *t)
     if (p->look->open) p->look->open(p->out);
     table_numbers(p, t);
     table_evidence(p, t);
+    table_work(p, t);
     table_claims(p, t);
     if (!p->look->caption) return;
     char *text = caption_text(t);

@@ -63,6 +63,8 @@ struct run_record {
     struct epoch_record last;      /* the last epoch: the numbers that count */
     double linear;                 /* linear top-1, percent */
     int skipped;                   /* bad images whose places others took */
+    double cpu;                    /* the processor's seconds of its training; 0: not known.  A
+                                      clock's, so none of the papers that are compared has it */
     struct epoch_record *curve;    /* every line of metrics.jsonl */
     int n_curve;
 };

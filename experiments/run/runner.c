@@ -49,6 +49,7 @@ struct runner {
     int collapsed_in_a_row;          /* monitored epochs, without the untrained one */
     double saved_at, save_seconds;   /* when a checkpoint was last made, and what it took */
     double looked_at, began_at;      /* when the log was last looked at, and when this part began */
+    double began_cpu;                /* the processor's seconds at its beginning */
 };
 
 /* ---- the run's folder ------------------------------------------------------------------------ */
@@ -234,6 +235,7 @@ static void keep_began(void *self)
 {
     struct runner *const r = self;
     r->began_at = r->looked_at = clock_seconds();
+    r->began_cpu = clock_cpu_seconds();
 }
 
 static bool keep_time_to_look(void *self)
@@ -273,8 +275,8 @@ static void keep_took(void *self, const char *part, int steps)
 {
     struct runner *const r = self;
     const double seconds = clock_seconds() - r->began_at, views = views_of(r, steps);
-    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu_seconds\":%.3f", part,
-            r->t.epoch, seconds, clock_cpu_seconds());
+    fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu\":%.3f", part,
+            r->t.epoch, seconds, clock_cpu_seconds() - r->began_cpu);
     if (views > 0 && seconds > 0) fprintf(r->timing, ",\"views_per_second\":%.1f", views / seconds);
     fprintf(r->timing, "}\n");
     fflush(r->timing);                         /* a lost clock reading is no loss */

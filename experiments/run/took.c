@@ -27,17 +27,32 @@ static bool is_of_here(const char *folder, int threads)
     return same;
 }
 
-double run_took(const char *folder, int threads)
+/* The sum of a key over the readings of `part`, NULL: of all; NaN if one of a part lacks it. */
+static double readings_sum(const char *folder, const char *part, const char *key)
 {
     char *const path = text_format("%s/timing.jsonl", folder);
-    char *const text = is_of_here(folder, threads) ? file_read(path, NULL) : NULL, *rest = text;
-    double seconds = 0;
+    char *const text = file_read(path, NULL), *rest = text;
+    double sum = 0;
     for (char *line; rest && (line = strsep(&rest, "\n")); ) {
         json_t *const reading = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        seconds += json_number_value(json_object_get(reading, "seconds"));
+        const char *const what = json_string_value(json_object_get(reading, "what"));
+        const json_t *const number = json_object_get(reading, key);
+        if (!part) sum += json_number_value(number);
+        else if (what && !strcmp(what, part)) sum += number ? json_number_value(number) : NAN;
         json_decref(reading);
     }
     free(text);
     free(path);
-    return seconds > 0 ? seconds : NAN;
+    return sum > 0 ? sum : NAN;
+}
+
+double run_took(const char *folder, int threads)
+{
+    return is_of_here(folder, threads) ? readings_sum(folder, NULL, "seconds") : NAN;
+}
+
+double run_cpu(const char *folder)
+{
+    const double sum = readings_sum(folder, "train", "cpu");
+    return isnan(sum) ? 0 : sum;
 }

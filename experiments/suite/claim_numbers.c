@@ -302,7 +302,7 @@ static void decide_look(struct decision *d, const struct question *q, int look, 
     *d = decision_empty();
     for (int k = 0; k < q->n; k++)
         if (!row_usable(d, q->e, q->rows, q->term[k].row, look, false) ||
-            (k && !rows_alike(d, q->rows, q->term[0].row, q->term[k].row)))
+            (k && !rows_alike(d, q->e, q->rows, q->term[0].row, q->term[k].row)))
             return;
     const int n = numbers_of(d, x, q, look);
     if (!n) return;

@@ -127,7 +127,7 @@ static bool rows_walk(struct walk *walk, struct decision *d, const struct predic
         walk[i] = row_walk(&rows[i], p->kind, baseline);
         if (!row_usable(d, e, rows, i, walk[i].last, p->kind == CLAIM_DIVERGED) ||
             (noise && !noise_usable(d, e, rows, i, walk[i].last)) ||
-            (first >= 0 && !rows_alike(d, rows, first, i)))
+            (first >= 0 && !rows_alike(d, e, rows, first, i)))
             return false;
         if (first < 0) first = i;
     }

@@ -56,11 +56,12 @@ void rows_name(char *out, size_t size, const struct experiment *e, uint32_t set)
             n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", e->row[i].name);
 }
 
-/* Two runs are comparable if the same code (code.h) computed them from the same data on the same
- * kind of machine. */
-static bool runs_alike(struct decision *d, const struct run_record *a, const struct run_record *b)
+/* Two runs are comparable if the same code (code.h), or that of two methods in one program,
+ * computed them from the same data on the same kind of machine. */
+static bool runs_alike(struct decision *d, const struct run_record *a, const struct run_record *b,
+                       bool same_method)
 {
-    if (!code_same(a->code_hash, b->code_hash))
+    if (!(same_method ? code_same : code_beside)(a->code_hash, b->code_hash))
         conclude(d, VERDICT_NOT_RUN, "runs of different code (%.8s, %.8s)", a->code_hash,
                  b->code_hash);
     else if (strcmp(a->data_hash, b->data_hash))
@@ -91,16 +92,18 @@ bool row_usable(struct decision *d, const struct experiment *e, const struct row
             conclude(d, VERDICT_NOT_RUN, "%s diverged (seed %d)", what->name, r->seed);
         else if (run_of_seed(row, r->seed) != r)
             conclude(d, VERDICT_NOT_RUN, "%s has seed %d twice", what->name, r->seed);
-        else if (runs_alike(d, first, r))
+        else if (runs_alike(d, first, r, true))
             continue;
         return false;
     }
     return true;
 }
 
-bool rows_alike(struct decision *d, const struct row_runs *rows, int i, int beside)
+bool rows_alike(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i,
+                int beside)
 {
-    return runs_alike(d, &rows[i].run[0], &rows[beside].run[0]);
+    return runs_alike(d, &rows[i].run[0], &rows[beside].run[0],
+                      e->row[i].settings.method == e->row[beside].settings.method);
 }
 
 /* Row i of a number; of a change the row that it starts at, too. */

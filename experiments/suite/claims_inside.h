@@ -17,7 +17,8 @@ void reason_add(struct decision *d, const char *format, ...) PRINTF_LIKE(2, 3);
  * with runs may be compared.  Else d says why not. */
 bool row_usable(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i,
                 int last, bool may_diverge);
-bool rows_alike(struct decision *d, const struct row_runs *rows, int i, int beside);
+bool rows_alike(struct decision *d, const struct experiment *e, const struct row_runs *rows, int i,
+                int beside);
 /* Those of the rows that the scale can host. */
 uint32_t rows_hosted(const struct experiment *e, uint32_t set);
 /* The row names of `set`, ", " between them. */

@@ -8,6 +8,7 @@
 #include "committed.h"
 
 #include <errno.h>
+#include <math.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,7 @@ static void run_write(FILE *out, const struct committed_run *run)
     if (json_object_update(line, summary)) die("no memory for a run's line (close other programs)");
     if (strcmp(run->row, run->record.row)) put(line, "made_as", json_string(run->record.row));
     put(line, "making", json_string(run->making));
+    if (run->record.cpu > 0) put(line, "cpu", json_real(round(run->record.cpu * 10) / 10));
     json_decref(summary);
     line_write(out, line);
 }

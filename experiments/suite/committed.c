@@ -236,7 +236,9 @@ static bool run_take(struct committed *c, json_t *line, json_t *schema)
             text_set(line, "evidence", "") && !json_object_set(line, "schema", schema) &&
             summary_take(&record, line) && !run_at(c, run->row, record.seed);
     if (right) {
+        const json_t *const cpu = json_object_get(line, "cpu");
         run->record = record;
+        run->record.cpu = json_is_number(cpu) ? json_number_value(cpu) : 0;
         snprintf(run->making, sizeof run->making, "%s", making);
     } else if (run) {
         committed_drop(c, c->n - 1);

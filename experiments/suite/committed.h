@@ -5,7 +5,8 @@
  * RESULTS/<scale>/<table>_runs.jsonl
  *     a line that names the table; the resolved configs, a line for each setting, with the rows that
  *     have it unless all have; a line for each run, by row and seed: its summary.json but for what is
- *     said elsewhere or follows from it, and the name of its making
+ *     said elsewhere or follows from it, the name of its making, and the processor's seconds of
+ *     its training where they are known
  * RESULTS/<scale>/<table>_curves.csv
  *     row, seed and every number of metrics.jsonl, a line for each epoch
  * RESULTS/<scale>/provenance.json

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -233,7 +234,7 @@ static void column_read(struct loading *l, yaml_node_t *node, const struct colum
         return;
     }
     struct row *row = &e->row[e->n_rows];
-    *row = (struct row){ .has_paper = false };
+    *row = (struct row){ .has_paper = false, .published = NAN };
     if (!name) config_error(&l->file, node, "the row has no name; `name: with`");
     else row_name(l, name, column, row);
     if (l->of_paper && !strcmp(row->name, untrained_name))
@@ -263,7 +264,7 @@ static void untrained_add(struct loading *l)
     struct experiment *const e = l->e;
     e->untrained = e->n_rows++;
     struct row *const row = &e->row[e->untrained];
-    *row = (struct row){ .settings = l->of_scale };
+    *row = (struct row){ .settings = l->of_scale, .published = NAN };
     snprintf(row->name, sizeof row->name, "%s", untrained_name);
     row->settings.epochs = 0;
     row->settings.warmup = 0;
@@ -289,6 +290,7 @@ static void rows_read(struct loading *l)
     const yaml_node_t *baseline = config_get(&l->file, l->top, "baseline");
     if (baseline) l->e->baseline = row_look(l->e, &l->file, baseline, "baseline");
     scale_rows_check(l);
+    published_read(l);
     if (l->of_paper) untrained_add(l);
 }
 

@@ -48,6 +48,7 @@ struct row {
     char name[NAME_LENGTH];
     double paper;
     bool has_paper;
+    double published;           /* elsewhere, of the scale's images (`published:`); NaN: nothing */
     char not_run[TEXT_MAX];     /* why the scale cannot host the row (its `not_run:`); "": it can */
     struct settings settings;   /* void where not_run is not "" */
     char own[OWN_TEXT];         /* what of them the row sets: "stop_grad: false; batch: 64" */
@@ -74,6 +75,7 @@ struct experiment {
     int baseline;           /* `baseline:`, the row that others are set beside; -1: none is named */
     struct claim claim[CLAIMS_MAX];
     int n_claims;
+    char published[TEXT_MAX];      /* where the rows' published numbers are from; "": none has one */
 };
 
 extern const char untrained_name[];

@@ -52,6 +52,9 @@ int method_chosen(struct loading *l, yaml_node_t *row);
 /* The bases of the methods that the rows choose. */
 void bases_read(struct loading *l, const yaml_node_item_t *start, const yaml_node_item_t *end);
 
+/* What a table says of numbers that are published elsewhere (experiment_published.c). */
+void published_read(struct loading *l);
+
 /* One of the rows that a row with `lengths:` or `batches:` stands for (experiment_columns.c).
  * Without either there is one, whose end is "". */
 enum { COLUMNS_MAX = 8 };

@@ -15,7 +15,8 @@
 #include "../methods/method.h"
 
 static const char *const top_others[] = {
-    "title", "target", "order", "turn", "cost", "baseline", "rows", "claims", NULL
+    "title", "target", "order", "turn", "cost", "baseline", "rows", "published", "claims",
+    NULL
 };
 static const char *const scale_others[] = { "note", "runs_on", "looks", "look_errors", "methods",
                                             "rows", "not_run", NULL };

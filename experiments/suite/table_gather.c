@@ -8,13 +8,16 @@
 #include <string.h>
 
 #include "../methods/code.h"
+#include "../run/took.h"
 
 /* Of runs/, the finished run that counts (found.h). */
 static bool run_find(struct run_record *r, struct found *runs, const struct settings *s, int seed)
 {
     const struct found_run *const run = found_run(runs, s, seed);
     *r = (struct run_record){ .state = RUN_NONE };
-    return run && run_read(r, run->folder);
+    if (!run || !run_read(r, run->folder)) return false;
+    r->cpu = run_cpu(run->folder);
+    return true;
 }
 
 /* A committed run may be of other code than this program's, which the caption names, but not of
@@ -54,12 +57,13 @@ static void missing_tell(const struct run_record *r, struct found *runs, const s
         fprintf(stderr, "%s seed %d: not run\n", row->name, seed);
 }
 
-const char *code_of_most(const struct table *t)
+const char *code_of_most(const struct table *t, int method)
 {
     const char *best = NULL;
     int most = 0;
     for (int k = 0; k < t->e.n_rows * SEEDS_MAX; k++) {
         if (k % SEEDS_MAX >= t->row[k / SEEDS_MAX].n) continue;
+        if (method >= 0 && t->e.row[k / SEEDS_MAX].settings.method != method) continue;
         const char *code = t->row[k / SEEDS_MAX].run[k % SEEDS_MAX].code_hash;
         int n = 0;
         for (int i = 0; i < t->e.n_rows; i++)
@@ -145,19 +149,19 @@ static int runs_gather(struct table *t, const struct places *p, const int *seeds
             run_free(r);
         }
     }
-    char code[HASH_TEXT] = "";
-    const char *most = code_of_most(t);
-    if (most) memcpy(code, most, sizeof code);              /* a copy: the runs are about to move */
-    char (*const data)[HASH_TEXT] = host_alloc(ROWS_MAX, sizeof *data);
-    for (int i = 0; i < t->e.n_rows; i++) {
-        most = data_of_most(t, i);
-        if (most) memcpy(data[i], most, sizeof data[i]);
+    struct { char code[HASH_TEXT], data[HASH_TEXT]; } *const kept = host_alloc(ROWS_MAX,
+                                                                               sizeof *kept);
+    for (int i = 0; i < t->e.n_rows; i++) {      /* copies: the runs are about to move */
+        const char *const code = code_of_most(t, t->e.row[i].settings.method),
+                   *const data = data_of_most(t, i);
+        if (code) memcpy(kept[i].code, code, sizeof kept[i].code);
+        if (data) memcpy(kept[i].data, data, sizeof kept[i].data);
     }
     for (int i = 0; i < t->e.n_rows; i++) {
-        other_drop(&t->row[i], t->e.row[i].name, code, data[i]);
+        other_drop(&t->row[i], t->e.row[i].name, kept[i].code, kept[i].data);
         total += t->row[i].n;
     }
-    free(data);
+    free(kept);
     rows_summarise(t);
     return total;
 }

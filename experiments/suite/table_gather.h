@@ -17,5 +17,6 @@ int table_open(struct table *t, const char *path, const char *scale, const int *
                const struct places *p);
 void table_close(struct table *t);
 
-/* The code hash that most runs are of; of equally many, the first; NULL without runs. */
-const char *code_of_most(const struct table *t);
+/* The code hash that most runs of a method (-1: of any) are of; of equally many, the first; NULL
+ * without runs. */
+const char *code_of_most(const struct table *t, int method);

@@ -16,6 +16,7 @@ fail() { echo "FAILED: $*"; failed=1; }
 # The scale quick, but of a net that fibers have time for: a stem, whose 3 channels are padded, and one block.
 mkdir -p configs/scale
 cp "$configs/paper.yaml" configs
+cp "$configs"/scale/*.yaml configs/scale              # its statements name some
 cp "$configs/check_gpu.yaml" configs/net.yaml
 sed -e '/^not_run/,$d' -e 's/^widths:.*/widths: [8]/' -e 's/^image_size:.*/image_size: 4/' -e 's/^dim:.*/dim: 16/' \
     "$configs/scale/quick.yaml" >configs/scale/tiny.yaml

@@ -17,7 +17,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 /* The settings as the file at file.path has them; false if anything in it is wrong. */
-static bool settings_read(struct settings *s)
+static bool file_settings(struct settings *s)
 {
     struct config_file f;
     config_open(&f, file.path);
@@ -40,10 +40,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct settings s;
     input_put(&file, data, bytes);
-    if (!settings_read(&s)) return 0;
+    if (!file_settings(&s)) return 0;
     char *first = settings_print(&s);
     input_put(&file, first, strlen(first));
-    if (!settings_read(&s)) abort();
+    if (!settings_read(&s, file.path)) abort();
     char *second = settings_print(&s);
     if (strcmp(first, second)) abort();
     free(first);

@@ -19,85 +19,96 @@ enum { THREADS_MAX = 1024, STACK = 64 << 10 };
 struct rehearsal_index threadIdx, blockIdx, blockDim;
 
 /* A fiber runs threads that have not begun, one after the other, until one of them waits.  It
- * begins by ucontext and goes on by jumps, which make no system call. */
+ * begins by ucontext, once, and goes on by jumps, which make no system call: from a barrier, or
+ * with the next block's threads.  From a barrier the next fiber goes on, the last one's returns. */
 static struct {
-    ucontext_t scheduler;
+    ucontext_t scheduler, start;
     jmp_buf back;                        /* to the scheduler */
     struct {
-        ucontext_t here;
         jmp_buf on;
         char *stack;
-        bool waits;
         unsigned thread;
     } fiber[THREADS_MAX];
-    int now;                             /* the fiber that runs */
+    unsigned now;                        /* the fiber that runs */
     unsigned next;                       /* the first thread that has not begun */
     unsigned round;                      /* barriers passed */
+    unsigned resumed;                    /* in this round */
+    unsigned waiting;                    /* at the next barrier */
     void (*thread)(const void *);
     const void *context;
 } own;
 
-/* The threads in the order of this round: forwards, then backwards. */
-static unsigned turn(unsigned i)
+static void fiber_resume(unsigned i)
 {
-    return own.round % 2 ? blockDim.x - 1 - i : i;
+    own.now = i;
+    threadIdx.x = own.fiber[i].thread;
+    _longjmp(own.fiber[i].on, 1);
+}
+
+/* The threads in the order of this round: forwards, then backwards. */
+static void next_resume(void)
+{
+    const unsigned i = own.resumed++;
+    fiber_resume(own.round % 2 ? blockDim.x - 1 - i : i);
+}
+
+/* Until this fiber is resumed. */
+static void fiber_rest(void)
+{
+    if (_setjmp(own.fiber[own.now].on)) return;
+    if (own.round > 0 && own.resumed < blockDim.x) next_resume();
+    _longjmp(own.back, 1);
 }
 
 static void fiber_main(void)
 {
-    while (own.next < blockDim.x) {
-        own.fiber[own.now].thread = threadIdx.x = own.next++;
-        own.thread(own.context);
+    for (;;) {
+        while (own.next < blockDim.x) {
+            own.fiber[own.now].thread = threadIdx.x = own.next++;
+            own.thread(own.context);
+        }
+        fiber_rest();
     }
-    own.fiber[own.now].waits = false;
-    _longjmp(own.back, 1);
 }
 
 void rehearsal_barrier(void)
 {
-    const int mine = own.now;
-    own.fiber[mine].waits = true;
-    if (!_setjmp(own.fiber[mine].on)) _longjmp(own.back, 1);
+    own.waiting++;
+    fiber_rest();
 }
 
-static void fiber_resume(int i)
+static void fiber_start(unsigned i)
 {
-    own.now = i;
-    threadIdx.x = own.fiber[i].thread;
-    own.fiber[i].waits = false;
-    if (!_setjmp(own.back)) _longjmp(own.fiber[i].on, 1);
-}
-
-static void fiber_start(int i)
-{
-    if (!own.fiber[i].stack) own.fiber[i].stack = host_alloc(1, STACK);
-    if (getcontext(&own.fiber[i].here))
+    if (_setjmp(own.back)) return;
+    if (own.fiber[i].stack) fiber_resume(i);
+    own.fiber[i].stack = host_alloc(1, STACK);
+    if (getcontext(&own.start))
         die("getcontext: %s (is the memory exhausted?)", strerror(errno));
-    own.fiber[i].here.uc_stack.ss_sp = own.fiber[i].stack;
-    own.fiber[i].here.uc_stack.ss_size = STACK;
-    makecontext(&own.fiber[i].here, fiber_main, 0);
+    own.start.uc_stack.ss_sp = own.fiber[i].stack;
+    own.start.uc_stack.ss_size = STACK;
+    makecontext(&own.start, fiber_main, 0);
     own.now = i;
-    if (!_setjmp(own.back) && swapcontext(&own.scheduler, &own.fiber[i].here))
+    if (swapcontext(&own.scheduler, &own.start))
         die("swapcontext: %s (is the memory exhausted?)", strerror(errno));
+}
+
+static void round_run(void)
+{
+    own.round++;
+    own.resumed = own.waiting = 0;
+    if (!_setjmp(own.back)) next_resume();
 }
 
 /* All threads of a block; those that wait must be all of them, or none (a thread that has ended
  * stays away). */
 static void block_run(void)
 {
-    int fibers = 0;
-    own.next = 0;
-    own.round = 0;
-    while (own.next < blockDim.x) fiber_start(fibers++);
-    int waiting = 0;
-    for (int i = 0; i < fibers; i++) waiting += own.fiber[i].waits;
-    assert(waiting == 0 || waiting == (int)blockDim.x);
-    while (waiting > 0) {
-        own.round++;
-        waiting = 0;
-        for (unsigned i = 0; i < blockDim.x; i++) fiber_resume((int)turn(i));
-        for (unsigned i = 0; i < blockDim.x; i++) waiting += own.fiber[i].waits;
-        assert(waiting == 0 || waiting == (int)blockDim.x);
+    own.next = own.round = own.waiting = 0;
+    for (unsigned fibers = 0; own.next < blockDim.x; fibers++) fiber_start(fibers);
+    assert(own.waiting == 0 || own.waiting == blockDim.x);
+    while (own.waiting > 0) {
+        round_run();
+        assert(own.waiting == 0 || own.waiting == blockDim.x);
     }
 }
 
@@ -166,6 +177,14 @@ static void put(void *p, size_t i, float f, enum precision precision)
     else ((uint16_t *)p)[i] = (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+/* They are read many times each. */
+static float *widened(const void *p, size_t n, enum precision precision)
+{
+    float *const wide = host_alloc(n, sizeof *wide);
+    for (size_t i = 0; i < n; i++) wide[i] = number(p, i, precision);
+    return wide;
+}
+
 struct product_task { void *out; const void *a, *b; struct product p; };
 
 static void product_now(void *task)
@@ -173,17 +192,19 @@ static void product_now(void *task)
     const struct product_task *const t = task;
     const struct product p = t->p;
     const size_t m = (size_t)p.m, n = (size_t)p.n, depth = (size_t)p.depth;
+    float *const a = widened(t->a, m * depth, p.in), *const b = widened(t->b, n * depth, p.in);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
             for (size_t d = 0; d < depth; d++)
-                sum += (double)number(t->a, p.form == PRODUCT_TN ? d * m + i : i * depth + d,
-                                      p.in) *
-                       (double)number(t->b, p.form == PRODUCT_NT ? j * depth + d : d * n + j, p.in);
+                sum += (double)a[p.form == PRODUCT_TN ? d * m + i : i * depth + d] *
+                       (double)b[p.form == PRODUCT_NT ? j * depth + d : d * n + j];
             sum *= (double)p.scale;
             if (p.add) sum += (double)number(t->out, i * n + j, p.out);
             put(t->out, i * n + j, (float)sum, p.out);
         }
+    free(a);
+    free(b);
 }
 
 void product_run(void *out, const void *a, const void *b, struct product p)
@@ -192,14 +213,18 @@ void product_run(void *out, const void *a, const void *b, struct product p)
                                                          p }, sizeof(struct product_task));
 }
 
-/* The sums of a pass; y, x, w are elements of the three tensors whose product counts. */
-struct sums { double *out; const void *a, *b; enum precision precision; enum conv_pass pass; };
+/* The sums of a pass; y, x, w are elements of the three tensors whose product counts, the first of
+ * C in x and w. */
+struct sums { double *out; const float *a, *b; enum conv_pass pass; };
 
-static void product_add(const struct sums *u, size_t y, size_t x, size_t w)
+static void products_add(const struct sums *u, size_t y, size_t x, size_t w, size_t channels)
 {
     const size_t out[] = { y, x, w }, a[] = { x, y, y }, b[] = { w, w, x };
-    const double left = (double)number(u->a, a[u->pass], u->precision);
-    u->out[out[u->pass]] += left * (double)number(u->b, b[u->pass], u->precision);
+    double *const sum = u->out + out[u->pass];
+    const float *const left = u->a + a[u->pass], *const right = u->b + b[u->pass];
+    const bool by_y = u->pass != CONV_FWD;               /* y is the left one, else the sum */
+    for (size_t c = 0; c < channels; c++)
+        sum[by_y ? c : 0] += (double)left[by_y ? 0 : c] * (double)right[c];
 }
 
 static void pixel_add(const struct sums *u, struct conv_shape s, int n, int p, int q, int width)
@@ -210,10 +235,9 @@ static void pixel_add(const struct sums *u, struct conv_shape s, int n, int p, i
             for (int t = 0; t < s.r; t++) {
                 const int h = p * s.stride - s.pad + r, w = q * s.stride - s.pad + t;
                 if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
-                for (int c = 0; c < s.c; c++)
-                    product_add(u, (size_t)(((n * height + p) * width + q) * s.k + k),
-                                (size_t)(((n * s.h + h) * s.w + w) * s.c + c),
-                                (size_t)(((k * s.r + r) * s.r + t) * s.c + c));
+                products_add(u, (size_t)(((n * height + p) * width + q) * s.k + k),
+                             (size_t)(((n * s.h + h) * s.w + w) * s.c),
+                             (size_t)(((k * s.r + r) * s.r + t) * s.c), (size_t)s.c);
             }
 }
 
@@ -228,7 +252,9 @@ static void conv_now(void *task)
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
     const size_t size[] = { (size_t)(s.n * p * q * s.k), (size_t)(s.n * s.h * s.w * s.c),
                             (size_t)(s.k * s.r * s.r * s.c) };
-    const struct sums u = { host_alloc(size[pass], sizeof(double)), t->a, t->b, in, pass };
+    float *const a = widened(t->a, size[pass == CONV_FWD ? 1 : 0], in);
+    float *const b = widened(t->b, size[pass == CONV_WGRAD ? 1 : 2], in);
+    const struct sums u = { host_alloc(size[pass], sizeof(double)), a, b, pass };
     for (int n = 0; n < s.n; n++)
         for (int i = 0; i < p; i++)
             for (int j = 0; j < q; j++) pixel_add(&u, s, n, i, j, q);
@@ -236,6 +262,8 @@ static void conv_now(void *task)
         u.out[i] += (double)number(t->out, i, out);
     for (size_t i = 0; i < size[pass]; i++) put(t->out, i, (float)u.out[i], out);
     free(u.out);
+    free(a);
+    free(b);
 }
 
 void conv_run(void *out, const void *a, const void *b, struct conv_work work)
