@@ -22,7 +22,8 @@ struct augment {
     float crop_ratio[2];           /* aspect ratio, log-uniform */
     float jitter[4], jitter_p;     /* brightness, contrast, saturation, hue */
     float gray_p;
-    float blur_sigma[2], blur_p;   /* pixels of the output image */
+    float blur_sigma[2];           /* pixels of the output image */
+    float blur_p[2], solarize_p[2];        /* of views of even numbers, of odd ones: BYOL's two */
     float flip_p;
     float mean[3], std[3];         /* of the data set, for values in 0..1 */
 };
@@ -37,13 +38,14 @@ struct view_params {
     uint8_t order[JITTERS];        /* which jitter comes first, second, ... */
     float factor[JITTERS];         /* by JITTER_*; 1, 1, 1, 0 change nothing */
     float sigma;
+    bool solarize;
 };
 
 /* Each transform has draws of its own, so that switching one off leaves the others as they were.  A
  * crop uses one draw of four words a try, from DRAW_CROP on. */
 enum { CROP_TRIES = 10 };
 enum augment_draws { DRAW_CROP = 0, DRAW_JITTER = CROP_TRIES, DRAW_FACTORS, DRAW_GRAY, DRAW_BLUR,
-                     DRAW_FLIP };
+                     DRAW_FLIP, DRAW_SOLARIZE };
 
 /* ---- elementary functions, the same on every machine ----------------------------------------- */
 
@@ -127,6 +129,15 @@ HOST_DEVICE static inline int blur_kernel(float *kernel, int size, float sigma)
 HOST_DEVICE static inline int mirrored(int i, int n)
 {
     return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
+}
+
+/* ---- solarising ------------------------------------------------------------------------------ */
+
+/* Bright becomes dark (BYOL, App. B).  On values of 8 bits it is torchvision's and Pillow's, whose
+ * threshold is 128 of 255. */
+HOST_DEVICE static inline float solarized(float v)
+{
+    return v < 0.5f ? v : 1.0f - v;
 }
 
 /* ---- drawing --------------------------------------------------------------------------------- */
@@ -217,7 +228,7 @@ HOST_DEVICE static inline struct view_params augment_draw(const struct augment *
                                                           int w)
 {
     struct view_params v = { 0, 0, h, w, false, false, false, false, { 0, 1, 2, 3 }, { 1, 1, 1, 0 },
-                             0 };
+                             0, false };
     if (recipe->crop)
         crop_draw(&v, recipe, seed, epoch, image, view, h, w);
     struct philox r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_JITTER);
@@ -230,11 +241,13 @@ HOST_DEVICE static inline struct view_params augment_draw(const struct augment *
     r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_GRAY);
     v.gray = philox_unit(r.v[0]) < recipe->gray_p;
     r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_BLUR);
-    v.blur = philox_unit(r.v[0]) < recipe->blur_p;
+    v.blur = philox_unit(r.v[0]) < recipe->blur_p[view % 2];
     if (v.blur)
         v.sigma = between(recipe->blur_sigma, r.v[1]);
     r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_FLIP);
     v.flip = philox_unit(r.v[0]) < recipe->flip_p;
+    r = philox_draw(seed, PHILOX_AUGMENT, epoch, image, view, DRAW_SOLARIZE);
+    v.solarize = philox_unit(r.v[0]) < recipe->solarize_p[view % 2];
     return v;
 }
 

@@ -22,7 +22,7 @@ enum key_type {
     KEY_BOOL,         /* bool: true, false */
     KEY_TEXT,         /* char[count]: 1..count-1 bytes on one line, as `check` wants it */
     KEY_CHOICE,       /* int: index into `choices` (NULL-terminated) */
-    KEY_FLOATS,       /* double[count], exactly `count` numbers */
+    KEY_FLOATS,       /* double[count], exactly `count` numbers; with `scalar`, or one for all */
     KEY_INTS,         /* struct int_list, 1..LIST_MAX numbers; with `scalar`, one may stand alone */
     KEY_WORDS,        /* struct word_list, 0..LIST_MAX texts, each checked by `check` */
     KEY_PAIRS         /* struct pair_list, 1..PAIRS_MAX lists of two whole numbers */
@@ -44,7 +44,7 @@ struct key {
     size_t stride; /* bytes from one name to the next: names may stand in a table of structs; 0: an
                                     * array of names */
     int count;                     /* KEY_FLOATS, KEY_TEXT */
-    bool scalar;                   /* KEY_INTS: 2 is [2], and is printed so */
+    bool scalar;                   /* KEY_INTS: 2 is [2], and is printed so; KEY_FLOATS: [2, 2] */
     const char *(*check)(const char *word);   /* KEY_WORDS, KEY_TEXT: NULL if right, else what would
                                                  be right */
     const char *before;            /* the value, as config_print() writes it, that means what was

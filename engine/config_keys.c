@@ -158,13 +158,22 @@ static int list_size(struct config_file *f, const yaml_node_t *node, const struc
     return -1;
 }
 
-/* The one number of a list that is none. */
+/* The one number of a list that is none: of KEY_FLOATS all are it. */
 static bool lone_read(struct config_file *f, const yaml_node_t *node, const struct key *key,
-                      struct int_list *out)
+                      void *out)
 {
     double number = 0;
     if (!number_read(f, node, key, &number)) return false;
-    *out = (struct int_list){ .n = 1, .v = { (int)number } };
+    if (key->type == KEY_INTS)
+        *(struct int_list *)out = (struct int_list){ .n = 1, .v = { (int)number } };
+    for (int i = 0; i < key->count; i++) ((double *)out)[i] = number;
+    return true;
+}
+
+static bool all_equal(const double *v, int n)
+{
+    for (int i = 1; i < n; i++)
+        if (v[i] != v[0]) return false;
     return true;
 }
 
@@ -345,6 +354,10 @@ static void value_print(FILE *out, const struct key *key, const void *value)
     case KEY_TEXT: fputs(value, out); break;
     case KEY_CHOICE: fputs(choice(key, *(const int *)value), out); break;
     case KEY_FLOATS:
+        if (key->scalar && all_equal(value, key->count)) {
+            numbers_print(out, value, 1);
+            break;
+        }
         fputc('[', out);
         numbers_print(out, value, key->count);
         fputc(']', out);
@@ -420,7 +433,8 @@ void config_help(FILE *out, const struct key *keys)
             for (int i = 0; choice(k, i); i++) fprintf(out, "%s%s", i ? " | " : "", choice(k, i));
             break;
         case KEY_FLOATS:
-            fprintf(out, "list of %d numbers, each %s", k->count, range_text(range, k));
+            fprintf(out, "%slist of %d numbers, each %s", k->scalar ? "number or " : "", k->count,
+                    range_text(range, k));
             break;
         case KEY_INTS:
             fprintf(out, "%slist of 1 to %d whole numbers, each %s",

@@ -122,7 +122,8 @@ static void probe_step(struct probe *p, enum probe_optimizer optimizer, const de
     dev_float *const velocity = float_at(p->state, count);
     size_t plain = 0;                          /* what SGD moves begins here */
     if (optimizer == PROBE_LARS) {
-        op_lars(p->state, velocity, p->grad, lr, PROBE_MOMENTUM, 0, PROBE_TRUST, w);
+        const struct lars you = { .momentum = PROBE_MOMENTUM, .trust = PROBE_TRUST };
+        op_lars(p->state, velocity, p->grad, lr, you, w);
         plain = w;
     }
     op_sgd(float_at(p->state, plain), float_at(velocity, plain), float_at(p->grad, plain), lr,

@@ -252,7 +252,12 @@ void op_code_entropy_bwd(dev_float *ds, dev_float *dq, const dev_float *s, const
  * l2-normalised rows of group g; z is [G, M, D].  Near 1 for spread outputs, 0 for a constant. */
 void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d);
 
+/* From one kind of number to the other, y = x, and the gradients through that: dx = dy, dx += dy.
+ * In a dev_float they are themselves, however a machine stores those of activations. */
 void op_act_to_float(dev_float *y, const dev_act *x, size_t n);
+void op_act_to_float_bwd(struct act_grad dx, const dev_float *dy, size_t n);
+void op_float_to_act(dev_act *y, const dev_float *x, size_t n);
+void op_float_to_act_bwd(dev_float *dx, const dev_act *dy, size_t n);
 void op_normalize_rows(dev_float *x, int n, int d);    /* each row / max(its l2 norm, COSINE_EPS) */
 
 /* ---- optimiser ------------------------------------------------------------------------------- */
@@ -261,12 +266,15 @@ void op_normalize_rows(dev_float *x, int n, int d);    /* each row / max(its l2 
  * varies per step, and a captured step must not. */
 void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
             float wd, size_t n);
-/* LARS (You et al. 2017, Algorithm 1) on one layer's tensor:
- *   v = momentum v + lr[0] ratio (g + wd w),   w -= v,   ratio = trust |w| / (|g| + wd |w|)
- * ratio is 1 where |w| or |g| is 0: a layer that starts at zero could never leave it.  NaN in w or
- * g reaches w. */
-void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
-             float wd, float trust, size_t n);
+/* LARS (You et al. 2017) on one layer's tensor, in the forms that papers compute with:
+ *   u = ratio (g + wd w),   ratio = trust |w| / (|g| + wd |w|), or of_sum: trust |w| / |g + wd w|
+ *   v = momentum v + lr[0] u,  w -= v;   or rate_outside:  v = momentum v + u,  w -= lr[0] v
+ * which differ while lr changes.  The ratio is 1 with a trust of 0, and where |w| or the norm below
+ * it is 0: a layer that starts at zero could never leave it.  NaN in w or g reaches w.  (You's
+ * Algorithm 1: neither; SimCLR: of_sum; BYOL: both; SwAV's LARC: rate_outside.) */
+struct lars { float momentum, wd, trust; bool of_sum, rate_outside; };
+void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, struct lars how,
+             size_t n);
 /* The moving average of a block of weights: y = m y + (1 - m) x, m = momentum[0], which lies on the
  * machine as lr does.  m = 0 gives x and m = 1 leaves y, to the bit, whatever the other holds; y
  * equal to x stays so. */

@@ -119,6 +119,13 @@ static struct var record(struct tape *t, struct node *n, bool wanted)
     return n->y;
 }
 
+struct var tape_node(struct tape *t, const struct node *own, int width)
+{
+    struct node n = *own;
+    if (width) output_room(t, &n, 1, 1, width);
+    return record(t, &n, n.x.grad || n.x2.grad || n.w.grad);
+}
+
 /* ---- backward -------------------------------------------------------------------------------- */
 
 static char *grad_end(const struct grad *g)

@@ -108,6 +108,12 @@ struct norm { struct weight gamma, beta; dev_float *run_mean, *run_var; };
 struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const struct var *residual,
                   int groups, bool relu);
 
+/* A node of an op that is the caller's own, made of op, inputs and whatever the op reads: its
+ * struct op may be the first member of a struct in which fwd and bwd find what struct node has no
+ * room for.  With an output [N, width], N rows as x has; with width 0 it is a root, as a loss is,
+ * and the answer has no data. */
+struct var tape_node(struct tape *t, const struct node *n, int width);
+
 /* loss[0] += weight * mean(-cos(p, z)), eq. (1). */
 void neg_cosine(struct tape *t, dev_float *loss, float weight, struct var p, struct var z);
 /* loss[0] += weight * mean(-softmax(z) . log softmax(p)), Sec. 4.5. */

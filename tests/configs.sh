@@ -24,7 +24,9 @@ told() {
         done
     done
     for at in cifar10-small:{table2_batch/{2048,4096},alternation/100} \
-        imagenet:{table3_bn/{none,hidden,default,no-affine,all},collapse/bn-{hidden,none}}; do
+        imagenet:{table3_bn/{none,hidden,default,no-affine,all},collapse/bn-{hidden,none}} \
+        imagenet:table4_linear/{simclr-100,moco-800,byol-{100,200,400,800},swav-{100,800}} \
+        imagenet:methodology/{simclr-predictor,swav-predictor,byol-no-momentum}; do
         scale=${at%:*} row=${at#*:}
         printf '%s at %s\n' $row $scale
         diff <(resolved fig2_stopgrad with $scale) <(resolved ${row%/*} ${row#*/} $scale) | sed -n 's/^> /  /p'

@@ -17,6 +17,7 @@
 
 #include "../experiments/methods/method.h"
 #include "../experiments/run/state.h"
+#include "../engine/optim.h"
 
 enum { BATCH = 16, D = 8, IMAGES = 64, STEPS = IMAGES / BATCH };
 
@@ -148,6 +149,24 @@ static inline void check_threads(struct settings s)
         const struct left one = run(&s, STEPS);
         assert_same(&one, &three);
     }
+}
+
+/* With the optimiser and the schedule of the method's own paper: the same bytes, and others than by
+ * SGD. */
+static inline void check_own_recipe(struct settings s, int optimizer)
+{
+    const struct left by_sgd = run(&s, STEPS);
+    s.optimizer = optimizer;
+    s.lr_schedule = LR_BY_STEP;
+    s.warmup = 0.5;
+    s.warmup_from = 0.0625;
+    s.lr_end = 0.001;
+    s.views.blur_p[0] = 1;
+    s.views.solarize_p[1] = 0.5;
+    const struct left own = run(&s, STEPS);
+    assert_string_not_equal(own.hash, by_sgd.hash);
+    check_goes_on(s);
+    check_threads(s);
 }
 
 /* The loss at the weights as they are; nothing moves but what no number here hangs on. */

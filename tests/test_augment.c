@@ -19,7 +19,7 @@
 static const struct augment paper = {
     .crop = true, .crop_scale = { 0.2f, 1.0f }, .crop_ratio = { 3.0f / 4.0f, 4.0f / 3.0f },
     .jitter = { 0.4f, 0.4f, 0.4f, 0.1f }, .jitter_p = 0.8f, .gray_p = 0.2f,
-    .blur_sigma = { 0.1f, 2.0f }, .blur_p = 0.5f, .flip_p = 0.5f,
+    .blur_sigma = { 0.1f, 2.0f }, .blur_p = { 0.5f, 0.5f }, .flip_p = 0.5f,
     .mean = { 0.4914f, 0.4822f, 0.4465f }, .std = { 0.2023f, 0.1994f, 0.2010f }
 };
 static const struct augment nothing = { .std = { 1, 1, 1 } };
@@ -67,7 +67,7 @@ struct golden {
 
 static bool golden_read(struct golden *g, FILE *in)
 {
-    int flag[3];
+    int flag[4];
     memset(g, 0, sizeof *g);
     struct view_params *const v = &g->v;
     if (fscanf(in, " case %7s %31s %d %d %d %d %d %d %d %d %d", g->reference, g->name, &g->kind,
@@ -78,11 +78,13 @@ static bool golden_read(struct golden *g, FILE *in)
         assert_int_equal(fscanf(in, "%hhu", &v->order[i]), 1);
     for (int i = 0; i < JITTERS; i++)
         assert_int_equal(fscanf(in, "%f", &v->factor[i]), 1);
-    assert_int_equal(fscanf(in, "%d %f %d %d", &flag[1], &v->sigma, &flag[2], &g->normalize), 4);
+    assert_int_equal(fscanf(in, "%d %f %d %d %d", &flag[1], &v->sigma, &flag[2], &g->normalize,
+                            &flag[3]), 5);
     v->jitter = flag[0];
     v->gray = flag[1];
     v->blur = v->sigma > 0.0f;
     v->flip = flag[2];
+    v->solarize = flag[3];
     return true;
 }
 
@@ -134,7 +136,7 @@ static void pixels_match_the_golden_values(void **state)
     }
     assert_true(feof(in));
     fclose(in);
-    assert_int_equal(cases, 89);
+    assert_int_equal(cases, 94);
     assert_int_equal(wrong, 0);
 }
 

@@ -16,7 +16,7 @@
 static const struct augment paper = {
     .crop = true, .crop_scale = { 0.2f, 1.0f }, .crop_ratio = { 3.0f / 4.0f, 4.0f / 3.0f },
     .jitter = { 0.4f, 0.4f, 0.4f, 0.1f }, .jitter_p = 0.8f, .gray_p = 0.2f,
-    .blur_sigma = { 0.1f, 2.0f }, .blur_p = 0.5f, .flip_p = 0.5f, .std = { 1, 1, 1 }
+    .blur_sigma = { 0.1f, 2.0f }, .blur_p = { 0.5f, 0.5f }, .flip_p = 0.5f, .std = { 1, 1, 1 }
 };
 
 enum { DRAWS = 100000, BINS = 20 };
@@ -226,7 +226,7 @@ static void switching_one_off_leaves_the_others(void **state)
                     v.sigma == all.sigma);
         assert_memory_equal(v.factor, all.factor, sizeof v.factor);
         recipe = paper;
-        recipe.jitter_p = recipe.blur_p = recipe.flip_p = 0.0f;
+        recipe.jitter_p = recipe.blur_p[0] = recipe.blur_p[1] = recipe.flip_p = 0.0f;
         v = draw(&recipe, i);
         assert_false(v.jitter || v.blur || v.flip);
         assert_true(v.gray == all.gray);
@@ -239,6 +239,35 @@ static void switching_one_off_leaves_the_others(void **state)
         assert_true(v.factor[JITTER_BRIGHTNESS] == 1.0f && v.factor[JITTER_HUE] == 0.0f);
         assert_true(!all.jitter || v.factor[JITTER_CONTRAST] == all.factor[JITTER_CONTRAST]);
     }
+}
+
+/* BYOL's two recipes: even views are blurred and not solarised, odd ones seldom and sometimes; and
+ * neither is decided by the other's draw. */
+static void even_and_odd_views_have_recipes_of_their_own(void **state)
+{
+    (void)state;
+    struct augment byol = paper;
+    byol.blur_p[0] = 1.0f;
+    byol.blur_p[1] = 0.1f;
+    byol.solarize_p[1] = 0.2f;
+    int blur[4] = { 0 }, solarize[4] = { 0 }, both = 0;
+    for (uint32_t i = 0; i < DRAWS; i++)
+        for (uint32_t view = 0; view < 4; view++) {
+            const struct view_params v = augment_draw(&byol, 1, 2, i, view, 32, 32);
+            const struct view_params plain = augment_draw(&paper, 1, 2, i, view, 32, 32);
+            blur[view] += v.blur;
+            solarize[view] += v.solarize;
+            both += view == 1 && v.blur && v.solarize;
+            assert_false(plain.solarize);
+            assert_memory_equal(&v, &plain, 4 * sizeof(int));
+            assert_true(v.jitter == plain.jitter && v.gray == plain.gray && v.flip == plain.flip);
+        }
+    for (int view = 0; view < 4; view += 2) {
+        assert_true(blur[view] == DRAWS && solarize[view] == 0);
+        assert_share(blur[view + 1], DRAWS, 0.1);
+        assert_share(solarize[view + 1], DRAWS, 0.2);
+    }
+    assert_share(both, DRAWS, 0.02);
 }
 
 /* The bits of many draws, folded into one number: what every compiler and machine has to find. */
@@ -273,6 +302,7 @@ int main(void)
         cmocka_unit_test(factors_and_sigma_are_uniform),
         cmocka_unit_test(everything_changes_the_draw),
         cmocka_unit_test(switching_one_off_leaves_the_others),
+        cmocka_unit_test(even_and_odd_views_have_recipes_of_their_own),
         cmocka_unit_test(draws_are_the_same_bits_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -341,6 +341,12 @@ static void tau_goes_on_too(void **state)
     trainer_close(&t);
 }
 
+static void a_run_by_its_own_recipe_goes_on_too(void **state)
+{
+    (void)state;
+    check_own_recipe(settings_make("byol"), OPTIMIZER_LARS_BYOL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +365,7 @@ int main(void)
         cmocka_unit_test(gradient_is_the_derivative_with_the_target_fixed),
         cmocka_unit_test(a_run_goes_on_with_its_target),
         cmocka_unit_test(tau_goes_on_too),
+        cmocka_unit_test(a_run_by_its_own_recipe_goes_on_too),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);
 }

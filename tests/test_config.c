@@ -478,6 +478,26 @@ static void a_lone_number_is_a_list_of_one_where_the_key_says_so(void **state)
     assert_true(t.widths.v[0] == 7);
 }
 
+static void a_lone_number_is_all_of_a_list_where_the_key_says_so(void **state)
+{
+    (void)state;
+    const struct key lone[] = { { AT(scale), .type = KEY_FLOATS, .count = 2, .high = 1,
+                                  .scalar = true, .before = "0", .unit = "" }, { .name = NULL } };
+    static const struct { const char *line, *print; double value[2]; } cases[] = {
+        { "scale: 0.5", "scale: 0.5\n", { 0.5, 0.5 } },
+        { "scale: [.5, 0.50]", "scale: 0.5\n", { 0.5, 0.5 } },
+        { "scale: [1, 0.1]", "scale: [1, 0.1]\n", { 1, 0.1 } },
+        { "scale: [0, 0]", "", { 0, 0 } },
+    };
+    for (int i = 0; i < 4; i++) {
+        struct target t = { .scale = { 7, 7 } };
+        char *text = line_again(lone, cases[i].line, &t);
+        assert_string_equal(text, cases[i].print);
+        assert_true(t.scale[0] == cases[i].value[0] && t.scale[1] == cases[i].value[1]);
+        free(text);
+    }
+}
+
 /* So a later key, of any type, leaves the hashes of older configs alone. */
 static void a_key_is_printed_unless_its_value_is_what_was_before_it(void **state)
 {
@@ -555,6 +575,7 @@ int main(void)
         cmocka_unit_test(numbers_print_as_short_as_can_be),
         cmocka_unit_test(a_choice_may_stand_in_a_table_of_structs),
         cmocka_unit_test(a_lone_number_is_a_list_of_one_where_the_key_says_so),
+        cmocka_unit_test(a_lone_number_is_all_of_a_list_where_the_key_says_so),
         cmocka_unit_test(a_key_is_printed_unless_its_value_is_what_was_before_it),
         cmocka_unit_test(an_empty_text_is_not_printed_where_there_was_none_before),
         cmocka_unit_test(help_names_every_key_with_its_range),

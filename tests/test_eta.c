@@ -325,7 +325,8 @@ static void expectation_is_measured_where_it_is_asked_for(void **state)
     /* Views that are all alike are their own mean; of the predictor that says nothing. */
     s.views.crop_scale[0] = s.views.crop_scale[1] = 1;
     s.views.crop_ratio[0] = s.views.crop_ratio[1] = 1;
-    s.views.jitter_p = s.views.gray_p = s.views.blur_p = s.views.flip_p = 0;
+    s.views.jitter_p = s.views.gray_p = s.views.flip_p = 0;
+    s.views.blur_p[0] = s.views.blur_p[1] = 0;
     r = measure(&s);
     assert_float_equal(r.cos_z, 1, 1e-6);
 }

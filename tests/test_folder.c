@@ -235,7 +235,7 @@ enum { SIZE = 13, VIEWS = 2, OUT = 3 * SIZE * SIZE, ALL = 12 };
 static const struct augment recipe = {
     .crop = true, .crop_scale = { 0.2f, 1.0f }, .crop_ratio = { 3.0f / 4.0f, 4.0f / 3.0f },
     .jitter = { 0.4f, 0.4f, 0.4f, 0.1f }, .jitter_p = 0.8f, .gray_p = 0.2f,
-    .blur_sigma = { 0.1f, 2.0f }, .blur_p = 0.5f, .flip_p = 0.5f, .std = { 1, 1, 1 }
+    .blur_sigma = { 0.1f, 2.0f }, .blur_p = { 0.5f, 0.5f }, .flip_p = 0.5f, .std = { 1, 1, 1 }
 };
 static const struct view_order order = { &recipe, 7, 2, 0, VIEWS, SIZE };
 static const int32_t everything[ALL] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };

@@ -7,6 +7,8 @@
 # usage: test_imagenet.sh SIMSIAM CONFIG_DIR
 #
 # Counts, batch and passes are overridden; the net, the image size and every rate are the scale's own.
+#
+# And some steps of each other system by its own recipe, on images made in code, with what is cut for them said.
 set -u
 export LC_ALL=C
 
@@ -59,4 +61,16 @@ is=(stopped/*/seed-1)
 for file in metrics.jsonl checkpoint.bin summary.json; do
     cmp "${of[0]}/$file" "${is[0]}/$file" || fail "$file differs after a stop"
 done
+while read -r row cut; do
+    "$simsiam" bench configs/table4_linear.yaml --row "$row" --scale imagenet --batch 4 --synthetic --repeats 1 \
+        --precision fp32 --brief >out 2>err || fail "steps of $row end with $?: $(<err)"
+    grep -qE '^fp32 simsiam [0-9.]+ ' out || fail "no time of a step of $row: $(<out)"
+    [ "$(<err)" = "made smaller for this machine: $cut" ] || fail "of $row is said: $(<err)"
+done <<'END'
+simclr-100 batch: 4 of 4096
+moco-100 batch: 4 of 256, bn_splits: 2 of 8
+byol-100 batch: 4 of 4096
+swav-100 batch: 4 of 4096
+END
+
 echo "3 steps of ResNet-50 at 224 x 224, once in one go and once stopped: the same bytes"

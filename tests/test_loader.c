@@ -18,7 +18,7 @@ enum { COUNT = 61, H = 32, W = 29, BATCH = 9, VIEWS = 3, SIZE = 15, STEPS = COUN
 static const struct augment recipe = {
     .crop = true, .crop_scale = { 0.2f, 1.0f }, .crop_ratio = { 3.0f / 4.0f, 4.0f / 3.0f },
     .jitter = { 0.4f, 0.4f, 0.4f, 0.1f }, .jitter_p = 0.8f, .gray_p = 0.2f,
-    .blur_sigma = { 0.1f, 2.0f }, .blur_p = 0.5f, .flip_p = 0.5f, .std = { 1, 1, 1 }
+    .blur_sigma = { 0.1f, 2.0f }, .blur_p = { 0.5f, 0.5f }, .flip_p = 0.5f, .std = { 1, 1, 1 }
 };
 
 static int cores(void)

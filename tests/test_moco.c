@@ -261,6 +261,27 @@ static void a_run_goes_on_with_its_keys_and_hangs_on_no_threads(void **state)
     }
 }
 
+/* Of a batch that was cut: equal parts of two images or more, and a queue of whole steps. */
+static void splits_and_queue_are_cut_to_the_batch(void **state)
+{
+    (void)state;
+    static const struct { int batch, views, queue, splits, want_queue, want_splits; } cases[] = {
+        { 4, 2, 65536, 8, 65536, 2 }, { 12, 2, 100, 8, 96, 6 }, { 14, 1, 100, 4, 98, 2 },
+        { 64, 2, 48, 8, 128, 8 }, { 2, 1, 3, 8, 2, 1 }, { 9, 1, 9, 4, 9, 3 },
+        { 8, 1, 64, 8, 64, 4 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct settings s = settings_make("moco");
+        s.batch = cases[i].batch;
+        s.pairs.n = cases[i].views;
+        moco_own(&s)->queue = cases[i].queue;
+        moco_own(&s)->bn_splits = cases[i].splits;
+        methods[s.method].method->cut(&s);
+        assert_int_equal(moco_own(&s)->queue, cases[i].want_queue);
+        assert_int_equal(moco_own(&s)->bn_splits, cases[i].want_splits);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_shuffle_counts_with_several_splits_alone),
         cmocka_unit_test(it_learns),
         cmocka_unit_test(a_run_goes_on_with_its_keys_and_hangs_on_no_threads),
+        cmocka_unit_test(splits_and_queue_are_cut_to_the_batch),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);
 }

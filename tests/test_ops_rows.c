@@ -292,6 +292,41 @@ static void activations_convert_to_floats(void **state)
     }
 }
 
+static void floats_become_activations_and_gradients_go_back_and_forth(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 40000; n = n * 7 + 4) {
+        const float *x = gaussian_floats(n, 1), *dirty = random_floats(n, 2);
+        const double *want = doubles_of(x, n);
+        dev_act *y = act_garbage(n), *sum = act_of(dirty, n), *dx = act_garbage(n);
+        dev_float *back = float_of(dirty, n);
+        op_float_to_act(y, float_of(x, n), n);
+        op_act_to_float_bwd(onto(sum), float_of(x, n), n);
+        op_act_to_float_bwd(over(dx), float_of(x, n), n);
+        op_float_to_act_bwd(back, act_of(x, n), n);
+        check_close("y", act_read(y, n), want, n, 0);
+        check_row_gradient("dx, added", sum, dirty, want, n);
+        check_row_gradient("dx", dx, NULL, want, n);
+        check_added("dx of floats", float_read(back, n), dirty, want, n, TOLERANCE_ROUND);
+        release();
+    }
+}
+
+/* A third is no activation of 16 bits: rounded to nearest as any is. */
+static void a_float_is_rounded_as_an_activation_is(void **state)
+{
+    (void)state;
+    enum { N = 33 };
+    float x[N];
+    for (int i = 0; i < N; i++) x[i] = 1.0f / (float)(3 + i);
+    x[7] = NAN;
+    dev_act *y = act_garbage(N);
+    op_float_to_act(y, float_of(x, N), N);
+    const float *got = act_read(y, N), *want = act_read(act_of(x, N), N);
+    for (int i = 0; i < N; i++) assert_true(i == 7 ? isnan(got[i]) : got[i] == want[i]);
+    release();
+}
+
 /* ---- optimiser ------------------------------------------------------------------------------- */
 
 static void sgd_is_pytorchs_over_three_steps(void **state)
@@ -315,58 +350,114 @@ static void sgd_is_pytorchs_over_three_steps(void **state)
     }
 }
 
-/* You et al. 2017, Algorithm 1, in double; a ratio of 1 where one of the norms is zero. */
-static void naive_lars(double *w, double *v, const double *g, double lr, double momentum, double wd,
-                       double trust, size_t n)
+/* LARS as ops.h has it, in double. */
+static void naive_lars(double *w, double *v, const double *g, double lr, const struct lars *how,
+                       size_t n)
 {
-    const double w_norm = sqrt(naive_dot(w, w, n)), g_norm = sqrt(naive_dot(g, g, n));
-    const double ratio = w_norm > 0 && g_norm > 0 ? trust * w_norm / (g_norm + wd * w_norm) : 1;
+    const double wd = (double)how->wd, trust = (double)how->trust;
+    const double w_norm = sqrt(naive_dot(w, w, n));
+    double g_norm = sqrt(naive_dot(g, g, n)), sum = 0;
+    for (size_t i = 0; i < n; i++) sum += pow(g[i] + wd * w[i], 2);
+    g_norm = how->of_sum ? sqrt(sum) : g_norm + (g_norm > 0 ? wd * w_norm : 0);
+    const double ratio = trust > 0 && w_norm > 0 && g_norm > 0 ? trust * w_norm / g_norm : 1;
     for (size_t i = 0; i < n; i++) {
-        v[i] = momentum * v[i] + lr * ratio * (g[i] + wd * w[i]);
-        w[i] -= v[i];
+        const double u = ratio * (g[i] + wd * w[i]);
+        v[i] = (double)how->momentum * v[i] + (how->rate_outside ? 1 : lr) * u;
+        w[i] -= how->rate_outside ? lr * v[i] : v[i];
     }
 }
 
-static void lars_is_the_naive_one_over_three_steps(void **state)
+/* The rate changes from step to step: only then do its places differ. */
+static void check_lars(struct lars how, float scale, size_t n)
+{
+    float *w = random_floats(n, 1), *v = random_floats(n, 2);
+    for (size_t j = 0; j < n; j++) v[j] *= 0.01f;
+    double *want_w = doubles_of(w, n), *want_v = doubles_of(v, n);
+    dev_float *w_there = float_of(w, n), *v_there = float_of(v, n);
+    for (uint32_t step = 0; step < 3; step++) {
+        float *g = random_floats(n, 3 + step), lr = 0.32f / (float)(1 + step);
+        for (size_t j = 0; j < n; j++) g[j] *= scale;
+        op_lars(w_there, v_there, float_of(g, n), float_of(&lr, 1), how, n);
+        naive_lars(want_w, want_v, doubles_of(g, n), (double)lr, &how, n);
+    }
+    check_close("w", float_read(w_there, n), want_w, n, TOLERANCE_ROUND);
+    check_close("v", float_read(v_there, n), want_v, n, TOLERANCE_ROUND);
+    release();
+}
+
+static void lars_is_the_naive_one_over_three_steps_in_each_form(void **state)
 {
     (void)state;
-    static const struct { double wd, trust, scale; } cases[] = { { 0, 0.001, 1 }, { 0.1, 0.02, 1 },
-                                                                 { 0, 1, 1e4 } };
-    for (int i = 0; i < 3; i++)
-        for (size_t n = 1; n < 40000; n = n * 7 + 4) {
-            float *w = random_floats(n, 1), *v = random_floats(n, 2), lr = 0.32f;
-            for (size_t j = 0; j < n; j++) v[j] *= 0.01f;
-            double *want_w = doubles_of(w, n), *want_v = doubles_of(v, n);
-            dev_float *w_there = float_of(w, n), *v_there = float_of(v, n),
-                      *rate = float_of(&lr, 1);
-            for (uint32_t step = 0; step < 3; step++) {
-                float *g = random_floats(n, 3 + step);
-                for (size_t j = 0; j < n; j++) g[j] *= (float)cases[i].scale;
-                op_lars(w_there, v_there, float_of(g, n), rate, 0.9f, (float)cases[i].wd,
-                        (float)cases[i].trust, n);
-                naive_lars(want_w, want_v, doubles_of(g, n), (double)lr, (double)0.9f,
-                           (double)(float)cases[i].wd, (double)(float)cases[i].trust, n);
-            }
-            check_close("w", float_read(w_there, n), want_w, n, TOLERANCE_ROUND);
-            check_close("v", float_read(v_there, n), want_v, n, TOLERANCE_ROUND);
-            release();
-        }
+    static const struct { float wd, trust, scale; } cases[] = {
+        { 0, 0.001f, 1 }, { 0.1f, 0.02f, 1 }, { 0, 1, 1e4f }, { 0.1f, 0, 1 },
+    };
+    for (int i = 0; i < 4; i++)
+        for (int form = 0; form < 4; form++)
+            for (size_t n = 1; n < 40000; n = n * 7 + 4)
+                check_lars((struct lars){ 0.9f, cases[i].wd, cases[i].trust, form % 2, form / 2 },
+                           cases[i].scale, n);
+}
+
+/* One first step of w = (3, 4) by g = (1, -2), as others computed it: SimCLR's and BYOL's, You's
+ * and SwAV's, and what is left out of it. */
+static void lars_moves_by_the_numbers_that_others_found(void **state)
+{
+    (void)state;
+    static const double of_sum[] = { 2.999054111062, 4.001164171 },
+                        of_parts[] = { 2.999287298409, 4.000877171189 }, left_out[] = { 2.7, 4.6 };
+    const float w[2] = { 3, 4 }, g[2] = { 1, -2 }, zero[2] = { 0 }, lr = 0.3f;
+    for (int form = 0; form < 6; form++) {
+        const bool out = form > 3, sum = form % 2;
+        const struct lars how = { 0.9f, out ? 0 : 0.1f, out ? 0 : 0.001f, sum, form / 2 % 2 };
+        dev_float *moved = float_of(w, 2);
+        op_lars(moved, float_of(zero, 2), float_of(g, 2), float_of(&lr, 1), how, 2);
+        check_close("w", float_read(moved, 2), out ? left_out : sum ? of_sum : of_parts, 2,
+                    TOLERANCE_ROUND);
+    }
+    release();
+}
+
+/* Twice the gradient: the same step without weight decay, twice the step of what is left out. */
+static void lars_looks_at_the_gradients_direction_alone(void **state)
+{
+    (void)state;
+    enum { N = 33 };
+    const float *w = random_floats(N, 1), *g = random_floats(N, 2), lr = 0.5f, zero[N] = { 0 };
+    float twice[N];
+    for (int i = 0; i < N; i++) twice[i] = 2 * g[i];
+    for (int form = 0; form < 8; form++) {
+        const bool out = form / 4;
+        const struct lars how = { 0.9f, 0, out ? 0 : 0.01f, form % 2, form / 2 % 2 };
+        dev_float *one = float_of(w, N), *two = float_of(w, N);
+        op_lars(one, float_of(zero, N), float_of(g, N), float_of(&lr, 1), how, N);
+        op_lars(two, float_of(zero, N), float_of(twice, N), float_of(&lr, 1), how, N);
+        const float *a = float_read(one, N), *b = float_read(two, N);
+        for (int i = 0; i < N; i++)
+            assert_true(fabsf(w[i] - b[i] - (out ? 2 : 1) * (w[i] - a[i])) < 1e-6f);
+    }
+    release();
 }
 
 static void lars_takes_a_plain_step_from_zero_weights_and_none_by_zero_gradients(void **state)
 {
     (void)state;
     const float zero[7] = { 0 }, g[7] = { 1, -2, 3, 0, 5, 6, -7 }, lr = 0.5f;
-    dev_float *w = float_of(zero, 7), *v = float_of(zero, 7), *rate = float_of(&lr, 1);
-    op_lars(w, v, float_of(g, 7), rate, 0.9f, 0.1f, 0.001f, 7);
-    for (int i = 0; i < 7; i++) assert_true(float_read(w, 7)[i] == -lr * g[i]);
+    for (int form = 0; form < 4; form++) {
+        struct lars how = { 0.9f, 0.1f, 0.001f, form % 2, form / 2 };
+        dev_float *w = float_of(zero, 7), *v = float_of(zero, 7), *rate = float_of(&lr, 1);
+        op_lars(w, v, float_of(g, 7), rate, how, 7);
+        for (int i = 0; i < 7; i++) assert_true(float_read(w, 7)[i] == -lr * g[i]);
 
-    /* Without a gradient the weights follow their momentum, and a decay in full. */
-    dev_float *still = float_of(g, 7), *rest = float_of(zero, 7);
-    op_lars(still, rest, float_of(zero, 7), rate, 0.9f, 0, 0.001f, 7);
-    assert_memory_equal(float_read(still, 7), g, sizeof g);
-    op_lars(still, rest, float_of(zero, 7), rate, 0.9f, 0.5f, 0.001f, 7);
-    for (int i = 0; i < 7; i++) assert_true(float_read(still, 7)[i] == g[i] - 0.25f * g[i]);
+        /* Without a gradient the weights follow their momentum, */
+        dev_float *still = float_of(g, 7), *rest = float_of(zero, 7);
+        how.wd = 0;
+        op_lars(still, rest, float_of(zero, 7), rate, how, 7);
+        assert_memory_equal(float_read(still, 7), g, sizeof g);
+        if (how.of_sum) continue;                        /* whose sum is the decay then */
+        how.wd = 0.5f;                                   /* and a decay in full */
+        op_lars(still, rest, float_of(zero, 7), rate, how, 7);
+        for (int i = 0; i < 7; i++) assert_true(float_read(still, 7)[i] == g[i] - 0.25f * g[i]);
+    }
     release();
 }
 
@@ -374,9 +465,12 @@ static void lars_does_not_hide_nan(void **state)
 {
     (void)state;
     const float w[3] = { 1, 2, 3 }, v[3] = { 0 }, g[3] = { 0, NAN, 0 }, lr = 1;
-    dev_float *moved = float_of(w, 3);
-    op_lars(moved, float_of(v, 3), float_of(g, 3), float_of(&lr, 1), 0.9f, 0, 0.001f, 3);
-    for (int i = 0; i < 3; i++) assert_true(isnan(float_read(moved, 3)[i]));
+    for (int form = 0; form < 4; form++) {
+        const struct lars how = { 0.9f, 0, 0.001f, form % 2, form / 2 };
+        dev_float *moved = float_of(w, 3);
+        op_lars(moved, float_of(v, 3), float_of(g, 3), float_of(&lr, 1), how, 3);
+        for (int i = 0; i < 3; i++) assert_true(isnan(float_read(moved, 3)[i]));
+    }
     release();
 }
 
@@ -546,8 +640,12 @@ int main(void)
         cmocka_unit_test(gaussian_output_has_std_near_one),
         cmocka_unit_test(rows_are_normalised_and_zero_rows_stay_zero),
         cmocka_unit_test(activations_convert_to_floats),
+        cmocka_unit_test(floats_become_activations_and_gradients_go_back_and_forth),
+        cmocka_unit_test(a_float_is_rounded_as_an_activation_is),
         cmocka_unit_test(sgd_is_pytorchs_over_three_steps),
-        cmocka_unit_test(lars_is_the_naive_one_over_three_steps),
+        cmocka_unit_test(lars_is_the_naive_one_over_three_steps_in_each_form),
+        cmocka_unit_test(lars_moves_by_the_numbers_that_others_found),
+        cmocka_unit_test(lars_looks_at_the_gradients_direction_alone),
         cmocka_unit_test(lars_takes_a_plain_step_from_zero_weights_and_none_by_zero_gradients),
         cmocka_unit_test(lars_does_not_hide_nan),
         cmocka_unit_test(a_moving_average_is_the_naive_one_over_three_steps),

@@ -170,10 +170,19 @@ static void run_rows(struct log *l)
     log_float(l, memory, S);
     op_std(std, p, 1, N, D);
     op_act_to_float(copy, p, S);
+    dev_act *narrow = some_act(S, 22), *dnarrow = some_act(S, 23);
+    dev_float *wide = some_float(S, 24);
+    op_float_to_act(narrow, copy, S);
+    op_act_to_float_bwd(onto(dnarrow), copy, S);
+    op_float_to_act_bwd(wide, dnarrow, S);
+    log_act(l, narrow, S);
+    log_act(l, dnarrow, S);
+    log_float(l, wide, S);
     op_normalize_rows(rows, N, D);
     op_sgd(w, v, rows, lr, 0.9f, 1e-4f, S);
     op_sumsq(sum, rows, S);
-    op_lars(w, v, rows, lr, 0.9f, 1e-4f, 0.001f, S);
+    for (int form = 0; form < 4; form++)
+        op_lars(w, v, rows, lr, (struct lars){ 0.9f, 1e-4f, 0.001f, form % 2, form / 2 }, S);
     dev_float *twin = some_float(S, 21);
     op_ema(twin, w, lr, S);
     log_float(l, twin, S);

@@ -67,6 +67,7 @@ static struct result train(struct model *m, const struct settings *s, const stru
     static struct tape tape;                                   /* large; zeroed is ready */
     struct params *const ps = &m->params;
     struct result r = { .ps = ps };
+    const struct optim sgd = { OPTIMIZER_SGD, MOMENTUM, DECAY };
     dev_float *const lr = mem_alloc(sizeof LR), *const loss = mem_alloc(sizeof(float));
     mem_upload(lr, &LR, sizeof LR);
     for (int step = 0; step < STEPS; step++) {
@@ -85,7 +86,7 @@ static struct result train(struct model *m, const struct settings *s, const stru
         }
         tape_backward(&tape);
         if (step == 0) r.grad = download(ps->grad, ps->count);
-        for (int g = 0; g < GROUPS; g++) optim_sgd(ps, g, lr, MOMENTUM, DECAY);
+        for (int g = 0; g < GROUPS; g++) optim_step(ps, g, lr, &sgd);
     }
     r.data = download(ps->data, ps->count);
     r.stats = download(ps->stats, ps->n_stats);

@@ -22,7 +22,9 @@ static const double TAU = 0.6;
 #define BYOLS .projector = WIDE, .predictor = WIDE
 #define CONTRAST .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } }, .predictor = { .n = 0 }
 #define LINEAR .projector = { 3, { "fc d bias", "relu", "fc d bias" } }, .predictor = { .n = 0 }
-#define SWAVS .projector = { 4, { "fc d", "bn", "relu", "fc d bias" } }, .predictor = { .n = 0 }
+#define SWAV_F .projector = { 4, { "fc d", "bn", "relu", "fc d bias" } }
+#define SWAVS SWAV_F, .predictor = { .n = 0 }
+#define SWAV_H SWAV_F, .predictor = { 4, { "fc 16", "bn", "relu", "fc 20" } }
 #define WITH_IMAGES(seed) .widths = { 3, { 32, 64, 128 } }, .blocks = { 1, { 1 } }, .size = 16, \
                           .dim = 64, .images = seed
 
@@ -84,13 +86,13 @@ static const struct params *moco_target(const struct trainer *t)
     return &((const struct moco *)t->own)->key->params;
 }
 
-enum { SWAV_OUTSIDE, SWAV_FLOW };
+enum { SWAV_OUTSIDE, SWAV_FLOW, SWAV_PREDICTOR };
 static void swav_set(struct settings *s, int variant)
 {
-    const bool flow = variant == SWAV_FLOW;
+    const bool own = variant == SWAV_OUTSIDE, flow = variant == SWAV_FLOW;
     *swav_own(s) = (struct swav_settings){
-        .temperature = flow ? 0.2 : 0.1, .epsilon = flow ? 0.1 : 0.05, .iterations = 3,
-        .prototypes = PROTOTYPES, .prototype_norm = flow ? NORM_IN_GRADIENT : NORM_OUTSIDE,
+        .temperature = own ? 0.1 : flow ? 0.2 : 2, .epsilon = own ? 0.05 : 0.1, .iterations = 3,
+        .prototypes = PROTOTYPES, .prototype_norm = own ? NORM_OUTSIDE : NORM_IN_GRADIENT,
         .joint_bn = true,
     };
     s->stop_grad = !flow;
@@ -280,6 +282,7 @@ int main(void)
         { { .file = "moco_small_one", WITH_IMAGES(1), LINEAR }, &of_moco, 1 },
         { { .file = "swav_small_outside", WITH_IMAGES(1), SWAVS }, &of_swav, SWAV_OUTSIDE },
         { { .file = "swav_small_flow", WITH_IMAGES(1), SWAVS }, &of_swav, SWAV_FLOW },
+        { { .file = "swav_small_predictor", WITH_IMAGES(4), SWAV_H }, &of_swav, SWAV_PREDICTOR },
     };
 #define PARITY(sentence, i) { sentence, parity, NULL, NULL, &cases[i] }
     const struct CMUnitTest tests[] = {
@@ -292,6 +295,7 @@ int main(void)
         PARITY("moco_as_published", 6),
         PARITY("swav_with_the_prototypes_norm_outside_of_the_gradient", 7),
         PARITY("swav_without_stop_gradient_and_the_norm_in_it", 8),
+        PARITY("swav_with_a_predictor_of_its_scores", 9),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);
 }

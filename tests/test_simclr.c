@@ -158,6 +158,12 @@ static void a_run_goes_on_and_hangs_on_no_threads(void **state)
     check_goes_on(s);
 }
 
+static void a_run_by_its_own_recipe_goes_on_too(void **state)
+{
+    (void)state;
+    check_own_recipe(vanilla(), OPTIMIZER_LARS_SIMCLR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +174,7 @@ int main(void)
         cmocka_unit_test(batch_norm_sees_both_views_together_or_each),
         cmocka_unit_test(it_learns),
         cmocka_unit_test(a_run_goes_on_and_hangs_on_no_threads),
+        cmocka_unit_test(a_run_by_its_own_recipe_goes_on_too),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);
 }

@@ -72,11 +72,11 @@ static struct outcome golden_run(enum prototype_norm norm, bool stop_grad, const
     dev_act *const x = mem_alloc(sizeof z), *const dx = mem_alloc(sizeof z);
     dev_float *const loss = mem_alloc(sizeof(float));
     mem_act_upload(x, z, 2 * N * WIDE);
-    const struct node node = { .op = &w->op, .x = var_input(x, 2 * N, 1, 1, WIDE),
+    const struct node node = { .op = &w->whole.op, .x = var_input(x, 2 * N, 1, 1, WIDE),
                                .w = params_weight(&f.params, 0), .dx = { dx, false },
                                .loss = loss, .scale = 0.5f };
-    w->op.fwd(&node);
-    w->op.bwd(&node);
+    w->whole.op.fwd(&node);
+    w->whole.op.bwd(&node);
     struct outcome o = { 0 };
     float value;
     mem_download(&value, loss, sizeof value);
@@ -278,6 +278,70 @@ static void it_learns(void **state)
     assert_true((double)last.log[at] < log(PROTOTYPES));
 }
 
+/* ---- a predictor of the scores --------------------------------------------------------------- */
+
+static struct settings predicted(void)
+{
+    struct settings s = small();
+    s.predictor = (struct word_list){ 4, { "fc 3", "bn", "relu", "fc 12" } };
+    return s;
+}
+
+static void the_gradient_with_a_predictor_is_the_derivative(void **state)
+{
+    (void)state;
+    struct settings s = predicted();
+    s.stop_grad = false;
+    swav_own(&s)->prototype_norm = NORM_IN_GRADIENT;
+    swav_own(&s)->epsilon = 0.5;
+    swav_own(&s)->temperature = 0.5;
+    check_derivative(s, 0);
+}
+
+/* Its codes are of the scores: they are the same whatever h is, and the loss of an h that gives
+ * zeros is ln K. */
+static void a_predictor_tells_codes_of_scores_that_it_does_not_make(void **state)
+{
+    (void)state;
+    static struct trainer t;
+    struct settings s = predicted();
+    swav_own(&s)->prototype_norm = NORM_IN_GRADIENT;     /* outside, a pass rounds them once more */
+    trainer_open(&t, &s, 3);
+    const struct var views = trainer_views(&t);
+    const size_t n = codes_floats(&state_of(&t)->codes, PROTOTYPES);
+    float *codes[2];
+    for (int zero = 0; zero < 2; zero++) {
+        const struct params *const ps = &t.model.params;
+        const size_t first = ps->group_end[GROUP_ENCODER];
+        if (zero) mem_zero(float_at(ps->data, first), sizeof(float) * (ps->count - first));
+        const double loss = loss_here(&t, views);
+        codes[zero] = download(state_of(&t)->codes.codes, n);
+        assert_true(zero == (fabs(loss - log(PROTOTYPES)) < 1e-5));
+    }
+    assert_memory_equal(codes[0], codes[1], n * sizeof(float));
+    free(codes[0]);
+    free(codes[1]);
+    trainer_close(&t);
+}
+
+static void a_run_with_a_predictor_goes_on_too(void **state)
+{
+    (void)state;
+    struct settings s = predicted();
+    check_goes_on(s);
+    check_threads(s);
+    swav_own(&s)->frozen_epochs = 1;
+    swav_own(&s)->queue = 2 * BATCH;
+    swav_own(&s)->queue_from = 0;
+    check_goes_on(s);
+}
+
+static void a_run_by_its_own_recipe_goes_on_too(void **state)
+{
+    (void)state;
+    check_own_recipe(small(), OPTIMIZER_LARC);
+}
+
 /* ---- the queue ------------------------------------------------------------------------------- */
 
 static struct settings queued(void)
@@ -319,7 +383,7 @@ static void the_queue_is_a_ring_of_features(void **state)
     const size_t view = 4 * BATCH * D, count = BATCH * D;
     for (int step = 0; step < 2 * STEPS; step++) {
         step_make(&t);
-        float *const x = download(state_of(&t)->features, 2 * view);
+        float *const x = download(state_of(&t)->codes.features, 2 * view);
         for (int v = 0; v < 2; v++)
             assert_memory_equal(x + v * view + step % 3 * count, x + v * view + 3 * count,
                                 count * sizeof *x);
@@ -327,6 +391,16 @@ static void the_queue_is_a_ring_of_features(void **state)
         free(x);
     }
     trainer_close(&t);
+}
+
+/* Of a batch that was cut: whole steps, as many as fit. */
+static void a_queue_is_cut_to_whole_steps(void **state)
+{
+    (void)state;
+    struct settings s = queued();
+    s.batch = 20;
+    methods[s.method].method->cut(&s);
+    assert_int_equal(swav_own(&s)->queue, 40);
 }
 
 static void a_run_goes_on_and_hangs_on_no_threads(void **state)
@@ -339,6 +413,7 @@ static void a_run_goes_on_and_hangs_on_no_threads(void **state)
     check_goes_on(s);
     s.stop_grad = false;
     check_threads(s);
+    check_goes_on(s);
     check_goes_on(queued());
 }
 
@@ -355,8 +430,13 @@ int main(void)
         cmocka_unit_test(the_gradient_is_the_derivative_without_stop_gradient),
         cmocka_unit_test(batch_norm_sees_both_views_together_or_each),
         cmocka_unit_test(it_learns),
+        cmocka_unit_test(the_gradient_with_a_predictor_is_the_derivative),
+        cmocka_unit_test(a_predictor_tells_codes_of_scores_that_it_does_not_make),
+        cmocka_unit_test(a_run_with_a_predictor_goes_on_too),
+        cmocka_unit_test(a_run_by_its_own_recipe_goes_on_too),
         cmocka_unit_test(the_queue_is_used_once_it_is_full),
         cmocka_unit_test(the_queue_is_a_ring_of_features),
+        cmocka_unit_test(a_queue_is_cut_to_whole_steps),
         cmocka_unit_test(a_run_goes_on_and_hangs_on_no_threads),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);

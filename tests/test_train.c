@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../experiments/methods/recipe.h"
 #include "../experiments/run/train.h"
 
 enum { STEPS = 60 };
@@ -78,6 +79,58 @@ static void schedules_are_those_of_the_settings(void **state)
         assert_true(fabs(schedule_lr(predictor, 3, 0) - (constant ? lr : lr / 2)) < 1e-12);
         trainer_close(&l.t);
     }
+}
+
+/* SimCLR's rules agree at 4096, and at 256 one has four times the other's rate (its Table B.1). */
+static void the_rate_may_follow_the_root_of_the_batch(void **state)
+{
+    (void)state;
+    static struct logged l;
+    logged_open(&l, PRECISION_FP32, 0, 0, 0);
+    trainer_close(&l.t);
+    for (int root = 0; root < 2; root++) {
+        l.s.base_lr = 0.3;
+        l.s.lr_root_batch = root ? 16 * l.s.batch : 0;
+        trainer_open(&l.t, &l.s, 3);
+        const double linear = 0.3 * l.s.batch / 256;
+        assert_true(fabs(l.t.schedule[0].lr - (root ? 4 : 1) * linear) < 1e-12);
+        trainer_close(&l.t);
+    }
+}
+
+static void a_schedule_by_steps_has_the_settings_ends(void **state)
+{
+    (void)state;
+    static struct logged l;
+    logged_open(&l, PRECISION_FP32, 0, 0, 0);
+    trainer_close(&l.t);
+    l.s.base_lr = 25.6;
+    l.s.warmup = 0.5;
+    l.s.epochs = 4;
+    l.s.lr_schedule = LR_BY_STEP;
+    l.s.warmup_from = 0.25;
+    l.s.lr_end = 0.125;
+    trainer_open(&l.t, &l.s, 3);
+    const struct schedule *const s = &l.t.schedule[GROUP_ENCODER];
+    const double lr = 25.6 * l.s.batch / 256;
+    assert_true(fabs(schedule_lr(s, 0, 0) - 0.25 * lr) < 1e-12);
+    assert_true(fabs(schedule_lr(s, 2, 0) - lr) < 1e-12);
+    assert_true(fabs(schedule_lr(s, 4, 0) - 0.125 * lr) < 1e-12);
+    trainer_close(&l.t);
+}
+
+/* BYOL's: the first view is blurred always and not solarised, the second one seldom and sometimes. */
+static void a_recipe_has_each_views_own_numbers(void **state)
+{
+    (void)state;
+    struct settings s = settings_default(0);
+    s.views.blur_p[0] = 1;
+    s.views.blur_p[1] = 0.125;
+    s.views.solarize_p[1] = 0.25;
+    const struct augment own = recipe_train(&s), probe = recipe_probe(&s);
+    assert_true(own.blur_p[0] == 1 && own.blur_p[1] == 0.125f);
+    assert_true(own.solarize_p[0] == 0 && own.solarize_p[1] == 0.25f);
+    assert_true(probe.blur_p[0] == 0 && probe.solarize_p[1] == 0);
 }
 
 static void means_are_over_all_steps(void **state)
@@ -149,6 +202,9 @@ int main(void)
     machine_open(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules_are_those_of_the_settings),
+        cmocka_unit_test(the_rate_may_follow_the_root_of_the_batch),
+        cmocka_unit_test(a_schedule_by_steps_has_the_settings_ends),
+        cmocka_unit_test(a_recipe_has_each_views_own_numbers),
         cmocka_unit_test(means_are_over_all_steps),
         cmocka_unit_test(a_gradient_that_is_not_finite_is_a_divergence_at_its_step),
         cmocka_unit_test(a_gradient_that_overflows_fp16_leaves_its_step_out),

@@ -2,7 +2,7 @@
  *
  * augment.c -- the pixels of a view (App. A), in the order of the released code:
  *
- *     crop and resize -> colour jitter -> grayscale -> blur -> flip -> normalise
+ *     crop and resize -> colour jitter -> grayscale -> blur -> solarise -> flip -> normalise
  *
  * Values are floats in 0..1 and are never rounded in between.  Each transform does what
  * torchvision's does to a float tensor, clamping to [0, 1] where that clamps;
@@ -376,6 +376,14 @@ static void blur(const struct canvas *y, float sigma)
     }
 }
 
+/* ---- solarise -------------------------------------------------------------------------------- */
+
+static void solarize(const struct canvas *y)
+{
+    for (int c = 0; c < 3; c++)
+        for (size_t i = 0; i < y->n; i++) y->plane[c][i] = solarized(y->plane[c][i]);
+}
+
 /* ---- normalise ------------------------------------------------------------------------------- */
 
 /* to[size, size, 3] = (y - mean) / std, rounded to bf16 where that is the activations' type. */
@@ -432,6 +440,8 @@ static void make_view(void *to, float *room, const uint8_t *image, int h, int w,
         make_gray(&y);
     if (v->blur && v->sigma > 0.0f)
         blur(&y, v->sigma);
+    if (v->solarize)
+        solarize(&y);
     if (is_bf16)
         normalize(to, &y, recipe, true);
     else

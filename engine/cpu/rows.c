@@ -243,29 +243,60 @@ void op_sumsq(dev_float *out, const dev_float *x, size_t n)
     *float_out(out) += (float)sum_of_squares(float_in(x), n);
 }
 
-/* A zero norm has no ratio to speak of; NaN is no zero, and goes on into w. */
-static double trust_ratio(double w_norm, double g_norm, double trust, double wd)
+/* g + wd w, products and sums apart. */
+ALWAYS_INLINE vec decayed_at(const float *g, const float *w, vec wd, size_t i, int lanes)
 {
-    return w_norm == 0 || g_norm == 0 ? 1 : trust * w_norm / (g_norm + wd * w_norm);
+    return vec_add(load(g, i, lanes, false), vec_mul(wd, load(w, i, lanes, false)));
+}
+
+/* The sum of squares of g + wd w by the same chunks. */
+static double decayed_squares(const float *g, const float *w, float wd_, size_t n)
+{
+    const size_t chunks = chunk_count(n);
+    const vec wd = vec_all(wd_);
+    double *part = cpu_scratch(SCRATCH_WORK, chunks * sizeof *part), sum = 0;
+#pragma omp parallel for num_threads(cpu_threads()) if (chunks > 1)
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        const size_t first = chunk * CHUNK, end = n - first < CHUNK ? n : first + CHUNK;
+        float x[LANES];
+        part[chunk] = 0;
+        for (size_t i = first; i < end; i += LANES) {
+            const int lanes = lanes_at(i, end);
+            vec_store(x, decayed_at(g, w, wd, i, lanes));
+            for (int j = 0; j < lanes; j++) part[chunk] += (double)x[j] * (double)x[j];
+        }
+    }
+    for (size_t i = 0; i < chunks; i++) sum += part[i];
+    return sum;
+}
+
+/* A zero norm has no ratio to speak of; NaN is no zero, and goes on into w. */
+static double trust_ratio(const float *w, const float *g, const struct lars *how, size_t n)
+{
+    const double wd = (double)how->wd, trust = (double)how->trust;
+    if (trust == 0) return 1;
+    const double w_norm = sqrt(sum_of_squares(w, n));
+    const double g_norm = sqrt(how->of_sum ? decayed_squares(g, w, how->wd, n)
+                                           : sum_of_squares(g, n));
+    if (w_norm == 0 || g_norm == 0) return 1;
+    return trust * w_norm / (how->of_sum ? g_norm : g_norm + wd * w_norm);
 }
 
 void op_lars(dev_float *w_, dev_float *v_, const dev_float *g_, const dev_float *lr,
-             float momentum_, float wd_, float trust, size_t n)
+             struct lars how, size_t n)
 {
     float *w = float_out(w_), *v = float_out(v_);
     const float *g = float_in(g_);
-    const double w_norm = sqrt(sum_of_squares(w, n)), g_norm = sqrt(sum_of_squares(g, n));
-    const double local = (double)*float_in(lr) *
-                         trust_ratio(w_norm, g_norm, (double)trust, (double)wd_);
-    const vec rate = vec_all((float)local), momentum = vec_all(momentum_), wd = vec_all(wd_);
+    const double ratio = trust_ratio(w, g, &how, n), rate = (double)*float_in(lr);
+    const vec inside = vec_all((float)(how.rate_outside ? ratio : rate * ratio));
+    const vec outside = vec_all(how.rate_outside ? (float)rate : 1);
+    const vec momentum = vec_all(how.momentum), wd = vec_all(how.wd);
 #pragma omp parallel for num_threads(cpu_threads()) if (n > PARALLEL_MIN)
     for (size_t i = 0; i < n; i += LANES) {
         const int lanes = lanes_at(i, n);
-        const vec weight = load(w, i, lanes, false);
-        const vec decayed = vec_add(load(g, i, lanes, false), vec_mul(wd, weight));
         const vec velocity = vec_add(vec_mul(momentum, load(v, i, lanes, false)),
-                                     vec_mul(rate, decayed));
+                                     vec_mul(inside, decayed_at(g, w, wd, i, lanes)));
         store(v, i, velocity, lanes, false);
-        store(w, i, vec_sub(weight, velocity), lanes, false);
+        store(w, i, vec_sub(load(w, i, lanes, false), vec_mul(outside, velocity)), lanes, false);
     }
 }

@@ -2,7 +2,7 @@
  *
  * augment.cu -- the pixels of a view (App. A), in the order of the released code:
  *
- *     crop and resize -> colour jitter -> grayscale -> blur -> flip -> normalise
+ *     crop and resize -> colour jitter -> grayscale -> blur -> solarise -> flip -> normalise
  *
  * A block makes a view, in three planes of fp32 and one to spare, which the second cache holds for
  * small images.  A thread keeps to its pixels until the blur.  The arithmetic is that of
@@ -219,9 +219,10 @@ template <typename T> __device__ void finish_view(T *to, const canvas &y, const 
     if (v.gray) make_gray(y);
     if (v.blur && v.sigma > 0.0f) blur(y, v.sigma);
     for (int i = (int)threadIdx.x; i < y.size * y.size; i += THREADS)
-        for (int c = 0; c < 3; c++)
-            narrow(&to[3 * (size_t)i + c],
-                   (y.plane[c][i] - recipe.mean[c]) * (1.0f / recipe.std[c]));
+        for (int c = 0; c < 3; c++) {
+            const float colour = v.solarize ? solarized(y.plane[c][i]) : y.plane[c][i];
+            narrow(&to[3 * (size_t)i + c], (colour - recipe.mean[c]) * (1.0f / recipe.std[c]));
+        }
 }
 
 /* to[size, size, 3] of image [3, h, w], which lies on the device as it is stored; `room` holds

@@ -279,62 +279,70 @@ void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr,
     each(n, sgd_one_unless{ step, wrong });
 }
 
-static __global__ void sumsq_kernel(double *part, const float *x, size_t n)
+/* part[block] = the sum of squares of x + scale y over the block's chunk; y is not looked at where
+ * scale is 0. */
+static __global__ void sumsq_kernel(double *part, const float *x, float scale, const float *y,
+                                    size_t n)
 {
     const size_t first = (size_t)blockIdx.x * CHUNK, end = first + CHUNK < n ? first + CHUNK : n;
     double sum = 0;
-    for (size_t i = first + threadIdx.x; i < end; i += THREADS) sum += (double)x[i] * (double)x[i];
+    for (size_t i = first + threadIdx.x; i < end; i += THREADS) {
+        const float v = scale == 0 ? x[i] : x[i] + scale * y[i];
+        sum += (double)v * (double)v;
+    }
     sum = block_sum(sum);
     if (threadIdx.x == 0) part[blockIdx.x] = sum;
 }
 
-/* norm[0], norm[1] = the norms of w and g, from the squares of their chunks: one block. */
-static __global__ void norms_kernel(double *norm, const double *w_part, const double *g_part,
-                                    size_t chunks)
+/* ratio[0], from the squares of the chunks of w and of what stands below it: one block. */
+static __global__ void ratio_kernel(double *ratio, const double *w_part, const double *g_part,
+                                    size_t chunks, struct lars how)
 {
     double w = 0, g = 0;
     for (size_t i = threadIdx.x; i < chunks; i += THREADS) {
         w += w_part[i];
         g += g_part[i];
     }
-    w = block_sum(w);
-    g = block_sum(g);
-    if (threadIdx.x == 0) {
-        norm[0] = sqrt(w);
-        norm[1] = sqrt(g);
-    }
+    w = sqrt(block_sum(w));
+    g = sqrt(block_sum(g));
+    /* A zero norm has no ratio to speak of; NaN is no zero, and goes on into w. */
+    const double below = how.of_sum ? g : g + (double)how.wd * w;
+    if (threadIdx.x == 0) ratio[0] = w == 0 || g == 0 ? 1 : (double)how.trust * w / below;
 }
 
 struct lars_one {
     float *w, *v;
     const float *g, *lr;
-    const double *norm;
-    float momentum, wd, trust;
+    const double *ratio;           /* NULL: 1 */
+    struct lars how;
     __device__ void operator()(size_t i) const
     {
-        /* A zero norm has no ratio to speak of; NaN is no zero, and goes on into w. */
-        const bool none = norm[0] == 0 || norm[1] == 0;
-        const double ratio = none ? 1 : (double)trust * norm[0] / (norm[1] + (double)wd * norm[0]);
-        const float rate = (float)((double)lr[0] * ratio), decayed = g[i] + wd * w[i];
-        const float velocity = momentum * v[i] + rate * decayed;
+        const double by = ratio ? ratio[0] : 1, rate = (double)lr[0];
+        const float inside = (float)(how.rate_outside ? by : rate * by);
+        const float decayed = g[i] + how.wd * w[i];
+        const float velocity = how.momentum * v[i] + inside * decayed;
         v[i] = velocity;
-        w[i] -= velocity;
+        w[i] -= how.rate_outside ? lr[0] * velocity : velocity;
     }
 };
 
-void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
-             float wd, float trust, size_t n)
+void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, struct lars how,
+             size_t n)
 {
     const unsigned chunks = blocks_for(n, CHUNK);
+    lars_one step = { float_out(w), float_out(v), float_in(g), float_in(lr), NULL, how };
     if (!chunks) return;
-    double *const norm = (double *)cuda_scratch(SCRATCH_SUMS,
-                                                (2 + 2 * (size_t)chunks) * sizeof *norm);
-    double *const w_part = norm + 2, *const g_part = w_part + chunks;
-    LAUNCH(sumsq_kernel, chunks, THREADS, w_part, float_in(w), n);
-    LAUNCH(sumsq_kernel, chunks, THREADS, g_part, float_in(g), n);
-    LAUNCH(norms_kernel, 1, THREADS, norm, w_part, g_part, (size_t)chunks);
-    each(n, lars_one{ float_out(w), float_out(v), float_in(g), float_in(lr), norm, momentum, wd,
-                      trust });
+    if (how.trust != 0) {
+        const size_t room = (1 + 2 * (size_t)chunks) * sizeof(double);
+        double *const ratio = (double *)cuda_scratch(SCRATCH_SUMS, room);
+        double *const w_part = ratio + 1, *const g_part = w_part + chunks;
+        LAUNCH(sumsq_kernel, chunks, THREADS, w_part, float_in(w), 0.0f, float_in(w), n);
+        LAUNCH(sumsq_kernel, chunks, THREADS, g_part, float_in(g), how.of_sum ? how.wd : 0.0f,
+               float_in(w), n);
+        LAUNCH(ratio_kernel, 1, THREADS, ratio, w_part, g_part, (size_t)chunks, how);
+        step.ratio = ratio;
+    }
+    each(n, step);
 }
 
 void op_sumsq(dev_float *out, const dev_float *x, size_t n)
@@ -342,6 +350,6 @@ void op_sumsq(dev_float *out, const dev_float *x, size_t n)
     const unsigned chunks = blocks_for(n, CHUNK);
     if (!chunks) return;
     double *const part = (double *)cuda_scratch(SCRATCH_SUMS, chunks * sizeof *part);
-    LAUNCH(sumsq_kernel, chunks, THREADS, part, float_in(x), n);
+    LAUNCH(sumsq_kernel, chunks, THREADS, part, float_in(x), 0.0f, float_in(x), n);
     LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(out), part, (size_t)chunks, 1.0);
 }

@@ -63,7 +63,34 @@ struct settings settings_part(const struct settings *s, int batch)
     part.test_count = 0;
     part.knn_k = least(s->knn_k, part.train_count);
     part.probe_batch = least(s->probe_batch, part.train_count);
+    const struct method *const method = methods[s->method].method;
+    if (method->cut) method->cut(&part);
     return part;
+}
+
+/* "batch: 8 of 4096" of one key; false if it is not cut. */
+static bool cut_print(FILE *out, const struct key *key, const struct settings *s,
+                      const struct settings *part, const char *before)
+{
+    const struct key one[] = { *key, { .name = NULL } };
+    char *const was = config_print(one, s), *const is = config_print(one, part);
+    const bool cut = strcmp(was, is);
+    was[strcspn(was, "\n")] = 0;
+    is[strcspn(is, "\n")] = 0;
+    if (cut) fprintf(out, "%s%s of %s", before, is, was + strlen(key->name) + strlen(": "));
+    free(was);
+    free(is);
+    return cut;
+}
+
+void settings_part_print(FILE *out, const struct settings *s, const struct settings *part)
+{
+    const struct key *own = settings_own_keys(s->method), *shared = settings_keys;
+    while (shared->offset != offsetof(struct settings, batch)) shared++;
+    bool any = cut_print(out, shared, s, part, "made smaller for this machine: ");
+    for (; own && own->name; own++)
+        any |= cut_print(out, own, s, part, any ? ", " : "made smaller for this machine: ");
+    if (any) fputc('\n', out);
 }
 
 /* Seconds of a step, its share of the targets that are kept included.  The first one allocates,

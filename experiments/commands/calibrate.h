@@ -3,6 +3,7 @@
  * calibrate.h -- what a run would cost here, from a few of its own steps.
  */
 #pragma once
+#include <stdio.h>
 #include "../methods/settings.h"
 
 struct cost {
@@ -13,6 +14,8 @@ struct cost {
 /* The same with batches of `batch` images, of as many as two batches made in code: for what asks
  * for time alone. */
 struct settings settings_part(const struct settings *s, int batch);
+/* A line that says what of the batch and of the method's own was cut; none if nothing was. */
+void settings_part_print(FILE *out, const struct settings *s, const struct settings *part);
 
 /* Measures n runs, one of each settings, `jobs` at a time as `simsiam run` would have them: in
  * processes of `threads` threads beside each other, since cores that share a memory slow each

@@ -151,7 +151,7 @@ static double time_sgd(struct trainer *t, int repeats)
     for (int i = 0; i < repeats; i++) {
         const double start = clock_settled(t->log);
         for (int g = 0; g < GROUPS; g++)
-            optim_sgd(&t->model.params, g, float_at(t->lr, (size_t)g), 0.9f, 0);
+            optim_step(&t->model.params, g, float_at(t->lr, (size_t)g), &t->optim);
         seconds[i] = clock_settled(t->log) - start;
     }
     return median(seconds, repeats);
@@ -429,7 +429,10 @@ int command_bench(int argc, char **argv)
     if (batch) s.batch = batch;
     if (s.batch < 2 || s.batch > s.train_count)
         die_user("--batch %d: 2 to the row's %d training images", s.batch, s.train_count);
-    if (synthetic) s = settings_part(&s, s.batch);
+    if (synthetic) {
+        s = settings_part(&s, s.batch);
+        settings_part_print(brief ? stderr : stdout, &b.row->settings, &s);
+    }
     machine_open(threads);
     if (!brief) {
         b.peak = peaks_measure();

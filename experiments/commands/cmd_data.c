@@ -295,7 +295,7 @@ static int views(int argc, char **argv)
     const char *out = NULL;
     int size = 32, images = 8, per_image = 8, seed = 1;
     struct settings as_trained = settings_default(0);
-    double blur = as_trained.views.blur_p;
+    double blur = as_trained.views.blur_p[0];
     const struct option_row rows[] = {
         { "out", OPTION_TEXT, &out, "FILE", "the picture to write, a PNG" },
         { "size", OPTION_INT, &size, "S", "side of a view in pixels" },
@@ -323,7 +323,7 @@ static int views(int argc, char **argv)
     struct image_set set;
     images_open(&set, &(struct image_part){ source, folder, DATA_TRAIN, 0, images, 0 });
     as_trained.dataset = (int)(source - data_sources);
-    as_trained.views.blur_p = blur;
+    as_trained.views.blur_p[0] = as_trained.views.blur_p[1] = blur;
     const struct augment recipe = recipe_train(&as_trained);
     enum { CELL = 96 };          /* pixels that a small view is drawn large as: enough to be seen */
     const int scale = size < CELL ? CELL / size : 1;

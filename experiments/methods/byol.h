@@ -11,6 +11,10 @@ struct byol_settings {
     double momentum;               /* tau of the first step */
     int schedule, scale;           /* enum target_schedule, loss_scale */
 };
+extern const struct key byol_keys[];
+extern const struct rule byol_rules[];
+int byol_passes(const struct settings *s);
+extern const struct byol_settings byol_defaults;
 static inline struct byol_settings *byol_own(struct settings *s)
 {
     return (struct byol_settings *)(void *)s->own;

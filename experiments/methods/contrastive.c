@@ -7,8 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "root.h"
-
 static void unit_rows(dev_float *to, struct var x)
 {
     op_act_to_float(to, x.data, (size_t)x.n * (size_t)x.c);
@@ -76,6 +74,6 @@ void contrastive_add(struct contrastive *c, struct tape *t, dev_float *loss, str
     assert(anchors.n == c->rows && anchors.c == c->width);
     assert(!keys.data || (keys.n == c->rows && keys.c == c->width));
     assert(!keys.grad || !c->queue);               /* a queue's keys are constants, as all are */
-    tape_root(t, &(struct node){ .op = &c->op, .x = anchors, .x2 = keys, .loss = loss,
-                                 .scale = 1 });
+    tape_node(t, &(struct node){ .op = &c->op, .x = anchors, .x2 = keys, .loss = loss, .scale = 1 },
+              0);
 }

@@ -36,8 +36,8 @@ void model_build(struct model *m, const struct settings *s, uint64_t seed)
     const struct method *const method = methods[s->method].method;
     if (method->declare) method->declare(ps, s, m->projector.out);
     ps->group = GROUP_PREDICTOR;
-    m->predictor = head_declare(ps, "predictor", words[1], s->predictor.n, m->projector.out, s->dim,
-                                f);
+    const int seen = method->predicted ? method->predicted(s) : m->projector.out;
+    m->predictor = head_declare(ps, "predictor", words[1], s->predictor.n, seen, s->dim, f);
     /* Table 1b, fixed random init: no gradient is wanted. */
     if (s->predictor_lr == PREDICTOR_ZERO)
         for (int i = 0; i < ps->n; i++) ps->p[i].frozen |= ps->p[i].group == GROUP_PREDICTOR;

@@ -54,6 +54,10 @@ struct method {
     size_t own_bytes;
     /* Parameters that are trained with the encoder's, behind the projector of `width` features. */
     void (*declare)(struct params *ps, const struct settings *s, int width);
+    /* How many features h sees, and gives, where they are not z's: then h is loss()'s alone. */
+    int (*predicted)(const struct settings *s);
+    /* Makes the own settings fit a batch that was cut, for what asks for time alone. */
+    void (*cut)(struct settings *s);
     /* Its state beside the model, which is initialised. */
     void *(*open)(const struct model *f, const struct settings *s);
     /* Work that lies before a step and outside of it; false: a stop was requested, and the step

@@ -39,7 +39,8 @@ static struct augment all_of(const struct settings *s, const struct view_setting
     a.jitter_p = (float)v->jitter_p;
     a.gray_p = (float)v->gray_p;
     copy_floats(a.blur_sigma, v->blur_sigma, 2);
-    a.blur_p = (float)v->blur_p;
+    copy_floats(a.blur_p, v->blur_p, 2);
+    copy_floats(a.solarize_p, v->solarize_p, 2);
     return a;
 }
 

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "method.h"
 #include "../../engine/data.h"
+#include "../../engine/ops.h"
+#include "../../engine/optim.h"
 #include "../../engine/resnet.h"
 
 bool because(char why[TEXT_MAX], const char *format, ...)
@@ -174,9 +177,15 @@ static bool predictor_fraction(const struct settings *s, char *why)
     return !head_out(s, &s->predictor, 1, why);
 }
 
-/* The loss compares p with z. */
+int settings_predicted(const struct settings *s, int width, char why[TEXT_MAX])
+{
+    return head_out(s, &s->predictor, width, why);
+}
+
+/* The loss compares p with z, or it is the method's own matter. */
 static bool predictor_width(const struct settings *s, char *why)
 {
+    if (methods[s->method].method->predicted) return false;
     const int z = projector_out(s, why), p = z ? head_out(s, &s->predictor, z, why) : 0;
     return z && p && z != p &&
            because(
@@ -215,6 +224,30 @@ static bool view_unused(const struct settings *s, char *why)
 
 /* ---- optimisation, augmentation -------------------------------------------------------------- */
 
+/* Of the schedule by epochs they would be asked for and not done. */
+static bool shares_by_epoch(const struct settings *s, char *why)
+{
+    if (s->lr_schedule == LR_BY_STEP) return false;
+    return (s->warmup_from > 0 || s->lr_end > 0) &&
+           because(why, "warmup_from and lr_end are of lr_schedule: step; say that, or leave them "
+                   "out");
+}
+
+static bool from_without_warmup(const struct settings *s, char *why)
+{
+    return s->warmup_from > 0 && s->warmup == 0 &&
+           because(why, "warmup_from %g of a warm-up that there is not; warmup above 0",
+                   s->warmup_from);
+}
+
+/* Where gradients overflow fp16's scale, a step is left out: SGD looks at all tensors for that. */
+static bool lars_in_fp16(const struct settings *s, char *why)
+{
+    return s->optimizer != OPTIMIZER_SGD && s->precision == PRECISION_FP16 &&
+           because(why, "fp16 leaves out steps whose gradients overflow, which sgd alone knows; "
+                   "precision: bf16 or fp32");
+}
+
 static bool crop_scale_order(const struct settings *s, char *why)
 {
     return s->views.crop_scale[0] > s->views.crop_scale[1] &&
@@ -248,7 +281,8 @@ static bool standard_torn(const struct settings *s, char *why)
     const bool whole = v->crop_scale[0] > 0 && v->crop_scale[1] >= v->crop_scale[0] &&
                        v->crop_ratio[0] > 0 && v->crop_ratio[1] >= v->crop_ratio[0] &&
                        v->blur_sigma[1] >= v->blur_sigma[0] &&
-                       (v->blur_sigma[0] > 0 || v->blur_p == 0) && v->jitter[3] <= 0.5;
+                       (v->blur_sigma[0] > 0 || (v->blur_p[0] == 0 && v->blur_p[1] == 0)) &&
+                       v->jitter[3] <= 0.5;
     return !whole && memcmp(v, &none, sizeof none) &&
            because(why, "standard_crop_scale and the others of standard_... are a whole recipe, the "
                    "smaller number first, or all left out");
@@ -274,6 +308,9 @@ const struct rule settings_rules[] = {
     { { "predictor", "projector", "dim", "widths", "block" }, predictor_width },
     { { "pairs" }, pair_of_itself },
     { { "pairs" }, view_unused },
+    { { "warmup_from", "lr_end", "lr_schedule" }, shares_by_epoch },
+    { { "warmup_from", "warmup" }, from_without_warmup },
+    { { "optimizer", "precision" }, lars_in_fp16 },
     { { "crop_scale" }, crop_scale_order },
     { { "crop_ratio" }, crop_ratio_order },
     { { "blur_sigma" }, blur_sigma_order },

@@ -13,6 +13,7 @@
 #include "../../engine/eval.h"
 #include "../../engine/nn.h"
 #include "../../engine/ops.h"
+#include "../../engine/optim.h"
 #include "../../engine/resnet.h"
 
 static const char *const split_names[] = { [DATA_TRAIN] = "train", [DATA_TEST] = "test", NULL };
@@ -26,6 +27,13 @@ static const char *const block_names[] = { [BLOCK_BASIC] = "basic",
                                            [BLOCK_BOTTLENECK] = "bottleneck", NULL };
 static const char *const probe_optimizer_names[] = { [PROBE_SGD] = "sgd", [PROBE_LARS] = "lars",
                                                      NULL };
+
+static const char *const lr_schedule_names[] = { [LR_BY_EPOCH] = "epoch", [LR_BY_STEP] = "step",
+                                                 NULL };
+static const char *const optimizer_names[] = { [OPTIMIZER_SGD] = "sgd",
+                                               [OPTIMIZER_LARS_SIMCLR] = "lars-simclr",
+                                               [OPTIMIZER_LARS_BYOL] = "lars-byol",
+                                               [OPTIMIZER_LARC] = "larc", NULL };
 
 const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
                                         [PRECISION_FP16] = "fp16", NULL };
@@ -46,10 +54,15 @@ const char *const precision_names[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF
     { .name = #field, .offset = offsetof(struct settings, views.field), \
       .type = n > 1 ? KEY_FLOATS : KEY_FLOAT, .count = n, .low = min, .high = max, .unit = u, \
       .sentence = text }
-#define STANDARD(field, n, max, none, u) \
-    { .name = "standard_" #field, .offset = offsetof(struct settings, standard.field), \
-      .type = n > 1 ? KEY_FLOATS : KEY_FLOAT, .count = n, .high = max, .before = none, .unit = u, \
-      .sentence = "the same of the views by which rows are compared, where a row has others" }
+#define STANDARD_AT(field, n, max, none, u) \
+    .name = "standard_" #field, .offset = offsetof(struct settings, standard.field), \
+    .type = n > 1 ? KEY_FLOATS : KEY_FLOAT, .count = n, .high = max, .before = none, .unit = u, \
+    .sentence = "the same of the views by which rows are compared, where a row has others"
+#define STANDARD(field, n, max, none, u) { STANDARD_AT(field, n, max, none, u) }
+/* A probability of all views, or one of even and one of odd ones: BYOL's two recipes. */
+#define EITHER(field, was, text) \
+    { .name = #field, .offset = offsetof(struct settings, views.field), .type = KEY_FLOATS, \
+      .count = 2, .high = 1, .scalar = true, .before = was, .unit = "", .sentence = text }
 #define HEAD(field, text) \
     { AT(field), .type = KEY_WORDS, .check = head_word_error, .unit = "layers", .sentence = text }
 
@@ -114,10 +127,24 @@ const struct key settings_keys[] = {
     INT(batch, 2, 65536, "images",
         "images of one step; an incomplete last batch is dropped (Table 2)"),
     FLOAT(base_lr, 0, 1000, "", "lr = base_lr * batch / 256, then cosine per epoch (Sec. 3)"),
+    /* SimCLR's Table B.1 compares two rules that agree at its own batch of 4096, 0.3 * batch / 256
+     * and 0.075 * root of the batch: one key says both which rule, and where they agree. */
+    { AT(lr_root_batch), .type = KEY_INT, .high = 65536, .before = "0", .unit = "images",
+      .sentence = "lr by the root of the batch, the linear rule's at this one; 0: linear" },
     FLOAT(momentum, 0, 0.9999, "", "SGD's momentum"),
     FLOAT(weight_decay, 0, 1, "", "of all parameters, BN scales and biases too (App. A)"),
     FLOAT(warmup, 0, 1, "",
           "share of all steps in which the encoder's lr rises linearly; Tables 2 and 3a: 0.1"),
+    /* SimSiam's and MoCo's rate changes from epoch to epoch, that of SimCLR, BYOL and SwAV with
+     * each step.  Shares of lr, so that another batch keeps them. */
+    LATER(lr_schedule, lr_schedule_names, "epoch",
+          "the cosine's: a rate an epoch (Sec. 3), or a step, down to lr_end"),
+    { AT(warmup_from), .type = KEY_FLOAT, .high = 1, .before = "0", .unit = "",
+      .sentence = "with lr_schedule: step, share of lr in a warm-up's first step (SwAV: 0.0625)" },
+    { AT(lr_end), .type = KEY_FLOAT, .high = 1, .before = "0", .unit = "",
+      .sentence = "with lr_schedule: step, share of lr that the cosine ends at (SwAV: 0.001)" },
+    LATER(optimizer, optimizer_names, "sgd",
+          "SGD, or the LARS of SimCLR, of BYOL or of SwAV (LARC); trust coefficient 0.001"),
     CHOICE(precision, precision_names,
            "of activations; weights, statistics and sums are fp32 in any case"),
     CHOICE(predictor_lr, predictor_lr_names,
@@ -130,7 +157,8 @@ const struct key settings_keys[] = {
     VIEW(jitter_p, 1, 0, 1, "", "probability of the colour jitter"),
     VIEW(gray_p, 1, 0, 1, "", "probability of grayscale"),
     VIEW(blur_sigma, 2, 0.01, 10, "pixels", "smallest and largest sigma of the Gaussian blur"),
-    VIEW(blur_p, 1, 0, 1, "", "probability of the blur; 0 on CIFAR (App. D)"),
+    EITHER(blur_p, NULL, "probability of the blur; 0 on CIFAR (App. D)"),
+    EITHER(solarize_p, "0", "probability that bright becomes dark, after the blur (BYOL, App. B)"),
     VIEW(flip_p, 1, 0, 1, "", "probability of the horizontal flip"),
     STANDARD(crop_scale, 2, 1, "[0, 0]", ""),
     STANDARD(crop_ratio, 2, 10, "[0, 0]", ""),
@@ -138,7 +166,8 @@ const struct key settings_keys[] = {
     STANDARD(jitter_p, 1, 1, "0", ""),
     STANDARD(gray_p, 1, 1, "0", ""),
     STANDARD(blur_sigma, 2, 10, "[0, 0]", "pixels"),
-    STANDARD(blur_p, 1, 1, "0", ""),
+    { STANDARD_AT(blur_p, 2, 1, "0", ""), .scalar = true },
+    { STANDARD_AT(solarize_p, 2, 1, "0", ""), .scalar = true },
     STANDARD(flip_p, 1, 1, "0", ""),
     /* monitors */
     INT(knn_every, 1, 100000, "passes",
@@ -176,7 +205,7 @@ static const struct settings defaults = {
     .precision = PRECISION_BF16,
     .views = { .crop_scale = { 0.2, 1 }, .crop_ratio = { 3.0 / 4, 4.0 / 3 },
                .jitter = { 0.4, 0.4, 0.4, 0.1 }, .jitter_p = 0.8, .gray_p = 0.2,
-               .blur_sigma = { 0.1, 2 }, .blur_p = 0, .flip_p = 0.5 },
+               .blur_sigma = { 0.1, 2 }, .blur_p = { 0, 0 }, .flip_p = 0.5 },
     .knn_every = 10, .knn_k = 200, .knn_temperature = 0.1, .expectation_views = 0,
     .probe_optimizer = PROBE_SGD, .probe_lr = 30, .probe_epochs = 100, .probe_batch = 256,
     .probe_augment = true,

@@ -6,17 +6,19 @@
 #include "../../engine/config.h"
 #include "../../engine/base.h"
 
+enum lr_schedule { LR_BY_EPOCH, LR_BY_STEP };
 enum predictor_lr { PREDICTOR_COSINE, PREDICTOR_CONSTANT, PREDICTOR_ZERO };
 
 enum { VIEWS_MAX = 4, PATH_TEXT = 256, TEXT_MAX = 256, OWN_BYTES = 256 };
 _Static_assert(VIEWS_MAX == 4, "views are numbered from it (method.h), and this file is in no hash: "
                                "other bytes need another name");
-enum { RULES_MAX = 48, KEYS_MAX = 80 };        /* of one method, those that all share included */
+enum { RULES_MAX = 48, KEYS_MAX = 96 };        /* of one method, those that all share included */
 struct rule;
 
 /* The views of a recipe (augment.h), as a file says them. */
 struct view_settings {
-    double crop_scale[2], crop_ratio[2], jitter[4], jitter_p, gray_p, blur_sigma[2], blur_p, flip_p;
+    double crop_scale[2], crop_ratio[2], jitter[4], jitter_p, gray_p, blur_sigma[2], flip_p;
+    double blur_p[2], solarize_p[2];           /* of even views, of odd ones */
 };
 
 struct settings {
@@ -46,6 +48,10 @@ struct settings {
     /* optimisation */
     int epochs, batch;
     double base_lr, momentum, weight_decay, warmup;
+    int lr_root_batch;             /* the lr's rule: 0: linear; else by the root of the batch */
+    int lr_schedule;               /* enum lr_schedule */
+    double warmup_from, lr_end;    /* with lr_schedule: step, shares of the lr */
+    int optimizer;                 /* enum optimizer of optim.h */
     int predictor_lr;              /* enum predictor_lr */
     int precision;                 /* enum precision of ops.h: how activations are stored */
     /* augmentation */
@@ -104,5 +110,7 @@ struct rule {
     bool (*broken)(const struct settings *s, char why[TEXT_MAX]);
 };
 extern const struct rule settings_rules[]; /* of what all methods share; NULL function at the end */
+/* The width behind h for `width` features; 0 and the reason if one of its layers has none. */
+int settings_predicted(const struct settings *s, int width, char why[TEXT_MAX]);
 /* Writes the reason and is true, so that a rule reads `return condition && because(why, ...)`. */
 bool because(char why[TEXT_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));

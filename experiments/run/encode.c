@@ -57,7 +57,7 @@ bool trainer_settle(struct trainer *t)
         tape_reset(&t->tape);
         const struct var all = var_input(x, views * t->s->batch, size, size, 3);
         const struct views z = encode(&t->tape, frozen, all, &t->plan);
-        predict(&t->tape, frozen, &z, &t->plan);
+        if (!t->method->predicted) predict(&t->tape, frozen, &z, &t->plan);
     }
     free(frozen);
     return done == steps;

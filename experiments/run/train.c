@@ -21,6 +21,15 @@ static void set_open(struct image_set *set, const struct settings *s, enum data_
     images_open(set, &part);
 }
 
+/* lr = base_lr * batch / 256 (Sec. 3); by the root of the batch, where it is asked for (SimCLR,
+ * App. B.1), 0.075 root(batch) = 0.3 * 4096 / 256 * root(batch / 4096). */
+static double rate_of(const struct settings *s)
+{
+    const int root = s->lr_root_batch;
+    if (!root) return s->base_lr * s->batch / 256;
+    return s->base_lr * root / 256 * sqrt((double)s->batch / root);
+}
+
 void trainer_open(struct trainer *t, const struct settings *s, int seed)
 {
     memset(t, 0, sizeof *t);
@@ -45,9 +54,14 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->method = methods[s->method].method;
     t->plan = model_views(s);
     t->steps = s->train_count / s->batch;
-    const double lr = s->base_lr * s->batch / 256;
+    t->optim = (struct optim){ (enum optimizer)s->optimizer, (float)s->momentum,
+                               (float)s->weight_decay };
     for (int g = 0; g < GROUPS; g++)
-        t->schedule[g] = (struct schedule){ lr, s->epochs, t->steps, s->warmup * s->epochs, false };
+        t->schedule[g] = (struct schedule){
+            .lr = rate_of(s), .epochs = s->epochs, .steps = t->steps,
+            .warmup_epochs = s->warmup * s->epochs, .by_step = s->lr_schedule == LR_BY_STEP,
+            .from = s->warmup_from, .end = s->lr_end,
+        };
     t->schedule[GROUP_PREDICTOR].constant = s->predictor_lr == PREDICTOR_CONSTANT;
     t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
     t->log_now = mem_alloc(sizeof(float) * LOG_WIDTH);
@@ -125,9 +139,7 @@ static void step_issue(struct trainer *t, const struct step *here)
         op_std(float_at(t->log_now, (size_t)(LOG_STD + v)), var_rows(z, v * n, n).data, 1, n, z.c);
     tape_backward(&t->tape);
     op_sumsq(float_at(t->log_now, LOG_GRAD), ps->grad, ps->count);
-    for (int g = 0; g < GROUPS; g++)
-        optim_sgd(ps, g, float_at(t->lr, (size_t)g), (float)t->s->momentum,
-                  (float)t->s->weight_decay);
+    for (int g = 0; g < GROUPS; g++) optim_step(ps, g, float_at(t->lr, (size_t)g), &t->optim);
     if (t->method->moved) t->method->moved(here);
 }
 

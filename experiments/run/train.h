@@ -32,6 +32,7 @@ struct trainer {
     struct augment recipe, standard_recipe, test_recipe, probe_recipe;
     struct loader loader;
     struct schedule schedule[GROUPS];
+    struct optim optim;
     int steps;                     /* per epoch; the last, smaller batch is dropped (the released
                                       code) */
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */

@@ -95,6 +95,23 @@ static inline void fp16_unit_bwd(struct act_grad dx, const dev_float *dy, const 
 }
 #define op_unit_bwd fp16_unit_bwd
 
+static inline void fp16_to_float_bwd(struct act_grad dx, const dev_float *dy, size_t n)
+{
+    float *const small = float_read(dy, n);
+    const float scale = fp16_scale();
+    for (size_t i = 0; i < n; i++) small[i] /= scale;
+    op_act_to_float_bwd(dx, float_of(small, n), n);
+}
+#define op_act_to_float_bwd fp16_to_float_bwd
+
+static inline void fp16_to_act_bwd(dev_float *dx, const dev_act *dy, size_t n)
+{
+    dev_float *const own = fp16_room(dx, n);
+    op_float_to_act_bwd(own, dy, n);
+    fp16_add(dx, own, n);
+}
+#define op_float_to_act_bwd fp16_to_act_bwd
+
 /* Rows so short that their gradient is beyond fp16 are bf16's and fp32's matter. */
 static inline void fp16_cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p,
                                    const dev_act *z, float weight, int n, int d)

@@ -131,7 +131,8 @@ static void eval(void)
 static const struct augment recipe = {
     .crop = true, .crop_scale = { 0.2f, 1 }, .crop_ratio = { 0.75f, 4.0f / 3 },
     .jitter = { 0.4f, 0.4f, 0.4f, 0.1f }, .jitter_p = 0.8f, .gray_p = 0.2f,
-    .blur_sigma = { 0.1f, 2 }, .blur_p = 0.5f, .flip_p = 0.5f, .std = { 1, 1, 1 }
+    .blur_sigma = { 0.1f, 2 }, .blur_p = { 0.5f, 0.5f }, .solarize_p = { 0.1f, 0.3f },
+    .flip_p = 0.5f, .std = { 1, 1, 1 }
 };
 
 /* Views of stored images, and of images of their own sizes. */

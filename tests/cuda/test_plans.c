@@ -8,9 +8,9 @@
  * scale, a step and its evaluations on a machine that only listens (asked.c), in each precision.
  *
  * The gradients of 16-bit weights are compiled, which takes a second each.  So of those that differ
- * in nothing but the number of images the plan of the largest alone is made; the others are only
- * suggested: that cuDNN has a deterministic kernel for them is seen, that it compiles and what
- * workspace it wants is not.
+ * in nothing but the number of images the plan of the largest alone is made, and fp16's only where
+ * bf16 does not ask for the same; the others are only suggested: that cuDNN has a deterministic
+ * kernel for them is seen, that it compiles and what workspace it wants is not.
  *
  * usage: test_plans [SCALE...]      (all of them)
  */
@@ -24,6 +24,7 @@
 
 static const char *const precisions[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
                                           [PRECISION_FP16] = "fp16" };
+extern const struct method simsiam;
 enum { PRECISIONS = sizeof precisions / sizeof *precisions, NETS = 256 };
 
 /* Does cuDNN say this of the plan's engine? */
@@ -86,6 +87,12 @@ static void evaluation_asks(struct tape *t, struct model *frozen, int size, int 
         if (chunk[i]) model_features(t, frozen, var_room(t, chunk[i], size, size, 3), 0, false);
 }
 
+/* SimSiam's own settings; NULL of another method's, which mean other things. */
+static const struct eta_settings *eta_of(const struct settings *s)
+{
+    return methods[s->method].method == &simsiam ? eta_settings(s) : NULL;
+}
+
 /* A step, the passes that keep targets (Sec. 5.2), and the evaluations of a run, in each
  * precision. */
 static void net_asks(const struct settings *s)
@@ -94,14 +101,14 @@ static void net_asks(const struct settings *s)
     static struct tape t;
     const struct view_plan plan = model_views(s);
     const struct method *const method = methods[s->method].method;
-    const struct eta_settings *const eta = eta_settings(s);
+    const struct eta_settings *const eta = eta_of(s);
     const int views = plan.views, size = s->image_size;
     model_build(&m, s, 1);
     for (int p = 0; p < PRECISIONS; p++) {
         machine_set_precision((enum precision)p);
         memset(&t, 0, sizeof t);
         struct settings fresh = *s;
-        eta_own(&fresh)->from = ETA_FRESH;
+        if (eta) eta_own(&fresh)->from = ETA_FRESH;
         const struct step step = { .tape = &t, .f = &m, .s = s, .plan = &plan,
                                    .distance = neg_cosine,
                                    .x = var_room(&t, views * s->batch, size, size, 3),
@@ -111,7 +118,7 @@ static void net_asks(const struct settings *s)
         tape_backward(&t);
         tape_reset(&t);
         struct model *const frozen = model_frozen(&m);
-        if (eta->from == ETA_CACHE) {
+        if (eta && eta->from == ETA_CACHE) {
             const int kept = eta->views == ETA_ONE ? 1 : views;
             const int groups = eta->bn == ETA_BN_BATCH ? kept : 0;
             model_features(&t, frozen, var_room(&t, kept * s->batch, size, size, 3), groups, false);
@@ -130,19 +137,20 @@ static void row_asks(const struct settings *row)
 {
     static char *seen[NETS];
     static int n;
-    struct settings s = settings_default(0);
+    const struct eta_settings *const eta = eta_of(row);
+    struct settings s = settings_default(row->method);
     s.image_size = row->image_size, s.train_count = row->train_count,
     s.monitor_count = row->monitor_count;
     s.stem = row->stem;
     s.block = row->block;
     s.widths = row->widths;
     s.blocks = row->blocks;
-    s.stop_grad = row->stop_grad, s.pairs = row->pairs, s.method = row->method,
-    s.batch = row->batch;
-    *eta_own(&s) = eta_defaults;
-    eta_own(&s)->from = eta_settings(row)->from;
-    eta_own(&s)->views = eta_settings(row)->views;
-    eta_own(&s)->bn = eta_settings(row)->bn;
+    s.stop_grad = row->stop_grad, s.pairs = row->pairs, s.batch = row->batch;
+    if (eta) {
+        eta_own(&s)->from = eta->from;
+        eta_own(&s)->views = eta->views;
+        eta_own(&s)->bn = eta->bn;
+    }
     s.dim = 8;
     char *const text = settings_print(&s);
     int i = 0;
@@ -189,20 +197,23 @@ static bool is_wanted(const char *scale)
     return wanted;
 }
 
-/* The same but for the number of images? */
+/* The same pass but for the number of images and the kind of 16 bits? */
 static bool same_geometry(struct conv_work a, struct conv_work b)
 {
     a.s.n = b.s.n;
-    return a.pass == b.pass && a.precision == b.precision && !memcmp(&a.s, &b.s, sizeof a.s);
+    return a.pass == b.pass && b.precision != PRECISION_FP32 && !memcmp(&a.s, &b.s, sizeof a.s);
 }
 
 /* Is the plan made?  Not of a kernel that is to be compiled, where one of the same geometry and
- * more images is (of equals the first). */
+ * more images is, or bf16's of as many. */
 static bool is_made(int i)
 {
     if (asked[i].pass != CONV_WGRAD || asked[i].precision == PRECISION_FP32) return true;
     for (int j = 0; j < n_asked; j++)
-        if (same_geometry(asked[i], asked[j]) && asked[j].s.n > asked[i].s.n) return false;
+        if (same_geometry(asked[i], asked[j]) &&
+            (asked[j].s.n > asked[i].s.n ||
+             (asked[j].s.n == asked[i].s.n && asked[j].precision < asked[i].precision)))
+            return false;
     return true;
 }
 

@@ -34,7 +34,8 @@ static const double tolerance[] = { [PRECISION_FP32] = 1e-5, [PRECISION_BF16] = 
 static const struct augment recipe = {
     .crop = true, .crop_scale = { 0.2f, 1 }, .crop_ratio = { 0.75f, 4.0f / 3 },
     .jitter = { 0.4f, 0.4f, 0.4f, 0.1f }, .jitter_p = 0.8f, .gray_p = 0.2f,
-    .blur_sigma = { 0.1f, 2 }, .blur_p = 0.5f, .flip_p = 0.5f, .std = { 1, 1, 1 }
+    .blur_sigma = { 0.1f, 2 }, .blur_p = { 0.5f, 0.5f }, .solarize_p = { 0.1f, 0.3f },
+    .flip_p = 0.5f, .std = { 1, 1, 1 }
 };
 static const struct augment centre = { .centre = true, .std = { 1, 1, 1 } };
 

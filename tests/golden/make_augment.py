@@ -12,7 +12,7 @@ each transform with fixed parameters:
 
 A case is a line of words
 
-  case REFERENCE NAME IMAGE H W SIZE TOP LEFT HEIGHT WIDTH JITTER ORDER FACTORS GRAY SIGMA FLIP NORMALIZE
+  case REFERENCE NAME IMAGE H W SIZE TOP LEFT HEIGHT WIDTH JITTER ORDER FACTORS GRAY SIGMA FLIP NORMALIZE SOLARIZE
 
 (SIGMA 0: no blur) and a line of SIZE * SIZE * 3 integers, [y][x][channel]: millionths for torch and gauss, 0..255
 for pil.  The images come from a formula that the test shares.
@@ -22,7 +22,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(3, 1, 1)
 STD = torch.tensor([0.2023, 0.1994, 0.2010]).view(3, 1, 1)
@@ -126,6 +126,8 @@ def torch_view(pixels, v):
     if v["sigma"]:
         wide = v["reference"] == "gauss"
         x = blur(x, v["sigma"], math.ceil(8 * v["sigma"]) if wide else kernel_radius(v["sigma"], v["size"]))
+    if v["solarize"]:
+        x = torch.where(x >= 0.5, 1 - x, x)
     if v["flip"]:
         x = x.flip(-1)
     if v["normalize"]:
@@ -162,6 +164,8 @@ def pil_view(pixels, v):
         x = x.convert("L").convert("RGB")
     if v["sigma"]:
         x = x.filter(ImageFilter.GaussianBlur(v["sigma"]))
+    if v["solarize"]:
+        x = ImageOps.solarize(x, 128)
     if v["flip"]:
         x = x.transpose(Image.FLIP_LEFT_RIGHT)
     return np.array(x)
@@ -172,13 +176,15 @@ def pil_view(pixels, v):
 def case(references, name, kind=0, h=7, w=7, size=None, box=None, **more):
     top, left, height, width = box or (0, 0, h, w)
     v = dict(jitter=0, order=(0, 1, 2, 3), factors=(1, 1, 1, 0), gray=0, sigma=0, flip=0, normalize=0)
+    v["solarize"] = 0
     v.update(top=top, left=left, height=height, width=width, size=size or h, **more)
     v["jitter"] = int("factors" in more)
     pixels = image(kind, h, w)
     for v["reference"] in references.split():
         out = pil_view(pixels, v) if v["reference"] == "pil" else torch_view(pixels, v)
         print("case", v["reference"], name, kind, h, w, v["size"], top, left, height, width, v["jitter"],
-              *v["order"], *v["factors"], v["gray"], v["sigma"], v["flip"], v["normalize"])
+              *v["order"], *v["factors"], v["gray"], v["sigma"], v["flip"], v["normalize"],
+              v["solarize"])
         print(*out.reshape(-1))
 
 
@@ -203,6 +209,7 @@ for kind in 0, 1:
         case(both, "hue", kind, factors=(1, 1, 1, shift))
     case(both, "gray", kind, gray=1)
     case(both, "flip", kind, size=5, box=(1, 2, 5, 5), flip=1)
+    case(both, "solarized", kind, solarize=1)
     for sigma in 0.125, 0.5, 1.0, 2.0:
         case("torch gauss", "blur", kind, 11, 11, sigma=sigma)
 for sigma in 1.0, 2.0:
@@ -215,3 +222,5 @@ case("torch", "chain", 1, 32, 32, 16, (9, 0, 14, 17), order=(2, 0, 3, 1), factor
      sigma=0.75, normalize=1)
 case("torch", "chain", 0, 33, 20, 13, (1, 0, 30, 20), order=(1, 2, 3, 0), factors=(1.375, 1.375, 0.625, 0.09375),
      gray=1, sigma=1.5, flip=1, normalize=1)
+case("torch", "chain", 0, 32, 32, 16, (2, 4, 29, 25), order=(3, 1, 0, 2), factors=(1.25, 0.75, 1.375, 0.0625),
+     sigma=1.5, flip=1, normalize=1, solarize=1)

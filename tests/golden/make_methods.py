@@ -16,6 +16,7 @@ that their authors released:
             running statistics of f_q move as if each part had its own, and these were averaged.
     SwAV    scores s = unit(z) unit(c)^T; codes q by Sinkhorn, prototypes first and samples last, of each view by
             itself; L = mean of the two cross-entropies of softmax(s / T) of a view with the code of the other one.
+            With a predictor, Sec. 6.2 of SimSiam's paper: of softmax(h(s) / T), h on the scores.
 
 MoCo's first queue is a formula's, and its steps are 1, 2 and 3, so that the ring goes over its end.
 """
@@ -31,6 +32,7 @@ from make_parity import DECAY, LR, MARGIN, MOMENTUM, NETS, STEPS, UNIT
 from make_parity import Relu, SimSiam, c_layout, images, load_formula, measure, uniform
 
 BATCH, QUEUE, M, SPLITS, PROTOTYPES = 8, 48, 0.6, 2, 20
+TOLD = ["fc 16", "bn", "relu", f"fc {PROTOTYPES}"]         # SwAV's predictor
 make_parity.HEADS["contrast"] = (["fc d", "bn", "relu", "fc d", "bn"], [])
 make_parity.HEADS["linear"] = (["fc d bias", "relu", "fc d bias"], [])
 make_parity.HEADS["swav"] = (["fc d", "bn", "relu", "fc d bias"], [])
@@ -42,13 +44,15 @@ CASES = {
     "moco_small_one": ("moco", "linear", 1, dict(t=0.2, views=1)),
     "swav_small_outside": ("swav", "swav", 1, dict(t=0.1, epsilon=0.05, inside=False, stop=True)),
     "swav_small_flow": ("swav", "swav", 1, dict(t=0.2, epsilon=0.1, inside=True, stop=False)),
+    "swav_small_predictor": ("swav", "swav", 4, dict(t=2.0, epsilon=0.1, inside=True, stop=True, told=TOLD)),
 }
 # What a wrong program would do: each must lie far outside of the tolerance, or the files are blind.
 BROKEN = {
     "simclr": ["sum of the views", "batch norm the other way", "own row a negative", "keys as they flow"],
     "moco": ["key moved after the optimiser's step", "one group", "queue before its end", "sum of the views",
              "a move a split"],
-    "swav": ["samples first", "own code", "mean over the prototypes", "norm the other way"],
+    "swav": ["samples first", "own code", "mean over the prototypes", "norm the other way",
+             "codes of what h tells"],
 }
 
 
@@ -95,6 +99,7 @@ class Method:
         self.online = SimSiam(net, *make_parity.HEADS[heads])
         if self.method == "swav":
             self.online.prototypes = nn.Linear(net.d, PROTOTYPES, bias=False)
+            self.online.predictor = make_parity.head(self.o.get("told", []), PROTOTYPES, net.d)
         load_formula(self.online, net)
         x = torch.from_numpy(images(seed or images_seed, 2, BATCH, net.size))
         self.x1, self.x2 = x.permute(0, 1, 4, 2, 3).to(dtype)
@@ -185,9 +190,10 @@ class Method:
         else:
             with torch.no_grad():
                 c.copy_(normalize(c, dim=1))
-        s = normalize(self.online(torch.cat((self.x1, self.x2)))[0], dim=1) @ c.T
-        s1, s2 = s.chunk(2)
-        q1, q2 = self.code(s1), self.code(s2)
+        s = normalize(self.online.f(torch.cat((self.x1, self.x2))), dim=1) @ c.T
+        p = self.online.predictor(s)
+        q1, q2 = (self.code(half) for half in (p if self.broken == "codes of what h tells" else s).chunk(2))
+        s1, s2 = p.chunk(2)
         if self.broken == "own code":
             q1, q2 = q2, q1
         terms = [-(q * log_softmax(s / self.t, 1)).sum(1).mean() for q, s in ((q2, s1), (q1, s2))]
@@ -275,6 +281,8 @@ def tell_broken(case):
     for broken in BROKEN[m.method]:
         if broken == "sum of the views" and m.o.get("views") == 1:
             continue                                       # one view has no sum
+        if broken == "codes of what h tells" and "told" not in m.o:
+            continue
         ratio, where = worst_ratio(exact, train(case, torch.float64, broken)[0], scale)
         print(f"{case}: {broken}: {ratio:.0f} times the tolerance ({where})", flush=True)
         assert ratio > 10, "the files could not tell"

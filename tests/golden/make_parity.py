@@ -214,11 +214,14 @@ class SimSiam(nn.Module):
             self.stages.append(f"layer{s + 1}")
         self.projector, self.predictor = head(projector, c, net.d), head(predictor, net.d, net.d)
 
-    def forward(self, x):
+    def f(self, x):
         y = self.pool(self.relu(self.bn1(self.conv1(x))))
         for stage in self.stages:
             y = getattr(self, stage)(y)
-        z = self.projector(y.mean((2, 3)))
+        return self.projector(y.mean((2, 3)))
+
+    def forward(self, x):
+        z = self.f(x)
         return z, self.predictor(z)
 
 
