@@ -415,11 +415,38 @@ static void twins_and_numbers_that_are_none_are_refused(void **state)
         assert_int_equal(status_of(o.z1, o.z2, o.n, o.d), SIMSIAM_NOT_FINITE);
         o.z2[o.n * o.d - 1] = kept;
     }
+    outputs_free(&o);
+}
+
+/* A row may be as far from the first block's mean as two floats can be from each other. */
+static void outputs_near_the_end_of_float_are_measured(void **state)
+{
+    (void)state;
+    struct outputs o = outputs_make(shapes[1], 1);
     for (int i = 0; i < o.n * o.d; i++) {
-        o.z1[i] = (o.z1[i] > 0 ? 3e38f : -3e38f); /* near the end of float: no overflow inside */
-        o.z2[i] *= 1e37f;
+        const float sign = i < 128 * o.d ? 1 : -1;
+        o.z1[i] = sign * 3.3e38f + o.z1[i] * 1e36f;
+        o.z2[i] = sign * 3.3e38f + o.z2[i] * 1e36f;
     }
-    assert_int_equal(status_of(o.z1, o.z2, o.n, o.d), SIMSIAM_OK);
+    measures_check(&o);
+    outputs_free(&o);
+}
+
+/* 1e-4 is nothing beside a variance of 1e18 between views, and W is then not positive: "none". */
+static void lidar_is_no_number_where_its_delta_is_lost(void **state)
+{
+    (void)state;
+    struct outputs o = outputs_make(shapes[2], 1);
+    for (int i = 0; i < o.n; i++) {
+        for (int k = 0; k < o.d; k++) {        /* so that nothing is rounded in float */
+            o.z1[i * o.d + k] = (float)(i * (k + 3) % 5 * 0x1p13);
+            o.z2[i * o.d + k] = o.z1[i * o.d + k] + (float)((1 + i % 7) * (1 + k) * 0x1p27);
+        }
+    }
+    struct simsiam_evidence e;
+    struct simsiam_others others;
+    evidence_of(&e, &others, &o, NULL, 1, o.n);
+    assert_true(isnan(others.lidar) && isfinite(others.rankme) && isfinite(e.rank));
     outputs_free(&o);
 }
 
@@ -458,6 +485,8 @@ int main(void)
         cmocka_unit_test(measuring_between_is_no_end),
         cmocka_unit_test(too_few_samples_are_refused),
         cmocka_unit_test(twins_and_numbers_that_are_none_are_refused),
+        cmocka_unit_test(outputs_near_the_end_of_float_are_measured),
+        cmocka_unit_test(lidar_is_no_number_where_its_delta_is_lost),
         cmocka_unit_test(wrong_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

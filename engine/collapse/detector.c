@@ -42,8 +42,7 @@ struct simsiam_detector {
     } s, t, at_rest;
 };
 
-/* ---- one block ---------------------------------------------------------------------------------
- * */
+/* ---- one block ----------------------------------------------------------------------------- */
 
 /* A float's square neither vanishes nor overflows in double, so that a sum that is not finite tells
  * a number that is not. */
@@ -64,8 +63,11 @@ static void norms_task(void *at, int task)
     for (int i = task; i < c->held; i += ROW_TASKS) norms_take(c, i);
 }
 
-/* Half sum, half difference and rest, less their pivots, rounded to floats, into their panels; and
- * the views' distance. */
+/* To a float's 24 bits, and to no infinity where two floats are as far apart as they can be. */
+static double rounded(double x) { return 2 * (double)(float)(x / 2); }
+
+/* Half sum, half difference and rest, less their pivots, rounded, into their panels; and the views'
+ * distance. */
 static void row_take(struct simsiam_detector *c, int i)
 {
     const size_t from = (size_t)i * (size_t)c->d;
@@ -76,13 +78,13 @@ static void row_take(struct simsiam_detector *c, int i)
         for (int k = left; k < left + WIDE && k < c->d; k++) {
             const double step = c->inverse[0][i] * z1[k] - c->inverse[1][i] * z2[k];
             within += step * step;
-            s[k - left] = (float)(0.5 * z1[k] + 0.5 * z2[k] - c->s.pivot[k]);
-            t[k - left] = (float)(0.5 * z1[k] - 0.5 * z2[k]);
+            s[k - left] = rounded(0.5 * z1[k] + 0.5 * z2[k] - c->s.pivot[k]);
+            t[k - left] = rounded(0.5 * z1[k] - 0.5 * z2[k]);
         }
     }
     c->within_row[i] = within;
     for (int k = 0; c->with_rest && k < c->d; k++)
-        c->at_rest.x[gram_at(i, k)] = (float)(c->block[2][from + (size_t)k] - c->at_rest.pivot[k]);
+        c->at_rest.x[gram_at(i, k)] = rounded(c->block[2][from + (size_t)k] - c->at_rest.pivot[k]);
 }
 
 static void row_task(void *at, int task)
@@ -169,8 +171,7 @@ static void block_add(struct simsiam_detector *c)
     c->held = 0;
 }
 
-/* ---- open, add, close
- * ---------------------------------------------------------------------------- */
+/* ---- open, add, close ---------------------------------------------------------------------- */
 
 static bool sums_open(struct sums *s, size_t d)
 {
@@ -253,8 +254,7 @@ int simsiam_add(struct simsiam_detector *c, const float *z1, const float *z2, co
     return c->status;
 }
 
-/* ---- measures
- * ------------------------------------------------------------------------------------ */
+/* ---- measures ------------------------------------------------------------------------------ */
 
 static struct scatter scatter_of(const struct simsiam_detector *c, double *moved)
 {

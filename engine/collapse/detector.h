@@ -33,7 +33,7 @@ static inline size_t gram_at(int row, int column)
 }
 /* The number of tiles on and above the diagonal of [d, d]. */
 int gram_tiles(int d);
-/* gram [d, d] += x^T x of the first rows, in one of these tiles.  x holds floats' values. */
+/* gram [d, d] += x^T x of the first rows, in one of these tiles.  x holds numbers of 24 bits. */
 void gram_add(double *gram, const double *x, int rows, int d, int tile);
 
 /* ---- eigenvalues.c --------------------------------------------------------------------------- */
@@ -46,11 +46,10 @@ int eigenvalues(double *value, double *a, int d);
 
 /* The lower triangles of scatter matrices [d, d], from those of s, t and rest and their means. */
 struct scatter {
-    const double *s, *t,
-        *rest; /* upper triangles of (s - pivot)^T (s - pivot), t^T t, ...; rest may
-                                      be NULL */
-    const double *s_pivot, *rest_pivot; /* [d] */
-    const double *s_moved, *rest_moved; /* [d], mean - pivot */
+    /* Upper triangles of (s - pivot)^T (s - pivot), t^T t, and as the first; rest may be NULL. */
+    const double *s, *t, *rest;
+    const double *s_pivot, *rest_pivot;        /* [d] */
+    const double *s_moved, *rest_moved;        /* [d], mean - pivot */
     int64_t n;
     int d;
 };

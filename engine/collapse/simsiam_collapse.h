@@ -14,7 +14,8 @@
  *
  * Nothing here prints, exits, or keeps state outside the detector; different detectors may be used
  * by different threads at once, one detector by one at a time.  The numbers are the same to the
- * last digit for any number of threads and however the rows are cut into calls.
+ * last digit for any number of threads and however the rows are cut into calls of simsiam_add()
+ * (but not if others stand between these: what is measured half way ends a block of rows).
  */
 #pragma once
 #include <stdint.h>
@@ -64,15 +65,16 @@ struct simsiam_others {
                                   with the weights 1/k of the released code, over all l_k > 0; NaN
                                   where fewer than two are */
     double lidar;              /* Thilak et al. 2023, eq. 1-4, two views a class: exp(-sum p ln p)
-                                  of the eigenvalues of W^-1/2 B W^-1/2, W + 1e-4 I, p + 1e-7 */
+                                  of the eigenvalues of W^-1/2 B W^-1/2, W + 1e-4 I, p + 1e-7;
+                                  NaN where 1e-4 is lost in W's rounding */
 };
 
 struct simsiam_detector;
 
 /* A detector for outputs of d features; whoever opens it closes it.  `with_rest`: rows of rest come
- * with the views.  threads: 0 takes all cores.  It holds 8 d^2 bytes two or three times (a copy
- * more while it measures) and no rows but a block of 128, so that any n can be streamed through it.
- * */
+ * with the views.  threads: 0 takes all cores.  It holds 8 d^2 bytes two or three times (once more
+ * while it measures, twice while it compares) and no rows but a block of 128, so that any n can be
+ * streamed through it. */
 SIMSIAM_API int simsiam_open(struct simsiam_detector **detector, int d, int with_rest, int threads);
 /* The next rows of all views; rest is NULL unless with_rest.  After NOT_FINITE it takes no more. */
 SIMSIAM_API int simsiam_add(struct simsiam_detector *detector, const float *z1, const float *z2,

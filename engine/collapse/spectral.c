@@ -14,8 +14,7 @@ static const double LIDAR_DELTA = 1e-4; /* Thilak et al. 2023, Sec. 3 */
 static const double LIDAR_EPSILON = 1e-7;
 typedef double lane __attribute__((vector_size(32), aligned(8), may_alias));
 
-/* ---- matrices ----------------------------------------------------------------------------------
- * */
+/* ---- matrices -------------------------------------------------------------------------------- */
 
 /* Which rows a matrix is over. */
 enum over { ROWS_CENTRED, ROWS_RAW, MEANS, DIFFERENCES };
@@ -77,8 +76,7 @@ static double entropy_exp(const double *x, int d, double epsilon)
     return exp(entropy);
 }
 
-/* ---- the verdict's
- * -------------------------------------------------------------------------------- */
+/* ---- the verdict's --------------------------------------------------------------------------- */
 
 static double directions_for(double share, const double *lambda, int d, double sum)
 {
@@ -106,8 +104,7 @@ int spectral_measure(struct simsiam_evidence *e, const struct scatter *x)
     return status;
 }
 
-/* ---- what others offer
- * ------------------------------------------------------------------------------ */
+/* ---- what others offer ----------------------------------------------------------------------- */
 
 /* The slope of ln lambda_k over ln k, k = 1 .., weighted by 1 / k, turned round. */
 static double power_law(const double *lambda, int d)
@@ -125,8 +122,9 @@ static double power_law(const double *lambda, int d)
     return n < 2 ? NAN : -(w * xy - x * y) / (w * xx - x * x);
 }
 
-/* a [d, d], lower triangle, becomes L, a = L L^T; a is positive by LIDAR_DELTA. */
-static void cholesky(double *a, int d)
+/* a [d, d], lower triangle, becomes L, a = L L^T; false where a is not positive: LIDAR_DELTA is lost
+ * in the rounding of outputs some millions wide. */
+static bool cholesky(double *a, int d)
 {
     const size_t n = (size_t)d;
     for (size_t i = 0; i < n; i++) {
@@ -138,9 +136,12 @@ static void cholesky(double *a, int d)
                 part += *(const lane *)(const void *)(x + c) * *(const lane *)(const void *)(y + c);
             double dot = (part[0] + part[1]) + (part[2] + part[3]);
             for (; c < k; c++) dot += x[c] * y[c];
-            a[i * n + k] = i == k ? sqrt(a[i * n + i] - dot) : (a[i * n + k] - dot) / a[k * n + k];
+            const double left = a[i * n + k] - dot;
+            if (i == k && !(left > 0)) return false;
+            a[i * n + k] = i == k ? sqrt(left) : left / a[k * n + k];
         }
     }
+    return true;
 }
 
 /* b [d, d] = L^-1 b, a stripe of columns at a time; `width` is a constant where it is whole, so
@@ -192,23 +193,25 @@ static int lidar(double *result, const struct scatter *x, double *lambda, int th
 {
     const size_t d = (size_t)x->d;
     const double share = 1 / (double)x->n;
-    double *const within = matrix_make(x, DIFFERENCES, share), *const between =
-                                                                   matrix_make(x, MEANS, share);
+    double *const within = matrix_make(x, DIFFERENCES, share);
+    double *const between = matrix_make(x, MEANS, share);
     int status = SIMSIAM_NO_MEMORY;
     if (within && between) {
         for (size_t i = 0; i < d; i++) {
             within[i * d + i] += LIDAR_DELTA;
             for (size_t k = 0; k < i; k++) between[k * d + i] = between[i * d + k];
         }
-        cholesky(within, x->d);
+        *result = NAN;
+        status = SIMSIAM_OK;
         struct solve s = { within, between, x->d };
-        for (int side = 0; side < 2; side++) {
+        const bool positive = cholesky(within, x->d);
+        for (int side = 0; positive && side < 2; side++) {
             team_run((x->d + STRIPE - 1) / STRIPE, threads, solve_task, &s);
             transpose(between, d);
         }
-        status = eigenvalues(lambda, between, x->d);
-        for (size_t k = 0; k < d; k++) lambda[k] = fmax(lambda[k], 0);
-        *result = entropy_exp(lambda, x->d, LIDAR_EPSILON);
+        if (positive) status = eigenvalues(lambda, between, x->d);
+        for (size_t k = 0; positive && k < d; k++) lambda[k] = fmax(lambda[k], 0);
+        if (positive) *result = entropy_exp(lambda, x->d, LIDAR_EPSILON);
     }
     free(within);
     free(between);

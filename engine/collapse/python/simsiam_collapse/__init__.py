@@ -97,6 +97,8 @@ class Report:
 class Detector:
     """Outputs batch by batch, so that they need not lie in memory together."""
 
+    _handle = None                 # also of one whose arguments were wrong
+
     def __init__(self, with_rest=False, threads=0):
         self._handle, self._rest, self._threads = ctypes.c_void_p(), with_rest, threads
         self._features, self._samples, self._diverged = 0, 0, False
@@ -111,8 +113,9 @@ class Detector:
         self.close()
 
     def close(self):
-        _library.simsiam_close(self._handle)
-        self._handle = ctypes.c_void_p()
+        if self._handle:
+            _library.simsiam_close(self._handle)
+            self._handle = ctypes.c_void_p()
 
     def add(self, z1, z2, rest=None):
         """The next samples' outputs."""
