@@ -23,8 +23,7 @@ bool array_shape(struct array_file *a, int64_t n, int64_t d, char wrong[WRONG_TE
     return true;
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- * */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 /* The length of the file's name in `path`, FILE or FILE:NAME: the shortest that is there, as a name
  * may hold colons. */
@@ -91,8 +90,7 @@ bool array_open(struct array_file *a, const char *path, char wrong[WRONG_TEXT])
 
 void array_close(struct array_file *a) { source_close(&a->source); }
 
-/* ---- numbers -----------------------------------------------------------------------------------
- * */
+/* ---- numbers ------------------------------------------------------------------------------- */
 
 static float half_float(uint16_t h)
 {

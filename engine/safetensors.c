@@ -90,6 +90,7 @@ static bool choose(struct array_file *a, const struct tensor *tensor, size_t n, 
                    int64_t end, char wrong[WRONG_TEXT])
 {
     size_t i = 0;
+    if (!n) return refuse(wrong, "it holds no tensor");
     if (!name && n != 1) return refuse(wrong, "it holds %zu tensors; say which: FILE:NAME", n);
     while (name && i < n && strcmp(tensor[i].name, name) != 0) i++;
     if (i == n) return refuse(wrong, "it holds no tensor of that name");

@@ -13,6 +13,7 @@ static const struct { const char *name; struct planted p; } kinds[] = {
     { "dimensional", { .directions = 3, .between = 1, .within = 0.0005 } },
     { "partial", { .directions = 1 << 20, .between = 0.3, .within = 0.8, .offset = 6 } },
     { "complete", { .directions = 1, .between = 0, .within = 1e-5, .offset = 1 } },
+    { "constant", { .directions = 1, .between = 0, .within = 0, .offset = 1 } },
     { "undecided", { .directions = 1 << 20, .between = 1, .within = 0.88, .offset = 5 } },
     { "diverged", { .directions = 1, .between = INFINITY } },
 };
@@ -42,6 +43,7 @@ int main(int argc, char **argv)
     p.d = atoi(argv[3]);
     if (p.directions > p.d) p.directions = p.d;
     struct outputs o = outputs_make(p, 1);
+    o.z2[0] = nextafterf(o.z2[0], 0);              /* the constant's views are no twins */
     const int failed = npy_write(argv[4], o.z1, p.n, p.d) || npy_write(argv[5], o.z2, p.n, p.d);
     outputs_free(&o);
     return failed;

@@ -192,6 +192,8 @@ static void headers_that_lie_are_refused(void **state)
     refused_with("safetensors/one", "[3,5]", "[15 ]", "1 dimensions");
     refused_with("safetensors/one", "\"F32\"", "\"F33\"", "unknown");
     refused_with("safetensors/one", "\"dtype\"", "\"dtyqe\"", "do not fit");
+    struct content none = { (uint8_t *)"\2\0\0\0\0\0\0\0{}", 10 };
+    refused_bytes(&none, none.n, 0, "", "it holds no tensor");
 }
 
 /* The bytes [n] at a place of the file; negative: from its end. */

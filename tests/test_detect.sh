@@ -36,10 +36,14 @@ silent() { [ -z "$out" ] || fail "$what: on stdout: $out"; }
 
 # ---- grades and the exit table ---------------------------------------------------------------------------
 
-for kind in healthy dimensional partial complete undecided diverged; do
+for kind in healthy dimensional partial complete constant undecided diverged; do
     "$planted" $kind 256 128 $kind.a $kind.b || fail "cannot plant $kind"
     given --views $kind.a $kind.b
     case $kind in
+    constant)
+        ends 4 "constant.b: complete:" "view share none" "directions none" "have no direction"
+        given --views constant.a constant.b --others; ends 4 "RankMe 1.0" "alpha-ReQ none"
+        [[ $out != *nan* ]] || fail "$what: a number that does not exist is not \`none\`: $out" ;;
     partial | complete) ends 4 "$kind.a, $kind.b: $kind:" "256 samples of 128 features" "|E z'|" ;;
     diverged) ends 5 "diverged: a number is not finite" "among rows 1 to 256" ;;
     *) ends 0 "$kind.a, $kind.b: $kind:" "thresholds away: complete +" ;;
@@ -70,8 +74,9 @@ ok 2 - dimensional.a, dimensional.b: dimensional
 not ok 3 - partial.a, partial.b: partial
 not ok 4 - diverged.a, diverged.b: diverged" ] || fail "$what: other TAP: $out"
 
-given "${mixed[@]}" --github; ends 5 "healthy.b: healthy: samples differ"
-[ "$(grep -oE '^::[a-z]+' out.txt | paste -sd ' ')" = "::notice ::warning ::error ::error" ] ||
+cp partial.a "::error::x"
+given "${mixed[@]}" "::error::x" partial.b --github; ends 5 "healthy.b: healthy: samples differ"
+[ "$(grep -oE '^::[a-z]+' out.txt | paste -sd ' ')" = "::notice ::warning ::error ::error ::error" ] ||
     fail "$what: other annotations: $out"
 grep -q '^::error title=simsiam check::partial.a, partial.b: partial: .* partial -[0-9]* %25,' out.txt ||
     fail "$what: not an annotation's text: $out"
@@ -185,6 +190,11 @@ given --views healthy.a healthy.b healthy.a; ends 2 "in pairs"
 given --views; ends 2 "in pairs"
 given --views - -; ends 2 "standard input"
 given --views healthy.a healthy.b --rest healthy.a partial.a partial.b; ends 2 "one pair"
+cp healthy.b in
+cp healthy.a ./-rest
+given --views healthy.a - --rest=-rest; ends 0 "at rest -rest: healthy"        # a file like any other
+given --views healthy.a - --rest -; ends 2 "standard input"
+: >in
 given --views healthy.a healthy.b --json --tap; ends 2 "one of --json, --tap and --github"
 given --views healthy.a healthy.b --fail-on parial; ends 2 'no grade "parial"; the nearest is partial'
 given --views healthy.a healthy.b --fail-on partial,; ends 2 'no grade ""'
@@ -204,6 +214,11 @@ log '{"epoch": 1, "std_sqrtd": "0.9", "view_share": 0.3}'; ends 2 "one.jsonl:1:1
 log '{"epoch": 1, "std_sqrtd": 0.9}'; ends 2 "one.jsonl:1:1: view_share: a number is wanted"
 log '{"epoch": 1, "std_sqrtd": 0.9, "view_share": 0.3}' '{"epoch": 2,' ''
 ends 2 "one.jsonl:2:" "JSON object a line"
+# As Python's json writes what is no number; in a string it is a word.
+log '{"epoch": 1, "std_sqrtd": NaN, "view_share": -Infinity}'; ends 5 "diverged: std_sqrtd is no number at epoch 1"
+log '{"epoch": 1, "a \" NaN": "NaN\\", "std_sqrtd": 0.9, "view_share": NaN}'; ends 0 "view share none"
+log '{"epoch": 1, "std_sqrtd": NaNN, "view_share": 0.3}'; ends 2 "one.jsonl:1:"
+given --metrics .; ends 2 ".: it is a folder"
 log '[1]'; ends 2 "one.jsonl:1:1: no object"
 log '{"epoch": 1}'; ends 2 "no line holds epoch, std_sqrtd and view_share"
 [[ $err != *delete* ]] || fail "$what: tells a stranger to delete: $err"

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <jansson.h>
 
@@ -137,6 +138,39 @@ void subject_views(struct subject *s, const char *a, const char *b, const char *
 
 /* ---- a log's lines ------------------------------------------------------------------------- */
 
+/* Python's json writes NaN and Infinity, which JSON does not have: null in their place, outside of
+ * strings.  The caller frees. */
+static char *nulls_put(const char *text)
+{
+    static const char *const words[] = { "-Infinity", "Infinity", "NaN" };
+    char *const out = host_alloc(2 * strlen(text) + 1, 1), *to = out;
+    bool quoted = false;
+    while (*text) {
+        int i = 0;
+        while (i < 3 && (quoted || strncmp(text, words[i], strlen(words[i])) != 0)) i++;
+        if (i < 3) {
+            to = stpcpy(to, "null");
+            text += strlen(words[i]);
+            continue;
+        }
+        if (*text == '"') quoted = !quoted;
+        if (quoted && *text == '\\' && text[1]) *to++ = *text++;
+        *to++ = *text++;
+    }
+    return out;
+}
+
+static json_t *line_load(const char *text, size_t length, json_error_t *error)
+{
+    json_error_t unused;
+    json_t *line = json_loadb(text, length, JSON_REJECT_DUPLICATES, error);
+    if (line || (!strstr(text, "NaN") && !strstr(text, "Infinity"))) return line;
+    char *const plain = nulls_put(text);
+    line = json_loads(plain, JSON_REJECT_DUPLICATES, &unused);
+    free(plain);
+    return line;
+}
+
 /* A number, or null, which is NaN; false for anything else, and where it is missing. */
 static bool number_take(const json_t *line, const char *key, double *x)
 {
@@ -182,7 +216,7 @@ static void lines_judge(struct subject *s, FILE *file, const char *path)
     ssize_t length;
     for (int number = 1; !s->status && (length = getline(&text, &room, file)) > 0; number++) {
         json_error_t error;
-        json_t *const line = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+        json_t *const line = line_load(text, (size_t)length, &error);
         if (!line && text[length - 1] != '\n') break;
         if (strspn(text, " \t\r\n") == (size_t)length) {
             json_decref(line);
@@ -207,6 +241,13 @@ void subject_metrics(struct subject *s, const char *path)
     FILE *const file = strcmp(path, "-") ? fopen(path, "r") : stdin;
     if (!file) {
         unable(s, EXIT_USER, "%s: cannot open it: %s", path, strerror(errno));
+        return;
+    }
+    struct stat about;
+    if (!fstat(fileno(file), &about) && S_ISDIR(about.st_mode)) {
+        fclose(file);
+        unable(s, EXIT_USER, "%s: it is a folder; a file of JSON lines is wanted (of a run: its metrics.jsonl)",
+               path);
         return;
     }
     lines_judge(s, file, path);

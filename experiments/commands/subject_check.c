@@ -45,6 +45,9 @@ static unsigned grades_parse(const char *text)
     }
 }
 
+/* - or -:NAME */
+static bool is_pipe(const char *path) { return path[0] == '-' && (!path[1] || path[1] == ':'); }
+
 static void asked_check(const struct subjects_asked *a, char **operand, int n)
 {
     if (a->views && a->metrics) die_user("check: --views and --metrics; one of the two");
@@ -56,9 +59,8 @@ static void asked_check(const struct subjects_asked *a, char **operand, int n)
     if (a->metrics && (a->rest || a->others))
         die_user("check: --rest and --others go with --views");
     if (a->rest && n != 2) die_user("check: --rest goes with one pair of views");
-    int pipes = a->rest && *a->rest == '-';
-    for (int i = 0; i < n; i++)
-        pipes += operand[i][0] == '-' && (!operand[i][1] || operand[i][1] == ':');
+    int pipes = a->rest && is_pipe(a->rest);
+    for (int i = 0; i < n; i++) pipes += is_pipe(operand[i]);
     if (pipes > 1) die_user("check: - (standard input) can be one of the files alone");
     threads_check(a->threads);
 }

@@ -72,25 +72,44 @@ static char *where_text(const struct subject *s)
     return text_format("%lld samples of %d features", (long long)s->evidence.n, s->evidence.d);
 }
 
-void tell_text(const struct telling *t)
+/* What belongs to no threshold, a line each. */
+static void more_print(const struct subject *s)
+{
+    const struct simsiam_evidence *const e = &s->evidence;
+    if (isnan(e->directions_90)) {
+        if (e->d) printf("    the rows do not differ, and have no direction\n");
+    } else {
+        printf("    90 %% of the variance in %.0f directions, 99 %% in %.0f; participation ratio %.1f\n",
+               e->directions_90, e->directions_99, e->participation);
+    }
+    if (!s->has_others) return;
+    char *const rankme = number("%.1f", s->others.rankme), *const lidar = number("%.1f", s->others.lidar);
+    char *const alpha = number("%.2f", s->others.alpha_req);
+    printf("    lightly's level %.3f, RankMe %s, LiDAR %s, alpha-ReQ %s\n", s->others.level, rankme, lidar,
+           alpha);
+    free(rankme);
+    free(lidar);
+    free(alpha);
+}
+
+/* `before` stands before each name. */
+static void text_print(const struct telling *t, const char *before)
 {
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
         if (s->status && s->status != EXIT_DIVERGED) continue;
         char *const where = where_text(s), *const evidence = evidence_text(s);
-        printf("%s: %s: %s (%s)\n", s->name, subject_verdict(s), meaning(s), where);
-        if (!s->status) printf("    %s\n", evidence);
-        if (!s->status && s->evidence.d)
-            printf("    90 %% of the variance in %.0f directions, 99 %% in %.0f; participation "
-                   "ratio %.1f\n",
-                   s->evidence.directions_90, s->evidence.directions_99, s->evidence.participation);
-        if (!s->status && s->has_others)
-            printf("    lightly's level %.3f, RankMe %.1f, LiDAR %.1f, alpha-ReQ %.2f\n",
-                   s->others.level, s->others.rankme, s->others.lidar, s->others.alpha_req);
+        printf("%s%s: %s: %s (%s)\n", before, s->name, subject_verdict(s), meaning(s), where);
+        if (!s->status) {
+            printf("    %s\n", evidence);
+            more_print(s);
+        }
         free(where);
         free(evidence);
     }
 }
+
+void tell_text(const struct telling *t) { text_print(t, ""); }
 
 /* ---- TAP ----------------------------------------------------------------------------------- */
 
@@ -115,9 +134,10 @@ static void github_put(const char *text)
     for (; *text; text++) printf(strchr("%\r\n", *text) ? "%%%02X" : "%c", (unsigned char)*text);
 }
 
+/* A file's name may be a workflow command: none begins a line. */
 void tell_github(const struct telling *t)
 {
-    tell_text(t);
+    text_print(t, "simsiam check: ");
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
         char *const evidence = evidence_text(s);
