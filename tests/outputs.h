@@ -1,90 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * outputs.h -- outputs of two views, planted by kind, and what the detector's tests compare with:
- * the definitions as they stand, in double, with Jacobi's eigenvalues.
+ * outputs.h -- what the detector's tests compare with: the definitions as they stand, in double,
+ * with Jacobi's eigenvalues; for outputs that planted.h makes.
  */
 #pragma once
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- random numbers: the same in every libc -------------------------------------------------- */
-
-struct draws {
-    uint64_t state;
-};
-static inline double draw_uniform(struct draws *r)
-{
-    /* Knuth's linear congruential generator, its upper bits. */
-    r->state = r->state * 6364136223846793005u + 1442695040888963407u;
-    return ((double)(r->state >> 11) + 0.5) / 9007199254740992.0;
-}
-static inline double draw_gauss(struct draws *r)
-{
-    const double u = draw_uniform(r), v = draw_uniform(r);
-    return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
-}
-
-/* ---- planted outputs ------------------------------------------------------------------------- */
-
-/* z_view = offset + image + view: image varies in `directions` directions, the k-th by k^-power, as
- * far as `between` in all; views by `within` in every direction.  The directions are
- * cosines, so that each feature takes part. */
-struct planted {
-    int n, d, directions;
-    double power, between, within, offset;
-};
-
-struct outputs {
-    float *z1, *z2;
-    int n, d;
-};
-
-static inline void outputs_free(struct outputs *o)
-{
-    free(o->z1);
-    free(o->z2);
-}
-
-/* basis [directions, d]: the first rows of the cosine transform, orthonormal. */
-static inline double *basis_make(int directions, int d)
-{
-    double *const basis = calloc((size_t)directions * (size_t)d + 1, sizeof *basis);
-    if (!basis) abort();
-    for (int k = 0; k < directions; k++)
-        for (int c = 0; c < d; c++)
-            basis[k * d + c] = sqrt((k ? 2.0 : 1.0) / d) * cos(M_PI * (2 * c + 1) * k / (2.0 * d));
-    return basis;
-}
-
-static inline struct outputs outputs_make(struct planted p, unsigned seed)
-{
-    const size_t cells = (size_t)p.n * (size_t)p.d;
-    struct outputs o = { calloc(cells, sizeof(float)), calloc(cells, sizeof(float)), p.n, p.d };
-    double *const row = calloc((size_t)p.d, sizeof *row), *const basis =
-                                                              basis_make(p.directions, p.d);
-    double total = 0;
-    if (!o.z1 || !o.z2 || !row) abort();
-    struct draws r = { seed };
-    for (int k = 0; k < p.directions; k++) total += pow(k + 1, -2 * p.power);
-    for (int i = 0; i < p.n; i++) {
-        memset(row, 0, (size_t)p.d * sizeof *row);
-        for (int k = 0; k < p.directions; k++) {
-            const double size = p.between * pow(k + 1, -p.power) / sqrt(total) * draw_gauss(&r);
-            for (int c = 0; c < p.d; c++) row[c] += size * basis[k * p.d + c];
-        }
-        for (int k = 0; k < p.d; k++) {
-            const double offset = p.offset * cos(1 + k) / sqrt(p.d), step = p.within / sqrt(p.d);
-            const size_t cell = (size_t)i * (size_t)p.d + (size_t)k;
-            o.z1[cell] = (float)(offset + row[k] + step * draw_gauss(&r));
-            o.z2[cell] = (float)(offset + row[k] + step * draw_gauss(&r));
-        }
-    }
-    free(row);
-    free(basis);
-    return o;
-}
+#include "../experiments/commands/planted.h"
 
 /* ---- references ------------------------------------------------------------------------------ */
 

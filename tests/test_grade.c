@@ -24,17 +24,17 @@ static const struct {
     enum simsiam_grade grade;
     double level[2], rankme[2], rank[2], lidar[2], alpha[2];
 } kinds[KINDS] = {
-    [SPREAD] = { "a power law's spectrum", { N, D, D, 0.5, 1, 0.1, 0 }, SIMSIAM_HEALTHY,
+    [SPREAD] = { "a power law's spectrum", { N, D, D, 0.5, 1, 0.1, 0, false }, SIMSIAM_HEALTHY,
                  { 0, 0.02 }, { 198, 208 }, { 198, 208 }, { 60, 80 }, { 0.95, 1.05 } },
-    [OFFSET] = { "the same beside a large offset", { N, D, D, 0.5, 1, 0.1, 5 }, SIMSIAM_HEALTHY,
+    [OFFSET] = { "the same beside a large offset", { N, D, D, 0.5, 1, 0.1, 5, false }, SIMSIAM_HEALTHY,
                  { 0.68, 0.78 }, { 95, 115 }, { 198, 208 }, { 60, 80 }, { 0.95, 1.05 } },
-    [FEW] = { "4 of 256 directions", { N, D, 4, 0, 1, 0.001, 0 }, SIMSIAM_DIMENSIONAL,
+    [FEW] = { "4 of 256 directions", { N, D, 4, 0, 1, 0.001, 0, false }, SIMSIAM_DIMENSIONAL,
               { 0, 0.02 }, { 4, 4.6 }, { 4, 4.6 }, { 3.9, 4.2 }, { 1, 5 } },
-    [CONSTANT] = { "a constant and float noise", { N, D, D, 0, 0, 1e-5, 1 }, SIMSIAM_COMPLETE,
+    [CONSTANT] = { "a constant and float noise", { N, D, D, 0, 0, 1e-5, 1, false }, SIMSIAM_COMPLETE,
                    { 0.99, 1 }, { 1, 1.1 }, { 245, 256 }, { 215, 235 }, { 0.1, 0.3 } },
-    [PARTIAL] = { "views outweigh samples", { N, D, D, 0, 0.3, 0.8, 6 }, SIMSIAM_PARTIAL,
+    [PARTIAL] = { "views outweigh samples", { N, D, D, 0, 0.3, 0.8, 6, false }, SIMSIAM_PARTIAL,
                   { 0.75, 0.85 }, { 105, 125 }, { 245, 256 }, { 190, 210 }, { 0.1, 0.3 } },
-    [FAITHFUL] = { "samples small, but views agree", { N, D, D, 0, 0.6, 0.2, 6 }, SIMSIAM_HEALTHY,
+    [FAITHFUL] = { "samples small, but views agree", { N, D, D, 0, 0.6, 0.2, 6, false }, SIMSIAM_HEALTHY,
                    { 0.8, 0.9 }, { 80, 95 }, { 240, 256 }, { 210, 230 }, { 0.1, 0.3 } },
 };
 
@@ -81,8 +81,7 @@ static void every_kind_gets_its_grade_and_no_public_metric_sees_all(void **state
     }
 }
 
-/* ---- `dimensional` at the sizes where it is said -----------------------------------------------
- * */
+/* ---- `dimensional` at the sizes where it is said ------------------------------------------- */
 
 static const struct { int n, d; } sizes[] = {
     { 16, 8 }, { 128, 64 }, { 512, 256 }, { 512, 600 }, { 1000, 128 },
@@ -95,8 +94,8 @@ static void few_directions_are_dimensional_and_many_are_not_at_every_size(void *
     for (int i = 0; i < SIZES; i++) {
         const int n = sizes[i].n, d = sizes[i].d, few = d >= 128 ? 3 : 1;
         for (unsigned seed = 1; seed <= 3; seed++) {
-            struct outputs o = outputs_make((struct planted){ n, d, few, 0, 1, 0.0005, 0 }, seed);
-            struct outputs h = outputs_make((struct planted){ n, d, d, 0.5, 1, 0.3, 0 }, seed);
+            struct outputs o = outputs_make((struct planted){ n, d, few, 0, 1, 0.0005, 0, false }, seed);
+            struct outputs h = outputs_make((struct planted){ n, d, d, 0.5, 1, 0.3, 0, false }, seed);
             struct simsiam_evidence e;
             struct simsiam_verdict v = verdict_of(&o, &e);
             if (v.grade != SIMSIAM_DIMENSIONAL)
@@ -115,7 +114,7 @@ static void few_directions_are_dimensional_and_many_are_not_at_every_size(void *
 static void a_constant_has_no_rank_and_is_complete(void **state)
 {
     (void)state;
-    struct outputs o = outputs_make((struct planted){ 66, 33, 0, 0, 0, 0, 1 }, 1);
+    struct outputs o = outputs_make((struct planted){ 66, 33, 0, 0, 0, 0, 1, false }, 1);
     o.z2[0] += 1e-7f; /* not twins */
     struct simsiam_evidence e;
     const struct simsiam_verdict v = verdict_of(&o, &e);
@@ -125,8 +124,7 @@ static void a_constant_has_no_rank_and_is_complete(void **state)
     outputs_free(&o);
 }
 
-/* ---- the rule ----------------------------------------------------------------------------------
- * */
+/* ---- the rule ------------------------------------------------------------------------------ */
 
 static const struct {
     double std, share, rank;
