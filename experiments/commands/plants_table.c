@@ -281,7 +281,7 @@ static void heading_write(FILE *f, const struct counts *c)
             "size, by those who wrote the rule. It shows what each measure can and cannot see. How often\n"
             "real training runs are judged rightly it does not show: that is still to be measured, and\n"
             "the rule's thresholds are provisional. Made by `make -f Makefile.repro detector-table`;\n"
-            "every count is in operating.csv.\n\n",
+            "every count is in operating.csv, what each kind's trials are drawn from in plants_table.c.\n\n",
             TRIALS);
     fprintf(f,
             "*Flagged*: the rule says dimensional, partial or complete. Other tools give a number and no\n"
