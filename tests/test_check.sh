@@ -12,25 +12,18 @@ set -u
 export LC_ALL=C
 
 simsiam=$(realpath "$1") configs=$(realpath "$2") broken=$(realpath "$3")
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 plan=$configs/check_collapse.yaml
 
-failed=0
-fail() { echo "FAILED: $*" | head -c 600; echo; failed=1; }
+. "$here/given.bash"
 # given ARGUMENT...: runs the program; status, out and err are what came back.
 given() {
     "$simsiam" "$@" >"$work/out" 2>"$work/err" </dev/null
     status=$? out=$(<"$work/out") err=$(<"$work/err")
     what="simsiam $*"
-}
-ends() {             # ends STATUS [WORD...]: with this status, each word on stdout or stderr
-    [ $status = "$1" ] || fail "$what: exit $status, not $1: $out $err"
-    local word
-    for word in "${@:2}"; do
-        [[ $out$err == *"$word"* ]] || fail "$what: no \`$word\` in: $out $err"
-    done
 }
 
 # ---- runs without a machine ------------------------------------------------------------------------------

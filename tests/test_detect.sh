@@ -12,25 +12,18 @@ set -u
 export LC_ALL=C
 
 simsiam=$(realpath "$1") planted=$(realpath "$2") source=$(realpath "$3")
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
-failed=0
-fail() { echo "FAILED: $*" | head -c 900; echo; failed=1; }
+. "$here/given.bash"
 # given ARGUMENT...: runs `check`; status, out and err are what came back.  Standard input is the file `in`.
 : >in
 given() {
     "$simsiam" check "$@" >out.txt 2>err.txt <in
     status=$? out=$(<out.txt) err=$(<err.txt)
     what="simsiam check $*"
-}
-ends() {             # ends STATUS [WORD...]: with this status, each word on stdout or stderr
-    [ $status = "$1" ] || fail "$what: exit $status, not $1: $out $err"
-    local word
-    for word in "${@:2}"; do
-        [[ $out$err == *"$word"* ]] || fail "$what: no \`$word\` in: $out $err"
-    done
 }
 silent() { [ -z "$out" ] || fail "$what: on stdout: $out"; }
 

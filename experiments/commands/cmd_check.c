@@ -75,19 +75,14 @@ static const struct epoch_record *epoch_judged(const struct run_record *r)
     return last;
 }
 
-/* "0.123", or "none" for a number that does not exist; the caller frees. */
-static char *number(const char *format, double x)
-{
-    return isnan(x) ? text_format("none") : text_format(format, x);
-}
-
 /* The measures, each with its distance from the thresholds, and the evidence. */
 static char *measures_text(const struct epoch_record *e, double turn)
 {
     const struct collapse c = epoch_collapse(e);
-    char *const share = number("%.3f", e->view_share), *const off = number("%+.3f", e->view_share - COLLAPSE_SHARE);
-    char *const loss = number("%.3f", e->loss), *const rank = number("%.2f", e->rank);
-    char *const knn = number("%.1f", e->knn), *const norm = number("%.3f", e->mean_norm);
+    char *const share = measure_text("%.3f", e->view_share);
+    char *const off = measure_text("%+.3f", e->view_share - COLLAPSE_SHARE);
+    char *const loss = measure_text("%.3f", e->loss), *const rank = measure_text("%.2f", e->rank);
+    char *const knn = measure_text("%.1f", e->knn), *const norm = measure_text("%.3f", e->mean_norm);
     char *const text = text_format(
         "std*sqrt(d) %.3f (%+.3f from %.2f, %+.3f from %.2f), view share %s (%s from %.2f), turns if the "
         "thresholds move by %+.0f %%%s; loss %s, |E z'| %s, rank %s, kNN %s",

@@ -31,6 +31,9 @@ void subject_free(struct subject *s);
 /* "healthy", ..., or "diverged". */
 const char *subject_verdict(const struct subject *s);
 
+/* "0.123", or "none" for a number that does not exist; the caller frees. */
+char *measure_text(const char *format, double x) __attribute__((format(printf, 1, 0)));
+
 /* The grades that fail a check, a bit each. */
 struct telling {
     unsigned fail_on;

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "../pages/look_html.h"
 #include "../../engine/base.h"
 
 bool subject_fails(const struct telling *t, const struct subject *s)
@@ -33,8 +34,7 @@ static const char *meaning(const struct subject *s)
     return s->status ? s->wrong : text[s->verdict.grade];
 }
 
-/* "0.123", or "none" for a number that does not exist; the caller frees. */
-static char *number(const char *format, double x)
+char *measure_text(const char *format, double x)
 {
     return isnan(x) ? text_format("none") : text_format(format, x);
 }
@@ -46,13 +46,13 @@ static char *evidence_text(const struct subject *s)
                                                  SIMSIAM_DIMENSIONAL };
     const struct simsiam_evidence *const e = &s->evidence;
     if (s->status) return text_format("%s", s->wrong);
-    char *const share = number("%.3f", e->view_share), *const norm = number("%.3f", e->mean_norm);
-    char *const rank = number("%.1f", e->rank);
+    char *const share = measure_text("%.3f", e->view_share), *const norm = measure_text("%.3f", e->mean_norm);
+    char *const rank = measure_text("%.1f", e->rank);
     char *text = text_format("std*sqrt(d) %.3f, view share %s, |E z'| %s, directions %s",
                              e->std_sqrtd, share, norm, rank);
     for (int i = 0; i < 3; i++) {
         const double away = s->verdict.distance[grades[i]];
-        char *const percent = number("%+.0f %%", 100 * away), *const before = text;
+        char *const percent = measure_text("%+.0f %%", 100 * away), *const before = text;
         text = text_format("%s%s %s %s", before,
                            i ? "," : "; thresholds away:", simsiam_grade_name(grades[i]), percent);
         free(percent);
@@ -83,8 +83,9 @@ static void more_print(const struct subject *s)
                e->directions_90, e->directions_99, e->participation);
     }
     if (!s->has_others) return;
-    char *const rankme = number("%.1f", s->others.rankme), *const lidar = number("%.1f", s->others.lidar);
-    char *const alpha = number("%.2f", s->others.alpha_req);
+    char *const rankme = measure_text("%.1f", s->others.rankme);
+    char *const lidar = measure_text("%.1f", s->others.lidar);
+    char *const alpha = measure_text("%.2f", s->others.alpha_req);
     printf("    lightly's level %.3f, RankMe %s, LiDAR %s, alpha-ReQ %s\n", s->others.level, rankme, lidar,
            alpha);
     free(rankme);
@@ -158,12 +159,11 @@ void tell_github(const struct telling *t)
 static json_t *real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 static json_t *string(const char *text)
 {
-    json_t *json = json_string(text);
-    if (json) return json;
     char *const plain = text_format("%s", text);
-    for (char *at = plain; *at; at++)
+    json_t *json = json_string(plain);
+    for (char *at = plain; !json && *at; at++)
         if ((unsigned char)*at > 127) *at = '?';
-    json = json_string(plain);
+    if (!json) json = json_string(plain);
     free(plain);
     return json;
 }
@@ -263,64 +263,37 @@ void tell_json(const struct telling *t)
 
 /* ---- JUnit --------------------------------------------------------------------------------- */
 
-/* Text in XML, in UTF-8; the caller frees. */
-static char *xml_text(const char *text)
-{
-    json_t *const clean = string(text);
-    char *const out = host_alloc(6 * strlen(text) + 1, 1), *to = out;
-    for (const char *at = json_string_value(clean); *at; at++) {
-        static const struct {
-            char sign;
-            const char *name;
-        } named[] = {
-            { '&', "&amp;" },
-            { '<', "&lt;" },
-            { '>', "&gt;" },
-            { '"', "&quot;" },
-        };
-        int i = 0;
-        while (i < 4 && named[i].sign != *at) i++;
-        if (i < 4)
-            to = stpcpy(to, named[i].name);
-        else
-            *to++ = *at;
-    }
-    json_decref(clean);
-    return out;
-}
-
 void tell_junit(const struct telling *t, const char *path)
 {
-    char *body = text_format("%s", "");
     int failures = 0;
+    char *text;
+    size_t bytes;
+    FILE *const out = open_memstream(&text, &bytes);
+    if (!out) die("out of memory: cannot write XML (close other programs)");
+    for (int i = 0; i < t->n; i++) failures += subject_fails(t, &t->subject[i]);
+    html(out,
+         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+         "  <testsuite name=\"simsiam check\" tests=\"%d\" failures=\"%d\" errors=\"0\">\n",
+         t->n, failures);
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
-        char *const plain = evidence_text(s), *const evidence = xml_text(plain),
-                    *const name = xml_text(s->name);
-        char *const before = body;
         const char *const verdict = subject_verdict(s);
+        char *const evidence = evidence_text(s);
+        json_t *const name = string(s->name), *const said = string(evidence);
+        html(out, "    <testcase classname=\"simsiam.check\" name=\"%s\">\n", json_string_value(name));
         if (subject_fails(t, s))
-            body = text_format(
-                "%s    <testcase classname=\"simsiam.check\" name=\"%s\">\n"
-                "      <failure type=\"%s\" message=\"%s\">%s</failure>\n    </testcase>\n",
-                before, name, verdict, verdict, evidence);
+            html(out, "      <failure type=\"%s\" message=\"%s\">%s</failure>\n    </testcase>\n", verdict,
+                 verdict, json_string_value(said));
         else
-            body = text_format("%s    <testcase classname=\"simsiam.check\" name=\"%s\">\n"
-                               "      <system-out>%s: %s</system-out>\n    </testcase>\n",
-                               before, name, verdict, evidence);
-        failures += subject_fails(t, s);
-        free(plain);
+            html(out, "      <system-out>%s: %s</system-out>\n    </testcase>\n", verdict,
+                 json_string_value(said));
         free(evidence);
-        free(name);
-        free(before);
+        json_decref(name);
+        json_decref(said);
     }
-    char *const whole = text_format(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-        "  <testsuite name=\"simsiam check\" tests=\"%d\" failures=\"%d\" errors=\"0\">\n"
-        "%s  </testsuite>\n</testsuites>\n",
-        t->n, failures, body);
-    if (!file_write_atomic(path, whole, strlen(whole)))
+    html(out, "  </testsuite>\n</testsuites>\n");
+    if (fclose(out)) die("out of memory: cannot write XML (close other programs)");
+    if (!file_write_atomic(path, text, bytes))
         die("cannot write %s: %s (is there room, and may you write there?)", path, strerror(errno));
-    free(whole);
-    free(body);
+    free(text);
 }

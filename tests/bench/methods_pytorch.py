@@ -12,17 +12,14 @@ least and largest milliseconds of a step, and the MiB that the steps added to th
 """
 import argparse
 import copy
-import gc
 import os
-import statistics
 import sys
-import time
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from pytorch_step import ResNet, memory
+from pytorch_step import ResNet, measured
 
 
 def numbers(text):
@@ -245,19 +242,8 @@ def step_of(s, precision, layout):
 
 
 def measure(s, precision, layout, steps):
-    step = step_of(s, precision, layout)
-    gc.collect()
-    with open('/proc/self/clear_refs', 'w') as f:
-        f.write('5')                                     # the high-water mark starts here
-    before = memory('VmRSS')
-    step()
-    seconds = []
-    for _ in range(steps):
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
-    ms = [1e3 * x for x in seconds]
-    return f'{statistics.median(ms):.2f} {min(ms):.2f} {max(ms):.2f} {memory("VmHWM") - before:.1f}'
+    median, least, most, mib = measured(step_of(s, precision, layout), steps)
+    return f'{median:.2f} {least:.2f} {most:.2f} {mib:.1f}'
 
 
 def main():

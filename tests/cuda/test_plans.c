@@ -83,19 +83,26 @@ static const struct eta_settings *eta_of(const struct settings *s)
     return methods[s->method].method == &simsiam ? eta_settings(s) : NULL;
 }
 
-/* The row's net; the last one, whose weights took a second to draw, if it is the same. */
+/* What a net's shape hangs on, as the row has it; the rest is what costs little. */
+static struct settings shape_of(const struct settings *row)
+{
+    struct settings s = settings_default(row->method);
+    s.image_size = row->image_size;
+    s.stem = row->stem;
+    s.block = row->block;
+    s.widths = row->widths;
+    s.blocks = row->blocks;
+    s.dim = 8;
+    return s;
+}
+
+/* The net of a shape; the last one, whose weights took a second to draw, if it is the same. */
 static const struct model *net_of(const struct settings *s)
 {
     static struct model m;
     static char *built;
-    struct settings net = settings_default(s->method);
-    net.image_size = s->image_size;
-    net.stem = s->stem;
-    net.block = s->block;
-    net.widths = s->widths;
-    net.blocks = s->blocks;
-    net.dim = s->dim;
-    char *const text = settings_print(&net);
+    const struct settings shape = shape_of(s);
+    char *const text = settings_print(&shape);
     if (built && !strcmp(built, text)) {
         free(text);
         return &m;
@@ -150,13 +157,9 @@ static void row_asks(const struct settings *row)
     static char *seen[NETS];
     static int n;
     const struct eta_settings *const eta = eta_of(row);
-    struct settings s = settings_default(row->method);
-    s.image_size = row->image_size, s.train_count = row->train_count,
+    struct settings s = shape_of(row);
+    s.train_count = row->train_count;
     s.monitor_count = row->monitor_count;
-    s.stem = row->stem;
-    s.block = row->block;
-    s.widths = row->widths;
-    s.blocks = row->blocks;
     s.stop_grad = row->stop_grad;
     s.pairs = row->pairs;
     s.batch = row->batch;
@@ -165,7 +168,6 @@ static void row_asks(const struct settings *row)
         eta_own(&s)->views = eta->views;
         eta_own(&s)->bn = eta->bn;
     }
-    s.dim = 8;
     char *const text = settings_print(&s);
     int i = 0;
     while (i < n && strcmp(seen[i], text)) i++;
