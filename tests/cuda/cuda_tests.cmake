@@ -138,8 +138,8 @@ if(CUDA)
       ${CMAKE_SOURCE_DIR}/configs)
   set_tests_properties(no_device_is_said PROPERTIES LABELS cuda TIMEOUT 120 SKIP_RETURN_CODE 77)
 
-  # cuDNN is asked about a card that is described to it; a driver that loads all and runs nothing takes the true
-  # one's place.
+  # cuDNN is asked about a card that is described to it; a driver that refuses everything takes the true one's
+  # place.
   add_library(driver SHARED tests/cuda/driver.c)
   set_target_properties(driver PROPERTIES OUTPUT_NAME cuda SOVERSION 1
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/driver)

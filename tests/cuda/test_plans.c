@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_plans.c -- does cuDNN have a deterministic plan within the workspace for each convolution?
- * Asked without a card: hopper.json describes one to it, and a driver that runs nothing (driver.c)
- * loads what it compiles.
+ * Asked without a card: hopper.json describes one to it, and a driver that refuses everything
+ * (driver.c) stands in the true one's place: what would have to be compiled is no plan.
  *
  * Which convolutions there are, the nets themselves say: each row of each experiment makes, at each
  * scale, a step and its evaluations on a machine that only listens (asked.c), in each precision.
