@@ -30,7 +30,7 @@ static void eigenvalues_compare(int d, double scale, double diagonal)
                                                               calloc((size_t)(d * d), sizeof *b);
     double *const got = calloc((size_t)d, sizeof *got), *const want =
                                                             calloc((size_t)d, sizeof *want);
-    struct draws r = { (uint64_t)d };
+    struct draws r = { .seed = (uint32_t)d };
     for (int i = 0; i < d; i++)
         for (int k = 0; k <= i; k++)
             a[i * d + k] = scale * draw_gauss(&r) * (i == k ? diagonal : 1);

@@ -9,22 +9,32 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../../engine/philox.h"
 
-/* ---- random numbers: the same in every libc -------------------------------------------------- */
+/* ---- random numbers -------------------------------------------------------------------------- */
 
-struct draws {
-    uint64_t state;
-};
+/* Draw number `at` of a seed. */
+struct draws { uint32_t seed, at; };
+
+static inline struct philox draw(struct draws *r)
+{
+    return philox4x32((struct philox){ { r->at++ } }, r->seed, 0);
+}
+/* In (0, 1), of 53 bits. */
+static inline double words_uniform(uint32_t high, uint32_t low)
+{
+    return ((double)(((uint64_t)high << 32 | low) >> 11) + 0.5) / 9007199254740992.0;
+}
 static inline double draw_uniform(struct draws *r)
 {
-    /* Knuth's linear congruential generator, its upper bits. */
-    r->state = r->state * 6364136223846793005u + 1442695040888963407u;
-    return ((double)(r->state >> 11) + 0.5) / 9007199254740992.0;
+    const struct philox f = draw(r);
+    return words_uniform(f.v[0], f.v[1]);
 }
 static inline double draw_gauss(struct draws *r)
 {
-    const double u = draw_uniform(r), v = draw_uniform(r);
-    return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
+    const struct philox f = draw(r);
+    return sqrt(-2 * log(words_uniform(f.v[0], f.v[1]))) *
+           cos(2 * M_PI * words_uniform(f.v[2], f.v[3]));
 }
 
 /* ---- planted outputs ------------------------------------------------------------------------- */
@@ -82,7 +92,7 @@ static inline struct outputs outputs_make(struct planted p, unsigned seed)
     double *const basis = basis_make(p.directions, p.d);
     double *const reach = calloc((size_t)p.directions + 1, sizeof *reach);
     if (!o.z1 || !o.z2 || !row || !reach) abort();
-    struct draws r = { seed };
+    struct draws r = { .seed = seed };
     for (int k = 0; k < p.directions; k++) reach[k] = pow(k + 1, -p.power);
     for (int i = 0; i < p.n; i++) {
         memset(row, 0, 3 * d * sizeof *row);
