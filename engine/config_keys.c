@@ -20,8 +20,9 @@ static void number_text(char out[NUMBER_MAX], double value)
     snprintf(out, NUMBER_MAX, "%.17g", value);
     for (int digits = 1; digits < 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value && strlen(text) <= strlen(out))
-            memcpy(out, text, sizeof text);
+        if (strtod(text, NULL) != value) continue;
+        if (strlen(text) <= strlen(out)) memcpy(out, text, sizeof text);
+        if (!strstr(text, "e+")) break;        /* more digits write the same */
     }
 }
 

@@ -46,9 +46,10 @@ struct machine_info {
 };
 
 /* How activations and their gradients are stored.  Weights, their gradients, statistics, sums and
- * losses are fp32 or wider in any case; bf16 is rounded to nearest even, denormals to zero.  fp16
- * is the CUDA machine's, which scales the gradients that it stores, so that small ones are kept;
- * nothing above this interface sees the scale. */
+ * losses are fp32 or wider in any case (the CUDA machine rounds what a step adds to the gradient of
+ * a convolution's weights to the activations' width); bf16 is rounded to nearest even, denormals to
+ * zero.  fp16 is the CUDA machine's, which scales the gradients that it stores, so that small ones
+ * are kept; nothing above this interface sees the scale. */
 enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
 
 /* Before any other call.  threads <= 0: one per core this process may use.  Dies if there is no

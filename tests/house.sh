@@ -19,14 +19,16 @@ complain() {
 # includes PATTERN FILE...: the #include lines whose name begins like the pattern.
 includes() { grep -nHE "^#[[:space:]]*include[[:space:]]*[<\"]($1)" "${@:2}"; }
 
-engine=(engine/*.[ch])
+detector=(engine/collapse/*.[ch])
+engine=(engine/*.[ch] "${detector[@]}")
 machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*/*.[ch])
 code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch] tests/cuda/*.c
     tests/cuda/*/*.[ch] tests/cuda/*/*.cu)
 scripts=(CMakeLists.txt .ci/* docs/*.sh engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*/*.sh
     experiments/*/*/*.sh plots/*
-    tests/*.sh tests/fuzz/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
+    engine/collapse/python/*.py engine/collapse/python/*/*.py docs/*.py
+    tests/*.sh tests/*.py tests/fuzz/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
 configs=(configs/*.yaml configs/scale/*.yaml)
 sources=("${code[@]}" "${scripts[@]}" "${configs[@]}" Makefile.repro)
 prose=(./*.md docs/*.md)
@@ -53,6 +55,8 @@ includes '\.\./' "${machines[@]}" | grep -vE '"\.\./(ops|base|augment|philox)\.h
     complain 'a machine sees what is above it'
 includes '.*experiments/' "${engine[@]}" "${machines[@]}" | complain 'engine/ includes experiments/'
 includes '.*tests/' "${code[@]}" | complain 'tests/ is included'
+grep -nHE '^#[[:space:]]*include[[:space:]]*"' "${detector[@]}" | grep -vE '"(detector|simsiam_collapse)\.h"' |
+    complain 'the detector is a library of its own: it sees no file of the rest'
 # One direction: a room includes only itself, rooms to its right, and the engine.
 rooms=(commands pages suite run methods)
 for ((i = 0; i < ${#rooms[@]}; i++)); do
@@ -65,10 +69,11 @@ printf '%s\n' "${code[@]}" "${scripts[@]}" | sed 's,.*/,,' | sort | uniq -d |
 grep -nHiE '^#[[:space:]]*(if|elif).*(cuda|backend)' engine/*.c "${experiments[@]}" |
     complain 'a machine chosen by #if: CMake chooses'
 
-# One table of numbers: their names are typed in no other.
+# One table of numbers: their names are typed in no other, but where they are a format of its own for strangers
+# (docs/check.schema.json), which must not change when ours do.
 measured=$(grep -oE '(EPOCH|RUN)\([a-z_]+\),' experiments/run/measures.c | sed 's/.*(//; s/),//' | tr '\n' '|')
 for file in "${experiments[@]}"; do
-    [ "$file" = experiments/run/measures.c ] && continue
+    [[ $file == experiments/run/measures.c || $file == experiments/commands/subject*.c ]] && continue
     typed=$(grep -oE "\"(${measured%|})(_mean|_std)?\"" "$file" | sed -E 's/(_mean|_std)?"$//' | sort -u | wc -l)
     [ "$typed" -lt 3 ] || echo "$file: $typed names"
 done | complain 'a list of numbers beside experiments/run/measures.c'
@@ -139,7 +144,8 @@ done | complain 'awk, sort or decimals without LC_ALL=C'
 for file in "${engine[@]}" "${machines[@]}" "${experiments[@]}"; do
     grep -qE "(^|[ (])$file([ )]|\$)" CMakeLists.txt || echo "$file"
 done | complain 'not named in CMakeLists.txt'
-run=" $(tr '\n' ' ' <CMakeLists.txt | grep -oE '\b(cmocka_tests|shell_test|add_test)\([^)]*\)' | tr '()\n' '   ') "
+run=" $(tr '\n' ' ' <CMakeLists.txt |
+    grep -oE '\b((cmocka|collapse)_tests|shell_test|add_test)\([^)]*\)' | tr '()\n' '   ') "
 for file in tests/test_*.c tests/*.sh; do
     name=${file#tests/} name=${name%.c}
     [[ $name == *.sh ]] || name=${name#test_}

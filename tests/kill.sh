@@ -8,14 +8,16 @@
 # KILLS SIGKILLs hit `simsiam run` and `simsiam table` at random times, every second one in the phase hit least so
 # far; each time the same command goes on.  Then the same for SIGTERM, SIGINT and SIGUSR1, which must end with 75,
 # for a second signal, which must not wait for the step, and for one thread against two.  Compared: metrics.jsonl,
-# summary.json, checkpoint.bin, every file of the table, and that nothing else lies in the folder.
+# summary.json, checkpoint.bin, every file of the table, and that nothing else lies in the folder.  A smaller run of
+# each method with all that it may keep is killed a quarter as often, and refused to a second process.
 set -u
 export LC_ALL=C
 
 simsiam=$(realpath "$1") configs=$(realpath "$2") kills=${3:-20}
 RANDOM=${4:-1}
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+held=()              # processes that are stopped: nobody else would end them
+trap 'kill -KILL "${held[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 export SIMSIAM_PHASE_FILE=$work/phase
 
 fail() { echo "kill.sh: $*" >&2; exit 1; }
@@ -27,10 +29,10 @@ sleep_us() { read -r -t "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))
 
 # ---- the two commands ----------------------------------------------------------------------------------
 
-threads=2
+threads=2 experiment=$configs/fig2_stopgrad.yaml row=with scale=test calm=$work/calm
 run_command() {      # run_command ROOT
-    exec env --default-signal=INT,TERM,USR1 "$simsiam" run "$configs/fig2_stopgrad.yaml" --row with --seeds 1 \
-        --scale test --runs "$1/runs" --threads $threads --checkpoint-seconds 0 --quiet
+    exec env --default-signal=INT,TERM,USR1 "$simsiam" run "$experiment" --row $row --seeds 1 --scale $scale \
+        --runs "$1/runs" --threads $threads --checkpoint-seconds 0 --quiet
 }
 table_command() {    # table_command ROOT
     exec "$simsiam" table "$configs/fig2_stopgrad.yaml" --seeds 1 --scale test --runs "$1/runs" \
@@ -40,7 +42,7 @@ finish() { ("$@") || fail "$1 ended with $?"; }
 
 # same ROOT: what lies there is what the undisturbed run left.
 same() {
-    local of=("$work/calm"/runs/*/seed-1) is=("$1"/runs/*/seed-1) file
+    local of=("$calm"/runs/*/seed-1) is=("$1"/runs/*/seed-1) file
     for file in metrics.jsonl summary.json checkpoint.bin config.yaml; do
         cmp "${of[0]}/$file" "${is[0]}/$file" || fail "$file differs $2"
     done
@@ -186,6 +188,77 @@ stop_verify() {
     fail "SIGTERM never ended data verify with 75"
 }
 
+# ---- each method ---------------------------------------------------------------------------------------
+
+methods=(simsiam byol simclr moco swav)
+# Four steps an epoch, with queues of two, which are full and used in the first: what is kept is soon needed.
+methods_write() {
+    mkdir -p "$work/small/scale"
+    cp "$configs/paper.yaml" "$work/small"
+    cp "$configs"/scale/*.yaml "$work/small/scale"
+    sed '/^not_run:/,$d; s/^\(batch\|probe_batch\): .*/\1: 16/; s/^train_count: .*/train_count: 64/
+         s/^monitor_count: .*/monitor_count: 32/; s/^widths: .*/widths: [4]/; s/^dim: .*/dim: 8/
+         s/^knn_k: .*/knn_k: 2/; s/^probe_epochs: .*/probe_epochs: 2/' \
+        "$configs/scale/test.yaml" >"$work/small/scale/s.yaml"
+    sed 's/^\(epochs\|knn_every\): .*/\1: 5000/' "$work/small/scale/s.yaml" >"$work/small/scale/long.yaml"
+    cat >"$work/small/methods.yaml" <<'END'
+rows:
+- { name: simsiam, predictor: [], eta: average }
+- { name: byol, method: byol, target_momentum: 0.5 }
+- { name: simclr, method: simclr, predictor: [], stop_grad: false }
+- { name: moco, method: moco, predictor: [], queue: 64, bn_splits: 2, key_momentum: 0.75 }
+- { name: swav, method: swav, predictor: [], prototypes: 12, queue: 32, queue_from: 0 }
+END
+    experiment=$work/small/methods.yaml
+}
+
+kill_methods() {     # kill_methods KILLS: of each
+    local where
+    scale=s
+    for row in "${methods[@]}"; do
+        calm=$work/$row
+        mkdir "$calm"
+        rm -rf "$work/killed"
+        begin=$(now_us)
+        finish run_command "$calm"
+        span=$(($(now_us) - begin))
+        hits=()
+        kill_runs "$1"
+        where=$(for word in "${!hits[@]}"; do echo "$word ${hits[$word]}"; done | sort | paste -sd ,)
+        echo "$row: $1 SIGKILLs ($where), then the same bytes"
+    done
+}
+
+# Each run is held by a process that does nothing, and each second process waits as long for it, beside the others.
+refuse_seconds() {
+    local -A second=()
+    local i
+    scale=long
+    for row in "${methods[@]}"; do
+        (run_command "$work/held") &
+        held+=($!)
+        for ((i = 0; i < 600; i++)); do
+            [ "$(find "$work/held" -name metrics.jsonl -size +0 2>/dev/null | wc -l)" = ${#held[@]} ] && break
+            sleep_us 20000
+        done
+        kill -STOP $!
+    done
+    for row in "${methods[@]}"; do
+        (run_command "$work/held" 2>"$work/$row.said") &
+        second[$row]=$!
+    done
+    for ((i = 0; i < ${#methods[@]}; i++)); do
+        row=${methods[i]}
+        wait ${second[$row]}
+        [ $? = 1 ] && grep -q "process ${held[i]} on $(uname -n) is at this run" "$work/$row.said" ||
+            fail "a second process at a run of $row: $(<"$work/$row.said")"
+    done
+    kill -KILL "${held[@]}"
+    { wait "${held[@]}"; } 2>/dev/null
+    held=()
+    echo "a second process at a run of each method: refused, the first is named"
+}
+
 # ---- the test ------------------------------------------------------------------------------------------
 
 mkdir "$work"/calm "$work"/one
@@ -211,3 +284,6 @@ done | sort
 stop_runs
 stop_twice
 stop_verify
+methods_write
+kill_methods $((kills / 4 + 1))
+refuse_seconds

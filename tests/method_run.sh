@@ -3,7 +3,7 @@
 #
 # method_run.sh -- rows of BYOL, SimCLR, MoCo and SwAV as a user has them: keys that are read where they belong,
 # runs that are monitored, probed, stopped and gone on with, the same bytes for any number of threads, and plan,
-# bench and eval of them.
+# bench, eval, check and table of them.
 #
 # usage: method_run.sh SIMSIAM CONFIG_DIR
 set -u
@@ -174,5 +174,22 @@ done
 for row in byol $others; do
     grep -q -- "$row" out.txt || fail "plan says nothing of $row"
 done
-"$simsiam" table both.yaml --scale test --seeds 1 --runs one --results results >/dev/null 2>&1 || fail 'table'
+# All numbers are each method's own; what none of these runs has (cosines to E z, a paper's) is null and "-", and
+# no zero.
+mkdir all
+cp -r simsiam/* without/* one/* all
+for row in $others; do cp -r "$row-1"/* all; done
+"$simsiam" check all/*/seed-1 >out.txt || fail "a healthy run is accused: $(<out.txt)"
+[ "$(grep -c ': healthy, finished at epoch 3: ' out.txt)" = 9 ] || fail "not nine healthy runs: $(<out.txt)"
+for metrics in all/*/seed-1/metrics.jsonl; do
+    [ "$(grep -c '"knn":[0-9.]*,.*"cos_h":null,"cos_z":null' "$metrics")" = 4 ] || fail "$metrics: $(<"$metrics")"
+    ! sed 's/"epoch":0//' "$metrics" | grep -E ':-?0[,}]' || fail "a zero in $metrics"
+done
+"$simsiam" table both.yaml --scale test --seeds 1 --runs all --results results >out.txt 2>err.txt ||
+    fail "table: $(<err.txt)"
+number='-?[0-9]+\.[0-9]+'
+for row in simsiam without byol $others; do
+    grep -qE "^$row +1 +-( +$number){5} +healthy\$" out.txt || fail "table of $row: $(<out.txt)"
+done
+! grep -qE 'cos\(|nan' out.txt || fail "table tells what was not measured: $(<out.txt)"
 exit 0

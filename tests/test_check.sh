@@ -4,32 +4,26 @@
 # test_check.sh -- `simsiam check` on runs that are written here, not trained: verdicts, exit codes, TAP, and that
 # the check of the rule fails where the rule is broken on purpose.
 #
-# Two runs of the smallest scale are trained, for run --stop-on-collapse.
+# Two runs of the smallest scale are trained, for run --stop-on-collapse, and one of each other method that outputs
+# a constant.
 #
 # usage: test_check.sh SIMSIAM CONFIG_DIR BROKEN_DIR
 set -u
 export LC_ALL=C
 
 simsiam=$(realpath "$1") configs=$(realpath "$2") broken=$(realpath "$3")
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 plan=$configs/check_collapse.yaml
 
-failed=0
-fail() { echo "FAILED: $*" | head -c 600; echo; failed=1; }
+. "$here/given.bash"
 # given ARGUMENT...: runs the program; status, out and err are what came back.
 given() {
     "$simsiam" "$@" >"$work/out" 2>"$work/err" </dev/null
     status=$? out=$(<"$work/out") err=$(<"$work/err")
     what="simsiam $*"
-}
-ends() {             # ends STATUS [WORD...]: with this status, each word on stdout or stderr
-    [ $status = "$1" ] || fail "$what: exit $status, not $1: $out $err"
-    local word
-    for word in "${@:2}"; do
-        [[ $out$err == *"$word"* ]] || fail "$what: no \`$word\` in: $out $err"
-    done
 }
 
 # ---- runs without a machine ------------------------------------------------------------------------------
@@ -221,6 +215,23 @@ given check "$dead"; ends 4 "collapsed since epoch 1, not finished, at epoch 2"
 given "${train[@]}"; ends 0
 given check "$dead"; ends 4 "collapsed since epoch 1, finished at epoch 3"
 given "${train[@]}" --stop-on-collapse; ends 4
+
+# A constant is one, whatever the method.
+cat >own/constant.yaml <<'END'
+projector: [fc d constant]
+rows:
+- { name: byol, method: byol }
+- { name: simclr, method: simclr, predictor: [], stop_grad: false }
+- { name: moco, method: moco, predictor: [], queue: 128, bn_splits: 2 }
+- { name: swav, method: swav, predictor: [], prototypes: 16 }
+END
+for row in byol simclr moco swav; do
+    given run own/constant.yaml --row $row --scale test --seeds 1 --runs constant-$row --threads 1 --quiet \
+        --stop-on-collapse
+    ends 4
+    given check constant-$row/*/seed-1
+    ends 4 "collapsed since epoch 1, not finished, at epoch 2" "std*sqrt(d) 0.000" "view share none"
+done
 
 [ $failed = 0 ] && echo 'check: in order'
 exit $failed

@@ -14,6 +14,7 @@
 
 #include "../engine/base.h"
 #include "../engine/collapse.h"
+#include "../engine/collapse/simsiam_collapse.h"
 
 static const double ROUNDING = 1e-6;       /* float inputs of size 1 */
 /* Monte Carlo: a variance estimated from n d >= 1e5 normal numbers is off by sqrt(2 / (n d)) <
@@ -181,6 +182,35 @@ static void a_constant_has_no_share(void **state)
     assert_false(isnan(share(z, z, N, D)));
 }
 
+/* libsimsiam-collapse sums in one pass, and comes to the same numbers. */
+static void the_library_measures_the_same(void **state)
+{
+    (void)state;
+    enum { N = 133, D = 33 };
+    static const double EXACT = 1e-9;          /* the sums' order alone is another */
+    srand48(5);
+    for (int k = 0; k < 3; k++) {
+        float *const rest = gauss_rows(N, D, k, 1), *const z1 = gauss_rows(N, D, k, 0.3);
+        float *const z2 = gauss_rows(N, D, k, 0.3);
+        for (int i = 0; i < N * D; i++) {
+            z1[i] += rest[i];
+            z2[i] += rest[i];
+        }
+        struct collapse c;
+        collapse_spread(&c, rest, N, D);
+        collapse_view_share(&c, z1, z2, N, D);
+        struct simsiam_evidence e;
+        struct simsiam_verdict v;
+        assert_int_equal(simsiam_check(&e, &v, z1, z2, rest, N, D, 1), SIMSIAM_OK);
+        assert_close(e.std_sqrtd, c.std_sqrtd, EXACT);
+        assert_close(e.mean_norm, c.mean_norm, EXACT);
+        assert_close(e.view_share, c.view_share, EXACT);
+        free(rest);
+        free(z1);
+        free(z2);
+    }
+}
+
 struct rule_case { double std, share; bool collapsed; };
 static void assert_cases(const struct rule_case *cases, int n)
 {
@@ -254,6 +284,7 @@ int main(void)
         cmocka_unit_test(both_views_enter_the_variance),
         cmocka_unit_test(planted_variances_are_found),
         cmocka_unit_test(a_constant_has_no_share),
+        cmocka_unit_test(the_library_measures_the_same),
         cmocka_unit_test(the_rule_holds_at_its_thresholds),
         cmocka_unit_test(the_rule_tells_the_prototypes_runs_apart),
         cmocka_unit_test(nearness_is_about_the_verdict),

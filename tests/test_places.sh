@@ -73,8 +73,13 @@ fi
 printf '%s\n' net,side,precision,mode,threads,pair,median_ms,least_ms,most_ms,memory_mib \
     small,simsiam,bf16,full,2,1,1.5,1,2,10 small,pytorch,bf16,contiguous,2,1,3.75,3,4,20 \
     small,pytorch,fp32,contiguous,2,1,4.5,4,5,20 >"$work/cpu.csv"
-awk -F, -v pairs=1 -v threads=2 -f "$there/tests/bench/compare.awk" "$work/cpu.csv" |
+bench=$there/tests/bench
+awk -F, -v pairs=1 -v threads=2 -f "$bench/readings.awk" -f "$bench/compare.awk" "$work/cpu.csv" |
     grep -q '2.50 \[2.50, 2.50\]' || fail 'compare.awk does not find 3.75 / 1.5'
+sed -i 's,^small,small/moco,' "$work/cpu.csv"
+awk -F, -v pairs=1 -v threads=2 -f "$bench/readings.awk" -f "$bench/methods.awk" "$work/cpu.csv" |
+    grep -q '^| small, moco | 1.5 | - | 3.8 | 4.5 | 2.50 \[2.50, 2.50\] | - | 10 | - | 20 | 20 | 0.50 | - |$' ||
+    fail 'methods.awk does not tell 3.75 / 1.5 and 10 / 20'
 ! grep -rn 'setlocale' "$there/engine" "$there/experiments" || fail 'a program takes a locale'
 
 # ---- a folder with a space -------------------------------------------------------------------------------

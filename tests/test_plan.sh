@@ -52,6 +52,21 @@ plan "$fig2" "$table1" --seeds "1 2"
 says "with 2 1 $cost" "without 2 2 $cost" "14 distinct runs, 1 done, 13 left"
 [ "$before" = "$(find runs -type f -printf '%p %T@ %s\n' | sort)" ] || fail "$what: changed something in runs/"
 
+# What a method keeps is in a run's memory, and twice on disk: 65,536 keys of 32 numbers are 8 MiB.
+mkdir own
+ln -s "$configs"/* own
+cat >own/queue.yaml <<'END'
+method: moco
+predictor: []
+bn_splits: 2
+rows: [{ name: short, queue: 64 }, { name: long, queue: 65536 }]
+END
+plan own/queue.yaml --seeds 1
+says "short 1 1 $cost" "long 1 1 $cost"
+awk '$1 == "short" { memory = $6; disk = $7 }
+     $1 == "long" { found = $6 - memory > 7 && $6 - memory < 10 && $7 - disk > 15.5 && $7 - disk < 16.5 }
+     END { exit !found }' <<<"$out" || fail "$what: a queue of 8 MiB is not in:"$'\n'"$out"
+
 # The paper's own run: planned from a part of a step, without its data, and said to belong elsewhere.
 if [ "${3:-}" = imagenet ]; then
     out=$("$simsiam" plan "$configs/fig2_stopgrad.yaml" --scale imagenet --seeds 1 --runs runs 2>err | tr -s ' ')

@@ -34,7 +34,7 @@ while read -r file; do
     folder=$(dirname "$file") name=$(basename "$file")
     table=$(of_table "$name")
     case $folder/$name in
-        results/bench/* | results/*-select/*.txt) ;;       # of other commands, named in README
+        results/bench/* | results/detector/* | results/*-select/*.txt) ;;       # of other commands, named in README
         */provenance.json | */claims.md | */claims.csv | */report.html) ;;
         *) if [ -n "$table" ] && [ -f "$configs/scale/$(basename "$folder").yaml" ]; then
                echo "$folder $table" >>"$work/of"

@@ -333,7 +333,7 @@ static void a_run_with_a_predictor_goes_on_too(void **state)
     swav_own(&s)->frozen_epochs = 1;
     swav_own(&s)->queue = 2 * BATCH;
     swav_own(&s)->queue_from = 0;
-    check_goes_on(s);
+    check_goes_on_in(PRECISION_BF16, s);
 }
 
 static void a_run_by_its_own_recipe_goes_on_too(void **state)
@@ -410,11 +410,11 @@ static void a_run_goes_on_and_hangs_on_no_threads(void **state)
     check_goes_on(s);
     check_threads(s);
     swav_own(&s)->frozen_epochs = 1;
-    check_goes_on(s);
+    check_goes_on_in(PRECISION_BF16, s);
     s.stop_grad = false;
     check_threads(s);
-    check_goes_on(s);
-    check_goes_on(queued());
+    check_goes_on_in(PRECISION_BF16, s);
+    check_goes_on_in(PRECISION_BF16, queued());
 }
 
 int main(void)

@@ -140,6 +140,22 @@ wrong 'seed 0' 2 'seed "0"' "$run --seeds 0"
 wrong 'a seed too large' 2 'seed "99999999999"' "$run --seeds 99999999999"
 wrong 'a seed twice' 2 'twice' "$run --seeds '1 1'"
 wrong 'eval without a run' 2 'no checkpoint' '$simsiam eval configs/x.yaml --scale s --row a'
+
+# ---- outputs of other programs -------------------------------------------------------------------------
+
+arrays=$root/tests/fuzz/corpus/npy             # [3, 5]
+judge='$simsiam check --views a.npy b.npy'
+wrong 'outputs of too few samples' 2 'at least 10 are wanted' "$judge" 'cp $arrays/f4 a.npy; cp $arrays/f8 b.npy'
+wrong 'the same outputs twice' 2 'same numbers' "$judge" \
+    'sed "s/(3, 5), }/(15, 1),}/" $arrays/f4 >a.npy; cp a.npy b.npy'
+wrong 'outputs of other shapes' 2 'it is \[5, 3\]' "$judge" \
+    'cp $arrays/f4 a.npy; sed "s/(3, 5)/(5, 3)/" $arrays/f4 >b.npy'
+wrong 'outputs in Fortran order' 2 'Fortran order' "$judge" 'cp $arrays/f4 a.npy; cp $arrays/fortran b.npy'
+wrong 'outputs that are Python objects' 2 'Python objects' "$judge" 'cp $arrays/f4 a.npy; cp $arrays/objects b.npy'
+wrong 'bytes behind the outputs' 2 'nothing may follow' "$judge" 'cp $arrays/f4 a.npy; (cat a.npy; echo) >b.npy'
+wrong 'outputs that are cut short' 2 'is it whole' "$judge" 'cp $arrays/f4 a.npy; head -c 180 a.npy >b.npy'
+wrong 'a log without what is judged' 2 'no line holds' '$simsiam check --metrics log.jsonl' \
+    'echo "{\"epoch\": 1}" >log.jsonl'
 wrong 'decide without a budget' 2 'decide needs --budget' '$simsiam decide configs/x.yaml --scale s'
 wrong 'an unknown instruction set' 2 'SIMSIAM_ISA=mmx' "SIMSIAM_ISA=mmx $run"
 

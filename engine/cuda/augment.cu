@@ -245,8 +245,8 @@ struct draw { uint64_t seed; const int32_t *epoch; uint32_t view; };
 
 /* A block a view. */
 template <typename T>
-__global__ void view_kernel(T *y, float *rooms, const uint8_t *images, const int32_t *index, int h,
-                            int w, int size, augment recipe, draw d)
+__global__ void sim_view(T *y, float *rooms, const uint8_t *images, const int32_t *index, int h,
+                         int w, int size, augment recipe, draw d)
 {
     __shared__ view_params v;
     const size_t image = (size_t)index[blockIdx.x], in = 3 * (size_t)h * (size_t)w;
@@ -268,7 +268,7 @@ static void views(dev_act *y, const uint8_t *images, const int32_t *index, int n
                                                (size_t)most * canvas_floats(size) * sizeof(float));
     for (int i = 0; i < n; i += most) {
         T *const to = (T *)y + (size_t)i * 3 * (size_t)size * (size_t)size;
-        LAUNCH(view_kernel<T>, (unsigned)(n - i < most ? n - i : most), THREADS, to, rooms, images,
+        LAUNCH(sim_view<T>, (unsigned)(n - i < most ? n - i : most), THREADS, to, rooms, images,
                index + i, h, w, size, *recipe, d);
     }
 }
@@ -305,14 +305,14 @@ size_t op_view_room(int size, int side)
     return canvas_bytes(size) + 3 * (square < PIXELS_MAX ? square : PIXELS_MAX);
 }
 
-static __global__ void resize_kernel(float *room, int size, sight from, bool flip)
+static __global__ void sim_resize(float *room, int size, sight from, bool flip)
 {
     const int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
     if (i < size * size) resize_pixel(canvas_in(room, size), i, from, flip);
 }
 
 template <typename T>
-__global__ void finish_kernel(T *y, float *room, int size, augment recipe, view_params v)
+__global__ void sim_finish(T *y, float *room, int size, augment recipe, view_params v)
 {
     finish_view(y, canvas_in(room, size), recipe, v);
 }
@@ -320,7 +320,7 @@ __global__ void finish_kernel(T *y, float *room, int size, augment recipe, view_
 template <typename T> static void finish(dev_act *y, float *room, int size, const augment *recipe,
                                          const view_params *v)
 {
-    LAUNCH(finish_kernel<T>, 1, THREADS, (T *)y, room, size, *recipe, *v);
+    LAUNCH(sim_finish<T>, 1, THREADS, (T *)y, room, size, *recipe, *v);
 }
 
 void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink,
@@ -340,7 +340,7 @@ void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_
                                image + (c * h + (size_t)axis[0].low) * w + (size_t)axis[1].low, w,
                                columns, rows, cudaMemcpyHostToDevice, cuda_stream()));
     const sight from = { axis[0], axis[1], part, columns, rows * columns };
-    LAUNCH(resize_kernel, blocks_for((size_t)size * (size_t)size, THREADS), THREADS, (float *)room,
+    LAUNCH(sim_resize, blocks_for((size_t)size * (size_t)size, THREADS), THREADS, (float *)room,
            size, from, v->flip);
     WITH_ACT(finish, y, (float *)room, size, recipe, v);
     record_beside_end();

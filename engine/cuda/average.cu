@@ -12,8 +12,8 @@ struct averaging { double m; bool from_first, normalise, keep; };
 
 /* One row: eta, and the memory if it is to be kept, = m memory + (1 - m) a z. */
 template <typename T>
-__global__ void average_kernel(T *eta, float *memory, const int32_t *index, const T *z, int d,
-                               averaging how)
+__global__ void sim_average(T *eta, float *memory, const int32_t *index, const T *z, int d,
+                            averaging how)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)d;
     float *const kept = memory + (size_t)index[blockIdx.x] * (size_t)d;
@@ -31,7 +31,7 @@ template <typename T>
 static void average(dev_act *eta, dev_float *memory, const dev_int *index, const dev_act *z, int n,
                     int d, averaging how)
 {
-    LAUNCH(average_kernel<T>, (unsigned)n, THREADS, (T *)eta, float_out(memory),
+    LAUNCH(sim_average<T>, (unsigned)n, THREADS, (T *)eta, float_out(memory),
            (const int32_t *)index, (const T *)z, d, how);
 }
 

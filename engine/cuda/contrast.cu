@@ -13,7 +13,7 @@
 
 /* dx = (dy - xhat (xhat . dy)) / |x|, times `scale`.  A norm that is held is a constant. */
 template <typename T>
-__global__ void unit_back_kernel(grad_to<T> dx, const float *dy, const T *x, double scale, int d)
+__global__ void sim_unit_back(grad_to<T> dx, const float *dy, const T *x, double scale, int d)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)d;
     double part = 0;
@@ -30,7 +30,7 @@ __global__ void unit_back_kernel(grad_to<T> dx, const float *dy, const T *x, dou
 template <typename T>
 static void unit_bwd(struct act_grad dx, const dev_float *dy, const dev_act *x, int n, int d)
 {
-    LAUNCH(unit_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dx), float_in(dy), (const T *)x,
+    LAUNCH(sim_unit_back<T>, (unsigned)n, THREADS, grad_of<T>(dx), float_in(dy), (const T *)x,
            (double)cuda_gradient_scale(), d);
 }
 
@@ -44,7 +44,7 @@ void op_unit_weight_bwd(dev_float *dw, const dev_float *dy, const dev_float *w, 
 {
     assert(n > 0 && d > 0);
     const grad_to<float> into = { float_out(dw), true };
-    LAUNCH(unit_back_kernel<float>, (unsigned)n, THREADS, into, float_in(dy), float_in(w), 1.0, d);
+    LAUNCH(sim_unit_back<float>, (unsigned)n, THREADS, into, float_in(dy), float_in(w), 1.0, d);
 }
 
 /* ---- scores ---------------------------------------------------------------------------------- */
@@ -81,7 +81,7 @@ __device__ static inline bool is_left_out(int j, int left, int right, int own_cl
 
 /* term[row] = -log softmax(s / T) at its class; the row becomes the gradient.  The class's own is
  * the others' sum: softmax - 1 of a sure answer would have no digits. */
-static __global__ void contrast_kernel(double *term, float *scores, contest c)
+static __global__ void sim_contrast(double *term, float *scores, contest c)
 {
     const int row = (int)blockIdx.x, own_class = (row + c.shift) % c.m;
     const int left = c.in_batch ? row : 0, right = c.in_batch ? row + 1 : c.m;
@@ -114,7 +114,7 @@ void op_contrast(dev_float *loss, dev_float *s, float temperature, float weight,
     double *const term = (double *)cuda_scratch(SCRATCH_SUMS, (size_t)m * sizeof *term);
     const double inverse_t = 1 / (double)temperature;
     const contest c = { m, m + k, shift, in_batch, inverse_t, (double)weight * inverse_t / m };
-    LAUNCH(contrast_kernel, (unsigned)m, THREADS, term, float_out(s), c);
-    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), term, (size_t)m,
+    LAUNCH(sim_contrast, (unsigned)m, THREADS, term, float_out(s), c);
+    LAUNCH(sim_add_total<double>, 1, THREADS, float_out(loss), term, (size_t)m,
            (double)weight / m);
 }

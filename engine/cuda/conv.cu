@@ -131,11 +131,13 @@ static void backward(struct act_grad dx, float *dw, const dev_act *dy_, const de
     /* In the weights' place, which the data gradient no longer needs: the stream does one after the
      * other. */
     const T *const x = act_padded<T>(SCRATCH_RIGHT, x_, z.x_rows, s.c);
-    float *const to = (float *)cuda_scratch(SCRATCH_RESULT,
-                                            z.w_rows_padded * (size_t)padded(s.c) * sizeof *to);
+    /* Rounded to the activations' width once, behind sums in fp32, as PyTorch's autocast does: only
+     * such kernels split the depth, without which 10 tiles have the work of the whole card. */
+    T *const to = (T *)cuda_scratch(SCRATCH_RESULT,
+                                    z.w_rows_padded * (size_t)padded(s.c) * sizeof *to);
     conv_run(to, dy, x, { CONV_WGRAD, cuda_precision(), false, shape_padded(s) });
     each(z.w_rows * (size_t)s.c,
-         cut_one<float, float>{ { dw, true }, to, s.c, padded(s.c), 1 / cuda_gradient_scale() });
+         cut_one<float, T>{ { dw, true }, to, s.c, padded(s.c), 1 / cuda_gradient_scale() });
 }
 
 void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,

@@ -15,10 +15,6 @@
  *     forward bf16 [1024, 32, 32, 64] to 64, 3x3, stride 1, padding 1: engine 38 knobs 2=1 13=0
  *     ...
  *     SHA-256 of the lines above
- *
- * A plan that is compiled (the gradients of 16-bit weights: a second of a CPU each) has a file of
- * its own beside it, with cuDNN's text of it in the middle: a hundredth of a second.  It is named
- * after a hash of its second line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +27,9 @@
 
 enum { KEY = 112, ENTRIES = 8192, PATH = 4096 };
 
-/* Plans to be timed; of them such as take their time to be compiled. */
-enum { CANDIDATES = 8, COMPILED = 3 };
+/* Plans to be timed; of a gradient of weights, whose first seven are one engine's, as many as reach
+ * those that split the depth. */
+enum { CANDIDATES = 8, CANDIDATES_WGRAD = 16 };
 
 static struct {
     char path[PATH], head[256];          /* the file and its first line; path "": not opened yet */
@@ -133,41 +130,6 @@ static bool file_put(void)
     return written;
 }
 
-/* ---- compiled plans -------------------------------------------------------------------------- */
-
-/* The file of a compiled plan, and its second line. */
-static char *compiled_path(char line[KEY + PLAN_TAG + 4], const struct plan *p, const char *key)
-{
-    char sum[HASH_TEXT];
-    snprintf(line, KEY + PLAN_TAG + 4, "%s: %s\n", key, p->tag);
-    hash_bytes(sum, line, strlen(line));
-    return text_format("%.*s-%.16s.plan", (int)(strlen(own.path) - strlen(".txt")), own.path, sum);
-}
-
-static bool compiled_take(struct plan *p, const char *key, struct plan_device device)
-{
-    char line[KEY + PLAN_TAG + 4], *rest;
-    char *const path = compiled_path(line, p, key), *const text = sealed_read(path, &rest);
-    const bool taken = text && !strncmp(rest, line, strlen(line)) &&
-                       plan_read(p, rest + strlen(line), device);
-    free(path);
-    free(text);
-    return taken;
-}
-
-static bool compiled_put(const struct plan *p, const char *key)
-{
-    char line[KEY + PLAN_TAG + 4];
-    char *const path = compiled_path(line, p, key), *const plan = plan_text(p);
-    char *const text = text_format("%s%s%s\n%*s", own.head, line, plan, HASH_TEXT, "");
-    text[strlen(text) - HASH_TEXT] = '\0';               /* room for the sum */
-    const bool written = sealed_put(path, text);
-    free(path);
-    free(plan);
-    free(text);
-    return written;
-}
-
 /* Who chooses holds this: other processes wait, do not disturb the clock, and then read what was
  * chosen.  Below 0 where no file can be kept. */
 static int lock_take(void)
@@ -195,28 +157,19 @@ static void key_make(char key[KEY], struct conv_work work)
              s.c, s.k, s.r, s.r, s.stride, s.pad);
 }
 
-/* For whom a plan is chosen; are files kept? */
+/* For whom a plan is chosen, and of how many. */
 struct choice {
-    const char *key;
-    bool kept;
+    int candidates;
     char *why;
     size_t why_size;
     const struct plan_chooser *chooser;
 };
 
-static bool make(const struct choice *c, struct plan *p)
-{
-    const struct plan_device device = c->chooser->device;
-    if (c->kept && p->compiled_when_planned && !p->plan && compiled_take(p, c->key, device))
-        return true;
-    return plan_make(p, c->why, c->why_size, device);
-}
-
 /* The plan of an untimed suggestion is tried once: that cuDNN makes it does not say that it
  * runs. */
 static bool works(const struct choice *c, struct plan *p)
 {
-    if (!make(c, p)) return false;
+    if (!plan_make(p, c->why, c->why_size, c->chooser->device)) return false;
     if (c->chooser->runs(p, c->chooser->context)) return true;
     snprintf(c->why, c->why_size, "a plan does not run (%s)", p->tag);
     return false;
@@ -226,13 +179,11 @@ static bool works(const struct choice *c, struct plan *p)
 static int fastest(const struct choice *c, struct plan *list, int n)
 {
     double least = (double)INFINITY;
-    int best = -1, timed = 0, compiled = 0;
-    for (int i = 0; i < n && timed < CANDIDATES; i++) {
-        if (list[i].compiled_when_planned && compiled == COMPILED) continue;
-        if (!make(c, &list[i])) continue;
+    int best = -1, timed = 0;
+    for (int i = 0; i < n && timed < c->candidates; i++) {
+        if (!plan_make(&list[i], c->why, c->why_size, c->chooser->device)) continue;
         const double seconds = c->chooser->time(&list[i], c->chooser->context);
         timed += seconds < (double)INFINITY;
-        compiled += list[i].compiled_when_planned;
         if (seconds < least) {
             least = seconds;
             best = i;
@@ -279,22 +230,21 @@ bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work wo
     char key[KEY];
     struct plan list[PLAN_SUGGESTIONS];
     const int n = plan_list(list, PLAN_SUGGESTIONS, why, why_size, work, chooser->device);
-    const bool small = is_small(work.s), filed = !small || (n && list[0].compiled_when_planned);
+    const bool small = is_small(work.s);
+    const int candidates = work.pass == CONV_WGRAD ? CANDIDATES_WGRAD : CANDIDATES;
+    const struct choice c = { candidates, why, why_size, chooser };
+    if (small) return take(p, list, n, choose(&c, list, n, NULL, false));
     key_make(key, work);
-    if (filed && !*own.path) path_make(chooser->name);
-    const int lock = filed ? lock_take() : -1;
-    const struct choice c = { key, lock >= 0, why, why_size, chooser };
-    if (!small) file_take();
-    const char *const tag = small ? NULL : tag_of(key);
-    const int i = choose(&c, list, n, tag, !small && c.kept);
-    if (!small && i >= 0 && (!tag || strcmp(tag, list[i].tag))) entry_put(key, list[i].tag);
-    bool kept = c.kept && (small || !own.changed || file_put());
-    if (kept && i >= 0 && list[i].compiled_when_planned && !list[i].read)
-        kept = compiled_put(&list[i], key);
-    if (filed && !kept && !own.warned)
-        warn("cannot keep %s: %s (convolutions are not timed, and compiled by every process)",
-             own.path, strerror(errno));
-    own.warned = own.warned || (filed && !kept);
+    if (!*own.path) path_make(chooser->name);
+    const int lock = lock_take();
+    file_take();
+    const char *const tag = tag_of(key);
+    const int i = choose(&c, list, n, tag, lock >= 0);
+    if (i >= 0 && (!tag || strcmp(tag, list[i].tag))) entry_put(key, list[i].tag);
+    const bool kept = lock >= 0 && (!own.changed || file_put());
+    if (!kept && !own.warned)
+        warn("cannot keep %s: %s (convolutions are not timed)", own.path, strerror(errno));
+    own.warned = own.warned || !kept;
     if (lock >= 0) close(lock);
     return take(p, list, n, i);
 }

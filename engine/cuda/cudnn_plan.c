@@ -7,8 +7,8 @@
  * do are the plans to choose from.  Which they are, and in what order, hangs on the card and the
  * library alone.
  *
- * The gradient of the weights is wanted in fp32 though x and dy are of 16 bits.  No kernel of
- * cuDNN's own writes that; with an identity behind the convolution one is compiled that does.
+ * Kernels that come with the library alone: one that is compiled takes a second of the host's, and
+ * of a gradient of weights fills a tenth of the card (no split of its depth).
  */
 #include "cudnn_plan.h"
 
@@ -73,7 +73,7 @@ static void set_numbers(descriptor d, cudnnBackendAttributeName_t name, int64_t 
 /* A tensor of n images (or output channels) of h x w places of c channels, stored in this order of
  * n, h, w, c; cuDNN wants to hear of it as n, c, h, w with strides. */
 static descriptor tensor(struct graph *g, enum plan_tensor id, int n, int h, int w, int c,
-                         cudnnDataType_t type, bool is_virtual)
+                         cudnnDataType_t type)
 {
     const int64_t size[4] = { n, c, h, w },
                   stride[4] = { (int64_t)h * w * c, 1, (int64_t)w * c, c };
@@ -84,7 +84,6 @@ static descriptor tensor(struct graph *g, enum plan_tensor id, int n, int h, int
     set_numbers(d, CUDNN_ATTR_TENSOR_STRIDES, 4, stride);
     set_numbers(d, CUDNN_ATTR_TENSOR_UNIQUE_ID, 1, &name);
     set_numbers(d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, 1, &alignment);
-    set(d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &is_virtual);
     CUDNN(cudnnBackendFinalize(d));
     return d;
 }
@@ -140,23 +139,6 @@ static descriptor operation(struct graph *g, struct conv_work work, descriptor x
     return d;
 }
 
-/* to = from, in to's type. */
-static descriptor identity(struct graph *g, descriptor to, descriptor from)
-{
-    const cudnnPointwiseMode_t mode = CUDNN_POINTWISE_IDENTITY;
-    const cudnnDataType_t type = CUDNN_DATA_FLOAT;
-    const descriptor how = make(g, CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-    set(how, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
-    set(how, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &type);
-    CUDNN(cudnnBackendFinalize(how));
-    const descriptor d = make(g, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-    set_descriptor(d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
-    set_descriptor(d, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, from);
-    set_descriptor(d, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, to);
-    CUDNN(cudnnBackendFinalize(d));
-    return d;
-}
-
 /* cudnn_run.h says what out, a and b are. */
 static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle_t handle)
 {
@@ -167,21 +149,14 @@ static descriptor graph_make(struct graph *g, struct conv_work work, cudnnHandle
                                              [PRECISION_FP16] = CUDNN_DATA_HALF };
     const cudnnDataType_t act = types[work.precision];
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
-    const bool widened = pass == CONV_WGRAD && work.precision != PRECISION_FP32;
     const enum plan_tensor x = pass == CONV_FWD ? PLAN_A : pass == CONV_DGRAD ? PLAN_OUT : PLAN_B;
-    const enum plan_tensor w = pass != CONV_WGRAD ? PLAN_B : widened ? PLAN_MIDDLE : PLAN_OUT;
-    const descriptor in = tensor(g, x, s.n, s.h, s.w, s.c, act, false);
-    const descriptor by = tensor(g, w, s.k, s.r, s.r, s.c, widened ? CUDNN_DATA_FLOAT : act,
-                                 widened);
-    const descriptor out = tensor(g, pass == CONV_FWD ? PLAN_OUT : PLAN_A, s.n, p, q, s.k, act,
-                                  false);
-    descriptor ops[2] = { operation(g, work, in, by, out) };
-    if (widened) {
-        const descriptor dw = tensor(g, PLAN_OUT, s.k, s.r, s.r, s.c, CUDNN_DATA_FLOAT, false);
-        ops[1] = identity(g, dw, by);
-    }
+    const enum plan_tensor w = pass == CONV_WGRAD ? PLAN_OUT : PLAN_B;
+    const enum plan_tensor y = pass == CONV_FWD ? PLAN_OUT : PLAN_A;
+    const descriptor op = operation(g, work, tensor(g, x, s.n, s.h, s.w, s.c, act),
+                                    tensor(g, w, s.k, s.r, s.r, s.c, act),
+                                    tensor(g, y, s.n, p, q, s.k, act));
     const descriptor d = make(g, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-    set(d, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, widened ? 2 : 1, ops);
+    set(d, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &op);
     if (handle) set(d, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle);
     CUDNN(cudnnBackendFinalize(d));
     return d;
@@ -284,11 +259,11 @@ static bool suggestion_take(struct search *f, descriptor suggestion)
                                    CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &one, &engine));
     CUDNN(cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1,
                                    &one, &p.engine));
-    p.compiled_when_planned = is_compiled(engine);
-    const bool good = will_do(engine, f->precision);
+    const bool compiled = is_compiled(engine), good = !compiled && will_do(engine, f->precision);
     CUDNN(cudnnBackendDestroyDescriptor(engine));
     if (!good)
-        snprintf(f->why, f->why_size, "not deterministic, of Winograd or FFT, or not in fp32");
+        snprintf(f->why, f->why_size, compiled ? "it would have to be compiled" :
+                 "not deterministic, of Winograd or FFT, or not in fp32");
     tag_make(&p);
     if (!good || is_listed(f, p.tag)) return false;
     f->graph->users++;
@@ -336,18 +311,16 @@ int plan_list(struct plan *list, int most, char *why, size_t why_size, struct co
 
 /* ---- plans ----------------------------------------------------------------------------------- */
 
-static void plan_begin(struct plan *p, struct plan_device device)
+bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device device)
 {
+    int64_t n;
+    if (p->plan) return true;
     CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &p->plan));
     if (device.handle)
         set(p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &device.handle);
     else set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device.properties);
-}
-
-/* A plan that cuDNN has made or not, if it fits. */
-static bool plan_end(struct plan *p, char *why, size_t why_size, cudnnStatus_t status)
-{
-    int64_t n;
+    set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, p->suggestion);
+    const cudnnStatus_t status = cudnnBackendFinalize(p->plan);
     if (status == CUDNN_STATUS_SUCCESS) {
         CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
                                        CUDNN_TYPE_INT64, 1, &n, &p->workspace));
@@ -361,37 +334,6 @@ static bool plan_end(struct plan *p, char *why, size_t why_size, cudnnStatus_t s
     CUDNN(cudnnBackendDestroyDescriptor(p->plan));
     p->plan = NULL;
     return false;
-}
-
-bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device device)
-{
-    if (p->plan) return true;
-    plan_begin(p, device);
-    set_descriptor(p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, p->suggestion);
-    return plan_end(p, why, why_size, cudnnBackendFinalize(p->plan));
-}
-
-char *plan_text(const struct plan *p)
-{
-    int64_t bytes = 0, again;
-    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
-                                   CUDNN_TYPE_CHAR, 0, &bytes, NULL));
-    char *const text = host_alloc((size_t)bytes + 1, 1);
-    CUDNN(cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
-                                   CUDNN_TYPE_CHAR, bytes, &again, text));
-    return text;
-}
-
-bool plan_read(struct plan *p, const char *text, struct plan_device device)
-{
-    char why[256];
-    plan_begin(p, device);
-    cudnnStatus_t status = cudnnBackendSetAttribute(p->plan,
-                                                    CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
-                                                    CUDNN_TYPE_CHAR, (int64_t)strlen(text), text);
-    if (status == CUDNN_STATUS_SUCCESS) status = cudnnBackendFinalize(p->plan);
-    p->read = plan_end(p, why, sizeof why, status);
-    return p->read;
 }
 
 void plan_free(struct plan *p)

@@ -11,7 +11,7 @@
 #include "cudnn_run.h"
 
 /* What the tensors of a graph are called when it runs. */
-enum plan_tensor { PLAN_OUT = 1, PLAN_A, PLAN_B, PLAN_MIDDLE };
+enum plan_tensor { PLAN_OUT = 1, PLAN_A, PLAN_B };
 
 /* No plan may ask for more: 64 MiB is many times what the good ones want. */
 enum { PLAN_WORKSPACE = 64 << 20 };
@@ -25,8 +25,6 @@ struct plan {
     cudnnBackendDescriptor_t suggestion; /* what it is made of, */
     struct graph *graph;                 /* and for: both are kept as long as the plan */
     int64_t workspace, engine;           /* the workspace is known when it is made */
-    bool compiled_when_planned;          /* else one of the kernels that come with the library */
-    bool read;                           /* made of its text */
     char tag[PLAN_TAG];                  /* "engine 38 knobs 2=1 13=0": which kernel, in cuDNN's own
                                             numbers */
 };
@@ -36,19 +34,15 @@ struct plan {
  * roundings are large); nor, in fp32, if it multiplies in less. */
 bool plan_note_will_do(cudnnBackendNumericalNote_t note, enum precision precision);
 
-/* cuDNN's suggestions for this convolution, the best first, that are deterministic: at most `most`,
- * each once, none of them made yet.  Returns how many; if there is none, `why` says what was wrong
- * with the last.  Dies if the description itself is refused. */
+/* cuDNN's suggestions for this convolution, the best first, that are deterministic and come with
+ * the library: at most `most`, each once, none of them made yet.  Returns how many; if there is
+ * none, `why` says what was wrong with the last.  Dies if the description itself is refused. */
 enum { PLAN_SUGGESTIONS = 128 };
 int plan_list(struct plan *list, int most, char *why, size_t why_size, struct conv_work work,
               struct plan_device device);
-/* Makes the plan, if that was not done: some are compiled now.  False, and `why`, if cuDNN cannot
- * or it asks for too large a workspace. */
+/* Makes the plan, if that was not done.  False, and `why`, if cuDNN cannot or it asks for too large
+ * a workspace. */
 bool plan_make(struct plan *p, char *why, size_t why_size, struct plan_device device);
-/* A made plan as text, with what was compiled for it: free() it.  And the plan of such a text,
- * which is not compiled again; false if cuDNN does not take it. */
-char *plan_text(const struct plan *p);
-bool plan_read(struct plan *p, const char *text, struct plan_device device);
 void plan_free(struct plan *p);
 
 /* Whom plans are chosen for, and by what clock: does a plan run; and seconds of a run, infinite if

@@ -18,8 +18,8 @@ enum { CONV_ALIGNMENT = 16 };
 
 /* CONV_FWD:   out = y[N,P,Q,K] from a = x[N,H,W,C], b = w[K,R,R,C].
  * CONV_DGRAD: out = dx from a = dy, b = w.
- * CONV_WGRAD: out = dw, fp32 in any case, from a = dy, b = x.
- * a, b and y, dx are of the precision; sums are fp32.  out is overwritten; with `add`, which
+ * CONV_WGRAD: out = dw from a = dy, b = x.
+ * All are of the precision; sums are fp32.  out is overwritten; with `add`, which
  * CONV_DGRAD alone knows, added to before it is rounded. */
 struct conv_work { enum conv_pass pass; enum precision precision; bool add; struct conv_shape s; };
 void conv_run(void *out, const void *a, const void *b, struct conv_work work);

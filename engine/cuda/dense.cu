@@ -59,7 +59,7 @@ void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float
 enum { CHANNELS = 32, STRIPES = THREADS / CHANNELS };
 
 template <typename T>
-__global__ void columns_kernel(float *db, const T *y, int n, int k, double scale)
+__global__ void sim_columns(float *db, const T *y, int n, int k, double scale)
 {
     __shared__ double part[STRIPES][CHANNELS];
     const int lane = (int)threadIdx.x % CHANNELS, stripe = (int)threadIdx.x / CHANNELS;
@@ -79,13 +79,13 @@ void columns_add(float *db, const void *y, int n, int k, enum precision precisio
     const unsigned blocks = blocks_for((size_t)k, CHANNELS);
     switch (precision) {
     case PRECISION_FP32:
-        LAUNCH(columns_kernel<float>, blocks, THREADS, db, (const float *)y, n, k, scale);
+        LAUNCH(sim_columns<float>, blocks, THREADS, db, (const float *)y, n, k, scale);
         break;
     case PRECISION_BF16:
-        LAUNCH(columns_kernel<bf16>, blocks, THREADS, db, (const bf16 *)y, n, k, scale);
+        LAUNCH(sim_columns<bf16>, blocks, THREADS, db, (const bf16 *)y, n, k, scale);
         break;
     case PRECISION_FP16:
-        LAUNCH(columns_kernel<fp16>, blocks, THREADS, db, (const fp16 *)y, n, k, scale);
+        LAUNCH(sim_columns<fp16>, blocks, THREADS, db, (const fp16 *)y, n, k, scale);
         break;
     }
 }

@@ -96,9 +96,96 @@ __host__ __device__ inline void narrow(fp16 *to, float v)
  * overflows is infinite, and NaN in the loss. */
 enum { GRADIENT_SCALE = 1 << 14 };
 
+template <typename T> struct is_bf16 { enum { yes = false }; };
+template <> struct is_bf16<bf16> { enum { yes = true }; };
+
 /* V neighbours moved at once; their address is a multiple of their size. */
 template <typename T, int V> struct alignas(sizeof(T) * V) pack { T at[V]; };
 enum { PACK_BYTES = 16 };
+
+/* V numbers as floats.  A pair of bf16 is two instructions: the lower one moved up, the upper one
+ * cut out; left to itself the compiler takes each out of its pair first. */
+template <typename T, int V> __device__ inline void widened(float *v, const pack<T, V> &p)
+{
+#ifdef __CUDA_ARCH__
+    if constexpr (V % 2 == 0 && is_bf16<T>::yes) {
+        for (int k = 0; k < V; k += 2) {
+            uint32_t two;
+            memcpy(&two, &p.at[k], sizeof two);
+            v[k] = __uint_as_float(two << 16);
+            v[k + 1] = __uint_as_float(two & 0xffff0000u);
+        }
+    } else
+#endif
+        for (int k = 0; k < V; k++) v[k] = widen(p.at[k]);
+}
+
+/* p where y > 0, else zero: a ReLU's gradient. */
+template <typename T, int V>
+__device__ inline pack<T, V> masked(const pack<T, V> &p, const pack<T, V> &y)
+{
+    pack<T, V> to = p;
+#ifdef __CUDA_ARCH__
+    if constexpr (V % 2 == 0 && sizeof(T) == 2) {
+        for (int k = 0; k < V; k += 2) {
+            uint32_t two, of, mask;
+            memcpy(&two, &p.at[k], sizeof two);
+            memcpy(&of, &y.at[k], sizeof of);
+            if constexpr (is_bf16<T>::yes)
+                asm("set.gt.u32.bf16x2 %0, %1, %2;" : "=r"(mask) : "r"(of), "r"(0));
+            else asm("set.gt.u32.f16x2 %0, %1, %2;" : "=r"(mask) : "r"(of), "r"(0));
+            two &= mask;
+            memcpy(&to.at[k], &two, sizeof two);
+        }
+    } else
+#endif
+        for (int k = 0; k < V; k++)
+            if (!(widen(y.at[k]) > 0)) narrow(&to.at[k], 0);
+    return to;
+}
+
+/* V numbers rounded, two at a time where the card has an instruction for that.  It keeps bf16's
+ * denormals, which are fp32's, so they are to be flushed before (fmaf_flushed). */
+template <typename T, int V> __device__ inline pack<T, V> narrowed(const float *v)
+{
+    pack<T, V> p;
+#ifdef __CUDA_ARCH__
+    if constexpr (V % 2 == 0 && sizeof(T) == 2) {
+        for (int k = 0; k < V; k += 2) {
+            uint32_t two;
+            if constexpr (is_bf16<T>::yes)
+                asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(two) : "f"(v[k + 1]), "f"(v[k]));
+            else asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(two) : "f"(v[k + 1]), "f"(v[k]));
+            memcpy(&p.at[k], &two, sizeof two);
+        }
+    } else
+#endif
+        for (int k = 0; k < V; k++) narrow(&p.at[k], v[k]);
+    return p;
+}
+
+/* a b + c and max(v, 0), denormals to zero on the card; NaN stays. */
+__device__ inline float fmaf_flushed(float a, float b, float c)
+{
+#ifdef __CUDA_ARCH__
+    float d;
+    asm("fma.rn.ftz.f32 %0, %1, %2, %3;" : "=f"(d) : "f"(a), "f"(b), "f"(c));
+    return d;
+#else
+    return fmaf(a, b, c);
+#endif
+}
+
+__device__ inline float relu_of(float v)
+{
+#ifdef __CUDA_ARCH__
+    float d;
+    asm("max.ftz.NaN.f32 %0, %1, 0f00000000;" : "=f"(d) : "f"(v));
+    return d;
+#else
+    return v < 0 ? 0.0f : v;
+#endif
+}
 
 /* An act_grad of known width. */
 template <typename T> struct grad_to {
@@ -131,7 +218,7 @@ static inline unsigned blocks_for(size_t n, size_t each)
     return (unsigned)((n + each - 1) / each);
 }
 
-template <typename F> __global__ void each_kernel(F f, size_t n)
+template <typename F> __global__ void sim_each(F f, size_t n)
 {
     const size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) f(i);
@@ -140,7 +227,7 @@ template <typename F> __global__ void each_kernel(F f, size_t n)
 /* f(0), ..., f(n - 1), in no order: f is a struct with an operator() and holds what it works on. */
 template <typename F> static inline void each(size_t n, const F &f)
 {
-    if (n) LAUNCH(each_kernel<F>, blocks_for(n, THREADS), THREADS, f, n);
+    if (n) LAUNCH(sim_each<F>, blocks_for(n, THREADS), THREADS, f, n);
 }
 
 /* ---- sums over a block ----------------------------------------------------------------------- */
@@ -194,7 +281,7 @@ __device__ inline double norm_of(double square)
 
 /* One block: out[0] += scale * the sum of term[n]. */
 template <typename T>
-__global__ void add_total_kernel(float *out, const T *term, size_t n, double scale)
+__global__ void sim_add_total(float *out, const T *term, size_t n, double scale)
 {
     double sum = 0;
     for (size_t i = threadIdx.x; i < n; i += THREADS) sum += (double)term[i];

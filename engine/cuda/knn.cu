@@ -108,8 +108,8 @@ struct election {
 };
 
 /* A block a query. */
-static __global__ void vote_kernel(int32_t *pred, const float *cosines, const int32_t *label, int m,
-                                   election b)
+static __global__ void sim_vote(int32_t *pred, const float *cosines, const int32_t *label, int m,
+                                election b)
 {
     __shared__ unsigned taken;
     const float *const cosine = cosines + (size_t)blockIdx.x * (size_t)m;
@@ -164,7 +164,7 @@ void op_knn(dev_int *pred, const dev_float *query, int n, const dev_float *bank,
         const int queries = n - q < most ? n - q : most;
         product_run(cosines, float_in(query) + (size_t)q * (size_t)d, float_in(bank),
                     { PRODUCT_NT, queries, m, d, PRECISION_FP32, PRECISION_FP32, false, 1 });
-        LAUNCH(vote_kernel, (unsigned)queries, THREADS, (int32_t *)pred + q, cosines,
+        LAUNCH(sim_vote, (unsigned)queries, THREADS, (int32_t *)pred + q, cosines,
                (const int32_t *)label, m, b);
     }
 }
@@ -225,7 +225,7 @@ void op_classifier_grad(dev_float *loss, dev_float *dw, dev_float *db, const dev
     each((size_t)n, softmax_row{ entropy, logits, float_in(b), (const int32_t *)label,
                                  (const int32_t *)index, n, k });
     if (loss)
-        LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), entropy, (size_t)n, 1.0 / n);
+        LAUNCH(sim_add_total<double>, 1, THREADS, float_out(loss), entropy, (size_t)n, 1.0 / n);
     if (dw)
         product_run(dw, logits, rows,
                     { PRODUCT_TN, k, d, n, PRECISION_FP32, PRECISION_FP32, true, 1 });

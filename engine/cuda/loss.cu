@@ -31,7 +31,7 @@ template <typename T> __device__ angle angle_of(const T *p, const T *z, int d)
     return a;
 }
 
-template <typename T> __global__ void cosine_kernel(double *term, const T *p, const T *z, int d)
+template <typename T> __global__ void sim_cosine(double *term, const T *p, const T *z, int d)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)d;
     const angle a = angle_of(p + at, z + at, d);
@@ -43,8 +43,8 @@ static void cosine_fwd(dev_float *loss, const dev_act *p, const dev_act *z, floa
                        int d)
 {
     double *const term = terms_room(n);
-    LAUNCH(cosine_kernel<T>, (unsigned)n, THREADS, term, (const T *)p, (const T *)z, d);
-    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), term, (size_t)n,
+    LAUNCH(sim_cosine<T>, (unsigned)n, THREADS, term, (const T *)p, (const T *)z, d);
+    LAUNCH(sim_add_total<double>, 1, THREADS, float_out(loss), term, (size_t)n,
            -(double)weight / n);
 }
 
@@ -68,8 +68,8 @@ __device__ void cosine_gradient(grad_to<T> da, size_t at, double scale, const T 
 }
 
 template <typename T>
-__global__ void cosine_back_kernel(grad_to<T> dp, grad_to<T> dz, const T *p, const T *z,
-                                   double scale, int d)
+__global__ void sim_cosine_back(grad_to<T> dp, grad_to<T> dz, const T *p, const T *z,
+                                double scale, int d)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)d;
     const angle a = angle_of(p + at, z + at, d);
@@ -81,7 +81,7 @@ template <typename T>
 static void cosine_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z,
                        float weight, int n, int d)
 {
-    LAUNCH(cosine_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz),
+    LAUNCH(sim_cosine_back<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz),
            (const T *)p, (const T *)z, gradient_scale(weight, n), d);
 }
 
@@ -114,7 +114,7 @@ template <typename T> __device__ softmax row_softmax(const T *x, const T *y, int
 }
 
 /* D = -sum_j s_j log q_j = log sum exp p - sum_j s_j p_j,   s = softmax(z), q = softmax(p). */
-template <typename T> __global__ void entropy_kernel(double *term, const T *p, const T *z, int d)
+template <typename T> __global__ void sim_entropy(double *term, const T *p, const T *z, int d)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)d;
     const softmax q = row_softmax(p + at, p + at, d), s = row_softmax(z + at, p + at, d);
@@ -126,8 +126,8 @@ static void entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, flo
                         int d)
 {
     double *const term = terms_room(n);
-    LAUNCH(entropy_kernel<T>, (unsigned)n, THREADS, term, (const T *)p, (const T *)z, d);
-    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), term, (size_t)n,
+    LAUNCH(sim_entropy<T>, (unsigned)n, THREADS, term, (const T *)p, (const T *)z, d);
+    LAUNCH(sim_add_total<double>, 1, THREADS, float_out(loss), term, (size_t)n,
            (double)weight / n);
 }
 
@@ -140,8 +140,8 @@ void op_cross_entropy_fwd(dev_float *loss, const dev_act *p, const dev_act *z, f
 
 /* dp = scale (q - s);  dz_j = scale s_j (-log q_j - D) = scale s_j (sum_k s_k p_k - p_j). */
 template <typename T>
-__global__ void entropy_back_kernel(grad_to<T> dp, grad_to<T> dz, const T *p, const T *z,
-                                    double scale, int d)
+__global__ void sim_entropy_back(grad_to<T> dp, grad_to<T> dz, const T *p, const T *z,
+                                 double scale, int d)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)d;
     const softmax of_p = row_softmax(p + at, p + at, d), of_z = row_softmax(z + at, p + at, d);
@@ -157,7 +157,7 @@ template <typename T>
 static void entropy_bwd(struct act_grad dp, struct act_grad dz, const dev_act *p, const dev_act *z,
                         float weight, int n, int d)
 {
-    LAUNCH(entropy_back_kernel<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz),
+    LAUNCH(sim_entropy_back<T>, (unsigned)n, THREADS, grad_of<T>(dp), grad_of<T>(dz),
            (const T *)p, (const T *)z, gradient_scale(weight, n), d);
 }
 

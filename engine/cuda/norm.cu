@@ -5,10 +5,11 @@
  * Memory speed decides: one pass over x for both sums, one to write y; backward, one pass for both
  * sums, one to write dx and dresidual.  The ReLU's mask is made again from y, not stored.
  *
- * x is [G, M, C].  A thread of the first pass has V neighbouring channels (16 bytes, where C and
- * the addresses allow it) and every STRIPES-th row of its chunk; a block's threads are added up in
- * shared memory, the chunks by the next kernel, a block for each channel.  The number of chunks
- * comes from the shape alone.
+ * x is [G, M, C].  A thread has V neighbouring channels (16 bytes, where C and the addresses allow
+ * it) and every STRIPES-th row of its chunk: what hangs on the channel alone is made once and stays
+ * in registers, and some rows are read at a time, for the memory has a long way.  Sums: a
+ * block's threads are added up in shared memory, the chunks by the next kernel, a block for each
+ * channel.  The number of chunks comes from the shape alone.
  */
 #include <assert.h>
 #include "kernel.h"
@@ -21,15 +22,18 @@ struct cut {
     int slices, chunks;                  /* blocks across the channels, and down a group's rows */
 };
 
-static cut cut_of(struct bn_shape s, int v)
+/* For F, which says how many channels a thread has (width), how many rows it reads before it writes
+ * one (flight), and how many blocks a multiprocessor holds (resident): registers set bounds to
+ * their product, and 132 multiprocessors are all filled once. */
+template <typename F> static cut cut_of(struct bn_shape s)
 {
-    /* blocks: eight for each of 132 multiprocessors */
-    enum { LANES = 16, BLOCKS = 1056, LEAST_ROWS = 4 };
+    enum { LANES = 16, MULTIPROCESSORS = 132, LEAST_ROWS = 4, v = F::width };
     cut k = { s.groups, s.rows, s.c, v, 1, THREADS, 1, 1 };
     while (k.lanes < LANES && k.lanes * v < s.c) k.lanes *= 2;
     k.stripes = THREADS / k.lanes;
     k.slices = (s.c + k.lanes * v - 1) / (k.lanes * v);
-    const int wanted = BLOCKS / (k.slices * s.groups), most = s.rows / (LEAST_ROWS * k.stripes);
+    const int wanted = MULTIPROCESSORS * F::resident / (k.slices * s.groups);
+    const int most = s.rows / (LEAST_ROWS * k.stripes);
     k.chunks = wanted < most ? wanted : most;
     if (k.chunks < 1) k.chunks = 1;
     return k;
@@ -68,37 +72,103 @@ template <typename T, int V> __device__ inline void store(T *p, size_t i, const 
     *(pack<T, V> *)(p + i) = v;
 }
 
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* Where a thread of a block works; the slice runs fastest among blocks. */
+struct place { int channel, group, chunk, stripe, first, end; };
+
+__device__ static inline place place_of(cut k, int v)
+{
+    place p;
+    const int block = (int)blockIdx.x;
+    p.chunk = block / k.slices % k.chunks;
+    p.group = block / k.slices / k.chunks;
+    p.stripe = (int)threadIdx.x / k.lanes;
+    p.channel = (block % k.slices * k.lanes + (int)threadIdx.x % k.lanes) * v;
+    p.first = (int)((int64_t)k.rows * p.chunk / k.chunks) + p.stripe;
+    p.end = (int)((int64_t)k.rows * (p.chunk + 1) / k.chunks);
+    return p;
+}
+
+/* f.put(f.get(i), i) for every row of the thread, in order; i is its first element there.  Some
+ * rows are got before one is put: a row's own place may be what is written. */
+template <typename F> __device__ inline void rows_each(F &f, const cut &k, const place &p)
+{
+    if (p.channel >= k.c) return;
+    f.begin((size_t)p.group * (size_t)k.c + (size_t)p.channel, (size_t)p.channel);
+    size_t i = ((size_t)p.group * (size_t)k.rows + (size_t)p.first) * (size_t)k.c +
+               (size_t)p.channel;
+    enum { FLIGHT = F::flight };
+    const size_t step = (size_t)k.stripes * (size_t)k.c;
+    int row = p.first;
+    for (; row + (FLIGHT - 1) * k.stripes < p.end; row += FLIGHT * k.stripes, i += FLIGHT * step) {
+        typename F::row got[FLIGHT];
+        for (int j = 0; j < FLIGHT; j++) got[j] = f.get(i + (size_t)j * step);
+        for (int j = 0; j < FLIGHT; j++) f.put(got[j], i + (size_t)j * step);
+    }
+    for (; row < p.end; row += k.stripes, i += step) f.put(f.get(i), i);
+}
+
+template <typename F>
+__global__ __launch_bounds__(THREADS, F::resident) void sim_bn_rows(F f, cut k)
+{
+    rows_each(f, k, place_of(k, F::width));
+}
+
+template <typename F> static void rows_pass(const F &f, struct bn_shape s)
+{
+    const cut k = cut_of<F>(s);
+    LAUNCH(sim_bn_rows<F>, (unsigned)(k.slices * k.chunks * k.groups), THREADS, f, k);
+}
+
 /* ---- sums over the rows ---------------------------------------------------------------------- */
 
 /* What the sums are of: x and x^2 ... */
 template <typename T, int V> struct moments {
+    enum { width = V, flight = 4, resident = 2 };
+    struct row { pack<T, V> x; };
     const T *x;
-    __device__ void add(double *a, double *b, size_t i, size_t) const
+    double a[V] = {}, b[V] = {};
+    __device__ void begin(size_t, size_t) {}
+    __device__ row get(size_t i) const { return { load<T, V>(x, i) }; }
+    __device__ void put(const row &r, size_t)
     {
-        const pack<T, V> v = load<T, V>(x, i);
+        float v[V];
+        widened(v, r.x);
         for (int k = 0; k < V; k++) {
-            const double one = (double)widen(v.at[k]);
+            const double one = (double)v[k];
             a[k] += one;
-            b[k] += one * one;     /* of 24 bits each: what cancels in double was nothing in fp32 */
+            b[k] = fma(one, one, b[k]);  /* what cancels in double was nothing in fp32 */
         }
     }
 };
 
-/* ... or g and g (x - mean), with g = dy where y > 0 (y NULL: everywhere); `channel` counts [G,
- * C]. */
-template <typename T, int V> struct gradient_moments {
+/* ... or g and g (x - mean), with g = dy, where a ReLU was only where y > 0. */
+template <typename T, int V, bool RELU> struct gradient_moments {
+    enum { width = V, flight = 2, resident = 2 };
+    struct row { pack<T, V> dy, x, y; };
     const T *dy, *y, *x;
     const float *mean;
-    __device__ void add(double *a, double *b, size_t i, size_t channel) const
+    double a[V] = {}, b[V] = {};
+    float m[V] = {};
+    __device__ void begin(size_t at, size_t)
     {
-        const pack<T, V> g = load<T, V>(dy, i), v = load<T, V>(x, i);
-        pack<T, V> out = {};
-        if (y) out = load<T, V>(y, i);
+        for (int k = 0; k < V; k++) m[k] = mean[at + (size_t)k];
+    }
+    __device__ row get(size_t i) const
+    {
+        row r = { load<T, V>(dy, i), load<T, V>(x, i), {} };
+        if (RELU) r.y = load<T, V>(y, i);
+        return r;
+    }
+    __device__ void put(const row &r, size_t)
+    {
+        float g[V], v[V];
+        widened(g, RELU ? masked(r.dy, r.y) : r.dy);
+        widened(v, r.x);
         for (int k = 0; k < V; k++) {
-            if (y && !(widen(out.at[k]) > 0)) continue;
-            const double one = (double)widen(g.at[k]);
-            a[k] += one;
-            b[k] += one * ((double)widen(v.at[k]) - (double)mean[channel + k]);
+            a[k] += (double)g[k];
+            b[k] = fma((double)g[k], (double)(v[k] - m[k]), b[k]);
         }
     }
 };
@@ -118,35 +188,26 @@ template <int V> __device__ inline void stripes_add(double *a, int lanes)
     for (int k = 0; k < V; k++) a[k] = part[k][t];
 }
 
-/* Block (slice, chunk, group), the slice running fastest. */
-template <typename F, int V> __global__ void sums_kernel(double *sums, F f, cut k)
+template <typename F>
+__global__ __launch_bounds__(THREADS, F::resident) void sim_bn_sums(double *sums, F f, cut k)
 {
-    const int slice = (int)blockIdx.x % k.slices, chunk = (int)blockIdx.x / k.slices % k.chunks;
-    const int group = (int)blockIdx.x / k.slices / k.chunks;
-    const int lane = (int)threadIdx.x % k.lanes, stripe = (int)threadIdx.x / k.lanes;
-    const int channel = (slice * k.lanes + lane) * V;
-    const int first = (int)((int64_t)k.rows * chunk / k.chunks);
-    const int end = (int)((int64_t)k.rows * (chunk + 1) / k.chunks);
-    const size_t rows_before = (size_t)group * (size_t)k.rows;
-    double a[V] = {}, b[V] = {};
-    for (int row = first + stripe; row < end && channel < k.c; row += k.stripes)
-        f.add(a, b, (rows_before + (size_t)row) * (size_t)k.c + (size_t)channel,
-              (size_t)group * (size_t)k.c + (size_t)channel);
-    stripes_add<V>(a, k.lanes);
-    stripes_add<V>(b, k.lanes);
-    if (stripe == 0 && channel < k.c)
-        for (int j = 0; j < V; j++) {
-            sums[sum_at(k, 0, group, channel + j, chunk)] = a[j];
-            sums[sum_at(k, 1, group, channel + j, chunk)] = b[j];
+    const place p = place_of(k, F::width);
+    rows_each(f, k, p);
+    stripes_add<F::width>(f.a, k.lanes);
+    stripes_add<F::width>(f.b, k.lanes);
+    if (p.stripe == 0 && p.channel < k.c)
+        for (int j = 0; j < F::width; j++) {
+            sums[sum_at(k, 0, p.group, p.channel + j, p.chunk)] = f.a[j];
+            sums[sum_at(k, 1, p.group, p.channel + j, p.chunk)] = f.b[j];
         }
 }
 
-template <typename F, int V> static double *sums_of(const F &f, struct bn_shape s, cut *k)
+/* f's sums are zero. */
+template <typename F> static double *sums_of(const F &f, struct bn_shape s, cut *k)
 {
-    *k = cut_of(s, V);
+    *k = cut_of<F>(s);
     double *const sums = sums_room(*k);
-    LAUNCH((sums_kernel<F, V>), (unsigned)(k->slices * k->chunks * k->groups), THREADS, sums, f,
-           *k);
+    LAUNCH(sim_bn_sums<F>, (unsigned)(k->slices * k->chunks * k->groups), THREADS, sums, f, *k);
     return sums;
 }
 
@@ -165,8 +226,8 @@ __device__ static double chunks_total(const double *sums, cut k, int which, int 
 
 /* A block a channel: mean, rstd [G, C], and the steps of the running statistics, one for each group
  * in order. */
-static __global__ void statistics_kernel(float *mean, float *rstd, float *run_mean, float *run_var,
-                                         const double *sums, cut k)
+static __global__ void sim_statistics(float *mean, float *rstd, float *run_mean, float *run_var,
+                                      const double *sums, cut k)
 {
     const int j = (int)blockIdx.x, m = k.rows;
     /* One row has no unbiased variance; its biased one, zero, is taken. */
@@ -183,42 +244,67 @@ static __global__ void statistics_kernel(float *mean, float *rstd, float *run_me
     }
 }
 
-/* y = act((x - mean) scale + shift + residual); i counts packs of [G, M, C], `m` is rows of a
- * group.  In evaluation rstd is made from the running variance. */
-template <typename T, int V> struct apply {
+/* y = act((x - mean) scale + shift + residual), the statistics [G, C]. */
+template <typename T, int V, bool RESIDUAL, bool RELU> struct apply {
+    enum { width = V, flight = RESIDUAL ? 2 : 4, resident = 4 };
+    struct row { pack<T, V> x, residual; };
     T *y;
     const T *x, *residual;
-    const float *mean, *rstd, *run_var, *gamma, *beta;
-    int m, c;
-    bool relu;
-    __device__ void operator()(size_t pack_i) const
+    const float *mean, *rstd, *gamma, *beta;
+    float m[V] = {}, scale[V] = {}, shift[V] = {};
+    __device__ void begin(size_t at, size_t channel)
     {
-        const size_t i = pack_i * V, channel = i % (size_t)c, group = i / ((size_t)m * (size_t)c);
-        const size_t at = group * (size_t)c + channel;
-        const pack<T, V> in = load<T, V>(x, i);
-        pack<T, V> out = {}, more = {};
-        if (residual) more = load<T, V>(residual, i);
-        for (int k = 0; k < V; k++) {
-            const float r = run_var ? (float)(1.0 / sqrt((double)run_var[at + k] + (double)BN_EPS))
-                                    : rstd[at + k];
-            const float scale = gamma ? gamma[channel + k] * r : r,
-                        shift = beta ? beta[channel + k] : 0;
-            float v = fmaf(widen(in.at[k]) - mean[at + k], scale, shift);
-            if (residual) v += widen(more.at[k]);
-            narrow(&out.at[k], relu && v < 0 ? 0.0f : v);        /* NaN stays */
+        for (size_t k = 0; k < V; k++) {
+            m[k] = mean[at + k];
+            scale[k] = gamma ? gamma[channel + k] * rstd[at + k] : rstd[at + k];
+            shift[k] = beta ? beta[channel + k] : 0;
         }
-        store<T, V>(y, i, out);
+    }
+    __device__ row get(size_t i) const
+    {
+        row r = { load<T, V>(x, i), {} };
+        if (RESIDUAL) r.residual = load<T, V>(residual, i);
+        return r;
+    }
+    __device__ void put(const row &r, size_t i)
+    {
+        float v[V], more[V];
+        widened(v, r.x);
+        widened(more, r.residual);
+        for (int k = 0; k < V; k++) {
+            v[k] = fmaf_flushed(v[k] - m[k], scale[k], shift[k]);
+            if (RESIDUAL) v[k] = fmaf_flushed(v[k], 1, more[k]);
+            if (RELU) v[k] = relu_of(v[k]);
+        }
+        store<T, V>(y, i, narrowed<T, V>(v));
     }
 };
 
+template <typename T, int V> static void apply_all(dev_act *y, const dev_act *x,
+                                                   const dev_act *residual, const float *mean,
+                                                   const float *rstd, const float *gamma,
+                                                   const float *beta, struct bn_shape s, bool relu)
+{
+    T *const to = (T *)y;
+    const T *const from = (const T *)x, *const more = (const T *)residual;
+    if (more && relu)
+        rows_pass(apply<T, V, true, true>{ to, from, more, mean, rstd, gamma, beta }, s);
+    else if (more)
+        rows_pass(apply<T, V, true, false>{ to, from, more, mean, rstd, gamma, beta }, s);
+    else if (relu)
+        rows_pass(apply<T, V, false, true>{ to, from, more, mean, rstd, gamma, beta }, s);
+    else rows_pass(apply<T, V, false, false>{ to, from, more, mean, rstd, gamma, beta }, s);
+}
+
 template <typename T, int V>
-static void forward(const struct bn_shape &s, apply<T, V> a, float *mean, float *rstd,
-                    float *run_mean, float *run_var)
+static void forward(dev_act *y, float *mean, float *rstd, float *run_mean, float *run_var,
+                    const dev_act *x, const float *gamma, const float *beta,
+                    const dev_act *residual, struct bn_shape s, bool relu)
 {
     cut k;
-    const double *const sums = sums_of<moments<T, V>, V>(moments<T, V>{ a.x }, s, &k);
-    LAUNCH(statistics_kernel, (unsigned)s.c, TOTALLERS, mean, rstd, run_mean, run_var, sums, k);
-    each((size_t)s.groups * (size_t)s.rows * (size_t)s.c / V, a);
+    const double *const sums = sums_of(moments<T, V>{ (const T *)x }, s, &k);
+    LAUNCH(sim_statistics, (unsigned)s.c, TOTALLERS, mean, rstd, run_mean, run_var, sums, k);
+    apply_all<T, V>(y, x, residual, mean, rstd, gamma, beta, s, relu);
 }
 
 template <typename T>
@@ -229,15 +315,8 @@ static void bn_fwd(dev_act *y, float *mean, float *rstd, float *run_mean, float 
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { y, x, residual };
     if (width_of<T>(s.c, all, 3) == V)
-        forward<T, V>(s,
-                      { (T *)y, (const T *)x, (const T *)residual, mean, rstd, NULL, gamma, beta,
-                        s.rows, s.c, relu },
-                      mean, rstd, run_mean, run_var);
-    else
-        forward<T, 1>(s,
-                      { (T *)y, (const T *)x, (const T *)residual, mean, rstd, NULL, gamma, beta,
-                        s.rows, s.c, relu },
-                      mean, rstd, run_mean, run_var);
+        forward<T, V>(y, mean, rstd, run_mean, run_var, x, gamma, beta, residual, s, relu);
+    else forward<T, 1>(y, mean, rstd, run_mean, run_var, x, gamma, beta, residual, s, relu);
 }
 
 void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_mean,
@@ -249,6 +328,16 @@ void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_
              x, float_in(gamma), float_in(beta), residual, s, relu);
 }
 
+/* to = 1 / sqrt(variance + eps), once a channel: a square root in double is 17 instructions. */
+struct deviation_one {
+    float *to;
+    const float *variance;
+    __device__ void operator()(size_t i) const
+    {
+        to[i] = (float)(1.0 / sqrt((double)variance[i] + (double)BN_EPS));
+    }
+};
+
 template <typename T>
 static void bn_eval(dev_act *y, const dev_act *x, const float *gamma, const float *beta,
                     const float *run_mean, const float *run_var, const dev_act *residual, int rows,
@@ -256,13 +345,12 @@ static void bn_eval(dev_act *y, const dev_act *x, const float *gamma, const floa
 {
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { y, x, residual };
-    const size_t n = (size_t)rows * (size_t)c;
+    const struct bn_shape s = { 1, rows, c };
+    float *const rstd = (float *)cuda_scratch(SCRATCH_SUMS, (size_t)c * sizeof *rstd);
+    each((size_t)c, deviation_one{ rstd, run_var });
     if (width_of<T>(c, all, 3) == V)
-        each(n / V, apply<T, V>{ (T *)y, (const T *)x, (const T *)residual, run_mean, NULL, run_var,
-                                 gamma, beta, rows, c, relu });
-    else
-        each(n, apply<T, 1>{ (T *)y, (const T *)x, (const T *)residual, run_mean, NULL, run_var,
-                             gamma, beta, rows, c, relu });
+        apply_all<T, V>(y, x, residual, run_mean, rstd, gamma, beta, s, relu);
+    else apply_all<T, 1>(y, x, residual, run_mean, rstd, gamma, beta, s, relu);
 }
 
 void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const dev_float *beta,
@@ -280,9 +368,9 @@ void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const 
 struct line { float scale, slope, shift; };
 
 /* A block a channel: its lines, and the gradients of gamma and beta. */
-static __global__ void lines_kernel(line *lines, float *dgamma, float *dbeta, double unscale,
-                                    const float *gamma, const float *rstd, const double *sums,
-                                    cut k)
+static __global__ void sim_lines(line *lines, float *dgamma, float *dbeta, double unscale,
+                                 const float *gamma, const float *rstd, const double *sums,
+                                 cut k)
 {
     const int j = (int)blockIdx.x, m = k.rows;
     for (int g = 0; g < k.groups; g++) {
@@ -297,55 +385,102 @@ static __global__ void lines_kernel(line *lines, float *dgamma, float *dbeta, do
     }
 }
 
-/* Both gradients of a pack.  All is read before anything is written: one of them may lie where dy
- * lies. */
-template <typename T, int V> struct gradients {
+/* dx, and dresidual where it is wanted.  All of a row is read before anything of it is written: one
+ * of them may lie where dy lies. */
+template <typename T, int V, bool RELU, bool RESIDUAL, bool ADD> struct gradients {
+    enum { width = V, flight = ADD ? 1 : 2, resident = 3 };
+    struct row { pack<T, V> dy, x, y, dx, dresidual; };
     T *dx, *dresidual;
     bool add_dx, add_dresidual;
     const T *dy, *y, *x;
     const float *mean;
     const line *lines;
-    int m, c;
-    __device__ void operator()(size_t pack_i) const
+    float scale[V] = {}, slope[V] = {}, shift[V] = {};
+    __device__ void begin(size_t at, size_t)
     {
-        const size_t i = pack_i * V, at = i / ((size_t)m * (size_t)c) * (size_t)c + i % (size_t)c;
-        const pack<T, V> g = load<T, V>(dy, i);
-        pack<T, V> out = {}, v = {}, to_x = {}, to_r = {};
-        if (y) out = load<T, V>(y, i);
-        if (dx) v = load<T, V>(x, i);
-        if (dx && add_dx) to_x = load<T, V>(dx, i);
-        if (dresidual && add_dresidual) to_r = load<T, V>(dresidual, i);
-        for (int k = 0; k < V; k++) {
-            const float own = !y || widen(out.at[k]) > 0 ? widen(g.at[k]) : 0.0f;
-            if (dx) {
-                const line l = lines[at + k];
-                const float d = fmaf(own, l.scale,
-                                     fmaf(widen(v.at[k]) - mean[at + k], l.slope, l.shift));
-                narrow(&to_x.at[k], add_dx ? widen(to_x.at[k]) + d : d);
-            }
-            narrow(&to_r.at[k], add_dresidual ? widen(to_r.at[k]) + own : own);
+        for (size_t k = 0; k < V; k++) {
+            const line l = lines[at + k];
+            scale[k] = l.scale;
+            slope[k] = l.slope;
+            shift[k] = fmaf(-mean[at + k], l.slope, l.shift);
         }
-        if (dx) store<T, V>(dx, i, to_x);
-        if (dresidual) store<T, V>(dresidual, i, to_r);
+    }
+    __device__ row get(size_t i) const
+    {
+        row r = { load<T, V>(dy, i), load<T, V>(x, i), {}, {}, {} };
+        if (RELU) r.y = load<T, V>(y, i);
+        if (ADD && add_dx) r.dx = load<T, V>(dx, i);
+        if (RESIDUAL && ADD && add_dresidual) r.dresidual = load<T, V>(dresidual, i);
+        return r;
+    }
+    __device__ void put(const row &r, size_t i)
+    {
+        const pack<T, V> own = RELU ? masked(r.dy, r.y) : r.dy;
+        float g[V], d[V], more[V];
+        widened(g, own);
+        widened(d, r.x);
+        widened(more, r.dx);
+        for (int k = 0; k < V; k++) {
+            d[k] = fmaf_flushed(g[k], scale[k], fmaf(d[k], slope[k], shift[k]));
+            if (ADD && add_dx) d[k] = fmaf_flushed(d[k], 1, more[k]);
+        }
+        store<T, V>(dx, i, narrowed<T, V>(d));
+        if (!RESIDUAL) return;
+        widened(more, r.dresidual);
+        for (int k = 0; k < V && ADD && add_dresidual; k++) g[k] = fmaf_flushed(g[k], 1, more[k]);
+        store<T, V>(dresidual, i, ADD && add_dresidual ? narrowed<T, V>(g) : own);
     }
 };
 
-template <typename T, int V>
-static void backward(const struct bn_shape &s, gradients<T, V> a, float *dgamma, float *dbeta,
-                     const float *gamma, const float *rstd)
-{
-    if (a.dx || dgamma || dbeta) {
-        cut k;
-        const gradient_moments<T, V> of = { a.dy, a.y, a.x, a.mean };
-        const double *const sums = sums_of<gradient_moments<T, V>, V>(of, s, &k);
-        line *const lines = (line *)cuda_scratch(SCRATCH_RESULT,
-                                                 (size_t)s.groups * (size_t)s.c * sizeof *lines);
-        const double unscale = 1.0 / (double)cuda_gradient_scale();
-        LAUNCH(lines_kernel, (unsigned)s.c, TOTALLERS, lines, dgamma, dbeta, unscale, gamma, rstd,
-               sums, k);
-        a.lines = lines;
+/* dresidual where dx is not wanted. */
+template <typename T> struct residual_one {
+    grad_to<T> to;
+    const T *dy, *y;
+    __device__ void operator()(size_t i) const
+    {
+        to.put(i, !y || widen(y[i]) > 0 ? widen(dy[i]) : 0.0f);
     }
-    if (a.dx || a.dresidual) each((size_t)s.groups * (size_t)s.rows * (size_t)s.c / V, a);
+};
+
+/* What op_bn_act_bwd() is told, the pointers of known width. */
+template <typename T> struct told {
+    T *dx, *dresidual;
+    bool add_dx, add_dresidual;
+    const T *dy, *y, *x;
+    float *dgamma, *dbeta;
+    const float *gamma, *mean, *rstd;
+};
+
+template <typename T, int V, bool RELU, bool RESIDUAL, bool ADD>
+static void gradients_pass(const told<T> &a, const line *lines, const struct bn_shape &s)
+{
+    rows_pass(gradients<T, V, RELU, RESIDUAL, ADD>{ a.dx, a.dresidual, a.add_dx, a.add_dresidual,
+                                                    a.dy, a.y, a.x, a.mean, lines },
+              s);
+}
+
+template <typename T, int V, bool RELU>
+static void backward(const struct bn_shape &s, const told<T> &a)
+{
+    line *lines = NULL;
+    if (a.dx || a.dgamma || a.dbeta) {
+        cut k;
+        const double *const sums = sums_of(
+            gradient_moments<T, V, RELU>{ a.dy, a.y, a.x, a.mean }, s, &k);
+        lines = (line *)cuda_scratch(SCRATCH_RESULT,
+                                     (size_t)s.groups * (size_t)s.c * sizeof *lines);
+        const double unscale = 1.0 / (double)cuda_gradient_scale();
+        LAUNCH(sim_lines, (unsigned)s.c, TOTALLERS, lines, a.dgamma, a.dbeta, unscale, a.gamma,
+               a.rstd, sums, k);
+    }
+    const size_t n = (size_t)s.groups * (size_t)s.rows * (size_t)s.c;
+    const bool add = a.add_dx || (a.dresidual && a.add_dresidual);
+    if (a.dx && a.dresidual && add) gradients_pass<T, V, RELU, true, true>(a, lines, s);
+    else if (a.dx && a.dresidual) gradients_pass<T, V, RELU, true, false>(a, lines, s);
+    else if (a.dx && add) gradients_pass<T, V, RELU, false, true>(a, lines, s);
+    else if (a.dx) gradients_pass<T, V, RELU, false, false>(a, lines, s);
+    else if (a.dresidual)
+        each(n, residual_one<T>{ { a.dresidual, a.add_dresidual }, a.dy, RELU ? a.y : NULL });
 }
 
 template <typename T>
@@ -355,17 +490,13 @@ static void bn_bwd(struct act_grad dx, float *dgamma, float *dbeta, struct act_g
 {
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { dx.at, dresidual.at, dy, y, x };
-    T *const dx_at = (T *)dx.at, *const dr_at = (T *)dresidual.at;
-    if (width_of<T>(s.c, all, 5) == V)
-        backward<T, V>(s,
-                       { dx_at, dr_at, dx.add, dresidual.add, (const T *)dy, (const T *)y,
-                         (const T *)x, mean, NULL, s.rows, s.c },
-                       dgamma, dbeta, gamma, rstd);
-    else
-        backward<T, 1>(s,
-                       { dx_at, dr_at, dx.add, dresidual.add, (const T *)dy, (const T *)y,
-                         (const T *)x, mean, NULL, s.rows, s.c },
-                       dgamma, dbeta, gamma, rstd);
+    const told<T> a = { (T *)dx.at, (T *)dresidual.at, dx.add, dresidual.add, (const T *)dy,
+                        (const T *)y, (const T *)x, dgamma, dbeta, gamma, mean, rstd };
+    const bool wide = width_of<T>(s.c, all, 5) == V;
+    if (wide && y) backward<T, V, true>(s, a);
+    else if (wide) backward<T, V, false>(s, a);
+    else if (y) backward<T, 1, true>(s, a);
+    else backward<T, 1, false>(s, a);
 }
 
 void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,

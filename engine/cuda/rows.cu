@@ -101,7 +101,7 @@ void op_pool_bwd(struct act_grad dx, const dev_act *dy, int n, int hw, int c)
 /* ---- the standard deviation of the output, Sec. 4.1 ------------------------------------------ */
 
 /* A block a row: inverse[row] = 1 / its norm. */
-template <typename T> __global__ void inverse_norm_kernel(double *inverse, const T *z, int d)
+template <typename T> __global__ void sim_inverse_norm(double *inverse, const T *z, int d)
 {
     const T *const row = z + (size_t)blockIdx.x * (size_t)d;
     const double square = block_dot(row, row, d);
@@ -128,8 +128,8 @@ __device__ static double channel_sum(double v)
  * come in a row.  Two passes: a constant output must give 0, not the square root of what
  * cancellation leaves. */
 template <typename T>
-__global__ void std_kernel(double *std, const T *z, const double *inverse, int rows, int d,
-                           int across)
+__global__ void sim_std(double *std, const T *z, const double *inverse, int rows, int d,
+                        int across)
 {
     const int group = (int)blockIdx.x / across, stripe = (int)threadIdx.x / CHANNELS;
     const int channel = (int)blockIdx.x % across * CHANNELS + (int)threadIdx.x % CHANNELS;
@@ -149,7 +149,7 @@ __global__ void std_kernel(double *std, const T *z, const double *inverse, int r
 }
 
 /* A block a group. */
-static __global__ void std_mean_kernel(float *out, const double *std, int d)
+static __global__ void sim_std_mean(float *out, const double *std, int d)
 {
     double sum = 0;
     for (int j = (int)threadIdx.x; j < d; j += THREADS)
@@ -165,10 +165,10 @@ template <typename T> static void std_of(float *out, const dev_act *z_, int grou
     const int across = (d + CHANNELS - 1) / CHANNELS;
     const size_t room = (all + (size_t)groups * (size_t)d) * sizeof(double);
     double *const inverse = (double *)cuda_scratch(SCRATCH_SUMS, room);
-    LAUNCH(inverse_norm_kernel<T>, (unsigned)all, THREADS, inverse, z, d);
-    LAUNCH(std_kernel<T>, (unsigned)(groups * across), THREADS, inverse + all, z, inverse, rows, d,
+    LAUNCH(sim_inverse_norm<T>, (unsigned)all, THREADS, inverse, z, d);
+    LAUNCH(sim_std<T>, (unsigned)(groups * across), THREADS, inverse + all, z, inverse, rows, d,
            across);
-    LAUNCH(std_mean_kernel, (unsigned)groups, THREADS, out, inverse + all, d);
+    LAUNCH(sim_std_mean, (unsigned)groups, THREADS, out, inverse + all, d);
 }
 
 void op_std(dev_float *out, const dev_act *z, int groups, int rows, int d)
@@ -195,7 +195,7 @@ void op_act_to_float(dev_float *y, const dev_act *x, size_t n)
     WITH_ACT(to_float, y, x, n);
 }
 
-static __global__ void normalize_kernel(float *x, int d)
+static __global__ void sim_normalize(float *x, int d)
 {
     float *const row = x + (size_t)blockIdx.x * (size_t)d;
     const double inverse = 1.0 / norm_of(block_dot(row, row, d));
@@ -205,7 +205,7 @@ static __global__ void normalize_kernel(float *x, int d)
 void op_normalize_rows(dev_float *x, int n, int d)
 {
     assert(n > 0 && d > 0);
-    LAUNCH(normalize_kernel, (unsigned)n, THREADS, float_out(x), d);
+    LAUNCH(sim_normalize, (unsigned)n, THREADS, float_out(x), d);
 }
 
 /* ---- optimiser ------------------------------------------------------------------------------- */
@@ -227,7 +227,7 @@ struct sgd_one {
 enum { CHUNK = 1 << 14 };
 
 /* wrong[block] = is any number of the block's chunk infinite or NaN? */
-static __global__ void finite_kernel(uint8_t *wrong, const float *x, size_t n)
+static __global__ void sim_finite(uint8_t *wrong, const float *x, size_t n)
 {
     __shared__ bool found;
     const size_t first = (size_t)blockIdx.x * CHUNK, end = first + CHUNK < n ? first + CHUNK : n;
@@ -240,7 +240,7 @@ static __global__ void finite_kernel(uint8_t *wrong, const float *x, size_t n)
 }
 
 /* One block: wrong[0] = is any of wrong[n]? */
-static __global__ void any_kernel(uint8_t *wrong, size_t n)
+static __global__ void sim_any(uint8_t *wrong, size_t n)
 {
     __shared__ bool found;
     if (threadIdx.x == 0) found = false;
@@ -274,15 +274,15 @@ void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr,
         return;
     }
     uint8_t *const wrong = (uint8_t *)cuda_scratch(SCRATCH_SUMS, chunks);
-    LAUNCH(finite_kernel, chunks, THREADS, wrong, float_in(g), n);
-    LAUNCH(any_kernel, 1, THREADS, wrong, (size_t)chunks);
+    LAUNCH(sim_finite, chunks, THREADS, wrong, float_in(g), n);
+    LAUNCH(sim_any, 1, THREADS, wrong, (size_t)chunks);
     each(n, sgd_one_unless{ step, wrong });
 }
 
 /* part[block] = the sum of squares of x + scale y over the block's chunk; y is not looked at where
  * scale is 0. */
-static __global__ void sumsq_kernel(double *part, const float *x, float scale, const float *y,
-                                    size_t n)
+static __global__ void sim_sumsq(double *part, const float *x, float scale, const float *y,
+                                 size_t n)
 {
     const size_t first = (size_t)blockIdx.x * CHUNK, end = first + CHUNK < n ? first + CHUNK : n;
     double sum = 0;
@@ -295,8 +295,8 @@ static __global__ void sumsq_kernel(double *part, const float *x, float scale, c
 }
 
 /* ratio[0], from the squares of the chunks of w and of what stands below it: one block. */
-static __global__ void ratio_kernel(double *ratio, const double *w_part, const double *g_part,
-                                    size_t chunks, struct lars how)
+static __global__ void sim_ratio(double *ratio, const double *w_part, const double *g_part,
+                                 size_t chunks, struct lars how)
 {
     double w = 0, g = 0;
     for (size_t i = threadIdx.x; i < chunks; i += THREADS) {
@@ -336,10 +336,10 @@ void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr
         const size_t room = (1 + 2 * (size_t)chunks) * sizeof(double);
         double *const ratio = (double *)cuda_scratch(SCRATCH_SUMS, room);
         double *const w_part = ratio + 1, *const g_part = w_part + chunks;
-        LAUNCH(sumsq_kernel, chunks, THREADS, w_part, float_in(w), 0.0f, float_in(w), n);
-        LAUNCH(sumsq_kernel, chunks, THREADS, g_part, float_in(g), how.of_sum ? how.wd : 0.0f,
+        LAUNCH(sim_sumsq, chunks, THREADS, w_part, float_in(w), 0.0f, float_in(w), n);
+        LAUNCH(sim_sumsq, chunks, THREADS, g_part, float_in(g), how.of_sum ? how.wd : 0.0f,
                float_in(w), n);
-        LAUNCH(ratio_kernel, 1, THREADS, ratio, w_part, g_part, (size_t)chunks, how);
+        LAUNCH(sim_ratio, 1, THREADS, ratio, w_part, g_part, (size_t)chunks, how);
         step.ratio = ratio;
     }
     each(n, step);
@@ -350,6 +350,6 @@ void op_sumsq(dev_float *out, const dev_float *x, size_t n)
     const unsigned chunks = blocks_for(n, CHUNK);
     if (!chunks) return;
     double *const part = (double *)cuda_scratch(SCRATCH_SUMS, chunks * sizeof *part);
-    LAUNCH(sumsq_kernel, chunks, THREADS, part, float_in(x), 0.0f, float_in(x), n);
-    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(out), part, (size_t)chunks, 1.0);
+    LAUNCH(sim_sumsq, chunks, THREADS, part, float_in(x), 0.0f, float_in(x), n);
+    LAUNCH(sim_add_total<double>, 1, THREADS, float_out(out), part, (size_t)chunks, 1.0);
 }

@@ -60,7 +60,7 @@ __device__ static double block_most(double v)
 
 /* ---- codes ----------------------------------------------------------------------------------- */
 
-static __global__ void columns_kernel(float *u, plan p)
+static __global__ void sim_columns(float *u, plan p)
 {
     const int column = (int)blockIdx.x * CHANNELS + (int)threadIdx.x % CHANNELS;
     const int stripe = (int)threadIdx.x / CHANNELS;
@@ -75,7 +75,7 @@ static __global__ void columns_kernel(float *u, plan p)
 }
 
 /* v of a row, and its code if q is not NULL. */
-static __global__ void rows_kernel(float *v, float *q, plan p)
+static __global__ void sim_rows(float *v, float *q, plan p)
 {
     const int row = (int)blockIdx.x;
     double most = -INFINITY, sum = 0;
@@ -98,19 +98,19 @@ void op_sinkhorn_fwd(dev_float *q, dev_float *potentials, const dev_float *s, fl
     for (int t = 0; t < iterations; t++, u += k + n) {
         p.u = NULL;
         p.v = v;                                         /* of the iteration before */
-        LAUNCH(columns_kernel, blocks_for((size_t)k, CHANNELS), THREADS, u, p);
+        LAUNCH(sim_columns, blocks_for((size_t)k, CHANNELS), THREADS, u, p);
         p.u = u;
         p.v = NULL;
         v = u + k;
         float *const code = t == iterations - 1 ? float_out(q) : NULL;
-        LAUNCH(rows_kernel, (unsigned)n, THREADS, v, code, p);
+        LAUNCH(sim_rows, (unsigned)n, THREADS, v, code, p);
     }
 }
 
 /* ---- and back -------------------------------------------------------------------------------- */
 
 /* The gradient by v of the last iteration: sum_k dq q. */
-static __global__ void through_code_kernel(double *dv, const float *dq, plan p)
+static __global__ void sim_through_code(double *dv, const float *dq, plan p)
 {
     const int row = (int)blockIdx.x;
     double sum = 0;
@@ -122,8 +122,8 @@ static __global__ void through_code_kernel(double *dv, const float *dq, plan p)
 
 /* Through v: with e = exp(exponent) and g = (dq - dv[b]) e, ds += g / epsilon and du[k] = sum_b g.
  * dq NULL: 0, for q hangs on the last iteration alone. */
-static __global__ void columns_back_kernel(float *ds, double *du, const float *dq, const double *dv,
-                                           plan p)
+static __global__ void sim_columns_back(float *ds, double *du, const float *dq, const double *dv,
+                                        plan p)
 {
     const int column = (int)blockIdx.x * CHANNELS + (int)threadIdx.x % CHANNELS;
     const int stripe = (int)threadIdx.x / CHANNELS;
@@ -139,7 +139,7 @@ static __global__ void columns_back_kernel(float *ds, double *du, const float *d
 }
 
 /* Through u: with g = -du[k] e, ds += g / epsilon; dv[b] = sum_k g, of the iteration before. */
-static __global__ void rows_back_kernel(float *ds, double *dv, const double *du, plan p)
+static __global__ void sim_rows_back(float *ds, double *dv, const double *du, plan p)
 {
     const int row = (int)blockIdx.x;
     double sum = 0;
@@ -163,11 +163,11 @@ void op_sinkhorn_bwd(dev_float *ds, const dev_float *dq, const dev_float *potent
         const float *const code = t == iterations - 1 ? float_in(dq) : NULL;
         p.u = float_in(potentials) + (size_t)t * (size_t)(k + n);
         p.v = p.u + k;
-        if (code) LAUNCH(through_code_kernel, (unsigned)n, THREADS, dv, code, p);
-        LAUNCH(columns_back_kernel, blocks_for((size_t)k, CHANNELS), THREADS, float_out(ds), du,
+        if (code) LAUNCH(sim_through_code, (unsigned)n, THREADS, dv, code, p);
+        LAUNCH(sim_columns_back, blocks_for((size_t)k, CHANNELS), THREADS, float_out(ds), du,
                code, dv, p);
         p.v = t ? p.v - (k + n) : NULL;
-        LAUNCH(rows_back_kernel, (unsigned)n, THREADS, float_out(ds), dv, du, p);
+        LAUNCH(sim_rows_back, (unsigned)n, THREADS, float_out(ds), dv, du, p);
     }
 }
 
@@ -186,8 +186,8 @@ __device__ static double log_sum_exp(const float *s, double inverse_t, int k)
     return most * inverse_t + log(block_sum(sum));
 }
 
-static __global__ void entropy_kernel(double *term, const float *scores, const float *code,
-                                      double inverse_t, int k)
+static __global__ void sim_entropy(double *term, const float *scores, const float *code,
+                                   double inverse_t, int k)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)k;
     const double log_sum = log_sum_exp(scores + at, inverse_t, k);
@@ -203,15 +203,15 @@ void op_code_entropy_fwd(dev_float *loss, const dev_float *s, const dev_float *q
 {
     assert(n > 0 && k > 0);
     double *const term = (double *)cuda_scratch(SCRATCH_SUMS, (size_t)n * sizeof *term);
-    LAUNCH(entropy_kernel, (unsigned)n, THREADS, term, float_in(s), float_in(q),
+    LAUNCH(sim_entropy, (unsigned)n, THREADS, term, float_in(s), float_in(q),
            1 / (double)temperature, k);
-    LAUNCH(add_total_kernel<double>, 1, THREADS, float_out(loss), term, (size_t)n,
+    LAUNCH(sim_add_total<double>, 1, THREADS, float_out(loss), term, (size_t)n,
            (double)weight / n);
 }
 
 /* ds = scale (softmax sum q - q) / T;  dq = -scale log softmax. */
-static __global__ void entropy_back_kernel(float *ds, float *dq, const float *scores,
-                                           const float *code, double inverse_t, double scale, int k)
+static __global__ void sim_entropy_back(float *ds, float *dq, const float *scores,
+                                        const float *code, double inverse_t, double scale, int k)
 {
     const size_t at = (size_t)blockIdx.x * (size_t)k;
     const double log_sum = log_sum_exp(scores + at, inverse_t, k);
@@ -231,6 +231,6 @@ void op_code_entropy_bwd(dev_float *ds, dev_float *dq, const dev_float *s, const
                          float temperature, float weight, int n, int k)
 {
     assert(n > 0 && k > 0);
-    LAUNCH(entropy_back_kernel, (unsigned)n, THREADS, float_out(ds), float_out(dq), float_in(s),
+    LAUNCH(sim_entropy_back, (unsigned)n, THREADS, float_out(ds), float_out(dq), float_in(s),
            float_in(q), 1 / (double)temperature, (double)weight / n, k);
 }

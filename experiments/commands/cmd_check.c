@@ -17,6 +17,7 @@
 
 #include "cmd_run.h"
 #include "options.h"
+#include "subject.h"
 #include "../run/found.h"
 #include "../suite/experiment.h"
 #include "../../engine/collapse.h"
@@ -74,30 +75,26 @@ static const struct epoch_record *epoch_judged(const struct run_record *r)
     return last;
 }
 
-/* "0.123", or "none" for a number that does not exist; the caller frees. */
-static char *number(const char *format, double x)
-{
-    return isnan(x) ? text_format("none") : text_format(format, x);
-}
-
 /* The measures, each with its distance from the thresholds, and the evidence. */
 static char *measures_text(const struct epoch_record *e, double turn)
 {
     const struct collapse c = epoch_collapse(e);
-    char *const share = number("%.3f", e->view_share), *const off = number("%+.3f", e->view_share - COLLAPSE_SHARE);
-    char *const loss = number("%.3f", e->loss), *const rank = number("%.2f", e->rank);
-    char *const knn = number("%.1f", e->knn);
+    char *const share = measure_text("%.3f", e->view_share);
+    char *const off = measure_text("%+.3f", e->view_share - COLLAPSE_SHARE);
+    char *const loss = measure_text("%.3f", e->loss), *const rank = measure_text("%.2f", e->rank);
+    char *const knn = measure_text("%.1f", e->knn), *const norm = measure_text("%.3f", e->mean_norm);
     char *const text = text_format(
         "std*sqrt(d) %.3f (%+.3f from %.2f, %+.3f from %.2f), view share %s (%s from %.2f), turns if the "
-        "thresholds move by %+.0f %%%s; loss %s, |E z'| %.3f, rank %s, kNN %s",
+        "thresholds move by %+.0f %%%s; loss %s, |E z'| %s, rank %s, kNN %s",
         e->std_sqrtd, e->std_sqrtd - COLLAPSE_STD,
         COLLAPSE_STD, e->std_sqrtd - COLLAPSE_DEAD, COLLAPSE_DEAD, share, off, COLLAPSE_SHARE, 100 * turn,
-        collapse_near(&c) ? " (near)" : "", loss, e->mean_norm, rank, knn);
+        collapse_near(&c) ? " (near)" : "", loss, norm, rank, knn);
     free(share);
     free(off);
     free(loss);
     free(rank);
     free(knn);
+    free(norm);
     return text;
 }
 
@@ -167,8 +164,8 @@ static struct finding look(const char *folder)
     if ((lines < 0 && !none) || (!f.finished && file_there(folder, "summary.json"))) {
         f.text = text_format("summary.json or metrics.jsonl cannot be read");       /* run_read() has warned */
     } else if (r.n_curve < lines) {
-        f.text = text_format("line %d of metrics.jsonl is damaged (delete the folder and run again)",
-                             r.n_curve + 1);
+        f.text = text_format("line %d of metrics.jsonl is damaged, or another program's (of that: check --metrics "
+                             "FILE; of this one: the same `run` goes on from the last checkpoint)", r.n_curve + 1);
     } else {
         judge(&f, &r);
     }
@@ -293,22 +290,51 @@ static int check_experiment(const char *path, const char *scale, const char *see
     return t.wrong ? EXIT_CLAIM : 0;
 }
 
+/* ---- the command --------------------------------------------------------------------------------------------- */
+
+static const char help[] =
+    "Says of run folders, finished or not, whether they collapsed, how far from the thresholds, and since which\n"
+    "epoch.  exit: 0 all healthy, 75 one has no monitored epoch yet, 4 one collapsed, 5 one diverged, 1 one\n"
+    "cannot be read, 2 one is no run; of several the last named.  With --experiment: 3 if a plant-... row is\n"
+    "not found collapsed, or another one not healthy.\n\n"
+    "Of any program's training: --views A B, pairs of .npy, .npz or .safetensors files (FILE:NAME for an array\n"
+    "in one, - for standard input) with the outputs for two views of the same samples, [samples, features], in\n"
+    "evaluation mode; or --metrics FILE, JSON lines with epoch, std_sqrtd and view_share.  Grades: healthy,\n"
+    "dimensional, partial, complete, undecided (docs/detector.md).  exit: 4 a grade that --fail-on names, 5 a\n"
+    "number is not finite, 2 a file is wrong.";
+
 int command_check(int argc, char **argv)
 {
     const char *experiment = NULL, *scale = NULL, *seeds = NULL, *root = NULL;
+    struct subjects_asked a = { .fail_on = "partial,complete" };
     const struct option_row rows[] = {
         { "experiment", OPTION_TEXT, &experiment, "FILE", "check the rule on its runs instead, and write TAP" },
         { "scale", OPTION_TEXT, &scale, "NAME", "with --experiment: sizes (check)" },
         { "seeds", OPTION_TEXT, &seeds, "LIST", "with --experiment: seeds (1 2)" },
         { "runs", OPTION_TEXT, &root, "DIR", "with --experiment: where runs are kept (runs)" },
+        { "views", OPTION_FLAG, &a.views, NULL, "the operands are pairs of files with outputs" },
+        { "rest", OPTION_TEXT, &a.rest, "FILE", "with --views: outputs for the samples without augmentation" },
+        { "others", OPTION_FLAG, &a.others, NULL, "with --views: RankMe, LiDAR, alpha-ReQ, lightly's level too" },
+        { "threads", OPTION_INT, &a.threads, "N", "with --views: threads, 0 for all cores" },
+        { "metrics", OPTION_FLAG, &a.metrics, NULL, "the operands are files of JSON lines" },
+        { "fail-on", OPTION_TEXT, &a.fail_on, "GRADES", "grades that end with 4, or none" },
+        { "json", OPTION_FLAG, &a.json, NULL, "the verdicts as JSON (docs/check.schema.json)" },
+        { "tap", OPTION_FLAG, &a.tap, NULL, "the verdicts as TAP 13" },
+        { "github", OPTION_FLAG, &a.github, NULL, "the verdicts as annotations of a GitHub workflow, too" },
+        { "junit", OPTION_TEXT, &a.junit, "FILE", "the verdicts into a file as JUnit's XML, too" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
-    const int n = options_parse(argc, argv, "check RUN... | check --experiment FILE [options]",
-                                "Says of run folders, finished or not, whether they collapsed, how far from the "
-                                "thresholds, and since which epoch.\nexit: 0 all healthy, 75 one has no monitored "
-                                "epoch yet, 4 one collapsed, 5 one diverged, 1 one cannot be read, 2 one is no "
-                                "run;\nof several the last named. With --experiment: 3 if a plant-... row is not "
-                                "found collapsed, or another one not healthy.", rows, 0, argc);
+    const char *const fail_on = a.fail_on;
+    const int n = options_parse(argc, argv, "check RUN... | check --views A B... | check --metrics FILE... | "
+                                "check --experiment FILE [options]", help, rows, 0, argc);
+    if (a.views || a.metrics) {
+        if (experiment || scale || seeds || root)
+            die_user("check: --experiment, --scale, --seeds and --runs do not go with --views and --metrics");
+        return subjects_check(&a, argv + 1, n);
+    }
+    if (a.json || a.tap || a.github || a.junit || a.rest || a.others || a.threads || a.fail_on != fail_on)
+        die_user("check: --json, --tap, --github, --junit, --fail-on, --rest, --others and --threads go with "
+                 "--views or --metrics");
     if (experiment && n) die_user("check: \"%s\" and --experiment; one of the two", argv[1]);
     if (experiment)
         return check_experiment(experiment, scale ? scale : "check", seeds ? seeds : "1 2", root ? root : "runs");

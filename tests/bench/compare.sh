@@ -91,7 +91,8 @@ mv "$csv.tmp" "$csv"
     [[ -n $python ]] && "$python" -c 'import torch; print(f"pytorch    {torch.__version__}")'
     echo '```'
     echo
-    awk -F, -v pairs="$pairs" -v threads="$threads" -f "$here/compare.awk" "$csv"
+    awk -F, -v pairs="$pairs" -v threads="$threads" -f "$here/readings.awk" \
+        -f "$here/compare.awk" "$csv"
 } > "$out/cpu.md.tmp"
 mv "$out/cpu.md.tmp" "$out/cpu.md"
 cat "$out/cpu.md"

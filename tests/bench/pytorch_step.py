@@ -61,6 +61,22 @@ def memory(key):
         return next(int(line.split()[1]) for line in f if line.startswith(key + ':')) / 1024
 
 
+def measured(step, steps):
+    """Median, least and largest milliseconds of a step behind one that counts for the memory alone; MiB added."""
+    gc.collect()
+    with open('/proc/self/clear_refs', 'w') as f:
+        f.write('5')                                     # the high-water mark starts here
+    before = memory('VmRSS')
+    step()
+    seconds = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    ms = [1e3 * s for s in seconds]
+    return statistics.median(ms), min(ms), max(ms), memory('VmHWM') - before
+
+
 def measure(a, precision, layout):
     torch.manual_seed(0)
     f, d = a.widths[-1], a.dim
@@ -86,18 +102,7 @@ def measure(a, precision, layout):
         sgd.step()
         return loss.item()
 
-    gc.collect()
-    with open('/proc/self/clear_refs', 'w') as f:
-        f.write('5')                                     # the high-water mark starts here
-    before = memory('VmRSS')
-    step()
-    seconds = []
-    for _ in range(a.steps):
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
-    ms = [1e3 * s for s in seconds]
-    return statistics.median(ms), min(ms), max(ms), memory('VmHWM') - before
+    return measured(step, a.steps)
 
 
 def main():

@@ -129,13 +129,17 @@ set_tests_properties(pytorch_gpu PROPERTIES LABELS cli TIMEOUT 120 SKIP_RETURN_C
 if(CUDA)
   add_test(NAME kernels_do_not_spill COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/spills.sh ${reports})
   set_tests_properties(kernels_do_not_spill PROPERTIES LABELS cuda TIMEOUT 30)
+  find_program(CUOBJDUMP cuobjdump PATHS ${cublas}/../bin ${CUDA_HOME}/bin NO_DEFAULT_PATH)
+  add_test(NAME instructions COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/instructions.sh "${CUOBJDUMP}"
+    ${CMAKE_BINARY_DIR}/cuda/norm.o)
+  set_tests_properties(instructions PROPERTIES LABELS cuda TIMEOUT 60 SKIP_RETURN_CODE 77)
   add_test(NAME no_device_is_said
     COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/no_device.sh $<TARGET_FILE:simsiam-cuda>
       ${CMAKE_SOURCE_DIR}/configs)
   set_tests_properties(no_device_is_said PROPERTIES LABELS cuda TIMEOUT 120 SKIP_RETURN_CODE 77)
 
-  # cuDNN is asked about a card that is described to it; a driver that loads all and runs nothing takes the true
-  # one's place.
+  # cuDNN is asked about a card that is described to it; a driver that refuses everything takes the true one's
+  # place.
   add_library(driver SHARED tests/cuda/driver.c)
   set_target_properties(driver PROPERTIES OUTPUT_NAME cuda SOVERSION 1
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/driver)

@@ -16,16 +16,14 @@ beside=$(($(nproc) < 8 ? $(nproc) : 8))          # processes on the card at a ti
 skip() { echo "$*"; exit 77; }
 fail() { echo "$*"; exit 1; }
 
-# Limits in seconds, 540 in all.  What decides is that cuDNN compiles the kernel of a 16-bit weight gradient, up to
-# 1.7 s on one core: 11 shapes for ResNet-18, 61 for test_ops_conv.  It is kept in DATA/plans, but where processes
-# start together, or no file can be kept, each compiles its own.  Expected so, on 16 cores:
+# Limits in seconds, 540 in all.  Expected so, on 16 cores:
 #
-#     gpu-tests    105  ops_conv and ops_conv_fp16, 61 shapes each, and beside them all others
+#     gpu-tests     60  ops, nets and parity, eight programs at a time
 #     sanitizer     40  14 runs of 5 to 15 s, 8 at a time
-#     conv-bench    45  2 x 11 shapes compiled (37), 93 passes of up to 60 calls (5), plans timed (3)
-#     bench         47  2 x 11 compiled, trainers opened (4), readings, shares and kNN (6)
-#     pytorch      143  its modes (115, in which ours compiles beside it), readings in turn (18), starting (10)
-#     cifar10       45  11 compiled (19), 10 epochs of 97 steps of 10 ms, 3 kNN, a probe's epoch, loading (10)
+#     conv-bench    10  93 passes of up to 60 calls (5), plans timed (5)
+#     bench         15  trainers opened (4), plans timed (5), readings, shares and kNN (6)
+#     pytorch      143  its modes (115), readings in turn (18), starting (10)
+#     cifar10       25  10 epochs of 97 steps of 10 ms, 3 kNN, a probe's epoch, loading (10)
 list() {
     cat <<'STEPS'
 gpu-tests 130 the tests of ops, tape, nets, evaluation and parity with PyTorch, on the device
@@ -39,8 +37,8 @@ STEPS
 
 # ---- the tests ------------------------------------------------------------------------------------------------
 
-# Side by side, since cuDNN compiles on the host.  Each of them ends as skipped where it finds no device, which is
-# no success here.
+# Side by side, since most of their time is the host's.  Each of them ends as skipped where it finds no device,
+# which is no success here.
 gpu_tests() {
     local said
     said=$(ctest --test-dir "$build" -L '^gpu$' --output-on-failure --no-tests=error --parallel "$beside" 2>&1)
@@ -59,17 +57,18 @@ sanitizer_find() {
     done
 }
 
-# TOOL PROGRAM ARGUMENT.  Convolutions come first, for which cuDNN compiles.
+# TOOL PROGRAM ARGUMENT, the longest first.
 sanitizer_runs=('memcheck gpu_small_shapes conv' 'racecheck gpu_small_shapes conv'
     'memcheck gpu_small_shapes eval' 'racecheck gpu_small_shapes eval'
     'memcheck gpu_small_shapes views' 'racecheck gpu_small_shapes views'
     'memcheck gpu_ops_rows' 'racecheck gpu_ops_rows' 'memcheck gpu_ops_norm' 'racecheck gpu_ops_norm'
     'memcheck gpu_ops_loss' 'racecheck gpu_ops_loss' 'memcheck gpu_ops_fc' 'racecheck gpu_ops_fc')
 
-# sanitize TOOL PROGRAM ARGUMENT: races are looked for in our own kernels alone, whose names end so.
+# sanitize TOOL PROGRAM ARGUMENT: races are looked for in our own kernels alone, whose names begin so
+# (part of a name is asked for: a suffix like _kernel is in the libraries', too).
 sanitize() {
     local ours=()
-    [ "$2" != racecheck ] || ours=(--kernel-name kns=_kernel)
+    [ "$2" != racecheck ] || ours=(--kernel-name kns=sim_)
     "$1" --tool "$2" "${ours[@]}" --error-exitcode 9 "$build/$3" ${4:+"$4"} 2>&1 | grep -v '^\[' | tail -n 30
     return "${PIPESTATUS[0]}"
 }
@@ -181,7 +180,7 @@ turn() {
 # where it is not compiled, in both precisions.
 again=': the same command goes on'
 
-# Ours compiles while PyTorch does; nothing that counts is timed before both are warm and wait.
+# Ours chooses its plans while PyTorch compiles; nothing that counts is timed before both are warm and wait.
 pytorch() {
     local pairs=5 pair answer precision best mode ratios=() timed missing
     "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null ||

@@ -5,7 +5,7 @@
  * usage: step_bench FILE SCALE BATCH      (the first row of an experiment, with images made in
  * code)
  *
- * Choosing and compiling kernels takes a process many seconds; this one stays open, warm, and
+ * Choosing kernels takes a process some seconds; this one stays open, warm, and
  * answers each line of standard input with one of its own, so that its steps can take turns with
  * somebody else's:
  *

@@ -222,9 +222,9 @@ for tool in memcheck racecheck; do
         [ "$(grep -c -- "--tool $tool .*/gpu_$what\$" true/sanitized)" = 1 ] || fail "$tool does not look at $what"
     done
 done
-grep racecheck true/sanitized | grep -vq 'kns=_kernel' && fail "racecheck looks at other people's kernels"
+grep racecheck true/sanitized | grep -vq 'kns=sim_' && fail "racecheck looks at other people's kernels"
 grep memcheck true/sanitized | grep -q 'kns=' && fail 'memcheck looks at our own kernels alone'
-STUB_WRONG='racecheck --kernel-name kns=_kernel --error-exitcode 9 build/gpu_small_shapes eval' run_step sanitizer
+STUB_WRONG='racecheck --kernel-name kns=sim_ --error-exitcode 9 build/gpu_small_shapes eval' run_step sanitizer
 [ $status = 1 ] && [[ $last == 'racecheck gpu_small_shapes eval: above' ]] ||
     fail "sanitizer, an error: $status, $last"
 

@@ -48,8 +48,8 @@ done <<CALLS
 3 cuDNN dw
 2 cuDNN dx
 4 cuBLASLt NT
-2 view_kernel<T>
-2 cosine_kernel<T>
+2 sim_view<T>
+2 sim_cosine<T>
 CALLS
 # Shares are of the sum of all, and sorted; and nothing is counted twice: no more than all that lay between.
 awk '{ share += $3; ms += $2; calls += $1; if (NR > 1 && $2 > before) exit 1; before = $2 }

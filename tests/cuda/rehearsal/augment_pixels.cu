@@ -8,8 +8,8 @@ extern "C" {
 #include "../../../engine/cpu/augment_pixels.h"
 }
 
-static __global__ void given_kernel(float *y, float *room, const uint8_t *image, int h, int w,
-                                    int size, augment recipe, view_params v)
+static __global__ void sim_given(float *y, float *room, const uint8_t *image, int h, int w,
+                                 int size, augment recipe, view_params v)
 {
     make_view(y, room, image, h, w, size, recipe, v);
 }
@@ -18,5 +18,5 @@ void augment_pixels(float *y, const uint8_t *image, int h, int w, int size,
                     const struct augment *recipe, const struct view_params *v)
 {
     float *const room = (float *)cuda_scratch(SCRATCH_RESULT, canvas_floats(size) * sizeof *room);
-    LAUNCH(given_kernel, 1, THREADS, y, room, image, h, w, size, *recipe, *v);
+    LAUNCH(sim_given, 1, THREADS, y, room, image, h, w, size, *recipe, *v);
 }

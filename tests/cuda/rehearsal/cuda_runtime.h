@@ -16,6 +16,7 @@
 
 #define __global__
 #define __device__
+#define __launch_bounds__(...)
 #define __host__
 #define __shared__ static                /* blocks come one after the other */
 

@@ -248,19 +248,19 @@ static void conv_now(void *task)
     const struct conv_task *const t = task;
     const struct conv_shape s = t->work.s;
     const enum conv_pass pass = t->work.pass;
-    const enum precision in = t->work.precision, out = pass == CONV_WGRAD ? PRECISION_FP32 : in;
+    const enum precision kind = t->work.precision;
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
     const size_t size[] = { (size_t)(s.n * p * q * s.k), (size_t)(s.n * s.h * s.w * s.c),
                             (size_t)(s.k * s.r * s.r * s.c) };
-    float *const a = widened(t->a, size[pass == CONV_FWD ? 1 : 0], in);
-    float *const b = widened(t->b, size[pass == CONV_WGRAD ? 1 : 2], in);
+    float *const a = widened(t->a, size[pass == CONV_FWD ? 1 : 0], kind);
+    float *const b = widened(t->b, size[pass == CONV_WGRAD ? 1 : 2], kind);
     const struct sums u = { host_alloc(size[pass], sizeof(double)), a, b, pass };
     for (int n = 0; n < s.n; n++)
         for (int i = 0; i < p; i++)
             for (int j = 0; j < q; j++) pixel_add(&u, s, n, i, j, q);
     for (size_t i = 0; i < size[pass] && t->work.add; i++)
-        u.out[i] += (double)number(t->out, i, out);
-    for (size_t i = 0; i < size[pass]; i++) put(t->out, i, (float)u.out[i], out);
+        u.out[i] += (double)number(t->out, i, kind);
+    for (size_t i = 0; i < size[pass]; i++) put(t->out, i, (float)u.out[i], kind);
     free(u.out);
     free(a);
     free(b);
