@@ -11,6 +11,7 @@
 
 #include "options.h"
 #include "../run/found.h"
+#include "../run/judge.h"
 #include "../run/measures.h"
 #include "../run/monitor.h"
 #include "../run/runner.h"
@@ -117,7 +118,8 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
                  run.finished ? "one that was pooled from results/ has none: simsiam run --runs ELSEWHERE makes it"
                               : "simsiam run makes it");
 
-    struct run_record r = { .last = epoch_empty(t->epoch) };   /* none of a divergence */
+    struct run_record r = { .outputs = outputs_of(run.config),
+                            .last = epoch_empty(t->epoch) };   /* none of a divergence */
     struct probe_data data = { .train.x = NULL };
     const bool last = t->epoch == row->settings.epochs;
     int status = monitor_run(t, &r.last, last, &data);
