@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <math.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
+#include "../methods/torch_names.h"
 #include "../run/found.h"
 #include "../run/judge.h"
 #include "../run/measures.h"
@@ -18,6 +20,7 @@
 #include "../run/state.h"
 #include "../suite/experiment.h"
 #include "../../engine/checkpoint.h"
+#include "../../engine/data.h"
 
 /* Learning rates to try, from "0.1 1 10"; a wrong one exits 2. */
 enum { RATES_MAX = 32 };
@@ -150,6 +153,90 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
     return status;
 }
 
+/* ---- weights that others made -------------------------------------------------------------------------------- */
+
+static bool weights_named(const char *path)
+{
+    static const char suffix[] = ".safetensors";
+    const size_t n = strlen(path), m = strlen(suffix);
+    return n > m && !strcmp(path + n - m, suffix);
+}
+
+/* Does the file say that its net wants other means or deviations than the row's? */
+static void pixels_check(const struct weights *w, const char *key, const float own[3], const char *path)
+{
+    const char *const said = weights_said(w, key);
+    float x[3];
+    if (!said || sscanf(said, "%f %f %f", &x[0], &x[1], &x[2]) != 3) return;
+    for (int c = 0; c < 3; c++)
+        if (fabsf(x[c] - own[c]) > 1e-3f)
+            die_user("%s: made for %s %g %g %g, and the row has %g %g %g; say pixel_%s: [%g, %g, %g]", path, key,
+                     x[0], x[1], x[2], own[0], own[1], own[2], key, x[0], x[1], x[2]);
+}
+
+static struct torch_found weights_take(struct trainer *t, const struct weights *w, const char *path)
+{
+    struct torch_found found;
+    struct model *const m = &t->model;
+    pixels_check(w, "mean", t->test_recipe.mean, path);
+    pixels_check(w, "std", t->test_recipe.std, path);
+    if (!torch_tensors_take(&found, w, path, &m->params, m->backbone.features))
+        die_user("%s: not the net of this row (simsiam config FILE --row NAME prints it)", path);
+    return found;
+}
+
+/* The file's own classifier on the last epoch's images. */
+static void classifier_tell(const struct trainer *t, const struct torch_found *found, const struct features *test)
+{
+    const int classes = (int)found->fc_bias->dim[0], d = test->d;
+    if (classes != t->train.host.classes) {
+        printf("fc has %d classes and %s %d: not used\n", classes, data_sources[t->s->dataset].name,
+               t->train.host.classes);
+        return;
+    }
+    struct probe p;
+    probe_open(&p, d, classes);
+    mem_upload(p.state, found->fc->x, sizeof(float) * (size_t)classes * (size_t)d);
+    mem_upload(float_at(p.state, (size_t)classes * (size_t)d), found->fc_bias->x, sizeof(float) * (size_t)classes);
+    printf("fc %.2f on %d images\n", probe_accuracy(&p, test), test->n);
+    probe_close(&p);
+}
+
+/* What the row's monitors, the file's own classifier and a probe say of a net that lies in a file. */
+static int eval_weights(const struct row *row, int seed, const char *path, int threads, const struct rates *rates)
+{
+    struct weights w;
+    char wrong[WRONG_TEXT];
+    bool world;
+    machine_open(threads);
+    if (!weights_read(&w, path, &world, wrong)) {
+        if (world) die("%s: %s", path, wrong);
+        die_user("%s: %s", path, wrong);
+    }
+    struct trainer *const t = host_alloc(1, sizeof *t);
+    trainer_open(t, &row->settings, seed);
+    const struct torch_found found = weights_take(t, &w, path);
+    struct epoch_record last = epoch_empty(t->s->epochs);
+    struct probe_data data = { .train.x = NULL };
+    int status = monitor_run(t, &last, true, &data);
+    if (!status) status = monitor_probe_open(t, &data);
+    if (!status) {
+        printf("%s, %s\nkNN %.2f on f, %.2f of the whole test set\n", row->name, path, last.knn, last.knn_test);
+        if (found.fc) classifier_tell(t, &found, &data.test);
+        if (found.projector)
+            printf("std*sqrt(d) %.3f, |E z'| %.3f, view share %.3f, rank %.3f, kNN %.2f on z\n", last.std_sqrtd,
+                   last.mean_norm, last.view_share, last.rank, last.knn_z);
+        else
+            printf("no projector is in the file: nothing is said of z\n");
+        if (rates->n) status = probe_rates(t, &data, rates);
+    }
+    monitor_probe_close(&data);
+    trainer_close(t);
+    free(t);
+    weights_free(&w);
+    return status;
+}
+
 int command_eval(int argc, char **argv)
 {
     const char *row = NULL, *scale = "quick", *root = "runs", *from = NULL, *rate_text = NULL;
@@ -159,13 +246,14 @@ int command_eval(int argc, char **argv)
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
         { "seed", OPTION_INT, &seed, "N", "seed" },
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
-        { "from", OPTION_TEXT, &from, "DIR", "this run's folder instead: of other code, or another machine" },
+        { "from", OPTION_TEXT, &from, "PLACE", "this run's folder instead, of other code or another machine; or a "
+          ".safetensors file with the row's net" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
         { "probe-rates", OPTION_TEXT, &rate_text, "LIST", "also train the probe anew at these learning rates" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "eval FILE --row NAME [options]",
-                  "Monitors and linear probe of a run's checkpoint; changes nothing.", rows, 1, 1);
+                  "Monitors and linear probe of a run's checkpoint, or of a net in a .safetensors file; changes nothing.", rows, 1, 1);
     threads_check(threads);
     if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
     struct rates rates = { .n = 0 };
@@ -173,7 +261,10 @@ int command_eval(int argc, char **argv)
     struct experiment *const e = host_alloc(1, sizeof *e);
     experiment_load(e, argv[1], scale);
     stop_install();
-    const int status = eval_run(e, &e->row[experiment_hosted(e, row)], seed, root, from, threads, &rates);
+    const int hosted = experiment_hosted(e, row);
+    const int status = from && weights_named(from) ?
+        eval_weights(&e->row[hosted], seed, from, threads, &rates) :
+        eval_run(e, &e->row[hosted], seed, root, from, threads, &rates);
     free(e);
     return status;
 }
