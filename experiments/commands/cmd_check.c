@@ -2,8 +2,8 @@
  *
  * cmd_check.c -- `simsiam check`: has a run collapsed?  And is the rule that says so still right?
  *
- * The verdict is made anew from metrics.jsonl by the detector (judge.h): it needs no summary, so that a run under way
- * has one too, and a rule that broke since the summary was written shows.
+ * The verdict is made anew from metrics.jsonl by the detector (judge.h): it needs no summary, so that a run under
+ * way has one too, and a rule that broke since the summary was written shows.
  */
 #include "commands.h"
 
@@ -25,8 +25,8 @@ static const double UNDECIDED_MOST = 0.1;      /* of the healthy, and of the pla
 
 /* What a look at a run's folder gives. */
 struct finding {
-    int status;                    /* 0: there is a verdict; EXIT_DIVERGED, or why there is none: EXIT_AGAIN (nothing
-                                      to judge yet), EXIT_WORLD (unreadable), EXIT_USER (no run) */
+    int status;                    /* 0: there is a verdict; EXIT_DIVERGED, or why there is none: EXIT_AGAIN
+                                      (nothing to judge yet), EXIT_WORLD (unreadable), EXIT_USER (no run) */
     char *text;                    /* one line; ours to free */
     bool finished;
     struct simsiam_verdict verdict;
@@ -219,7 +219,7 @@ static void point_print(struct tally *t, const struct row *row, int seed, const 
     const bool ok = !why && is_right(truth, f->verdict.grade);
     const bool undecided = !why && f->verdict.grade == SIMSIAM_UNDECIDED;
     printf("%s %d - %s seed %d: %s%s\n", ok ? "ok" : "not ok", ++t->point, row->name, seed, why ? why : f->text,
-           undecided ? " # TODO undecided" : "");
+           undecided ? " # todo undecided" : "");
     if (!ok) printf("#   %s; expected: %s\n", folder, truths[truth].expected);
     t->of[truth].right += ok;
     t->of[truth].undecided += undecided;
@@ -252,10 +252,11 @@ static void point_check(struct tally *t, const struct row *row, int seed, struct
 static void tally_print(struct tally *t)
 {
     bool few = true;
-    for (enum truth k = HEALTHY; k < TRUTHS; k++) few = few && t->of[k].undecided <= UNDECIDED_MOST * t->of[k].n;
-    printf("%s %d - undecided: %d of %d healthy, %d of %d planted, %d of %d few directions; at most %.0f %% of each\n",
-           few ? "ok" : "not ok", ++t->point, t->of[HEALTHY].undecided, t->of[HEALTHY].n, t->of[PLANTED].undecided,
-           t->of[PLANTED].n, t->of[FEW].undecided, t->of[FEW].n, 100 * UNDECIDED_MOST);
+    for (enum truth k = HEALTHY; k < TRUTHS; k++)
+        few = few && t->of[k].undecided <= UNDECIDED_MOST * t->of[k].n;
+    printf("%s %d - undecided: %d of %d healthy, %d of %d planted, %d of %d few directions; at most %.0f %% of "
+           "each\n", few ? "ok" : "not ok", ++t->point, t->of[HEALTHY].undecided, t->of[HEALTHY].n,
+           t->of[PLANTED].undecided, t->of[PLANTED].n, t->of[FEW].undecided, t->of[FEW].n, 100 * UNDECIDED_MOST);
     t->wrong += !few;
     for (enum truth k = HEALTHY; k < TRUTHS; k++) {
         if (!t->of[k].n) continue;
@@ -279,14 +280,16 @@ static int check_experiment(const char *path, const char *scale, const char *see
     for (int r = 0; r < e->n_rows; r++)
         if (!*e->row[r].not_run) t.of[truth_of(&e->row[r])].n += n_seeds;
     for (enum truth k = HEALTHY; k < TRUTHS; k++) points += t.of[k].n;
-    if (!t.of[PLANTED].n) die_user("%s: no row is a planted collapse; name one %s...", path, truths[PLANTED].prefix);
+    if (!t.of[PLANTED].n)
+        die_user("%s: no row is a planted collapse; name one %s...", path, truths[PLANTED].prefix);
     if (t.of[HEALTHY].n < HEALTHY_LEAST)
         die_user("%s: %d healthy runs; at least %d (more rows or seeds)", path, t.of[HEALTHY].n, HEALTHY_LEAST);
 
     printf("1..%d\n", points);
-    printf("# %s, scale %s; complete: std*sqrt(d) <= %g; partial: std*sqrt(d) <= %g and view share >= %g; dimensional: "
-           "directions <= %g %% of them, %g to %g; undecided: within %g %% of a threshold\n", e->name, scale, rule->dead,
-           rule->spread, rule->share, 100 * rule->few_share, rule->few_least, rule->few, 100 * rule->near);
+    printf("# %s, scale %s; complete: std*sqrt(d) <= %g; partial: std*sqrt(d) <= %g and view share >= %g; "
+           "dimensional: directions <= %g %% of them, %g to %g; undecided: within %g %% of a threshold\n", e->name,
+           scale, rule->dead, rule->spread, rule->share, 100 * rule->few_share, rule->few_least, rule->few,
+           100 * rule->near);
     struct found runs;
     found_open(&runs, root);
     for (int r = 0; r < e->n_rows; r++) {
@@ -303,10 +306,10 @@ static int check_experiment(const char *path, const char *scale, const char *see
 /* ---- the command --------------------------------------------------------------------------------------------- */
 
 static const char help[] =
-    "Says of run folders, finished or not, which grade the detector gives them, since which epoch, and how far from\n"
-    "the thresholds.  exit: 0 none that --fail-on names, 75 one has no monitored epoch yet, 4 one has such a\n"
-    "grade, 5 one diverged, 1 one cannot be read, 2 one is no run; of several the last named.  With --experiment: 3\n"
-    "if a plant-... row is not found collapsed, a few-... row not dimensional, or another one not healthy.\n\n"
+    "Says of run folders, finished or not, which grade the detector gives them, since which epoch, and how far\n"
+    "from the thresholds.  exit: 0 none that --fail-on names, 75 one has no monitored epoch yet, 4 one has such a\n"
+    "grade, 5 one diverged, 1 one cannot be read, 2 one is no run; of several the last named.  With --experiment:\n"
+    "3 if a plant-... row is not found collapsed, a few-... row not dimensional, or another one not healthy.\n\n"
     "Of any program's training: --views A B, pairs of .npy, .npz or .safetensors files (FILE:NAME for an array\n"
     "in one, - for standard input) with the outputs for two views of the same samples, [samples, features], in\n"
     "evaluation mode; or --metrics FILE, JSON lines with epoch, std_sqrtd and view_share.  Grades: healthy,\n"

@@ -253,7 +253,8 @@ int command_eval(int argc, char **argv)
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "eval FILE --row NAME [options]",
-                  "Monitors and linear probe of a run's checkpoint, or of a net in a .safetensors file; changes nothing.", rows, 1, 1);
+                  "Monitors and linear probe of a run's checkpoint, or of a net in a .safetensors file; changes "
+                  "nothing.", rows, 1, 1);
     threads_check(threads);
     if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
     struct rates rates = { .n = 0 };

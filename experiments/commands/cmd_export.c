@@ -200,7 +200,7 @@ static int export(const char *folder, const char *to, enum reader reader)
 static const char help[] =
     "Writes the weights and running statistics of a run's checkpoint, by torchvision's names and in its layouts:\n"
     "backbone, heads, and the linear probe as fc, once it is trained.  --for torchvision leaves the heads out, so\n"
-    "that a ResNet loads it strictly; --for detectron2 writes the backbone as a pickle that its checkpointer matches.";
+    "that a ResNet loads it strictly; --for detectron2 writes the backbone as a pickle for its checkpointer.";
 
 int command_export(int argc, char **argv)
 {
