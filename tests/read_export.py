@@ -4,7 +4,7 @@
 usage: read_export.py WEIGHTS.safetensors BACKBONE.pkl
 
 Python alone reads both: a pickle's numpy arrays by the two calls that they are made of.  Where there is numpy, its
-own reader must find the same; where there is torchvision, a strict load of a ResNet-18 must succeed.
+own reader must find the same; where there is torchvision, or timm, a strict load of a ResNet-18 must succeed.
 """
 import json
 import pickle
@@ -103,5 +103,11 @@ try:
     }
     net.load_state_dict(state, strict=True)
     print("torchvision loads it strictly")
-except ImportError:
-    print("no torchvision here")
+    import timm
+
+    net = timm.create_model("resnet18", num_classes=tensors["fc.bias"][1][0])
+    net.conv1 = torch.nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    net.load_state_dict(state, strict=True)
+    print("timm loads it strictly")
+except ImportError as error:
+    print(error)

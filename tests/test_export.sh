@@ -36,6 +36,8 @@ given export "${run[0]}" --to one.pkl --for detectron2; ends 0
 cp one.safetensors before
 given export "${run[0]}" --to one.safetensors; ends 0
 cmp -s one.safetensors before || fail 'exported twice, other bytes'
+given export "${run[0]}/checkpoint.bin" --to one.safetensors; ends 0
+cmp -s one.safetensors before || fail 'exported by its name, other bytes'
 
 given eval x.yaml --row one --scale test --seed 1 --threads 1; ends 0
 knn=$(sed -n 's/^kNN \([0-9.]*\) on f, .*/\1/p' out)

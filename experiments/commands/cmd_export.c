@@ -171,12 +171,25 @@ static void heads_drop(struct weights *w)
     w->n = kept;
 }
 
-static int export(const char *folder, const char *to, enum reader reader)
+/* A run's folder, or the checkpoint in it; the caller frees. */
+static char *folder_of(const char *place)
+{
+    static const char *const files[] = { "/checkpoint.bin", "/checkpoint.bin.prev" };
+    size_t n = strlen(place);
+    for (int i = 0; i < 2; i++) {
+        const size_t m = strlen(files[i]);
+        if (n > m && !strcmp(place + n - m, files[i])) n -= m;
+    }
+    while (n > 1 && place[n - 1] == '/') n--;
+    return text_format("%.*s", (int)n, place);
+}
+
+static int export(const char *place, const char *to, enum reader reader)
 {
     static struct model m;
     struct snapshot p = { .data = NULL };
     struct weights w = { .t = NULL };
-    char *const config = text_format("%s/config.yaml", folder);
+    char *const folder = folder_of(place), *const config = text_format("%s/config.yaml", folder);
     if (!settings_read(&p.s, config)) return EXIT_USER;
     machine_open(1);
     model_build(&m, &p.s, 0);
@@ -194,6 +207,7 @@ static int export(const char *folder, const char *to, enum reader reader)
     snapshot_close(&p);
     model_free(&m);
     free(config);
+    free(folder);
     return 0;
 }
 
