@@ -50,6 +50,22 @@ ends 0 "kNN $knn on f" "fc $linear on" "$measures, kNN $on_z on z"
 given eval x.yaml --row one --scale test --seed 1 --threads 1 --from 'tw o.safetensors' --probe-rates 0.1
 ends 0 "kNN $knn on f" "fc $linear on" 'no projector is in the file' 'at lr 0.1'
 
+# What z is, and its two views, the detector reads from files as the monitors do.
+given eval x.yaml --row one --scale test --seed 1 --threads 1 --outputs 'out puts'; ends 0
+for file in train_f train_label test_f test_label z z1 z2; do
+    [ -s "out puts/$file.npy" ] || fail "no $file.npy: $(ls 'out puts')"
+done
+given check --views 'out puts/z1.npy' 'out puts/z2.npy' --rest 'out puts/z.npy'
+ends 0 "$(sed 's/, |E.*//' <<<"$measures")" "$(sed 's/.*\(view share [0-9.]*\).*/\1/' <<<"$measures")"
+if command -v python3 >/dev/null && python3 -c 'import numpy' 2>/dev/null; then
+    python3 - 'out puts' <<'END' || fail 'numpy reads other arrays'
+import sys, numpy as np
+at = {name: np.load(f"{sys.argv[1]}/{name}.npy") for name in ("test_f", "test_label", "z", "z1")}
+assert at["test_f"].dtype == np.float32 and at["test_label"].dtype == np.int32
+assert at["test_f"].shape[0] == at["test_label"].shape[0] and at["z"].shape == at["z1"].shape
+END
+fi
+
 # ---- other readers -----------------------------------------------------------------------------------------
 
 if command -v python3 >/dev/null; then

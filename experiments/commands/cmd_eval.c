@@ -5,13 +5,11 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <math.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval_parts.h"
 #include "options.h"
-#include "../methods/torch_names.h"
 #include "../run/found.h"
 #include "../run/judge.h"
 #include "../run/measures.h"
@@ -20,11 +18,6 @@
 #include "../run/state.h"
 #include "../suite/experiment.h"
 #include "../../engine/checkpoint.h"
-#include "../../engine/data.h"
-
-/* Learning rates to try, from "0.1 1 10"; a wrong one exits 2. */
-enum { RATES_MAX = 32 };
-struct rates { double rate[RATES_MAX]; int n; };
 
 static struct rates rates_parse(const char *list)
 {
@@ -41,9 +34,7 @@ static struct rates rates_parse(const char *list)
     return r;
 }
 
-/* The probe's accuracy at other learning rates, from the same frozen features: for choosing a rate, on held-out
- * images.  0, or EXIT_AGAIN if a stop was requested. */
-static int probe_rates(struct trainer *t, struct probe_data *data, const struct rates *rates)
+int probe_rates(struct trainer *t, struct probe_data *data, const struct rates *rates)
 {
     struct probe_plan plan = monitor_probe_plan(t);
     int status = 0;
@@ -104,14 +95,16 @@ static void name_choose(struct found_run *r, const char *path)
     if (there) checkpoint_free(&c);
 }
 
-static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, const char *from,
-                    int threads, const struct rates *rates)
+static int eval_run(const struct experiment *e, const struct row *row, const char *root, const struct asked *asked)
 {
+    const char *const from = asked->from;
+    const struct rates *const rates = &asked->rates;
+    const int seed = asked->seed;
     char *const what = text_format("%s/%s seed %d", e->name, row->name, seed);
     struct found_run run;
     if (from) maker_read(&run, from, &row->settings, seed);
     else run = own_find(&row->settings, seed, root, what);
-    machine_open(threads);
+    machine_open(asked->threads);
     char *const path = text_format("%s/checkpoint.bin", run.folder);
     name_choose(&run, path);
     struct trainer *const t = host_alloc(1, sizeof *t);
@@ -127,9 +120,10 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
     const bool last = t->epoch == row->settings.epochs;
     int status = monitor_run(t, &r.last, last, &data);
     const int probed = t->probe.epoch;
-    if (!status && (probed || rates->n)) {
+    if (!status && (probed || rates->n || asked->outputs)) {
         status = monitor_probe_open(t, &data);
         if (!status && probed) r.linear = probe_accuracy(&t->probe, &data.test);
+        if (!status && asked->outputs) status = outputs_dump(t, &data, asked->outputs);
         if (!status && rates->n) status = probe_rates(t, &data, rates);
     }
     monitor_probe_close(&data);
@@ -153,119 +147,34 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
     return status;
 }
 
-/* ---- weights that others made -------------------------------------------------------------------------------- */
-
-static bool weights_named(const char *path)
-{
-    static const char suffix[] = ".safetensors";
-    const size_t n = strlen(path), m = strlen(suffix);
-    return n > m && !strcmp(path + n - m, suffix);
-}
-
-/* Does the file say that its net wants other means or deviations than the row's? */
-static void pixels_check(const struct weights *w, const char *key, const float own[3], const char *path)
-{
-    const char *const said = weights_said(w, key);
-    float x[3];
-    if (!said || sscanf(said, "%f %f %f", &x[0], &x[1], &x[2]) != 3) return;
-    for (int c = 0; c < 3; c++)
-        if (fabsf(x[c] - own[c]) > 1e-3f)
-            die_user("%s: made for %s %g %g %g, and the row has %g %g %g; say pixel_%s: [%g, %g, %g]", path, key,
-                     x[0], x[1], x[2], own[0], own[1], own[2], key, x[0], x[1], x[2]);
-}
-
-static struct torch_found weights_take(struct trainer *t, const struct weights *w, const char *path)
-{
-    struct torch_found found;
-    struct model *const m = &t->model;
-    pixels_check(w, "mean", t->test_recipe.mean, path);
-    pixels_check(w, "std", t->test_recipe.std, path);
-    if (!torch_tensors_take(&found, w, path, &m->params, m->backbone.features))
-        die_user("%s: not the net of this row (simsiam config FILE --row NAME prints it)", path);
-    return found;
-}
-
-/* The file's own classifier on the last epoch's images. */
-static void classifier_tell(const struct trainer *t, const struct torch_found *found, const struct features *test)
-{
-    const int classes = (int)found->fc_bias->dim[0], d = test->d;
-    if (classes != t->train.host.classes) {
-        printf("fc has %d classes and %s %d: not used\n", classes, data_sources[t->s->dataset].name,
-               t->train.host.classes);
-        return;
-    }
-    struct probe p;
-    probe_open(&p, d, classes);
-    mem_upload(p.state, found->fc->x, sizeof(float) * (size_t)classes * (size_t)d);
-    mem_upload(float_at(p.state, (size_t)classes * (size_t)d), found->fc_bias->x, sizeof(float) * (size_t)classes);
-    printf("fc %.2f on %d images\n", probe_accuracy(&p, test), test->n);
-    probe_close(&p);
-}
-
-/* What the row's monitors, the file's own classifier and a probe say of a net that lies in a file. */
-static int eval_weights(const struct row *row, int seed, const char *path, int threads, const struct rates *rates)
-{
-    struct weights w;
-    char wrong[WRONG_TEXT];
-    bool world;
-    machine_open(threads);
-    if (!weights_read(&w, path, &world, wrong)) {
-        if (world) die("%s: %s", path, wrong);
-        die_user("%s: %s", path, wrong);
-    }
-    struct trainer *const t = host_alloc(1, sizeof *t);
-    trainer_open(t, &row->settings, seed);
-    const struct torch_found found = weights_take(t, &w, path);
-    struct epoch_record last = epoch_empty(t->s->epochs);
-    struct probe_data data = { .train.x = NULL };
-    int status = monitor_run(t, &last, true, &data);
-    if (!status) status = monitor_probe_open(t, &data);
-    if (!status) {
-        printf("%s, %s\nkNN %.2f on f, %.2f of the whole test set\n", row->name, path, last.knn, last.knn_test);
-        if (found.fc) classifier_tell(t, &found, &data.test);
-        if (found.projector)
-            printf("std*sqrt(d) %.3f, |E z'| %.3f, view share %.3f, rank %.3f, kNN %.2f on z\n", last.std_sqrtd,
-                   last.mean_norm, last.view_share, last.rank, last.knn_z);
-        else
-            printf("no projector is in the file: nothing is said of z\n");
-        if (rates->n) status = probe_rates(t, &data, rates);
-    }
-    monitor_probe_close(&data);
-    trainer_close(t);
-    free(t);
-    weights_free(&w);
-    return status;
-}
-
 int command_eval(int argc, char **argv)
 {
-    const char *row = NULL, *scale = "quick", *root = "runs", *from = NULL, *rate_text = NULL;
-    int seed = 1, threads = 0;
+    const char *row = NULL, *scale = "quick", *root = "runs", *rate_text = NULL;
+    struct asked asked = { .seed = 1 };
     const struct option_row rows[] = {
         { "row", OPTION_TEXT, &row, "NAME", "row of the experiment (needed)" },
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
-        { "seed", OPTION_INT, &seed, "N", "seed" },
+        { "seed", OPTION_INT, &asked.seed, "N", "seed" },
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
-        { "from", OPTION_TEXT, &from, "PLACE", "this run's folder instead, of other code or another machine; or a "
-          ".safetensors file with the row's net" },
-        { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
+        { "from", OPTION_TEXT, &asked.from, "PLACE", "this run's folder instead, of other code or machine; or "
+          "a .safetensors file with the row's net" },
+        { "threads", OPTION_INT, &asked.threads, "N", "threads; 0: all cores" },
         { "probe-rates", OPTION_TEXT, &rate_text, "LIST", "also train the probe anew at these learning rates" },
+        { "outputs", OPTION_TEXT, &asked.outputs, "DIR", "write features, labels, z of two views there, as .npy" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "eval FILE --row NAME [options]",
                   "Monitors and linear probe of a run's checkpoint, or of a net in a .safetensors file; changes "
                   "nothing.", rows, 1, 1);
-    threads_check(threads);
+    threads_check(asked.threads);
     if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
-    struct rates rates = { .n = 0 };
-    if (rate_text) rates = rates_parse(rate_text);
+    if (rate_text) asked.rates = rates_parse(rate_text);
     struct experiment *const e = host_alloc(1, sizeof *e);
     experiment_load(e, argv[1], scale);
     stop_install();
-    const int hosted = experiment_hosted(e, row);
-    const int status = from && weights_named(from) ?
-        eval_weights(&e->row[hosted], seed, from, threads, &rates) :
-        eval_run(e, &e->row[hosted], seed, root, from, threads, &rates);
+    const struct row *const hosted = &e->row[experiment_hosted(e, row)];
+    const int status = asked.from && is_weights_file(asked.from) ? eval_weights(hosted, &asked)
+                                                                 : eval_run(e, hosted, root, &asked);
     free(e);
     return status;
 }
