@@ -88,7 +88,7 @@ static bool places_check(struct st_tensor *tensor, size_t n, int64_t *end, char 
     return true;
 }
 
-bool st_is_float(const struct st_tensor *t, char wrong[WRONG_TEXT])
+static bool is_float(const struct st_tensor *t, char wrong[WRONG_TEXT])
 {
     return st_number(t) != NUMBERS ||
            refuse(wrong, "tensor %.40s is of type %s; F16, BF16, F32 or F64 is wanted", t->name,
@@ -105,7 +105,7 @@ static bool choose(struct array_file *a, const struct st_tensor *tensor, size_t 
     while (name && i < n && strcmp(tensor[i].name, name) != 0) i++;
     if (i == n) return refuse(wrong, "it holds no tensor of that name");
     const struct st_tensor *const t = &tensor[i];
-    if (!st_is_float(t, wrong)) return false;
+    if (!is_float(t, wrong)) return false;
     if (json_array_size(t->shape) != 2)
         return refuse(wrong, "tensor %.40s has %zu dimensions; 2 are wanted, samples and features",
                       t->name, json_array_size(t->shape));

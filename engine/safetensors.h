@@ -20,6 +20,5 @@ struct st_list {
 bool st_header(struct st_list *l, struct source *source, char wrong[WRONG_TEXT]);
 void st_free(struct st_list *l);
 
-/* NUMBERS for a type that is no F16, BF16, F32 or F64; and then a refusal. */
+/* NUMBERS for a type that is no F16, BF16, F32 or F64. */
 enum number st_number(const struct st_tensor *t);
-bool st_is_float(const struct st_tensor *t, char wrong[WRONG_TEXT]);

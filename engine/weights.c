@@ -56,9 +56,10 @@ static bool tensor_read(struct array_file *a, struct weight_tensor *t, const str
                         char wrong[WRONG_TEXT])
 {
     int64_t count = 1;
-    for (int i = 0; i < t->n_dims; i++) count *= t->dim[i];
     a->number = st_number(from);
-    if (a->number == NUMBERS || !count) return source_skip(&a->source, from->to - from->from, wrong);
+    if (a->number == NUMBERS) return source_skip(&a->source, from->to - from->from, wrong);
+    for (int i = 0; i < t->n_dims; i++) count *= t->dim[i];    /* as its place has: no overflow */
+    if (!count) return true;
     if (count > INT_MAX)
         return refuse(wrong, "tensor %.40s has more than %d numbers", from->name, INT_MAX);
     t->x = host_alloc((size_t)count, sizeof *t->x);
@@ -74,7 +75,7 @@ static bool tensors_read(struct weights *w, struct array_file *a, const struct s
     const uint16_t one = 1;
     const int64_t left = a->source.left;
     a->swap = *(const uint8_t *)&one != 1;     /* the format's order is the little one */
-    if (left >= 0 && left != l->end)
+    if (left != l->end)
         return refuse(wrong, "its tensors make %" PRId64 " bytes, and %" PRId64 " follow its header%s",
                       l->end, left, left < l->end ? "; is it whole?" : "");
     w->metadata = json_incref(json_object_get(l->root, "__metadata__"));
@@ -99,6 +100,8 @@ bool weights_read(struct weights *w, const char *path, bool *world, char wrong[W
     memset(&a, 0, sizeof a);
     *w = (struct weights){ .t = NULL };
     bool right = source_open(&a.source, path, &bytes, wrong);
+    if (right && bytes < 0)        /* or its header alone would say how much memory is taken */
+        right = refuse(wrong, "it is no regular file");
     if (right && a.source.ahead[8] != '{')
         right = refuse(wrong, "it is no .safetensors file (of a .pth file: docs/weights.md)");
     right = right && st_header(&l, &a.source, wrong) && tensors_read(w, &a, &l, wrong);

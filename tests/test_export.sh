@@ -33,6 +33,10 @@ run=(runs/*/seed-1)
 given export "${run[0]}" --to one.safetensors; ends 0 'one.safetensors: ' 'tensors of run '
 given export "${run[0]}" --to 'tw o.safetensors' --for torchvision; ends 0
 given export "${run[0]}" --to one.pkl --for detectron2; ends 0
+pickled=${out#*: } pickled=${pickled%% *}
+kinds='res[0-9.]*conv[0-9].weight\|stem.conv1.weight\|shortcut.weight\|norm.[a-z_]*'
+[ "$(grep -ao "$kinds" one.pkl | wc -l)" = "$pickled" ] ||
+    fail "$pickled tensors are said to be in the pickle"
 cp one.safetensors before
 given export "${run[0]}" --to one.safetensors; ends 0
 cmp -s one.safetensors before || fail 'exported twice, other bytes'
@@ -93,6 +97,10 @@ given export nowhere --to one.safetensors; ends 2 'nowhere/config.yaml'
 given export "${run[0]}" --to no/one.safetensors; ends 1 'cannot write no/one.safetensors'
 cp -r "${run[0]}" pooled
 rm pooled/checkpoint.bin*
+given export "${run[0]}/checkpoint.bin.prev" --to one.safetensors; ends 2 'older state'
+(cd "${run[0]}" && "$simsiam" export checkpoint.bin --to "$work/here.safetensors" >/dev/null) ||
+    fail 'export checkpoint.bin'
+cmp -s here.safetensors before || fail 'exported from inside its folder, other bytes'
 given export pooled --to pooled.safetensors; ends 2 'pooled/checkpoint.bin: no checkpoint'
 cp -r "${run[0]}" foreign
 sed -i 's/^dim: 16$/dim: 24/; s/^dim: 32$/dim: 24/; s/^dim: 64$/dim: 24/' foreign/config.yaml
@@ -103,6 +111,10 @@ from=(eval x.yaml --scale test --seed 1 --threads 1 --from)
 given "${from[@]}" one.safetensors --row wider
 ends 2 'one.safetensors: tensor projector.' 'is wanted' 'not the net of this row'
 given "${from[@]}" one.safetensors --row other; ends 2 'say pixel_mean: ['
+sed 's/"mean":"[^"]*"/"mean":"[0.5, 0.5, 0.5]"/' one.safetensors >spelt.safetensors
+given "${from[@]}" spelt.safetensors --row one; ends 2
+mkfifo pipe.safetensors
+given "${from[@]}" pipe.safetensors --row one; ends 2 'pipe.safetensors'
 head -c 5000 one.safetensors >half.safetensors
 given "${from[@]}" half.safetensors --row one; ends 2 'is it whole?'
 given "${from[@]}" none.safetensors --row one; ends 2 'none.safetensors'

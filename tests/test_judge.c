@@ -24,12 +24,13 @@ static void zs_size_is_the_last_layers_that_has_one(void **state)
         { "[fc 4, bn, fc d/2]", 128 },
         { "[fc 3]", 3 },
         { "[fc d constant]", 256 },
-        { "[fc 7, fc f]", 0 },
+        { "[fc 7, fc f]", 96 },
+        { "[fc f/3 bias]", 32 },
         { "[fc d/0]", 0 },
-        { "[]", 0 },
+        { "[]", 96 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *const config = text_format("monitor_count: 2000\nprojector_dim: 9\ndim: 256\n"
+        char *const config = text_format("monitor_count: 2000\nwidths: [12, 24]\nblock: bottleneck\ndim: 256\n"
                                          "projector: %s\npredictor: [fc 64, fc 77]\n",
                                          cases[i].projector);
         const struct outputs o = outputs_of(config);
@@ -39,6 +40,7 @@ static void zs_size_is_the_last_layers_that_has_one(void **state)
     }
     const struct outputs none = outputs_of("epochs: 4\n"), end = outputs_of("projector: [fc 5]");
     assert_true(none.samples == 0 && none.features == 0 && end.features == 5);
+    assert_int_equal(outputs_of("widths: [64, 128]\nprojector: []\n").features, 128);
 }
 
 /* The verdicts that a prototype's runs got by inspection: std in evaluation mode, view share. */

@@ -94,7 +94,7 @@ static void wrong_files_are_refused_by_name(void **state)
     char *const whole = file_read(scratch, &bytes);
     refused(whole, bytes - 1, "155 follow its header; is it whole?");
     refused(whole, 40, "is it whole?");
-    refused("PK\3\4 archive of a .pth", 24, "no .safetensors");
+    refused("PK\3\4 archive of a .pth", 22, "no .safetensors");
     refused(huge, sizeof huge, "its header is of 201326592 bytes");
     refused(whole, 0, "no .safetensors");
 #define TENSOR(name, type, shape, from, to) \
@@ -108,6 +108,18 @@ static void wrong_files_are_refused_by_name(void **state)
     header_refused("{" TENSOR("a", "F32", "[1,1,1,1,1,1,1,1,2]", "0", "8") "}", 8, "9 dimensions");
     header_refused("{" TENSOR("a", "F64", "[1]", "0", "8") "," TENSOR("a", "F64", "[1]", "0", "8") "}",
                    8, "no JSON");
+    /* shapes that overflow, of a type that is not known: nothing is multiplied */
+    struct weights odd;
+    char wrong[WRONG_TEXT];
+    bool world;
+    static const char strange[] =
+        "{" TENSOR("a", "F4", "[4611686018427387904,4611686018427387904]", "0", "0") "}";
+    uint8_t file[8 + sizeof strange] = { sizeof strange - 1 };
+    memcpy(file + 8, strange, sizeof strange - 1);
+    assert_true(file_write_synced(scratch, file, 7 + sizeof strange));
+    assert_true(weights_read(&odd, scratch, &world, wrong));
+    assert_true(odd.n == 1 && !odd.t[0].x);
+    weights_free(&odd);
 #undef TENSOR
     free(whole);
     weights_free(&w);

@@ -208,7 +208,8 @@ static const char *unusable(const struct finding *f)
 {
     if (f->status == EXIT_USER) return "not run";
     if (f->status == EXIT_WORLD || f->status == EXIT_DIVERGED) return f->text;
-    return f->finished ? NULL : "not finished";
+    if (!f->finished) return "not finished";
+    return f->status ? f->text : NULL;         /* nothing to judge: a run of no epochs */
 }
 
 /* The point's TAP; `why` there is no verdict, or NULL. */
@@ -251,13 +252,13 @@ static void point_check(struct tally *t, const struct row *row, int seed, struct
 /* The last point: how often the rule could not say. */
 static void tally_print(struct tally *t)
 {
-    bool few = true;
+    bool rare = true;
     for (enum truth k = HEALTHY; k < TRUTHS; k++)
-        few = few && t->of[k].undecided <= UNDECIDED_MOST * t->of[k].n;
+        rare = rare && t->of[k].undecided <= UNDECIDED_MOST * t->of[k].n;
     printf("%s %d - undecided: %d of %d healthy, %d of %d planted, %d of %d few directions; at most %.0f %% of "
-           "each\n", few ? "ok" : "not ok", ++t->point, t->of[HEALTHY].undecided, t->of[HEALTHY].n,
+           "each\n", rare ? "ok" : "not ok", ++t->point, t->of[HEALTHY].undecided, t->of[HEALTHY].n,
            t->of[PLANTED].undecided, t->of[PLANTED].n, t->of[FEW].undecided, t->of[FEW].n, 100 * UNDECIDED_MOST);
-    t->wrong += !few;
+    t->wrong += !rare;
     for (enum truth k = HEALTHY; k < TRUTHS; k++) {
         if (!t->of[k].n) continue;
         printf("# %s: %d of %d found so", truths[k].name, t->of[k].right, t->of[k].n);
@@ -309,7 +310,8 @@ static const char help[] =
     "Says of run folders, finished or not, which grade the detector gives them, since which epoch, and how far\n"
     "from the thresholds.  exit: 0 none that --fail-on names, 75 one has no monitored epoch yet, 4 one has such a\n"
     "grade, 5 one diverged, 1 one cannot be read, 2 one is no run; of several the last named.  With --experiment:\n"
-    "3 if a plant-... row is not found collapsed, a few-... row not dimensional, or another one not healthy.\n\n"
+    "3 if a plant-... row is not found collapsed, a few-... row not dimensional, or another one not healthy, but\n"
+    "for undecided ones up to a tenth.\n\n"
     "Of any program's training: --views A B, pairs of .npy, .npz or .safetensors files (FILE:NAME for an array\n"
     "in one, - for standard input) with the outputs for two views of the same samples, [samples, features], in\n"
     "evaluation mode; or --metrics FILE, JSON lines with epoch, std_sqrtd and view_share.  Grades: healthy,\n"

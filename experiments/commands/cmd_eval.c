@@ -136,6 +136,8 @@ static int eval_run(const struct experiment *e, const struct row *row, const cha
         if (probed) printf("linear %.2f after %d epochs of the probe\n", r.linear, probed);
         printf("std*sqrt(d) %.3f, |E z'| %.3f, view share %.3f, rank %.3f\n", r.last.std_sqrtd, r.last.mean_norm,
                r.last.view_share, r.last.rank);
+        if (r.last.view_share_standard != r.last.view_share)
+            printf("view share %.3f under the scale's views, by which it is judged\n", r.last.view_share_standard);
         printf("%s: %s\n", run_state_names[r.state], r.evidence);
     }
     trainer_close(t);
@@ -164,8 +166,8 @@ int command_eval(int argc, char **argv)
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "eval FILE --row NAME [options]",
-                  "Monitors and linear probe of a run's checkpoint, or of a net in a .safetensors file; changes "
-                  "nothing.", rows, 1, 1);
+                  "Monitors and linear probe of a run's checkpoint, or of a net in a .safetensors file; writes "
+                  "nothing but --outputs.", rows, 1, 1);
     threads_check(asked.threads);
     if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
     if (rate_text) asked.rates = rates_parse(rate_text);

@@ -82,10 +82,12 @@ static void snapshot_open(struct snapshot *p, const char *folder, const struct p
 {
     char *const path = text_format("%s/checkpoint.bin", folder);
     struct checkpoint c;
-    if (!checkpoint_load(&c, path))
-        die_user("%s: no checkpoint is there%s", path,
-                 c.end == CHECKPOINT_ABSENT ? " (a run that was pooled from results/ has none)"
-                                            : " that can be read");
+    if (!checkpoint_load(&c, path)) {
+        if (c.end == CHECKPOINT_UNREADABLE) die("%s: it is there and cannot be read (make it readable)", path);
+        if (c.end == CHECKPOINT_OTHER_VERSION)
+            die_user("%s: another version of the program wrote this checkpoint (export it by that one)", path);
+        die_user("%s: no checkpoint is there (a run that was pooled from results/ has none)", path);
+    }
     size_t data = 0, stats = 0, probe = 0;
     uint64_t probed = 0;
     p->data = floats_of(&c, "weights", &data);
@@ -157,11 +159,13 @@ static bool is_head(const char *name)
            !strncmp(name, "prototypes", 10);
 }
 
-static void heads_drop(struct weights *w)
+static bool is_count(const char *name) { return strstr(name, "num_batches_tracked"); }
+
+static void drop(struct weights *w, bool (*unwanted)(const char *))
 {
     size_t kept = 0;
     for (size_t i = 0; i < w->n; i++) {
-        if (is_head(w->t[i].name)) {
+        if (unwanted(w->t[i].name)) {
             free(w->t[i].name);
             free(w->t[i].x);
         } else {
@@ -171,17 +175,15 @@ static void heads_drop(struct weights *w)
     w->n = kept;
 }
 
-/* A run's folder, or the checkpoint in it; the caller frees. */
+/* A run's folder, or the checkpoint in it, whichever was saved last; the caller frees. */
 static char *folder_of(const char *place)
 {
-    static const char *const files[] = { "/checkpoint.bin", "/checkpoint.bin.prev" };
-    size_t n = strlen(place);
-    for (int i = 0; i < 2; i++) {
-        const size_t m = strlen(files[i]);
-        if (n > m && !strcmp(place + n - m, files[i])) n -= m;
-    }
-    while (n > 1 && place[n - 1] == '/') n--;
-    return text_format("%.*s", (int)n, place);
+    static const char file[] = "checkpoint.bin", before[] = "checkpoint.bin.prev";
+    const char *const slash = strrchr(place, '/'), *const name = slash ? slash + 1 : place;
+    if (!strcmp(name, before))
+        die_user("export: %s: an older state; give the run's folder, or its checkpoint.bin", place);
+    if (strcmp(name, file)) return text_format("%s", place);
+    return slash ? text_format("%.*s", (int)(slash - place), place) : text_format(".");
 }
 
 static int export(const char *place, const char *to, enum reader reader)
@@ -196,7 +198,8 @@ static int export(const char *place, const char *to, enum reader reader)
     const int features = m.backbone.features, steps = p.s.train_count / p.s.batch;
     snapshot_open(&p, folder, &m.params, features);
     torch_tensors_add(&w, &m.params, p.data, p.stats, (int64_t)p.epoch * steps);
-    if (reader != FOR_ALL) heads_drop(&w);
+    if (reader != FOR_ALL) drop(&w, is_head);
+    if (reader == FOR_DETECTRON2) drop(&w, is_count);
     if (p.probe && reader != FOR_DETECTRON2) probe_add(&w, &p, features);
     w.metadata = metadata_of(&p, reader);
     const bool written = reader == FOR_DETECTRON2 ? detectron_write(&w, to) : weights_write(&w, to);

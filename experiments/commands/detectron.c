@@ -24,7 +24,6 @@ static char *detectron_name(const char *name)
 {
     char rest[64];
     int stage, block, number, at = 0;
-    if (strstr(name, "num_batches_tracked")) return NULL;
     if (!strcmp(name, "conv1.weight")) return text_format("stem.conv1.weight");
     if (sscanf(name, "bn1.%63s", rest) == 1) return text_format("stem.conv1.norm.%s", rest);
     if (sscanf(name, "layer%d.%d.%n", &stage, &block, &at) != 2 || !at) return NULL;

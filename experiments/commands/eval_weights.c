@@ -24,9 +24,12 @@ static void pixels_check(const struct weights *w, const char *key, const float o
 {
     const char *const said = weights_said(w, key);
     float x[3];
-    if (!said || sscanf(said, "%f %f %f", &x[0], &x[1], &x[2]) != 3) return;
+    char more;
+    if (!said) return;
+    if (sscanf(said, "%f %f %f %c", &x[0], &x[1], &x[2], &more) != 3)
+        die_user("%s: its metadata's %s is no three numbers", path, key);
     for (int c = 0; c < 3; c++)
-        if (fabsf(x[c] - own[c]) > 1e-3f)
+        if (!(fabsf(x[c] - own[c]) <= 1e-3f))
             die_user("%s: made for %s %g %g %g, and the row has %g %g %g; say pixel_%s: [%g, %g, %g]", path, key,
                      x[0], x[1], x[2], own[0], own[1], own[2], key, x[0], x[1], x[2]);
 }
@@ -88,6 +91,8 @@ int eval_weights(const struct row *row, const struct asked *asked)
         if (asked->outputs) status = outputs_dump(t, &data, asked->outputs);
         if (!status && asked->rates.n) status = probe_rates(t, &data, &asked->rates);
     }
+    if (status == EXIT_DIVERGED)
+        fprintf(stderr, "simsiam: %s: what the net makes of the images is not finite\n", path);
     monitor_probe_close(&data);
     trainer_close(t);
     free(t);

@@ -73,16 +73,28 @@ static char *shape_text(int n, const int64_t *dim)
     return whole;
 }
 
+/* One thing that is wrong; a name may hold whatever its writer liked. */
+static bool wrong_tensor(const char *path, const char *name, const char *what)
+{
+    char *const line = text_format("%s: tensor %.80s %s", path, name, what);
+    text_disarm(line);
+    fprintf(stderr, "%s\n", line);
+    free(line);
+    return false;
+}
+
 /* Is it a float tensor of that shape? */
 static bool fits(const struct weight_tensor *t, int n_dims, const int64_t *dim, const char *path)
 {
     const size_t bytes = sizeof *dim * (size_t)n_dims;
     if (t->n_dims == n_dims && !memcmp(t->dim, dim, bytes) && t->x) return true;
     char *const is = shape_text(t->n_dims, t->dim), *const wanted = shape_text(n_dims, dim);
-    fprintf(stderr, "%s: tensor %s is %s%s; %s of floats is wanted\n", path, t->name, is,
-            t->x ? "" : " of another type", wanted);
+    char *const what = text_format("is %s%s; %s of floats is wanted", is,
+                                   t->x ? "" : " of another type", wanted);
     free(is);
     free(wanted);
+    wrong_tensor(path, t->name, what);
+    free(what);
     return false;
 }
 
@@ -123,13 +135,14 @@ static bool some_there(const struct weights *w, const char *prefix)
 static bool part_take(struct params *ps, const struct weights *w, const char *prefix,
                       const char *path)
 {
+    enum { STRANGERS_TOLD = 10 };
     bool right = true;
+    int more = 0;
     for (int i = 0; i < ps->n; i++) {
         const struct param *const p = &ps->p[i];
         if (!belongs(p->name, prefix)) continue;
         const struct weight_tensor *const t = weights_find(w, p->name);
-        if (!t) fprintf(stderr, "%s: there is no tensor %s\n", path, p->name);
-        right = t && param_take(ps, p, t, path) && right;
+        right = (t ? param_take(ps, p, t, path) : wrong_tensor(path, p->name, "is not there")) && right;
     }
     for (size_t k = 0; k < w->n; k++) {
         const char *const name = w->t[k].name;
@@ -137,9 +150,11 @@ static bool part_take(struct params *ps, const struct weights *w, const char *pr
         if (!belongs(name, prefix) || ends_in(name, "num_batches_tracked")) continue;
         while (i < ps->n && strcmp(ps->p[i].name, name)) i++;
         if (i < ps->n) continue;
-        fprintf(stderr, "%s: tensor %s has no place in this net\n", path, name);
+        if (++more <= STRANGERS_TOLD) wrong_tensor(path, name, "has no place in this net");
         right = false;
     }
+    if (more > STRANGERS_TOLD)
+        fprintf(stderr, "%s: and %d more have none\n", path, more - STRANGERS_TOLD);
     return right;
 }
 

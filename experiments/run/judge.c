@@ -4,6 +4,7 @@
  */
 #include "judge.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,19 +28,31 @@ static int number_of(const char *config, const char *key)
     return value ? atoi(value) : 0;
 }
 
-/* The last layer of the projector that has a width: "fc 128", "fc d", "fc d/4".  Of one as wide as
- * the backbone the config does not say it. */
+/* The backbone's features: the last stage's width, of bottlenecks four times that. */
+static int backbone_of(const char *config)
+{
+    const char *const widths = value_of(config, "widths: ");
+    const char *const block = value_of(config, "block: ");
+    if (!widths) return 0;
+    const char *at = widths + strcspn(widths, "]\n");
+    while (at > widths && isdigit((unsigned char)at[-1])) at--;
+    return atoi(at) * (block && !strncmp(block, "bottleneck", strlen("bottleneck")) ? 4 : 1);
+}
+
+/* The last layer of the projector that has a width, "fc 128", "fc d", "fc f/4"; without one the
+ * backbone's. */
 struct outputs outputs_of(const char *config)
 {
+    const int d = number_of(config, "dim: "), f = backbone_of(config);
     struct outputs o = { .samples = number_of(config, "monitor_count: "), .features = 0 };
-    const int d = number_of(config, "dim: ");
     const char *const projector = value_of(config, "projector: ");
     if (!projector) return o;
     const char *const end = projector + strcspn(projector, "\n");
+    o.features = f;
     for (const char *at = strstr(projector, "fc "); at && at < end; at = strstr(at, "fc ")) {
         at += strlen("fc ");
-        const int part = *at == 'd' && at[1] == '/' ? atoi(at + 2) : 1;
-        o.features = *at != 'd' ? atoi(at) : part > 0 ? d / part : 0;
+        const int part = at[1] == '/' ? atoi(at + 2) : 1, whole = *at == 'd' ? d : f;
+        o.features = *at != 'd' && *at != 'f' ? atoi(at) : part > 0 ? whole / part : 0;
     }
     return o;
 }
@@ -49,12 +62,13 @@ struct outputs outputs_of(const char *config)
 struct simsiam_evidence epoch_evidence(const struct epoch_record *e, struct outputs o)
 {
     const double own = e->view_share, standard = e->view_share_standard;
-    /* what was recorded is a share of the most directions, d for n > d; else there is none */
+    /* What was recorded is a share of the most directions, d for n > d; else there is none.  The
+     * other measures of directions are recorded of z', and are z's in the library. */
     return (struct simsiam_evidence){
         .n = o.samples, .d = o.features, .std_sqrtd = e->std_sqrtd, .mean_norm = e->mean_norm,
-        .view_share = isnan(standard) ? own : standard, .rank = e->rank * o.features,
-        .participation = e->participation, .directions_90 = e->directions_90,
-        .directions_99 = e->directions_99
+        .view_share = isnan(standard) ? own : standard,
+        .rank = o.features ? e->rank * o.features : NAN,
+        .participation = NAN, .directions_90 = NAN, .directions_99 = NAN
     };
 }
 
@@ -64,6 +78,11 @@ struct simsiam_verdict epoch_verdict(const struct epoch_record *e, struct output
     struct simsiam_verdict v;
     simsiam_judge(&v, &evidence, NULL);
     return v;
+}
+
+bool grade_collapse(enum simsiam_grade grade)
+{
+    return grade == SIMSIAM_COMPLETE || grade == SIMSIAM_PARTIAL;
 }
 
 bool verdict_collapsed(const struct simsiam_verdict *v)

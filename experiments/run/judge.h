@@ -16,7 +16,9 @@ struct outputs outputs_of(const char *config);
 struct simsiam_evidence epoch_evidence(const struct epoch_record *e, struct outputs outputs);
 struct simsiam_verdict epoch_verdict(const struct epoch_record *e, struct outputs outputs);
 
-/* Is it a collapse, complete or partial, by the thresholds as they stand? */
+/* A grade that is a collapse, without doubt: complete, partial. */
+bool grade_collapse(enum simsiam_grade grade);
+/* Is it one by the thresholds as they stand? */
 bool verdict_collapsed(const struct simsiam_verdict *v);
 /* Is the detector in doubt about that?  Such a run counts for neither side of a claim. */
 bool epoch_doubtful(const struct epoch_record *e);

@@ -366,7 +366,8 @@ const char *run_fault(struct run_record *r)
     const enum run_state said = r->state;
     r->last = r->curve[r->n_curve - 1];
     run_judge(r, isnan(r->linear));            /* only what diverged has no accuracy */
-    const bool as_said = r->state == said || (r->rule < RUN_RULE && said != RUN_DIVERGED);
+    const bool as_said = r->state == said ||
+                         (r->rule < RUN_RULE && said != RUN_DIVERGED && r->state != RUN_DIVERGED);
     return as_said ? NULL : "its numbers do not make it what its state says";
 }
 

@@ -18,7 +18,8 @@
  * code_hash, data_hash, machine, frozen_hash, final (epoch and the final measures), linear, and
  * skipped: how many images were bad (settings: skip_bad), if any.  No clock readings: it is part of
  * every byte comparison.  State and grade are made anew from the numbers whenever a run is read; a
- * summary by the rule's first edition has no grade, and may have another state.
+ * summary by the rule's first edition has no grade, and may have another state; what diverged has
+ * none either.
  */
 #pragma once
 #include <stdbool.h>
@@ -45,7 +46,8 @@ struct epoch_record {
 
 /* The version of summary.json that is written and read. */
 enum { RUN_SCHEMA = 2 };
-/* The edition of the detector's rule that a summary's state is by; one without it is by the first. */
+/* The edition of the detector's rule by which a summary's state is; one without it is of the
+ * first. */
 enum { RUN_RULE = 2 };
 /* Seeds of a row at most. */
 enum { SEEDS_MAX = 64 };

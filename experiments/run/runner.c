@@ -150,7 +150,7 @@ static bool line_note(struct runner *r, const char *line)
     if (!epoch_parse(&r->last, line)) return false;
     const struct simsiam_verdict v = epoch_verdict(&r->last, r->outputs);
     if (r->last.monitored && r->last.epoch > 0)
-        r->collapsed_in_a_row = verdict_collapsed(&v) ? r->collapsed_in_a_row + 1 : 0;
+        r->collapsed_in_a_row = grade_collapse(v.grade) ? r->collapsed_in_a_row + 1 : 0;
     return true;
 }
 

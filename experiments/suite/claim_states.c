@@ -59,7 +59,7 @@ static struct walk row_walk(const struct row_runs *row, enum predicate_kind kind
     struct walk w = { .last = INT_MAX };
     const struct run_record *r = run_behind(row, INT_MIN);
     for (; r && !w.end; r = run_behind(row, r->seed)) {
-        if (of_collapse(kind) && epoch_doubtful(&r->last)) {
+        if (of_collapse(kind) && r->state != RUN_DIVERGED && epoch_doubtful(&r->last)) {
             w.near++;
             continue;
         }
