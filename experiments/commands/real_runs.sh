@@ -7,9 +7,9 @@
 # usage: real_runs.sh SIMSIAM FOLDER      (after make -f Makefile.repro detector-runs)
 #
 # From every run's checkpoint come z at rest and of two standard views of the monitor images; `check --others`
-# measures them.  Other tools give a number and no verdict: each gets the threshold that parts the choosing half best
-# (detection less false alarm, of all planted and of all healthy runs), and is tested on the testing half as the
-# detector is.
+# measures them.  Other tools give a number and no verdict: each gets the threshold that parts the choosing half
+# best (detection less false alarm, of all planted and of all healthy runs), and is tested on the testing half as
+# the detector is.
 set -eu
 export LC_ALL=C
 
