@@ -43,7 +43,7 @@ static size_t file_part(const char *path)
     return n;
 }
 
-static bool source_open(struct source *s, const char *file, int64_t *bytes, char wrong[WRONG_TEXT])
+bool source_open(struct source *s, const char *file, int64_t *bytes, char wrong[WRONG_TEXT])
 {
     struct stat about;
     s->file = strcmp(file, "-") ? fopen(file, "rb") : stdin;

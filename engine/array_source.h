@@ -29,6 +29,9 @@ struct source {
     uint8_t room[SOURCE_ROOM];
 };
 
+/* Opens a file, or - for standard input; *bytes: its length, -1 if it has none.  source_close() in
+ * either case. */
+bool source_open(struct source *s, const char *file, int64_t *bytes, char wrong[WRONG_TEXT]);
 bool source_take(struct source *s, void *to, size_t bytes, char wrong[WRONG_TEXT]);
 bool source_skip(struct source *s, int64_t bytes, char wrong[WRONG_TEXT]);
 /* Is there nothing more, and was all as it was said to be? */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * collapse.c -- the measures of collapse and the rule, in double on the host.
+ * collapse.c -- the measures of collapse, in double on the host.
  *
  *   z' = z / |z|,   std_sqrtd = sqrt(d) mean_c std(z'_c)                              (Sec. 4.1)
  *   S = E|z'1 - z'2|^2 / (2 E|z' - E z'|^2)                                           (view share)
@@ -101,23 +101,4 @@ void collapse_view_share(struct collapse *c, const float *z1, const float *z2, i
     free(inverse);
     free(mean);
     free(square);
-}
-
-/* The rule with its thresholds moved by a share: `slack` > 0 makes it easier to be called
- * collapsed.  An undefined view share is no evidence (NaN >= x is false), and std alone decides. */
-static bool rule(const struct collapse *c, double slack)
-{
-    return (c->std_sqrtd <= COLLAPSE_STD * (1 + slack) &&
-            c->view_share >= COLLAPSE_SHARE * (1 - slack)) ||
-           c->std_sqrtd <= COLLAPSE_DEAD * (1 + slack);
-}
-
-bool collapsed(const struct collapse *c)
-{
-    return rule(c, 0);
-}
-
-bool collapse_near(const struct collapse *c)
-{
-    return rule(c, COLLAPSE_NEAR) != rule(c, -COLLAPSE_NEAR);
 }

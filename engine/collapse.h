@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * collapse.h -- has the output collapsed?  The measures and the one rule, on the host, in double.
+ * collapse.h -- how far outputs have collapsed: the measures, on the host, in double.  What they mean
+ * is the detector's to say (collapse/simsiam_collapse.h), which measures the same of other people's
+ * outputs; a test holds the two together.
  *
  * z' is z divided by its l2 norm; all of it in evaluation mode on the monitor images.
  */
 #pragma once
-#include <stdbool.h>
 
 struct collapse {
     double std_sqrtd;  /* sqrt(d) * mean over channels of std(z'), Sec. 4.1: 1 spread, 0 constant */
@@ -19,13 +20,3 @@ void collapse_spread(struct collapse *c, const float *z, int n, int d);
  * images and views, the part between the two views of one image.  1 - S is the intraclass
  * correlation.  NaN where E|z' - E z'|^2 < 1e-12. */
 void collapse_view_share(struct collapse *c, const float *z1, const float *z2, int n, int d);
-
-/* The rule, fixed before any reported run was looked at. */
-#define COLLAPSE_STD 0.5           /* collapsed if std_sqrtd <= COLLAPSE_STD and view_share >= COLLAPSE_SHARE, */
-#define COLLAPSE_SHARE 0.43
-#define COLLAPSE_DEAD 0.05         /* or if std_sqrtd <= COLLAPSE_DEAD */
-bool collapsed(const struct collapse *c);
-/* Would moving the thresholds by COLLAPSE_NEAR of themselves, all one way or all the other, change
- * the verdict? */
-#define COLLAPSE_NEAR 0.1
-bool collapse_near(const struct collapse *c);

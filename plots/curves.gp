@@ -69,7 +69,7 @@ if (fifth ne "rank") {
     tics[5] = "autofreq"
 }
 note = sprintf("Bands and bars: std over seeds.  Dotted: the loss's minimum, an even spread (1), " \
-    . "the thresholds of collapse (%g and %g).", threshold_std, threshold_share)
+    . "the thresholds of collapse (%g and, under the scale's views, %g).", threshold_std, threshold_share)
 
 # The losses that have the axis on the right, and whose they are.
 apart = ""

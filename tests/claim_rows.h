@@ -116,7 +116,7 @@ static inline struct bench *bench_states(const char *seeds)
         if (seeds[i] == 'C') r->state = RUN_COLLAPSED;
         if (seeds[i] != 'n') continue;
         r->last.std_sqrtd = 0.52;
-        r->last.view_share = 0.6;
+        r->last.view_share_standard = 0.6;
     }
     return t;
 }

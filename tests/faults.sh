@@ -94,7 +94,7 @@ each_call() {
 faulted halfway KILL 90
 [ -e log ] && [ -e halfway/*/seed-1/checkpoint.bin.prev ] || fail "no run halfway"
 for kind in "${kinds[@]}"; do each_call "$kind"; done
-each_call EIO halfway
+[[ " ${kinds[*]} " != *' EIO '* ]] || each_call EIO halfway
 
 # ---- what a folder may have met -------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ summary() {          # summary ROW SEED HASH FOLDER STATE
         last=${last%\}},\"std_sqrtd\":null,\"mean_norm\":null,\"view_share\":null,\"rank\":null,\
 \"knn\":null,\"knn_z\":null,\"cos_h\":null,\"cos_z\":null}
     epoch=${last#*:} epoch=${epoch%%,*}
-    echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$epoch,\"state\":\"$5\",\"evidence\":\"\",\
+    echo "{\"schema\":2,\"row\":\"$1\",\"seed\":$2,\"epochs\":$epoch,\"state\":\"$5\",\"rule\":2,\"evidence\":\"\",\
 \"hash\":\"$3\",\"code_hash\":\"$code\",\"data_hash\":\"$data\",\"machine\":\"cpu\",\"frozen_hash\":\"$data\",\
 \"linear\":30,\"final\":$last}"
 }
@@ -68,28 +68,44 @@ run() {
 # ---- single runs -----------------------------------------------------------------------------------------
 
 run healthy "$untrained" "$(line 1)" "$(line 2 0.98 0.3)" "$(line 3)"
-given check healthy; ends 0 "healthy: healthy, not finished, at epoch 2" "+0.480 from 0.50" "-0.130 from 0.43"
+given check healthy; ends 0 "healthy: healthy since epoch 2, not finished, at epoch 2" "complete +1860 %" \
+    "partial +96 %" "dimensional none"
 [ -z "$err" ] || fail "$what: on stderr: $err"
 
 # Collapsed at first, then not, then for good.
 run found "$untrained" "$(line 1 0.2 0.6)" "$(line 2 0.6 0.6)" "$(line 3 0.3 0.6)" "$(line 4)" "$(line 5 0.2 0.7)"
-given check found; ends 4 "collapsed since epoch 3, not finished, at epoch 5" "-0.300 from 0.50" "+0.270 from 0.43"
+given check found; ends 4 "partial since epoch 3, not finished, at epoch 5" "partial -60 %"
 run dead "$untrained" "$(line 1 0.01 null)"
-given check dead; ends 4 "collapsed since epoch 1" "-0.040 from 0.05" "view share none"
+given check dead; ends 4 "complete since epoch 1" "complete -80 %" "view share none"
 
 # What loss and std alone would accuse; and the same as a threshold comes near.
 run offset "$untrained" "$(line 1 0.3 0.25)"
-given check offset; ends 0 healthy "turns if the thresholds move by +42 %"
-[[ $out != *near* ]] || fail "$what: near a threshold that is far: $out"
+given check offset; ends 0 "offset: healthy since" "partial +42 %"
 run close "$untrained" "$(line 1 0.3 0.42)"
-given check close; ends 0 healthy "+2 % (near)"
+given check close; ends 0 "close: undecided since epoch 1" "partial +2 %"
+given check close --fail-on undecided; ends 4 undecided
+given check found --fail-on complete; ends 0 partial
+given check found --fail-on partail; ends 2 "partial"
+
+# Directions are a share of what the config's z has at most.
+few() {              # few FOLDER RANK
+    run "$1" "$untrained" "$(line 1 0.98 0.3 | sed "s/\"rank\":null/\"rank\":$2/")"
+    printf 'monitor_count: 2000\ndim: 256\nprojector: [fc d, bn, relu, fc d, bn]\n' >"$1/config.yaml"
+}
+few few 0.016
+given check few; ends 0 "few: dimensional since epoch 1" "directions 4.1"
+given check few --fail-on dimensional; ends 4 dimensional
+few many 0.5
+given check many --fail-on dimensional,undecided; ends 0 "many: healthy" "directions 128.0"
 
 # A finished run is judged by its metrics as well; a summary that says otherwise is a broken one.
 cp -r found finished
 summary row 1 "$(printf '%064d' 1)" finished collapsed >finished/summary.json
-given check finished; ends 4 "collapsed since epoch 3, finished at epoch 5"
+given check finished; ends 4 "partial since epoch 3, finished at epoch 5"
 sed -i 's/"state":"collapsed"/"state":"healthy"/' finished/summary.json
 given check finished; ends 1 "state" "cannot be read"
+sed -i 's/"rule":2,//' finished/summary.json             # what the rule's first edition made of it
+given check finished; ends 4 "partial since epoch 3, finished at epoch 5"
 
 run diverged "$untrained" "$(line 1 | sed 's/"loss":-0.9/"loss":null/')"
 given check diverged; ends 5 "diverged: a number stopped being finite in epoch 1"
@@ -107,7 +123,7 @@ rm unborn/metrics.jsonl
 given check unborn; ends 75 "nothing to judge yet"
 run torn "$untrained" "$(line 1 0.98 0.3)"
 line 2 0.2 0.7 | head -c 50 >>torn/metrics.jsonl
-given check torn; ends 0 "healthy, not finished, at epoch 1"
+given check torn; ends 0 "healthy since epoch 1, not finished, at epoch 1"
 run damaged "$untrained" "$(line 1 | head -c 50)" "$(line 2 0.98 0.3)"
 given check damaged; ends 1 "line 2 of metrics.jsonl is damaged"
 cp -r healthy halved
@@ -132,7 +148,7 @@ given check diverged found young; ends 5
 given check young found healthy; ends 4 "young: nothing to judge yet"
 given check healthy young; ends 75
 given check damaged young found; ends 1
-given check found nosuch healthy damaged; ends 2 "healthy: healthy" "found: collapsed" "damaged: line 2"
+given check found nosuch healthy damaged; ends 2 "healthy: healthy" "found: partial" "damaged: line 2"
 
 given check; ends 2 "no RUN"
 given check healthy --seeds 1; ends 2 --experiment
@@ -164,8 +180,9 @@ for row in $rows; do
     done
 done
 
-given "${tap[@]}"; ends 0 "from 0.43" "nearest planted" "nearest healthy"
-points=$((2 * $(wc -w <<<"$rows")))
+given "${tap[@]}"; ends 0 "planted: 8 of 8 found so; nearest: plant-" "healthy: 22 of 22 found so; nearest: " \
+    "undecided: 0 of 22 healthy, 0 of 8 planted"
+points=$((2 * $(wc -w <<<"$rows") + 1))
 [ "$(head -n 1 out)" = "1..$points" ] || fail "$what: plan of $points points: $(head -n 1 out)"
 [ "$(grep -c '^ok [0-9]* - ' out)" = $points ] || fail "$what: not $points points ok: $out"
 grep -vqE '^(1\.\.|ok |not ok |#)' out && fail "$what: a line that is no TAP: $out"
@@ -199,7 +216,7 @@ notices() {          # notices NAME PATTERN: the points not ok are those of the 
 }
 notices blind '^plant-'
 notices std-alone '^bn-none '
-notices first-epoch '^([^p]|predictor)'
+notices first-epoch '^([^pu]|predictor)'           # the last point, undecided, is no row's
 
 # ---- run --stop-on-collapse --------------------------------------------------------------------------------------
 
@@ -211,9 +228,9 @@ dead=$(dirname "$(grep -l 'fc d constant' trained/*/seed-1/config.yaml)")
 [ "$(ls trained/*/seed-1/summary.json | wc -l)" = 1 ] || fail "$what: not the one summary of the healthy run"
 [ -s "$dead/checkpoint.bin" ] || fail "$what: no checkpoint of the run that was stopped"
 given "${train[@]}" --stop-on-collapse; ends 4           # the same command trains no further
-given check "$dead"; ends 4 "collapsed since epoch 1, not finished, at epoch 2"
+given check "$dead"; ends 4 "complete since epoch 1, not finished, at epoch 2"
 given "${train[@]}"; ends 0
-given check "$dead"; ends 4 "collapsed since epoch 1, finished at epoch 3"
+given check "$dead"; ends 4 "complete since epoch 1, finished at epoch 3"
 given "${train[@]}" --stop-on-collapse; ends 4
 
 # A constant is one, whatever the method.
@@ -230,7 +247,7 @@ for row in byol simclr moco swav; do
         --stop-on-collapse
     ends 4
     given check constant-$row/*/seed-1
-    ends 4 "collapsed since epoch 1, not finished, at epoch 2" "std*sqrt(d) 0.000" "view share none"
+    ends 4 "complete since epoch 1, not finished, at epoch 2" "std*sqrt(d) 0.000" "view share none"
 done
 
 [ $failed = 0 ] && echo 'check: in order'

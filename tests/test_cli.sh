@@ -12,7 +12,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 fig2=$configs/fig2_stopgrad.yaml
-commands=(run eval table list plan decide pool check config data info bench)
+commands=(run eval table list plan decide pool check export config data info bench)
 
 failed=0
 fail() { echo "FAILED: $*"; failed=1; }

@@ -15,7 +15,7 @@
 
 #include "../experiments/pages/figure.h"
 #include "../engine/base.h"
-#include "../engine/collapse.h"
+#include "../engine/collapse/simsiam_collapse.h"
 
 static const char rows[] =
     "row,n,paper,linear_mean,linear_std,knn_mean,state\n"
@@ -83,7 +83,7 @@ static void blocks_are_thresholds_rows_and_a_curve_a_row(void **state)
         "# curves of other\nepoch knn_mean knn_std loss_mean loss_std\n"
         "1 21 %.9g NaN NaN\n2 24 0 6.5 0\n\n\n"
         "# untrained\nthere n linear_mean linear_std knn_mean loss_mean\n1 2 36 0.5 33.5 NaN\n\n\n",
-        COLLAPSE_STD, COLLAPSE_SHARE, 2 * sqrt(2), sqrt(2), sqrt(0.125), sqrt(2));
+        simsiam_rule_standard.spread, simsiam_rule_standard.share, 2 * sqrt(2), sqrt(2), sqrt(0.125), sqrt(2));
     assert_string_equal(text, wanted);
     free(wanted);
     free(text);

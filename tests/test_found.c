@@ -23,6 +23,7 @@
 #include "../experiments/methods/eta.h"
 #include "../experiments/methods/method.h"
 #include "../experiments/run/found.h"
+#include "../experiments/run/judge.h"
 #include "../experiments/run/measures.h"
 #include "../engine/data.h"
 

@@ -194,7 +194,7 @@ static void a_distance_is_how_far_the_thresholds_would_have_to_move(void **state
     const struct simsiam_evidence e = {
         .n = 1000, .d = 256, .std_sqrtd = 0.4, .view_share = 0.3, .rank = 9
     };
-    struct simsiam_rule rule = simsiam_rule_provisional;
+    struct simsiam_rule rule = simsiam_rule_standard;
     struct simsiam_verdict v;
     simsiam_judge(&v, &e, NULL);
     const double partial = v.distance[SIMSIAM_PARTIAL], few = v.distance[SIMSIAM_DIMENSIONAL];
@@ -213,7 +213,7 @@ static void a_distance_is_how_far_the_thresholds_would_have_to_move(void **state
         rule.few_share = 1;
         simsiam_judge(&v, &e, &rule);
         assert_int_equal(v.grade, side < 0 ? SIMSIAM_HEALTHY : SIMSIAM_DIMENSIONAL);
-        rule.few_share = simsiam_rule_provisional.few_share;
+        rule.few_share = simsiam_rule_standard.few_share;
     }
 }
 

@@ -11,6 +11,7 @@
 #include "../experiments/methods/moco.h"
 #include "../experiments/methods/simclr.h"
 #include "../experiments/methods/swav.h"
+#include "../experiments/run/judge.h"
 #include "../experiments/run/measures.h"
 #include "../experiments/run/monitor.h"
 
@@ -441,10 +442,11 @@ static void what_the_detector_says_of_each(void **state)
         for (int k = 0; k < s.epochs * t.steps; k++) step_make(&t);
         taken = NOTHING;
         const struct epoch_record r = monitored(&t);
-        const struct collapse c = epoch_collapse(&r);
-        print_message("%-44s std %.3f, view share %.3f: %s\n", v->what, c.std_sqrtd, c.view_share,
-                      collapsed(&c) ? "collapsed" : "healthy");
-        unlike += collapsed(&c) != v->collapsed;
+        const struct simsiam_verdict verdict = epoch_verdict(&r, (struct outputs){ 128, 16 });
+        const bool collapsed = verdict_collapsed(&verdict);
+        print_message("%-44s std %.3f, view share %.3f: %s\n", v->what, r.std_sqrtd, r.view_share,
+                      collapsed ? "collapsed" : "healthy");
+        unlike += collapsed != v->collapsed;
         if (v->open) v->open(&t, true);
         trainer_close(&t);
     }

@@ -45,7 +45,7 @@ static void states_set(struct bench *t, int row, const char *states)
         struct run_record *const r = &t->run[row][i];
         r->state = states[i] == 'C' ? RUN_COLLAPSED : states[i] == 'D' ? RUN_DIVERGED : RUN_HEALTHY;
         r->last.std_sqrtd = states[i] == 'C' ? 0.01 : states[i] == 'N' ? 0.5 : 0.95;
-        r->last.view_share = states[i] == 'N' ? 0.44 : 0.2;
+        r->last.view_share_standard = states[i] == 'N' ? 0.44 : 0.2;
         r->seed = i + 1;
     }
 }

@@ -15,6 +15,7 @@
 #include "../experiments/methods/eta.h"
 #include "../experiments/pages/claims_page.h"
 #include "../experiments/pages/table_page.h"
+#include "../experiments/run/judge.h"
 
 static const struct look *const looks[] = { &look_text, &look_md, &look_tex, &look_csv,
                                             &look_html };
@@ -35,7 +36,7 @@ static void row_made(struct table *t, int i, const char *name, double linear, do
                                   .code_hash = "<script src=//x>", .data_hash = "da7a",
                                   .machine = "cpu", .last = epoch_empty(3) };
         r->last.std_sqrtd = std;
-        r->last.view_share = 0.8;
+        r->last.view_share_standard = 0.8;
         r->last.loss = -0.5;
         r->last.rank = 0.25;
         run_judge(r, false);

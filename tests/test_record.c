@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../experiments/run/judge.h"
 #include "../experiments/run/measures.h"
 
 /* ---- a folder with one run ------------------------------------------------------------------- */
@@ -598,7 +599,8 @@ static void the_verdict_gives_its_evidence(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct run_record r = { .last = { .std_sqrtd = cases[i].std,
-                                          .view_share = cases[i].share } };
+                                          .view_share = cases[i].share,
+                                          .view_share_standard = cases[i].share } };
         run_judge(&r, false);
         assert_int_equal(r.state, cases[i].verdict);
         assert_string_equal(r.evidence, cases[i].evidence);

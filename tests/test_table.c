@@ -20,6 +20,7 @@
 #include "../experiments/suite/committed.h"
 #include "../experiments/suite/experiment.h"
 #include "../experiments/run/found.h"
+#include "../experiments/run/judge.h"
 #include "../experiments/run/measures.h"
 #include "../experiments/methods/code.h"
 #include "../engine/data.h"

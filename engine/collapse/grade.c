@@ -20,7 +20,7 @@
 #include <math.h>
 #include <stddef.h>
 
-const struct simsiam_rule simsiam_rule_provisional = {
+const struct simsiam_rule simsiam_rule_standard = {
     .dead = 0.05, .spread = 0.5, .share = 0.43, .few = 6, .few_least = 1.5, .few_share = 0.03,
     .few_dim = 8, .near = 0.15
 };
@@ -44,7 +44,7 @@ void simsiam_judge(struct simsiam_verdict *v, const struct simsiam_evidence *e,
 {
     static const enum simsiam_grade gravest_first[] = { SIMSIAM_COMPLETE, SIMSIAM_PARTIAL,
                                                         SIMSIAM_DIMENSIONAL };
-    const struct simsiam_rule *const r = rule ? rule : &simsiam_rule_provisional;
+    const struct simsiam_rule *const r = rule ? rule : &simsiam_rule_standard;
     *v = (struct simsiam_verdict){ .grade = SIMSIAM_HEALTHY };
     for (int i = 0; i < SIMSIAM_GRADES; i++) v->distance[i] = NAN;
     v->distance[SIMSIAM_COMPLETE] = until_most(e->std_sqrtd, r->dead);

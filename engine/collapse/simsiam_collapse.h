@@ -110,7 +110,7 @@ struct simsiam_rule {
     double near;
 };
 /* Provisional: argued from measured cases (grade.c), not yet chosen by a protocol. */
-SIMSIAM_API extern const struct simsiam_rule simsiam_rule_provisional;
+SIMSIAM_API extern const struct simsiam_rule simsiam_rule_standard;
 
 struct simsiam_verdict {
     enum simsiam_grade grade;
@@ -119,7 +119,7 @@ struct simsiam_verdict {
      * healthy and undecided, which have no thresholds. */
     double distance[SIMSIAM_GRADES];
 };
-/* rule: NULL for simsiam_rule_provisional. */
+/* rule: NULL for simsiam_rule_standard. */
 SIMSIAM_API void simsiam_judge(struct simsiam_verdict *verdict,
                                const struct simsiam_evidence *evidence,
                                const struct simsiam_rule *rule);

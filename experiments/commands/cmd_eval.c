@@ -5,22 +5,19 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval_parts.h"
 #include "options.h"
 #include "../run/found.h"
+#include "../run/judge.h"
 #include "../run/measures.h"
 #include "../run/monitor.h"
 #include "../run/runner.h"
 #include "../run/state.h"
 #include "../suite/experiment.h"
 #include "../../engine/checkpoint.h"
-
-/* Learning rates to try, from "0.1 1 10"; a wrong one exits 2. */
-enum { RATES_MAX = 32 };
-struct rates { double rate[RATES_MAX]; int n; };
 
 static struct rates rates_parse(const char *list)
 {
@@ -37,9 +34,7 @@ static struct rates rates_parse(const char *list)
     return r;
 }
 
-/* The probe's accuracy at other learning rates, from the same frozen features: for choosing a rate, on held-out
- * images.  0, or EXIT_AGAIN if a stop was requested. */
-static int probe_rates(struct trainer *t, struct probe_data *data, const struct rates *rates)
+int probe_rates(struct trainer *t, struct probe_data *data, const struct rates *rates)
 {
     struct probe_plan plan = monitor_probe_plan(t);
     int status = 0;
@@ -100,14 +95,16 @@ static void name_choose(struct found_run *r, const char *path)
     if (there) checkpoint_free(&c);
 }
 
-static int eval_run(const struct experiment *e, const struct row *row, int seed, const char *root, const char *from,
-                    int threads, const struct rates *rates)
+static int eval_run(const struct experiment *e, const struct row *row, const char *root, const struct asked *asked)
 {
+    const char *const from = asked->from;
+    const struct rates *const rates = &asked->rates;
+    const int seed = asked->seed;
     char *const what = text_format("%s/%s seed %d", e->name, row->name, seed);
     struct found_run run;
     if (from) maker_read(&run, from, &row->settings, seed);
     else run = own_find(&row->settings, seed, root, what);
-    machine_open(threads);
+    machine_open(asked->threads);
     char *const path = text_format("%s/checkpoint.bin", run.folder);
     name_choose(&run, path);
     struct trainer *const t = host_alloc(1, sizeof *t);
@@ -117,14 +114,16 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
                  run.finished ? "one that was pooled from results/ has none: simsiam run --runs ELSEWHERE makes it"
                               : "simsiam run makes it");
 
-    struct run_record r = { .last = epoch_empty(t->epoch) };   /* none of a divergence */
+    struct run_record r = { .outputs = outputs_of(run.config),
+                            .last = epoch_empty(t->epoch) };   /* none of a divergence */
     struct probe_data data = { .train.x = NULL };
     const bool last = t->epoch == row->settings.epochs;
     int status = monitor_run(t, &r.last, last, &data);
     const int probed = t->probe.epoch;
-    if (!status && (probed || rates->n)) {
+    if (!status && (probed || rates->n || asked->outputs)) {
         status = monitor_probe_open(t, &data);
         if (!status && probed) r.linear = probe_accuracy(&t->probe, &data.test);
+        if (!status && asked->outputs) status = outputs_dump(t, &data, asked->outputs);
         if (!status && rates->n) status = probe_rates(t, &data, rates);
     }
     monitor_probe_close(&data);
@@ -137,6 +136,8 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
         if (probed) printf("linear %.2f after %d epochs of the probe\n", r.linear, probed);
         printf("std*sqrt(d) %.3f, |E z'| %.3f, view share %.3f, rank %.3f\n", r.last.std_sqrtd, r.last.mean_norm,
                r.last.view_share, r.last.rank);
+        if (r.last.view_share_standard != r.last.view_share)
+            printf("view share %.3f under the scale's views, by which it is judged\n", r.last.view_share_standard);
         printf("%s: %s\n", run_state_names[r.state], r.evidence);
     }
     trainer_close(t);
@@ -150,28 +151,32 @@ static int eval_run(const struct experiment *e, const struct row *row, int seed,
 
 int command_eval(int argc, char **argv)
 {
-    const char *row = NULL, *scale = "quick", *root = "runs", *from = NULL, *rate_text = NULL;
-    int seed = 1, threads = 0;
+    const char *row = NULL, *scale = "quick", *root = "runs", *rate_text = NULL;
+    struct asked asked = { .seed = 1 };
     const struct option_row rows[] = {
         { "row", OPTION_TEXT, &row, "NAME", "row of the experiment (needed)" },
         { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
-        { "seed", OPTION_INT, &seed, "N", "seed" },
+        { "seed", OPTION_INT, &asked.seed, "N", "seed" },
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
-        { "from", OPTION_TEXT, &from, "DIR", "this run's folder instead: of other code, or another machine" },
-        { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
+        { "from", OPTION_TEXT, &asked.from, "PLACE", "this run's folder instead, of other code or machine; or "
+          "a .safetensors file with the row's net" },
+        { "threads", OPTION_INT, &asked.threads, "N", "threads; 0: all cores" },
         { "probe-rates", OPTION_TEXT, &rate_text, "LIST", "also train the probe anew at these learning rates" },
+        { "outputs", OPTION_TEXT, &asked.outputs, "DIR", "write features, labels, z of two views there, as .npy" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "eval FILE --row NAME [options]",
-                  "Monitors and linear probe of a run's checkpoint; changes nothing.", rows, 1, 1);
-    threads_check(threads);
+                  "Monitors and linear probe of a run's checkpoint, or of a net in a .safetensors file; writes "
+                  "nothing but --outputs.", rows, 1, 1);
+    threads_check(asked.threads);
     if (!row) die_user("eval needs --row NAME; see simsiam eval --help");
-    struct rates rates = { .n = 0 };
-    if (rate_text) rates = rates_parse(rate_text);
+    if (rate_text) asked.rates = rates_parse(rate_text);
     struct experiment *const e = host_alloc(1, sizeof *e);
     experiment_load(e, argv[1], scale);
     stop_install();
-    const int status = eval_run(e, &e->row[experiment_hosted(e, row)], seed, root, from, threads, &rates);
+    const struct row *const hosted = &e->row[experiment_hosted(e, row)];
+    const int status = asked.from && is_weights_file(asked.from) ? eval_weights(hosted, &asked)
+                                                                 : eval_run(e, hosted, root, &asked);
     free(e);
     return status;
 }

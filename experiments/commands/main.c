@@ -30,6 +30,7 @@ static const struct command {
     { "decide", command_decide, "further seeds where they can still decide a claim, within a budget of time" },
     { "pool", command_pool, "take over runs that were finished elsewhere, verified" },
     { "check", command_check, "has a run collapsed; and is the rule that says so still right" },
+    { "export", command_export, "a run's weights for other programs: .safetensors, detectron2" },
     { "config", command_config, "a row's resolved settings and their hash; all keys" },
     { "data", command_data, "verify, decode or look at a data set" },
     { "info", command_info, "the machine, the libraries, the build" },

@@ -112,7 +112,7 @@ enum { THRESHOLDS = sizeof thresholds / sizeof *thresholds };
 
 static struct simsiam_rule broken(const struct threshold *t, double factor)
 {
-    struct simsiam_rule rule = simsiam_rule_provisional;
+    struct simsiam_rule rule = simsiam_rule_standard;
     if (t->at == offsetof(struct simsiam_rule, few_dim)) rule.few_dim = (int32_t)(factor * rule.few_dim);
     else *(double *)(void *)((char *)&rule + t->at) *= factor;
     return rule;

@@ -31,6 +31,12 @@ void subject_free(struct subject *s);
 /* "healthy", ..., or "diverged". */
 const char *subject_verdict(const struct subject *s);
 
+/* One line: the measures, and how far the thresholds of each grade are; the caller frees. */
+char *subject_evidence(const struct subject *s);
+
+/* The grades that --fail-on names, a bit each; a wrong name ends the program. */
+unsigned grades_parse(const char *text);
+
 /* "0.123", or "none" for a number that does not exist; the caller frees. */
 char *measure_text(const char *format, double x) __attribute__((format(printf, 1, 0)));
 

@@ -23,8 +23,8 @@ static int grade_find(const char *name, size_t n)
     return g;
 }
 
-/* "partial,complete" to a bit each; "none" to no bit. */
-static unsigned grades_parse(const char *text)
+/* "partial,complete"; "none" to no bit. */
+unsigned grades_parse(const char *text)
 {
     static const char *const names[] = { "dimensional", "partial", "complete", "undecided", "none", NULL };
     unsigned grades = 0;

@@ -39,8 +39,7 @@ char *measure_text(const char *format, double x)
     return isnan(x) ? text_format("none") : text_format(format, x);
 }
 
-/* One line: the measures, and how far the thresholds of each grade are. */
-static char *evidence_text(const struct subject *s)
+char *subject_evidence(const struct subject *s)
 {
     static const enum simsiam_grade grades[] = { SIMSIAM_COMPLETE, SIMSIAM_PARTIAL,
                                                  SIMSIAM_DIMENSIONAL };
@@ -99,7 +98,7 @@ static void text_print(const struct telling *t, const char *before)
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
         if (s->status && s->status != EXIT_DIVERGED) continue;
-        char *const where = where_text(s), *const evidence = evidence_text(s);
+        char *const where = where_text(s), *const evidence = subject_evidence(s);
         printf("%s%s: %s: %s (%s)\n", before, s->name, subject_verdict(s), meaning(s), where);
         if (!s->status) {
             printf("    %s\n", evidence);
@@ -119,7 +118,7 @@ void tell_tap(const struct telling *t)
     printf("TAP version 13\n1..%d\n", t->n);
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
-        char *const evidence = evidence_text(s);
+        char *const evidence = subject_evidence(s);
         printf("%s %d - ", subject_fails(t, s) ? "not ok" : "ok", i + 1);
         for (const char *at = s->name; *at; at++) printf(*at == '#' ? "\\#" : "%c", *at);
         printf(": %s\n# %s\n", subject_verdict(s), evidence);
@@ -141,7 +140,7 @@ void tell_github(const struct telling *t)
     text_print(t, "simsiam check: ");
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
-        char *const evidence = evidence_text(s);
+        char *const evidence = subject_evidence(s);
         printf("::%s title=simsiam check::", subject_fails(t, s)                   ? "error"
                                              : s->verdict.grade == SIMSIAM_HEALTHY ? "notice"
                                                                                    : "warning");
@@ -200,7 +199,7 @@ static json_t *others_json(const struct simsiam_others *others)
 
 static json_t *rule_json(void)
 {
-    const struct simsiam_rule *const r = &simsiam_rule_provisional;
+    const struct simsiam_rule *const r = &simsiam_rule_standard;
     json_t *const o = json_object();
     put(o, "edition", json_integer(2));
     put(o, "provisional", json_true());
@@ -278,7 +277,7 @@ void tell_junit(const struct telling *t, const char *path)
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
         const char *const verdict = subject_verdict(s);
-        char *const evidence = evidence_text(s);
+        char *const evidence = subject_evidence(s);
         json_t *const name = string(s->name), *const said = string(evidence);
         html(out, "    <testcase classname=\"simsiam.check\" name=\"%s\">\n", json_string_value(name));
         if (subject_fails(t, s))

@@ -19,6 +19,10 @@ struct augment recipe_test(const struct settings *s)
     struct augment a = { .crop = false, .centre = data_is_folder(source) };
     memcpy(a.mean, source->mean, sizeof a.mean);
     memcpy(a.std, source->std, sizeof a.std);
+    if (s->pixel_std[0] > 0) {
+        copy_floats(a.mean, s->pixel_mean, 3);
+        copy_floats(a.std, s->pixel_std, 3);
+    }
     return a;
 }
 

@@ -288,9 +288,23 @@ static bool standard_torn(const struct settings *s, char *why)
                    "smaller number first, or all left out");
 }
 
+/* All zero, or none. */
+static bool pixels_half(const struct settings *s, char why[TEXT_MAX])
+{
+    int deviations = 0;
+    bool mean = false;
+    for (int c = 0; c < 3; c++) {
+        deviations += s->pixel_std[c] > 0;
+        mean = mean || s->pixel_mean[c] > 0;
+    }
+    return (deviations % 3 || (mean && !deviations)) &&
+           because(why, "three deviations above 0 are wanted, or pixel_mean and pixel_std both left out");
+}
+
 const struct rule settings_rules[] = {
     { { "folder", "dataset" }, folder_alone },
     { { "skip_bad", "dataset" }, skip_alone },
+    { { "pixel_std", "pixel_mean" }, pixels_half },
     { { "train_count", "train_first", "dataset" }, train_beyond },
     { { "monitor_count", "monitor_first", "monitor_split", "dataset" }, monitor_beyond },
     { { "monitor_first", "monitor_count", "monitor_split", "train_count", "train_first" },

@@ -86,6 +86,10 @@ const struct key settings_keys[] = {
     { AT(skip_bad), .type = KEY_INT, .high = 10000000, .before = "0", .unit = "images",
       .sentence =
           "with dataset: folder, of each split that may be bad; their places go to others of their class" },
+    { AT(pixel_mean), .type = KEY_FLOATS, .count = 3, .high = 1, .before = "[0, 0, 0]", .unit = "",
+      .sentence = "of red, green, blue in 0..1, taken away before the net; with no pixel_std: the data set's" },
+    { AT(pixel_std), .type = KEY_FLOATS, .count = 3, .high = 1, .before = "[0, 0, 0]", .unit = "",
+      .sentence = "that they are divided by then; zeros: the data set's" },
     INT(image_size, 4, 512, "pixels", "side of a view; the test transform resizes to it"),
     INT(train_first, 0, 10000000, "", "first image of the training split that is used"),
     INT(train_count, 2, 10000000, "images",

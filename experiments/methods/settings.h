@@ -26,6 +26,8 @@ struct settings {
     int dataset;                   /* index into data_sources */
     char folder[PATH_TEXT];        /* of dataset `folder`: its path; "" with any other */
     int skip_bad;                  /* of its images that may be bad */
+    double pixel_mean[3], pixel_std[3];        /* values in 0..1 are centred and scaled by these;
+                                                  zeros: the data set's own */
     int image_size;                /* side of a view; the test transform resizes to it */
     int train_first, train_count;  /* images of the training split used for training, kNN bank and
                                       probe */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "../suite/experiment.h"
-#include "../../engine/collapse.h"
+#include "../../engine/collapse/simsiam_collapse.h"
 #include "../../engine/config.h"
 #include "../../engine/stats.h"
 
@@ -317,7 +317,8 @@ void figure_write(FILE *out, const char *folder, const char *name, const struct 
     csv_open(&rows, folder, name);
     curves_open(&curves, folder, name, &rows);
     for (int r = 0; r < rows.n_lines; r++) seeds_choose(&curves, &rows, r, seeds);
-    fprintf(out, "# thresholds\nstd share\n%g %g\n\n\n", COLLAPSE_STD, COLLAPSE_SHARE);
+    fprintf(out, "# thresholds\nstd share\n%g %g\n\n\n", simsiam_rule_standard.spread,
+            simsiam_rule_standard.share);
     rows_write(out, &rows, &curves);
     const int row = column_of(&rows, "row");
     for (int r = 0; r < rows.n_lines; r++)

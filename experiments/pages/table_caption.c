@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../engine/collapse.h"
+#include "../../engine/collapse/simsiam_collapse.h"
 
 /* kNN before training, of the first row that has it: a backbone that was never trained is not at
  * chance. */
@@ -127,6 +127,18 @@ static void looks_print(FILE *out, const struct looks *looks)
                  "threshold count for neither side.\n", STATE_LEAD, STATE_SEEDS);
 }
 
+static void collapse_print(FILE *out, const struct table *t)
+{
+    const struct simsiam_rule *const rule = &simsiam_rule_standard;
+    fprintf(out, "Collapsed: std·√d <= %g and view share under the scale's views >= %g, or std·√d <= "
+                 "%g.\n", rule->spread, rule->share, rule->dead);
+    bool few = false;
+    for (int i = 0; i < t->e.n_rows; i++) few = few || t->row[i].dimensional;
+    if (few)
+        fputs("Dimensional: a seed of the row uses few directions (docs/detector.md); it counts as "
+              "not collapsed.\n", out);
+}
+
 static void caption_print(FILE *out, const struct table *t)
 {
     const size_t title = strlen(t->e.title);
@@ -147,8 +159,7 @@ static void caption_print(FILE *out, const struct table *t)
         fprintf(out, "A backbone that was never trained has kNN %s.\n", cell);
     }
     sampling_print(out, t);
-    fprintf(out, "Collapsed: std·√d <= %g and view share >= %g, or std·√d <= %g.\n", COLLAPSE_STD,
-            COLLAPSE_SHARE, COLLAPSE_DEAD);
+    collapse_print(out, t);
     stability_print(out, t);
     for (int i = 0; i < t->e.n_rows; i++)
         if (*t->e.row[i].not_run)

@@ -114,7 +114,8 @@ void table_evidence(const struct page *p, const struct table *t)
     for (int i = 0; i < t->e.n_rows; i++) {
         const struct row_result *result = &t->row[i];
         struct line *line = &g->line[i];
-        const char *beside = result->near_threshold ? "near the threshold" : "";
+        const char *beside = result->near_threshold ? "near the threshold" :
+                             result->dimensional ? "dimensional" : "";
         snprintf(states[i], CELL, "%s%s%s", result->state, *beside ? ", " : "", beside);
         line->cell[at_name].text = shown_name(t, i);
         line->cell[at_row].text = shown_name(t, i);

@@ -324,7 +324,8 @@ static enum adoption record_take(struct run_record *r, char *const text[FILES], 
                                  const char *seed_name, char why[WHY_TEXT])
 {
     char wrong[WRONG_TEXT], own[32];
-    struct run_texts t = { .summary = text_format("%s", text[SUMMARY]),
+    struct run_texts t = { .config = text[CONFIG],
+                           .summary = text_format("%s", text[SUMMARY]),
                            .metrics = text_format("%s", text[METRICS]),
                            .summary_bytes = strlen(text[SUMMARY]),
                            .metrics_bytes = strlen(text[METRICS]) };

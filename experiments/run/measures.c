@@ -35,7 +35,8 @@ const struct measure measures[] = {
     { EPOCH(lr_predictor), .is = TRAINED },
     { EPOCH(std_sqrtd), .is = MONITORED | FINAL | COLUMN | CLAIMED,
       .place = 4, .title = "std·√d", .decimals = 2,
-      .sentence = "std·√d and view share: of z/|z|, in evaluation mode on the monitor images" },
+      .sentence = "std·√d and view share: of z/|z|, in evaluation mode on the monitor images, two "
+                  "views by the row's own recipe" },
     { EPOCH(mean_norm), .is = MONITORED | FINAL | EVIDENCE,
       .place = 6, .title = "|E z'|", .decimals = 2,
       .sentence = "|E z'|: length of the mean of z/|z|" },

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <jansson.h>
 
+#include "judge.h"
 #include "measures.h"
-#include "../../engine/collapse.h"
 
 enum { DIGITS = 9 };               /* 9 significant digits tell any two floats apart */
 
@@ -128,6 +128,8 @@ json_t *summary_object(const struct run_record *r)
     put(object, "seed", json_integer(r->seed));
     put(object, "epochs", json_integer(r->epochs));
     put(object, "state", json_string(run_state_names[r->state]));
+    if (r->state != RUN_DIVERGED) put(object, "grade", json_string(simsiam_grade_name(r->grade)));
+    put(object, "rule", json_integer(RUN_RULE));
     put_texts(object, identity_texts, r);
     put(final, "epoch", json_integer(r->last.epoch));
     put_reals(final, MEASURE_FINAL, &r->last);
@@ -288,6 +290,8 @@ bool summary_take(struct run_record *r, const json_t *object)
 {
     const json_t *final = json_object_get(object, "final");
     int schema = 0;
+    r->rule = 1;
+    if (json_object_get(object, "rule") && !get_int(&r->rule, object, "rule")) return false;
     return get_int(&schema, object, "schema") && schema == RUN_SCHEMA &&
            get_texts(r, object, row_text) && get_int(&r->seed, object, "seed") &&
            get_int(&r->epochs, object, "epochs") && get_state(&r->state, object) &&
@@ -362,7 +366,9 @@ const char *run_fault(struct run_record *r)
     const enum run_state said = r->state;
     r->last = r->curve[r->n_curve - 1];
     run_judge(r, isnan(r->linear));            /* only what diverged has no accuracy */
-    return r->state == said ? NULL : "its numbers do not make it what its state says";
+    const bool as_said = r->state == said ||
+                         (r->rule < RUN_RULE && said != RUN_DIVERGED && r->state != RUN_DIVERGED);
+    return as_said ? NULL : "its numbers do not make it what its state says";
 }
 
 /* Reads the lines of metrics.jsonl, whose epochs are 0, 1, 2 ..., into r->curve up to the first
@@ -395,6 +401,7 @@ static char *read_text(const char *path, size_t *bytes)
 
 bool run_texts_take(struct run_record *r, const struct run_texts *t, char wrong[WRONG_TEXT])
 {
+    r->outputs = t->config ? outputs_of(t->config) : (struct outputs){ .samples = 0 };
     const bool whole_summary = summary_parse(r, t->summary, t->summary_bytes);
     const bool whole_curve = t->metrics && curve_parse(r, t->metrics, t->metrics_bytes);
     const char *fault = NULL;
@@ -410,8 +417,11 @@ bool run_read(struct run_record *r, const char *folder)
 {
     *r = (struct run_record){ .state = RUN_NONE, .linear = NAN };
     char *const summary = text_format("%s/summary.json", folder),
-         *const metrics = text_format("%s/metrics.jsonl", folder);
-    struct run_texts t = { .summary = NULL };
+         *const metrics = text_format("%s/metrics.jsonl", folder),
+         *const config = text_format("%s/config.yaml", folder);
+    size_t bytes;
+    char *const settings = read_text(config, &bytes);
+    struct run_texts t = { .config = settings };
     t.summary = read_text(summary, &t.summary_bytes);
     t.metrics = read_text(metrics, &t.metrics_bytes);
     char wrong[WRONG_TEXT];
@@ -419,15 +429,18 @@ bool run_read(struct run_record *r, const char *folder)
     if (!finished) {
         if (t.metrics) curve_parse(r, t.metrics, t.metrics_bytes);
         r->state = r->n_curve ? RUN_PARTIAL : RUN_NONE;
+        if (settings) r->outputs = outputs_of(settings);
         if (r->n_curve) r->last = r->curve[r->n_curve - 1];
     } else if (!done) {
         warn("%s/%s: the run counts as not run (run it again)", folder, wrong);
         r->state = RUN_NONE;
     }
+    free(settings);
     free(t.summary);
     free(t.metrics);
     free(summary);
     free(metrics);
+    free(config);
     return done;
 }
 
@@ -442,44 +455,4 @@ char *run_folder(const char *root, const char *hash, int seed)
 {
     assert(strlen(hash) >= 16);
     return text_format("%s/%.16s/seed-%d", root, hash, seed);
-}
-
-/* ---- verdict --------------------------------------------------------------------------------- */
-
-struct collapse epoch_collapse(const struct epoch_record *e)
-{
-    return (struct collapse){ .std_sqrtd = e->std_sqrtd, .mean_norm = e->mean_norm,
-                              .view_share = e->view_share };
-}
-
-void run_judge(struct run_record *r, bool diverged)
-{
-    const struct collapse c = epoch_collapse(&r->last);
-    const size_t room = sizeof r->evidence;
-    if (diverged || !isfinite(c.std_sqrtd)) {
-        r->state = RUN_DIVERGED;
-        const bool probe = isfinite(c.std_sqrtd) && isfinite(r->last.loss);
-        snprintf(r->evidence, room, probe ? "the linear probe diverged after epoch %d" :
-                 "a number stopped being finite in epoch %d", r->last.epoch);
-        return;
-    }
-    r->state = collapsed(&c) ? RUN_COLLAPSED : RUN_HEALTHY;
-    const bool near = collapse_near(&c);
-    const int digits = near ? 4 : 2;         /* so that the printed comparison is seen to be true */
-    const double std = c.std_sqrtd, share = c.view_share;
-    int used;
-    if (std <= COLLAPSE_DEAD) {
-        used = snprintf(r->evidence, room, "std %.*f <= %.2f", digits, std, COLLAPSE_DEAD);
-    } else if (!(std <= COLLAPSE_STD)) {
-        used = snprintf(r->evidence, room, "std %.*f > %.2f", digits, std, COLLAPSE_STD);
-    } else if (isnan(share)) {
-        used = snprintf(r->evidence, room, "std %.*f > %.2f, view share undefined", digits, std,
-                        COLLAPSE_DEAD);
-    } else {
-        const bool yes = share >= COLLAPSE_SHARE;
-        used = snprintf(r->evidence, room, "std %.*f <= %.2f %s view share %.*f %s %.2f", digits,
-                        std, COLLAPSE_STD, yes ? "and" : "but", digits, share, yes ? ">=" : "<",
-                        COLLAPSE_SHARE);
-    }
-    if (near) snprintf(r->evidence + used, room - (size_t)used, "; near the threshold");
 }

@@ -14,15 +14,18 @@
  * the monitored ones.  A value that does not exist is null, and one of those that came later
  * (MEASURE_LATER) is not there: so files of before it are whole.
  *
- * summary.json, keys: schema (2), row, seed, epochs, state, evidence, hash, code_hash, data_hash,
- * machine, frozen_hash, final (epoch and the final measures), linear, and skipped: how many images
- * were bad (settings: skip_bad), if any.  No clock readings: it is part of every byte comparison.
+ * summary.json, keys: schema (2), row, seed, epochs, state, grade and rule (2), evidence, hash,
+ * code_hash, data_hash, machine, frozen_hash, final (epoch and the final measures), linear, and
+ * skipped: how many images were bad (settings: skip_bad), if any.  No clock readings: it is part of
+ * every byte comparison.  State and grade are made anew from the numbers whenever a run is read; a
+ * summary by the rule's first edition has no grade, and may have another state; what diverged has
+ * none either.
  */
 #pragma once
 #include <stdbool.h>
 #include <stdio.h>
 #include "../../engine/base.h"
-#include "../../engine/collapse.h"
+#include "../../engine/collapse/simsiam_collapse.h"
 
 struct epoch_record {
     int epoch;
@@ -41,13 +44,15 @@ struct epoch_record {
     int left_out;                 /* steps whose gradient overflowed fp16: told, not written down */
 };
 
-/* What the rule of collapse.h looks at. */
-struct collapse epoch_collapse(const struct epoch_record *e);
-
 /* The version of summary.json that is written and read. */
 enum { RUN_SCHEMA = 2 };
+/* The edition of the detector's rule by which a summary's state is; one without it is of the
+ * first. */
+enum { RUN_RULE = 2 };
 /* Seeds of a row at most. */
 enum { SEEDS_MAX = 64 };
+
+struct outputs { int samples, features; };       /* z at the monitors, [samples, features] */
 
 enum run_state { RUN_NONE, RUN_PARTIAL, RUN_HEALTHY, RUN_COLLAPSED, RUN_DIVERGED };
 extern const char *const run_state_names[];      /* "not run", "partial", "healthy", ... */
@@ -56,7 +61,10 @@ struct run_record {
     enum run_state state;
     char row[48];
     int seed, epochs;
+    enum simsiam_grade grade;      /* of the detector */
     char evidence[160];            /* why the state is what it is, one sentence; from run_judge() */
+    int rule;                      /* the edition by which a summary's state was said */
+    struct outputs outputs;
     char hash[HASH_TEXT], code_hash[HASH_TEXT], data_hash[HASH_TEXT], machine[8];
     char frozen_hash[HASH_TEXT];   /* of weights and statistics: the same before and after the
                                       probe */
@@ -71,20 +79,24 @@ struct run_record {
 
 /* "ROOT/<hash16>/seed-N"; the caller frees. */
 char *run_folder(const char *root, const char *hash, int seed);
-/* Reads a run: summary.json and metrics.jsonl in `folder`.  True if it is finished and whole.  Else
+/* Reads a run: config.yaml, summary.json and metrics.jsonl in `folder`.  True if it is finished and whole.  Else
  * false, and state is RUN_PARTIAL (no summary yet; the curve holds the whole lines there are,
  * `last` the last of them) or RUN_NONE (no line either, or a finished run with a broken file, named
  * in a warning).  run_free() either way. */
 bool run_read(struct run_record *r, const char *folder);
-/* The same of the texts of a finished run's two files, which are spoiled: false if they are none's,
- * and then `wrong` names the file and says why.  run_free() either way. */
-struct run_texts { char *summary, *metrics; size_t summary_bytes, metrics_bytes; };
+/* The same of the texts of a finished run's files, of which all but config are spoiled: false if
+ * they are none's, and then `wrong` names the file and says why.  run_free() either way. */
+struct run_texts {
+    const char *config;            /* NULL: it says nothing of z's size */
+    char *summary, *metrics;
+    size_t summary_bytes, metrics_bytes;
+};
 bool run_texts_take(struct run_record *r, const struct run_texts *t, char wrong[WRONG_TEXT]);
 void run_free(struct run_record *r);
 /* Why a record with its curve cannot be a finished run's, or NULL: hashes are 64 hex digits,
  * accuracies percent, the curve has every epoch from 0 and ends with the numbers of `last`, and the
- * state is what they say.  Fills in what those decide: the evidence, and the numbers of `last` that
- * a summary does not hold. */
+ * state is what they say.  Fills in what those and r->outputs decide: state, grade and evidence, and
+ * the numbers of `last` that a summary does not hold. */
 const char *run_fault(struct run_record *r);
 
 /* What summary.json says, as jansson's object, and back (false if a key is missing or wrong). */
@@ -109,8 +121,6 @@ bool epoch_fields_take(struct epoch_record *e, const struct epoch_columns *c, ch
  * wrong). */
 char *epoch_print(const struct epoch_record *e);
 bool epoch_parse(struct epoch_record *e, const char *line);
-/* Fills state and evidence by the rule of collapse.h from r->last, or as diverged. */
-void run_judge(struct run_record *r, bool diverged);
 /* The text of summary.json, in fresh memory. */
 char *summary_text(const struct run_record *r);
 /* Writes summary.json from r (curve not included); r->last is the last line of metrics.jsonl.

@@ -20,12 +20,12 @@
 
 #include "found.h"
 #include "course.h"
+#include "judge.h"
 #include "phase.h"
 #include "progress.h"
 #include "provenance.h"
 #include "state.h"
 #include "../methods/code.h"
-#include "../../engine/collapse.h"
 
 /* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only
  * then. */
@@ -46,6 +46,7 @@ struct runner {
     struct progress progress;
     struct course course;
     struct epoch_record last;        /* the last epoch finished */
+    struct outputs outputs;          /* z at the monitors */
     int collapsed_in_a_row;          /* monitored epochs, without the untrained one */
     double saved_at, save_seconds;   /* when a checkpoint was last made, and what it took */
     double looked_at, began_at;      /* when the log was last looked at, and when this part began */
@@ -147,9 +148,9 @@ static FILE *append_open(const struct runner *r, const char *name)
 static bool line_note(struct runner *r, const char *line)
 {
     if (!epoch_parse(&r->last, line)) return false;
-    const struct collapse c = epoch_collapse(&r->last);
+    const struct simsiam_verdict v = epoch_verdict(&r->last, r->outputs);
     if (r->last.monitored && r->last.epoch > 0)
-        r->collapsed_in_a_row = collapsed(&c) ? r->collapsed_in_a_row + 1 : 0;
+        r->collapsed_in_a_row = grade_collapse(v.grade) ? r->collapsed_in_a_row + 1 : 0;
     return true;
 }
 
@@ -328,7 +329,7 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
                                 double linear, int skipped)
 {
     struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last,
-                              .linear = linear, .skipped = skipped };
+                              .outputs = r->outputs, .linear = linear, .skipped = skipped };
     struct machine_info m;
     machine_describe(&m);
     run_judge(&sum, status == EXIT_DIVERGED);
@@ -353,6 +354,7 @@ static void runner_name(struct runner *r, int seed)
     machine_describe(&m);
     char *const config = settings_print(r->s);
     run_data_hash(r->data, r->t.train.host.hash, r->t.monitor.host.hash, r->t.test.host.hash);
+    r->outputs = outputs_of(config);
     run_hash(r->hash, config, m.machine, code_hash_of(r->s->method), r->data);
     r->folder = run_folder(r->o->root, r->hash, seed);
     r->checkpoint = text_format("%s/checkpoint.bin", r->folder);

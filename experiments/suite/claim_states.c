@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../engine/collapse.h"
+#include "../run/judge.h"
 
 static const char *const state_words[] = {
     [CLAIM_COLLAPSE] = "collapsed",
@@ -59,8 +59,7 @@ static struct walk row_walk(const struct row_runs *row, enum predicate_kind kind
     struct walk w = { .last = INT_MAX };
     const struct run_record *r = run_behind(row, INT_MIN);
     for (; r && !w.end; r = run_behind(row, r->seed)) {
-        const struct collapse c = epoch_collapse(&r->last);
-        if (of_collapse(kind) && collapse_near(&c)) {
+        if (of_collapse(kind) && r->state != RUN_DIVERGED && epoch_doubtful(&r->last)) {
             w.near++;
             continue;
         }

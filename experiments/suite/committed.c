@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../run/judge.h"
+
 /* ---- in memory ------------------------------------------------------------------------------- */
 
 static void *grown(void *old, int n, int *room, size_t size)
@@ -346,6 +348,7 @@ void committed_open_in(struct committed *c, const char *folder, const char *tabl
     if (runs) runs_read(c, runs);
     if (curves && c->n) curves_read(c, curves);
     for (int i = c->n - 1; i >= 0; i--) {
+        c->run[i].record.outputs = outputs_of(committed_config(c, c->run[i].row));
         const char *fault = run_fault(&c->run[i].record);
         if (!fault) continue;
         warn("%s/%s_runs.jsonl and _curves.csv: %s seed %d is broken, %s: it does not count",

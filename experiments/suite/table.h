@@ -13,8 +13,8 @@ struct row_result {
     int n;
     const char *state;            /* healthy, collapsed, unstable, diverged, mixed (seeds disagree),
                                      not run */
-    bool near_threshold;          /* a tenth more or less of std or view share would turn a seed's
-                                     verdict */
+    bool near_threshold;          /* the detector is in doubt whether a seed has collapsed */
+    int dimensional;              /* seeds that use few directions (simsiam_collapse.h) */
     struct spread number[MEASURES_MAX];     /* of measures[]; MEASURE_RATIO as such */
 };
 
@@ -27,7 +27,7 @@ struct table {
     struct committed source;       /* then: what is committed of it */
 };
 
-/* Fills state, near_threshold and number of every row from its runs and the baseline's. */
+/* Fills state, the detector's words and number of every row from its runs and the baseline's. */
 void rows_summarise(struct table *t);
 
 /* ---- claim_list.c: claims with the parts of conjunctions behind them: claim c alone, all ----- */

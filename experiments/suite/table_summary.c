@@ -6,11 +6,12 @@
 
 #include <math.h>
 
-#include "../../engine/collapse.h"
+#include "../run/judge.h"
 
 static void row_summarise(struct row_result *row, const struct row_runs *baseline)
 {
     row->near_threshold = false;
+    row->dimensional = 0;
     row->state = run_state_names[RUN_NONE];
     for (int i = 0; i < row->n; i++) {
         const struct run_record *r = &row->run[i];
@@ -19,9 +20,9 @@ static void row_summarise(struct row_result *row, const struct row_runs *baselin
         /* names are compared by place: each stands once */
         if (i && state != row->state) state = "mixed";
         row->state = state;
-        const struct collapse c = epoch_collapse(&r->last);
         row->near_threshold = row->near_threshold ||
-                              (r->state != RUN_DIVERGED && collapse_near(&c));
+                              (r->state != RUN_DIVERGED && epoch_doubtful(&r->last));
+        row->dimensional += r->state == RUN_HEALTHY && r->grade == SIMSIAM_DIMENSIONAL;
     }
     for (const struct measure *m = measures; m->name; m++) {
         double x[SEEDS_MAX];
