@@ -53,6 +53,30 @@ while read -r folder table; do
 done < <(sort -u "$work/of")
 [ -s "$work/of" ] || fail 'no table is committed'
 
+# ---- by this code ----------------------------------------------------------------------------------------
+
+# Nothing that README or a page shows is a stale program's: every committed run is of a code that this program
+# counts as its own, itself or by equal_codes.txt.
+"$simsiam" info | sed -n 's/^code  *\([0-9a-f]*\) of .*/\1/p' >own
+[ -s own ] || fail 'the program does not say its codes'
+awk 'NR == FNR { is[$1] = 1; next }
+     /^[0-9a-f]+ [0-9a-f]+ / { a[++n] = $1; b[n] = $2 }
+     END {
+         do {
+             grown = 0
+             for (i = 1; i <= n; i++)
+                 if ((a[i] in is) != (b[i] in is)) { is[a[i]] = is[b[i]] = 1; grown = 1 }
+         } while (grown)
+         for (code in is) print code
+     }' own "$root/experiments/methods/equal_codes.txt" | sort >joined
+for papers in results/*/provenance.json; do
+    sed -n '/"code_hash": {/,/}/p; /"code_hash": "/p' "$papers" | grep -o '"[0-9a-f]\{64\}"' | tr -d '"' |
+        sort -u >codes
+    [ -s codes ] || fail "$papers: no code"
+    comm -23 codes joined | sed "s|^|$papers has runs of a code that is not this program's: |"
+done >stale
+[ ! -s stale ] || fail "$(<stale)"
+
 # ---- written again ---------------------------------------------------------------------------------------
 
 cp -r results again
