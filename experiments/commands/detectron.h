@@ -5,7 +5,7 @@
  * their longest common ends (detectron2/checkpoint/detection_checkpoint.py).
  */
 #pragma once
-#include "../../engine/weights.h"
+#include "../../engine/tensor_file.h"
 
 /* Of torchvision's names the backbone's alone; false with errno set. */
 bool detectron_write(const struct weights *w, const char *path);

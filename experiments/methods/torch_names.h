@@ -9,7 +9,7 @@
  */
 #pragma once
 #include "encoder.h"
-#include "../../engine/weights.h"
+#include "../../engine/tensor_file.h"
 
 /* The model's tensors, with data and stats [floats] as in its blocks, behind those in w. */
 void torch_tensors_add(struct weights *w, const struct params *ps, const float *data,

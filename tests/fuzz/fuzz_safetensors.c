@@ -4,7 +4,7 @@
  * tensor `half`, and of the only one; and all of its tensors.
  */
 #include "fuzz_array.h"
-#include "../../engine/weights.h"
+#include "../../engine/tensor_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {

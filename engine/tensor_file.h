@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * weights.h -- named tensors in a .safetensors file, all of them in memory.
+ * tensor_file.h -- named tensors in a .safetensors file, all of them in memory.
  */
 #pragma once
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * weights.c -- a .safetensors file to named tensors and back (safetensors.h has its header).
+ * tensor_file.c -- a .safetensors file to named tensors and back (safetensors.h has its header).
  */
-#include "weights.h"
+#include "tensor_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
