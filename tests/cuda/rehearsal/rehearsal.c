@@ -8,9 +8,11 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <ucontext.h>
 #include "cudnn_run.h"
 #include "cublas.h"
+#include "stream.h"
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
@@ -119,7 +121,11 @@ void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), c
     own.thread = thread;
     own.context = context;
     blockDim.x = threads;
-    for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) block_run();
+    const bool backwards = getenv("REHEARSAL_EARLY");    /* a card begins with any */
+    for (unsigned i = 0; i < blocks; i++) {
+        blockIdx.x = backwards ? blocks - 1 - i : i;
+        block_run();
+    }
 }
 
 /* ---- what the libraries do ------------------------------------------------------------------- */
@@ -209,8 +215,8 @@ static void product_now(void *task)
 
 void product_run(void *out, const void *a, const void *b, struct product p)
 {
-    rehearsal_queue(product_now, &(struct product_task){ out, a, b,
-                                                         p }, sizeof(struct product_task));
+    rehearsal_queue(cuda_stream(), product_now, &(struct product_task){ out, a, b, p },
+                    sizeof(struct product_task));
 }
 
 /* The sums of a pass; y, x, w are elements of the three tensors whose product counts, the first of
@@ -241,7 +247,8 @@ static void pixel_add(const struct sums *u, struct conv_shape s, int n, int p, i
             }
 }
 
-struct conv_task { void *out; const void *a, *b; struct conv_work work; };
+struct conv_task { void *out; const void *a, *b; char *workspace; struct conv_work work; };
+enum { WORKSPACE = 64 };
 
 static void conv_now(void *task)
 {
@@ -252,6 +259,7 @@ static void conv_now(void *task)
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
     const size_t size[] = { (size_t)(s.n * p * q * s.k), (size_t)(s.n * s.h * s.w * s.c),
                             (size_t)(s.k * s.r * s.r * s.c) };
+    memset(t->workspace, 0xff, WORKSPACE);
     float *const a = widened(t->a, size[pass == CONV_FWD ? 1 : 0], kind);
     float *const b = widened(t->b, size[pass == CONV_WGRAD ? 1 : 2], kind);
     const struct sums u = { host_alloc(size[pass], sizeof(double)), a, b, pass };
@@ -270,7 +278,10 @@ void conv_run(void *out, const void *a, const void *b, struct conv_work work)
 {
     assert(work.s.c % CONV_CHANNELS == 0 && work.s.k % CONV_CHANNELS == 0);
     assert(((uintptr_t)out | (uintptr_t)a | (uintptr_t)b) % CONV_ALIGNMENT == 0);
-    rehearsal_queue(conv_now, &(struct conv_task){ out, a, b, work }, sizeof(struct conv_task));
+    char *const workspace = cuda_scratch(beside_is_forked() ? SCRATCH_BESIDE : SCRATCH_WORKSPACE,
+                                         WORKSPACE);
+    rehearsal_queue(beside_stream(), conv_now, &(struct conv_task){ out, a, b, workspace, work },
+                    sizeof(struct conv_task));
 }
 
 void conv_library(char *text, size_t size)
