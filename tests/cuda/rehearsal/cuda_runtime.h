@@ -18,7 +18,7 @@
 #define __device__
 #define __launch_bounds__(...)
 #define __host__
-#define __shared__ static                /* blocks come one after the other */
+#define __shared__ static                /* blocks come one after the other, and find it spoiled */
 
 /* ---- threads --------------------------------------------------------------------------------- */
 

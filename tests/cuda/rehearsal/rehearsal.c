@@ -19,6 +19,7 @@
 enum { THREADS_MAX = 1024, STACK = 64 << 10 };
 
 struct rehearsal_index threadIdx, blockIdx, blockDim;
+extern char shared_memory_begin[], shared_memory_end[];          /* shared.ld */
 
 /* A fiber runs threads that have not begun, one after the other, until one of them waits.  It
  * begins by ucontext, once, and goes on by jumps, which make no system call: from a barrier, or
@@ -36,6 +37,7 @@ static struct {
     unsigned round;                      /* barriers passed */
     unsigned resumed;                    /* in this round */
     unsigned waiting;                    /* at the next barrier */
+    bool backwards;                      /* blocks, and threads by fiber */
     void (*thread)(const void *);
     const void *context;
 } own;
@@ -47,7 +49,7 @@ static void fiber_resume(unsigned i)
     _longjmp(own.fiber[i].on, 1);
 }
 
-/* The threads in the order of this round: forwards, then backwards. */
+/* The fibers in the order of this round: forwards, then backwards. */
 static void next_resume(void)
 {
     const unsigned i = own.resumed++;
@@ -66,7 +68,8 @@ static void fiber_main(void)
 {
     for (;;) {
         while (own.next < blockDim.x) {
-            own.fiber[own.now].thread = threadIdx.x = own.next++;
+            const unsigned i = own.next++;
+            own.fiber[own.now].thread = threadIdx.x = own.backwards ? blockDim.x - 1 - i : i;
             own.thread(own.context);
         }
         fiber_rest();
@@ -112,6 +115,9 @@ static void block_run(void)
         round_run();
         assert(own.waiting == 0 || own.waiting == blockDim.x);
     }
+    /* What a block leaves in shared memory the next one does not find; without a barrier it has none. */
+    if (own.round > 0)
+        memset(shared_memory_begin, 0xff, (size_t)(shared_memory_end - shared_memory_begin));
 }
 
 /* The stream sees to it that only one host thread is here. */
@@ -121,9 +127,9 @@ void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), c
     own.thread = thread;
     own.context = context;
     blockDim.x = threads;
-    const bool backwards = getenv("REHEARSAL_EARLY");    /* a card begins with any */
+    own.backwards = getenv("REHEARSAL_EARLY");           /* a card begins with any */
     for (unsigned i = 0; i < blocks; i++) {
-        blockIdx.x = backwards ? blocks - 1 - i : i;
+        blockIdx.x = own.backwards ? blocks - 1 - i : i;
         block_run();
     }
 }

@@ -5,9 +5,9 @@
  * A stream is a list of tasks.  They are done when a host thread waits for them, as late as a card
  * may do them; so that what relies on their being done is found.  With REHEARSAL_EARLY set, tasks of
  * all streams but the first are done as soon as what they wait for lets them, as early as a card may
- * do them: what must not be done yet is found; and a kernel's blocks are run backwards.  With
- * REHEARSAL_EAGER set all are done at once: for tests of the CPU that look into the machine's memory
- * themselves.
+ * do them: what must not be done yet is found; and a kernel's blocks, and their threads between two
+ * barriers, are run the other way round.  With REHEARSAL_EAGER set all are done at once: for tests of
+ * the CPU that look into the machine's memory themselves.
  */
 #include <assert.h>
 #include <pthread.h>
