@@ -317,7 +317,8 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
  * lies in the host's memory, and is the stored [3,H,W] made smaller by `shrink`, 1, 2, 4 or 8, when
  * it was decoded (augment.h): h, w = H, W / shrink, rounded up.  `room` is op_view_room(S, the
  * longer of h, w) bytes of the machine's memory.  The one op that several host threads may call at
- * a time, each with its own room. */
+ * a time, each with its own room; it is then behind what the ops' thread had issued at its last
+ * mem_upload(), mem_alloc() or mem_zero(), and before what that issues once it has returned. */
 struct view_params;
 void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink,
              int size, const struct augment *recipe, const struct view_params *v);

@@ -13,6 +13,7 @@
 
 #include "kernel.h"
 #include "graph.h"
+#include "stream.h"
 #include "../augment.h"
 
 enum { SIDE_MAX = 1024 };                /* of images and views, as on the CPU */
@@ -288,9 +289,9 @@ void op_augment(dev_act *y, const dev_byte *images, const dev_int *index, int n,
  * arithmetic for both, and the host's cores are the decoder's.  The resize is cut into blocks,
  * which one view would else not fill the card with.
  *
- * Several host threads may be here at a time: each has its own room, nothing else is written but y,
- * and the runtime takes calls from all.  The one stream keeps a thread's copy behind its last view,
- * the step behind them all. */
+ * Several host threads may be here at a time: each has its own room, its own pinned memory and its
+ * own stream (stream.h), nothing else is written but y, and the runtime takes calls from all.  A
+ * stream keeps a thread's copy behind its last view; the step waits for them all. */
 
 static const size_t PIXELS_MAX = (size_t)1 << 26;    /* of an image: no reader of them takes more */
 
@@ -317,10 +318,10 @@ __global__ void sim_finish(T *y, float *room, int size, augment recipe, view_par
     finish_view(y, canvas_in(room, size), recipe, v);
 }
 
-template <typename T> static void finish(dev_act *y, float *room, int size, const augment *recipe,
-                                         const view_params *v)
+template <typename T> static void finish(cudaStream_t stream, dev_act *y, float *room, int size,
+                                         const augment *recipe, const view_params *v)
 {
-    LAUNCH(sim_finish<T>, 1, THREADS, (T *)y, room, size, *recipe, *v);
+    LAUNCH_IN(stream, sim_finish<T>, 1, THREADS, (T *)y, room, size, *recipe, *v);
 }
 
 void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_w, int shrink,
@@ -335,13 +336,17 @@ void op_view(dev_act *y, void *room, const uint8_t *image, int full_h, int full_
                  columns = (size_t)(axis[1].high - axis[1].low);
     uint8_t *const part = (uint8_t *)room + canvas_bytes(size);
     record_beside_begin();
-    for (size_t c = 0; c < 3; c++)
-        CUDA(cudaMemcpy2DAsync(part + c * rows * columns, columns,
-                               image + (c * h + (size_t)axis[0].low) * w + (size_t)axis[1].low, w,
-                               columns, rows, cudaMemcpyHostToDevice, cuda_stream()));
+    struct viewer *const by = viewer_begin(3 * rows * columns);
+    for (size_t i = 0; i < 3 * rows; i++)
+        memcpy(by->pinned + i * columns,
+               image + ((i / rows * h) + (size_t)axis[0].low + i % rows) * w + (size_t)axis[1].low,
+               columns);
+    CUDA(cudaMemcpyAsync(part, by->pinned, 3 * rows * columns, cudaMemcpyHostToDevice, by->stream));
+    CUDA(cudaEventRecord(by->read, by->stream));
     const sight from = { axis[0], axis[1], part, columns, rows * columns };
-    LAUNCH(sim_resize, blocks_for((size_t)size * (size_t)size, THREADS), THREADS, (float *)room,
-           size, from, v->flip);
-    WITH_ACT(finish, y, (float *)room, size, recipe, v);
+    LAUNCH_IN(by->stream, sim_resize, blocks_for((size_t)size * (size_t)size, THREADS), THREADS,
+              (float *)room, size, from, v->flip);
+    WITH_ACT(finish, by->stream, y, (float *)room, size, recipe, v);
+    viewer_end(by);
     record_beside_end();
 }

@@ -7,7 +7,10 @@
  */
 #include <assert.h>
 #include "cudnn_run.h"
+#include "graph.h"
 #include "kernel.h"
+#include "stream.h"
+#include "weights.h"
 
 static int padded(int channels)
 {
@@ -74,9 +77,11 @@ static const T *weights_padded(const float *w, struct conv_shape s, struct sizes
 {
     /* A layer's weights lie anywhere in the block of all; activations of whole channels are always
      * aligned. */
-    const bool aligned = (uintptr_t)w % CONV_ALIGNMENT == 0;
-    if (aligned && sizeof(T) == sizeof(float) && padded(s.c) == s.c && padded(s.k) == s.k)
-        return (const T *)w;
+    const bool aligned = (uintptr_t)w % CONV_ALIGNMENT == 0,
+               whole = padded(s.c) == s.c && padded(s.k) == s.k;
+    if (aligned && sizeof(T) == sizeof(float) && whole) return (const T *)w;
+    const void *const twin = whole ? twin_to_read(w, CONV_ALIGNMENT) : NULL;
+    if (twin) return (const T *)twin;
     const size_t n = z.w_rows_padded * (size_t)padded(s.c);
     T *const to = (T *)cuda_scratch(SCRATCH_RIGHT, n * sizeof(T));
     each(n, pad_one<T, float>{ to, w, z.w_rows, padded(s.c), s.c });
@@ -120,24 +125,115 @@ template <typename T> static void data_gradient(struct act_grad dx, const T *dy,
     each(z.x_rows * (size_t)s.c, cut_one<T, T>{ { (T *)dx.at, false }, to, s.c, padded(s.c), 1 });
 }
 
-template <typename T>
-static void backward(struct act_grad dx, float *dw, const dev_act *dy_, const dev_act *x_,
-                     const float *w, struct conv_shape s)
+/* ---- gradients of weights -------------------------------------------------------------------- */
+
+/* Rounded to the activations' width once, behind sums in fp32, as PyTorch's autocast does: only such
+ * kernels split the depth, without which 10 tiles have the work of the whole card.  They lie in a room
+ * until somebody wants the gradients, and are then widened and added by one launch for all. */
+struct rounded_gradient { float *to; const void *from; size_t n; unsigned block; };  /* its first block */
+
+enum { GRADIENTS = 64, GRADIENT_BLOCK = 8 * THREADS, GRADIENT_ALIGN = 256 };
+struct gradient_list { rounded_gradient at[GRADIENTS]; int n; };
+
+static struct {
+    gradient_list list;
+    unsigned blocks;
+    size_t room, used, wanted;           /* bytes: there are; held by the list; of all since the last add */
+    bool is_adding;                      /* a launch asks for the stream, and so for this, again */
+} kept;
+
+template <typename T> __global__ void sim_add_gradients(gradient_list list, float scale)
 {
-    const struct sizes z = sizes_of(s);
-    const T *const dy = act_padded<T>(SCRATCH_LEFT, dy_, z.y_rows, s.k);
-    if (dx.at) data_gradient<T>(dx, dy, w, s, z);
-    if (!dw) return;
+    int i = 0;
+    while (i + 1 < list.n && list.at[i + 1].block <= blockIdx.x) i++;
+    const rounded_gradient g = list.at[i];
+    const size_t first = (size_t)(blockIdx.x - g.block) * GRADIENT_BLOCK + threadIdx.x;
+    for (size_t j = first; j < g.n && j < first + GRADIENT_BLOCK; j += THREADS)
+        g.to[j] += scale * widen(((const T *)g.from)[j]);
+}
+
+template <typename T> static void gradients_launch(const gradient_list &list, unsigned blocks)
+{
+    LAUNCH(sim_add_gradients<T>, blocks, THREADS, list, 1 / cuda_gradient_scale());
+}
+
+static void gradients_add_now(void)
+{
+    if (!kept.list.n) return;
+    const gradient_list list = kept.list;
+    const unsigned blocks = kept.blocks;
+    beside_join();
+    kept.list.n = 0;
+    kept.blocks = 0;
+    kept.used = 0;
+    WITH_ACT(gradients_launch, list, blocks);
+}
+
+/* And the room grows to what all of a step wants, where that may be. */
+void gradients_add(void)
+{
+    if (kept.is_adding) return;
+    kept.is_adding = true;
+    gradients_add_now();
+    if (kept.wanted > kept.room && !record_open()) {
+        kept.room = kept.wanted;
+        cuda_scratch(SCRATCH_GRADIENTS, kept.room);
+    }
+    kept.wanted = 0;
+    kept.is_adding = false;
+}
+
+/* Room for n numbers that are to be added to `to` some time. */
+template <typename T> static T *gradient_room(float *to, size_t n)
+{
+    const size_t bytes = (n * sizeof(T) + GRADIENT_ALIGN - 1) / GRADIENT_ALIGN * GRADIENT_ALIGN;
+    bool fits = kept.list.n < GRADIENTS && kept.used + bytes <= kept.room;
+    for (int i = 0; i < kept.list.n; i++)                /* twice in one launch would be a race */
+        fits = fits && (to + n <= kept.list.at[i].to || kept.list.at[i].to + kept.list.at[i].n <= to);
+    if (!fits) gradients_add_now();
+    if (bytes > kept.room) kept.room = bytes;
+    T *const from = (T *)((char *)cuda_scratch(SCRATCH_GRADIENTS, kept.room) + kept.used);
+    kept.used += bytes;
+    kept.wanted += bytes;
+    kept.list.at[kept.list.n++] = { to, from, n, kept.blocks };
+    kept.blocks += blocks_for(n, GRADIENT_BLOCK);
+    return from;
+}
+
+/* Beside the stream, where nothing is to be padded. */
+template <typename T> static void weight_gradient(float *dw, const T *dy, const dev_act *x_,
+                                                  struct conv_shape s, struct sizes z)
+{
+    const struct conv_work work = { CONV_WGRAD, cuda_precision(), false, shape_padded(s) };
+    const size_t n = z.w_rows * (size_t)s.c;
+    if (padded(s.c) == s.c && padded(s.k) == s.k) {
+        T *const to = gradient_room<T>(dw, n);
+        beside_fork({ dy, z.y_rows * (size_t)s.k * sizeof(T) },
+                    { x_, z.x_rows * (size_t)s.c * sizeof(T) });
+        conv_run(to, dy, x_, work);
+        beside_fork_end();
+        return;
+    }
     /* In the weights' place, which the data gradient no longer needs: the stream does one after the
      * other. */
     const T *const x = act_padded<T>(SCRATCH_RIGHT, x_, z.x_rows, s.c);
-    /* Rounded to the activations' width once, behind sums in fp32, as PyTorch's autocast does: only
-     * such kernels split the depth, without which 10 tiles have the work of the whole card. */
     T *const to = (T *)cuda_scratch(SCRATCH_RESULT,
                                     z.w_rows_padded * (size_t)padded(s.c) * sizeof *to);
-    conv_run(to, dy, x, { CONV_WGRAD, cuda_precision(), false, shape_padded(s) });
-    each(z.w_rows * (size_t)s.c,
-         cut_one<float, T>{ { dw, true }, to, s.c, padded(s.c), 1 / cuda_gradient_scale() });
+    conv_run(to, dy, x, work);
+    each(n, cut_one<float, T>{ { dw, true }, to, s.c, padded(s.c), 1 / cuda_gradient_scale() });
+}
+
+template <typename T>
+static void backward(struct act_grad dx, float *dw, const dev_act *dy_, const dev_act *x,
+                     const float *w, struct conv_shape s)
+{
+    const struct sizes z = sizes_of(s);
+    const struct span written[WRITTEN] = { { dx.at, z.x_rows * (size_t)s.c * sizeof(T) } };
+    beside_keep(written);
+    const T *const dy = act_padded<T>(SCRATCH_LEFT, dy_, z.y_rows, s.k);
+    if (dx.at) data_gradient<T>(dx, dy, w, s, z);
+    if (dw) weight_gradient<T>(dw, dy, x, s, z);
+    beside_keep_end();
 }
 
 void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,

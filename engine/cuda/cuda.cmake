@@ -64,7 +64,8 @@ if(CUDA)
   get_filename_component(cudart ${CUDART_LIBRARY} DIRECTORY)
   get_filename_component(nvrtc ${NVRTC_LIBRARY} DIRECTORY)
   # The old kind of path: the libraries load others of their own when they run, and those are looked for here too.
-  # cuDNN loads NVRTC by name when it compiles a kernel, wherever it lies: so it is loaded before.
+  # cuDNN and cuBLASLt load NVRTC by name if they compile a kernel, wherever it lies: so it is loaded before.  No
+  # plan of cuDNN's is compiled; what cuBLASLt does only a card says.
   target_link_libraries(machine_cuda PUBLIC ${CUDNN_LIBRARY} ${CUBLAS_LIBRARY} ${CUDART_LIBRARY} m
     -Wl,--push-state,--no-as-needed ${NVRTC_LIBRARY} -Wl,--pop-state -Wl,--fatal-warnings
     -Wl,--disable-new-dtags -Wl,-rpath,${cudnn} -Wl,-rpath,${cublas} -Wl,-rpath,${cudart} -Wl,-rpath,${nvrtc})

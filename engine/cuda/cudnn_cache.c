@@ -27,10 +27,6 @@
 
 enum { KEY = 112, ENTRIES = 8192, PATH = 4096 };
 
-/* Plans to be timed; of a gradient of weights, whose first seven are one engine's, as many as reach
- * those that split the depth. */
-enum { CANDIDATES = 8, CANDIDATES_WGRAD = 16 };
-
 static struct {
     char path[PATH], head[256];          /* the file and its first line; path "": not opened yet */
     struct { char key[KEY], tag[PLAN_TAG]; } entry[ENTRIES];
@@ -231,7 +227,7 @@ bool plan_choose(struct plan *p, char *why, size_t why_size, struct conv_work wo
     struct plan list[PLAN_SUGGESTIONS];
     const int n = plan_list(list, PLAN_SUGGESTIONS, why, why_size, work, chooser->device);
     const bool small = is_small(work.s);
-    const int candidates = work.pass == CONV_WGRAD ? CANDIDATES_WGRAD : CANDIDATES;
+    const int candidates = work.pass == CONV_WGRAD ? PLAN_CANDIDATES_WGRAD : PLAN_CANDIDATES;
     const struct choice c = { candidates, why, why_size, chooser };
     if (small) return take(p, list, n, choose(&c, list, n, NULL, false));
     key_make(key, work);

@@ -13,6 +13,9 @@
 /* What the tensors of a graph are called when it runs. */
 enum plan_tensor { PLAN_OUT = 1, PLAN_A, PLAN_B };
 
+/* Plans to be timed; of a gradient of weights, whose first seven are one engine's, as many as reach
+ * those that split the depth. */
+enum { PLAN_CANDIDATES = 8, PLAN_CANDIDATES_WGRAD = 16 };
 /* No plan may ask for more: 64 MiB is many times what the good ones want. */
 enum { PLAN_WORKSPACE = 64 << 20 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cudnn_plan.h"
+#include "stream.h"
 
 /* Shapes of one process: three passes of each convolution, in each precision, and the evaluation's
  * batches. */
@@ -35,7 +36,6 @@ static void handle_open(void)
     struct cudaDeviceProp prop;
     int device;
     check(cudnnCreate(&own.handle), "cudnnCreate");
-    check(cudnnSetStream(own.handle, cuda_stream()), "cudnnSetStream");
     CUDA(cudaGetDevice(&device));
     CUDA(cudaGetDeviceProperties(&prop, device));
     snprintf(own.name, sizeof own.name, "%.*s, %d multiprocessors", NAME_MOST, prop.name,
@@ -47,11 +47,11 @@ static void handle_open(void)
 
 struct operands { void *out; const void *a, *b; };
 
+/* In the stream, or beside it. */
 static cudnnStatus_t execute(const struct plan *plan, struct operands o)
 {
-    void *const workspace = plan->workspace
-                                ? cuda_scratch(SCRATCH_WORKSPACE, (size_t)plan->workspace)
-                                : NULL;
+    const enum scratch slot = beside_is_forked() ? SCRATCH_BESIDE : SCRATCH_WORKSPACE;
+    void *const workspace = plan->workspace ? cuda_scratch(slot, (size_t)plan->workspace) : NULL;
     const int64_t id[] = { PLAN_OUT, PLAN_A, PLAN_B };
     const void *const at[] = { o.out, o.a, o.b };
     cudnnBackendDescriptor_t pack;
@@ -67,6 +67,7 @@ static cudnnStatus_t execute(const struct plan *plan, struct operands o)
                                    &workspace),
           "its workspace");
     check(cudnnBackendFinalize(pack), "its end");
+    check(cudnnSetStream(own.handle, beside_stream()), "cudnnSetStream");
     const cudnnStatus_t status = cudnnBackendExecute(own.handle, plan->plan, pack);
     check(cudnnBackendDestroyDescriptor(pack), "a variant pack's end");
     if (status != CUDNN_STATUS_SUCCESS) cudaGetLastError();    /* for the next plan, which may do */
@@ -93,9 +94,9 @@ static double time_plan(const struct plan *plan, void *operands)
     float ms[RUNS];
     if (!runs(plan, operands)) return (double)INFINITY;
     for (int i = 0; i < RUNS; i++) {
-        CUDA(cudaEventRecord(own.clock[0], cuda_stream()));
+        CUDA(cudaEventRecord(own.clock[0], beside_stream()));
         if (execute(plan, *o) != CUDNN_STATUS_SUCCESS) return (double)INFINITY;
-        CUDA(cudaEventRecord(own.clock[1], cuda_stream()));
+        CUDA(cudaEventRecord(own.clock[1], beside_stream()));
         CUDA(cudaEventSynchronize(own.clock[1]));
         CUDA(cudaEventElapsedTime(&ms[i], own.clock[0], own.clock[1]));
     }

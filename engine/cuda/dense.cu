@@ -10,6 +10,7 @@
 #include <assert.h>
 #include "kernel.h"
 #include "cublas.h"
+#include "weights.h"
 
 template <typename T> struct narrow_one {
     T *to;
@@ -27,7 +28,9 @@ template <typename T> static const void *narrowed(const float *w, int c, int k)
 
 static const void *weights(const float *w, int c, int k)
 {
-    return cuda_precision() == PRECISION_FP32 ? w : WITH_ACT(narrowed, w, c, k);
+    if (cuda_precision() == PRECISION_FP32) return w;
+    const void *const twin = twin_to_read(w, 1);
+    return twin ? twin : WITH_ACT(narrowed, w, c, k);
 }
 
 template <typename T> struct bias_one {

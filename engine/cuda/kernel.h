@@ -232,16 +232,16 @@ template <typename F> static inline void each(size_t n, const F &f)
 
 /* ---- sums over a block ----------------------------------------------------------------------- */
 
-/* The sum of all threads' v, in every thread: a tree of one shape.  All N threads of the block call
+/* The sum of all threads' v, in every thread: a tree of one shape.  All threads of the block call
  * it. */
-template <int N = THREADS> __device__ inline double block_sum(double v)
+__device__ inline double block_sum(double v)
 {
-    __shared__ double part[N];
+    __shared__ double part[THREADS];
     const unsigned t = threadIdx.x;
     __syncthreads();                     /* a sum before this one may still be read */
     part[t] = v;
     __syncthreads();
-    for (unsigned half = N / 2; half > 0; half /= 2) {
+    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
         if (t < half) part[t] += part[t + half];
         __syncthreads();
     }
@@ -261,6 +261,22 @@ __device__ inline float block_largest(float v)
         __syncthreads();
     }
     return part[0];
+}
+
+/* Is this block the last of `of` to come here?  It then sees what all of them wrote before.  done[0]
+ * is zero before the first and after the last. */
+__device__ inline bool is_last(unsigned *done, unsigned of)
+{
+    __shared__ bool last;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        last = atomicAdd(done, 1u) == of - 1;
+        if (last) *done = 0;
+    }
+    __syncthreads();
+    if (last) __threadfence();
+    return last;
 }
 
 /* sum_j a[j] b[j] of two rows of d, in every thread of the block. */

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * mem.cu -- the CUDA machine: its device, its stream, its memory, what it calls itself.
+ * mem.cu -- the CUDA machine: its device, its memory, what it calls itself.
  */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "kernel.h"
 #include "graph.h"
+#include "stream.h"
+#include "weights.h"
 
 /* What the machine owns: the only globals. */
 static struct {
-    cudaStream_t stream;
     size_t memory;                       /* bytes of the device; 0: not opened yet */
     char name[128];
+    bool reads_host;                     /* does it read the host's pageable memory by itself? */
     int threads;
     enum precision precision;
     struct { void *p; size_t bytes; } scratch[SCRATCHES];
-    struct { char *at[2]; cudaEvent_t left[2]; int half; size_t used; } stage;
 } own;
 
 /* ---- the machine ----------------------------------------------------------------------------- */
@@ -37,7 +38,10 @@ static void device_open(void)
     if (prop.major < LEAST_MAJOR)
         die("%s has compute capability %d.%d, and this needs %d.0 (try simsiam, which computes on the CPU)",
             prop.name, prop.major, prop.minor, LEAST_MAJOR);
-    CUDA(cudaStreamCreateWithFlags(&own.stream, cudaStreamNonBlocking));
+    int reads_host = 0;
+    CUDA(cudaDeviceGetAttribute(&reads_host, cudaDevAttrPageableMemoryAccess, device));
+    own.reads_host = reads_host;
+    stream_open();
     snprintf(own.name, sizeof own.name, "%.*s", (int)sizeof own.name - 1, prop.name);
     own.memory = prop.totalGlobalMem;
 }
@@ -57,6 +61,7 @@ bool machine_has_precision(enum precision precision)
 void machine_set_precision(enum precision precision)
 {
     assert(machine_has_precision(precision));
+    if (precision != own.precision) twins_forget();
     own.precision = precision;
 }
 
@@ -70,11 +75,6 @@ float cuda_gradient_scale(void)
     return own.precision == PRECISION_FP16 ? (float)GRADIENT_SCALE : 1;
 }
 
-cudaStream_t cuda_stream(void)
-{
-    return own.stream;
-}
-
 void machine_describe(struct machine_info *info)
 {
     char conv[96], product[96];
@@ -83,7 +83,8 @@ void machine_describe(struct machine_info *info)
     memset(info, 0, sizeof *info);
     snprintf(info->machine, sizeof info->machine, "cuda");
     snprintf(info->device, sizeof info->device, "%s", own.name);
-    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32");
+    snprintf(info->kernels, sizeof info->kernels, "sm_90, fp32 without TF32, host memory %s",
+             own.reads_host ? "read where it lies" : "copied");
     snprintf(info->library, sizeof info->library, "%s, %s", conv, product);
     info->threads = own.threads;
 }
@@ -101,8 +102,10 @@ void *mem_alloc(size_t bytes)
         die("cannot get %zu MiB of the device's %zu (" CUDA_ASK_LESS ")", bytes >> 20,
             own.memory >> 20);
     cuda_check(error, "cudaMalloc", __FILE__, __LINE__);
-    mem_zero(p, bytes);
+    if (bytes) CUDA(cudaMemsetAsync(p, 0, bytes, stream_here()));
+    stream_mark();
     record_beside_end();
+    block_is_made(p, bytes);
     return p;
 }
 
@@ -110,65 +113,52 @@ void mem_free(void *p)
 {
     if (!p) return;
     record_beside_begin();
-    CUDA(cudaStreamSynchronize(own.stream));     /* the last ops may still use it */
+    stream_wait();                       /* the last ops may still use it */
+    block_goes(p);
     CUDA(cudaFree(p));
     record_beside_end();
 }
 
 void mem_zero(void *p, size_t bytes)
 {
-    if (bytes) CUDA(cudaMemsetAsync(p, 0, bytes, own.stream));
+    if (!bytes) return;
+    CUDA(cudaMemsetAsync(p, 0, bytes, cuda_stream()));
+    twin_follow(p, bytes);
+    stream_mark();
 }
 
-/* A copy from the host's pageable memory has read it when the call returns, and may wait for the
- * stream before.  What a step uploads (indices, a learning rate) is small, and goes through pinned
- * memory, from which the card copies when its turn comes.  There are two halves; one is used again
- * when all copies from it are done, and the last of them was hundreds of steps ago. */
-enum { STAGE = 512 << 10, STAGED_MOST = 32 << 10, STAGED_ALIGN = 64 };
-
-static void stage_open(void)
-{
-    CUDA(cudaMallocHost((void **)&own.stage.at[0], 2 * (size_t)STAGE));
-    own.stage.at[1] = own.stage.at[0] + STAGE;
-    for (int i = 0; i < 2; i++) {
-        CUDA(cudaEventCreateWithFlags(&own.stage.left[i], cudaEventDisableTiming));
-        CUDA(cudaEventRecord(own.stage.left[i], own.stream));
-    }
-}
-
-/* The bytes' copy in pinned memory. */
-static const void *staged(const void *from, size_t bytes)
-{
-    if (!own.stage.at[0]) stage_open();
-    if (own.stage.used + bytes > STAGE) {
-        CUDA(cudaEventRecord(own.stage.left[own.stage.half], own.stream));
-        own.stage.half = !own.stage.half;
-        own.stage.used = 0;
-        CUDA(cudaEventSynchronize(own.stage.left[own.stage.half]));
-    }
-    char *const to = own.stage.at[own.stage.half] + own.stage.used;
-    own.stage.used += (bytes + STAGED_ALIGN - 1) / STAGED_ALIGN * STAGED_ALIGN;
-    return memcpy(to, from, bytes);
-}
-
+/* Of what is not gathered the host's memory is read when its turn comes: pageable memory, too, may be,
+ * where the card reads it by itself. */
 void mem_upload(void *dst, const void *host_src, size_t bytes)
 {
     assert(!record_open());
     if (!bytes) return;
-    const void *const from = bytes <= STAGED_MOST ? staged(host_src, bytes) : host_src;
-    CUDA(cudaMemcpyAsync(dst, from, bytes, cudaMemcpyHostToDevice, own.stream));
+    stream_mark();
+    if (bytes <= GATHERED_MOST) {
+        upload_gather(dst, upload_staged(host_src, bytes), bytes);
+    } else {
+        CUDA(cudaMemcpyAsync(dst, host_src, bytes, cudaMemcpyHostToDevice, cuda_stream()));
+        CUDA(cudaStreamSynchronize(cuda_stream()));
+    }
+    twin_follow(dst, bytes);
 }
+
+/* A number or some: a loss, a row of a log. */
+enum { COPIED_MOST = 256 };
 
 void mem_copy(void *dst, const void *src, size_t bytes)
 {
-    if (bytes) CUDA(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, own.stream));
+    if (!bytes) return;
+    if (bytes <= COPIED_MOST) upload_gather(dst, src, bytes);
+    else CUDA(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, cuda_stream()));
+    twin_follow(dst, bytes);
 }
 
 void mem_download(void *host_dst, const void *src, size_t bytes)
 {
     assert(!record_open());
-    if (bytes) CUDA(cudaMemcpyAsync(host_dst, src, bytes, cudaMemcpyDeviceToHost, own.stream));
-    CUDA(cudaStreamSynchronize(own.stream));
+    if (bytes) CUDA(cudaMemcpyAsync(host_dst, src, bytes, cudaMemcpyDeviceToHost, cuda_stream()));
+    CUDA(cudaStreamSynchronize(cuda_stream()));
 }
 
 size_t mem_act_bytes(void)

@@ -8,11 +8,12 @@
  * x is [G, M, C].  A thread has V neighbouring channels (16 bytes, where C and the addresses allow
  * it) and every STRIPES-th row of its chunk: what hangs on the channel alone is made once and stays
  * in registers, and some rows are read at a time, for the memory has a long way.  Sums: a
- * block's threads are added up in shared memory, the chunks by the next kernel, a block for each
- * channel.  The number of chunks comes from the shape alone.
+ * block's threads are added up in shared memory, the chunks by the block of a slice that is done last,
+ * in one order whichever it is.  The number of chunks comes from the shape alone.
  */
 #include <assert.h>
 #include "kernel.h"
+#include "stream.h"
 
 /* ---- cutting --------------------------------------------------------------------------------- */
 
@@ -22,12 +23,14 @@ struct cut {
     int slices, chunks;                  /* blocks across the channels, and down a group's rows */
 };
 
+enum { LANES = 16, SLICE = LANES * PACK_BYTES / 2 };     /* most lanes, and channels, of a block */
+
 /* For F, which says how many channels a thread has (width), how many rows it reads before it writes
  * one (flight), and how many blocks a multiprocessor holds (resident): registers set bounds to
  * their product, and 132 multiprocessors are all filled once. */
 template <typename F> static cut cut_of(struct bn_shape s)
 {
-    enum { LANES = 16, MULTIPROCESSORS = 132, LEAST_ROWS = 4, v = F::width };
+    enum { MULTIPROCESSORS = 132, LEAST_ROWS = 4, v = F::width };
     cut k = { s.groups, s.rows, s.c, v, 1, THREADS, 1, 1 };
     while (k.lanes < LANES && k.lanes * v < s.c) k.lanes *= 2;
     k.stripes = THREADS / k.lanes;
@@ -188,8 +191,47 @@ template <int V> __device__ inline void stripes_add(double *a, int lanes)
     for (int k = 0; k < V; k++) a[k] = part[k][t];
 }
 
-template <typename F>
-__global__ __launch_bounds__(THREADS, F::resident) void sim_bn_sums(double *sums, F f, cut k)
+/* Totals over the chunks, of both sums of a group's channels from `first` on: in every thread t, of
+ * channel first + t.  Some threads have a channel's chunks together. */
+enum { TOGETHER = 8, AHEAD = 8 };
+
+__device__ static inline double chunks_sum(const double *from, int chunks)
+{
+    double sum = 0;
+    int i = (int)threadIdx.x % TOGETHER;
+    for (; i + (AHEAD - 1) * TOGETHER < chunks; i += AHEAD * TOGETHER) {
+        double got[AHEAD];
+        for (int j = 0; j < AHEAD; j++) got[j] = from[i + j * TOGETHER];
+        for (int j = 0; j < AHEAD; j++) sum += got[j];
+    }
+    for (; i < chunks; i += TOGETHER) sum += from[i];
+    return sum;
+}
+
+struct totals { double a, b; };
+
+__device__ static totals chunks_total(const double *sums, const cut &k, int group, int first, int n)
+{
+    enum { ROWS = THREADS / TOGETHER };
+    __shared__ double part[2 * SLICE][TOGETHER + 1];
+    const int row = (int)threadIdx.x / TOGETHER, lane = (int)threadIdx.x % TOGETHER;
+    __syncthreads();                     /* the totals before these may still be read */
+    for (int i = row; i < 2 * n; i += ROWS)
+        part[i][lane] = chunks_sum(sums + sum_at(k, i / n, group, first + i % n, 0), k.chunks);
+    __syncthreads();
+    totals t = { 0, 0 };
+    for (int j = 0; j < TOGETHER && (int)threadIdx.x < n; j++) {
+        t.a += part[threadIdx.x][j];
+        t.b += part[n + (int)threadIdx.x][j];
+    }
+    return t;
+}
+
+/* f's sums are zero.  The last block of a slice does end(group, channel, totals) for its channels,
+ * group after group. */
+template <typename F, typename E>
+__global__ __launch_bounds__(THREADS, F::resident) void sim_bn_sums(double *sums, unsigned *done, F f,
+                                                                    E end, cut k)
 {
     const place p = place_of(k, F::width);
     rows_each(f, k, p);
@@ -200,49 +242,41 @@ __global__ __launch_bounds__(THREADS, F::resident) void sim_bn_sums(double *sums
             sums[sum_at(k, 0, p.group, p.channel + j, p.chunk)] = f.a[j];
             sums[sum_at(k, 1, p.group, p.channel + j, p.chunk)] = f.b[j];
         }
+    const int slice = (int)blockIdx.x % k.slices, first = slice * k.lanes * F::width;
+    if (!is_last(&done[slice], (unsigned)(k.chunks * k.groups))) return;
+    const int rest = k.c - first, n = rest < k.lanes * F::width ? rest : k.lanes * F::width;
+    for (int g = 0; g < k.groups; g++) {
+        const totals t = chunks_total(sums, k, g, first, n);
+        if ((int)threadIdx.x < n) end(k, g, first + (int)threadIdx.x, t);
+    }
 }
 
-/* f's sums are zero. */
-template <typename F> static double *sums_of(const F &f, struct bn_shape s, cut *k)
+template <typename F, typename E>
+static void sums_pass(const F &f, const E &end, struct bn_shape s)
 {
-    *k = cut_of<F>(s);
-    double *const sums = sums_room(*k);
-    LAUNCH(sim_bn_sums<F>, (unsigned)(k->slices * k->chunks * k->groups), THREADS, sums, f, *k);
-    return sums;
-}
-
-/* The total of one sum over the chunks, in every thread of a block of TOTALLERS. */
-enum { TOTALLERS = 32 };
-
-__device__ static double chunks_total(const double *sums, cut k, int which, int group, int channel)
-{
-    double sum = 0;
-    for (int i = (int)threadIdx.x; i < k.chunks; i += TOTALLERS)
-        sum += sums[sum_at(k, which, group, channel, i)];
-    return block_sum<TOTALLERS>(sum);
+    const cut k = cut_of<F>(s);
+    unsigned *const done = (unsigned *)cuda_scratch(SCRATCH_DONE, (size_t)k.slices * sizeof *done);
+    LAUNCH((sim_bn_sums<F, E>), (unsigned)(k.slices * k.chunks * k.groups), THREADS, sums_room(k), done,
+           f, end, k);
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-/* A block a channel: mean, rstd [G, C], and the steps of the running statistics, one for each group
- * in order. */
-static __global__ void sim_statistics(float *mean, float *rstd, float *run_mean, float *run_var,
-                                      const double *sums, cut k)
-{
-    const int j = (int)blockIdx.x, m = k.rows;
-    /* One row has no unbiased variance; its biased one, zero, is taken. */
-    const double unbias = m > 1 ? (double)m / (m - 1) : 1.0;
-    for (int g = 0; g < k.groups; g++) {
-        const double average = chunks_total(sums, k, 0, g, j) / m;
-        const double v = chunks_total(sums, k, 1, g, j) / m - average * average;
+/* mean, rstd [G, C], and the steps of the running statistics, one for each group in order. */
+struct statistics {
+    float *mean, *rstd, *run_mean, *run_var;
+    __device__ void operator()(const cut &k, int g, int j, const totals &t) const
+    {
+        /* One row has no unbiased variance; its biased one, zero, is taken. */
+        const double unbias = k.rows > 1 ? (double)k.rows / (k.rows - 1) : 1.0;
+        const double average = t.a / k.rows, v = t.b / k.rows - average * average;
         const double var = v < 0 ? 0 : v;                /* rounding only; NaN stays */
-        if (threadIdx.x != 0) continue;
         mean[(size_t)g * (size_t)k.c + (size_t)j] = (float)average;
         rstd[(size_t)g * (size_t)k.c + (size_t)j] = (float)(1.0 / sqrt(var + (double)BN_EPS));
         if (run_mean) run_mean[j] += BN_MOMENTUM * ((float)average - run_mean[j]);
         if (run_var) run_var[j] += BN_MOMENTUM * ((float)(var * unbias) - run_var[j]);
     }
-}
+};
 
 /* y = act((x - mean) scale + shift + residual), the statistics [G, C]. */
 template <typename T, int V, bool RESIDUAL, bool RELU> struct apply {
@@ -301,9 +335,7 @@ static void forward(dev_act *y, float *mean, float *rstd, float *run_mean, float
                     const dev_act *x, const float *gamma, const float *beta,
                     const dev_act *residual, struct bn_shape s, bool relu)
 {
-    cut k;
-    const double *const sums = sums_of(moments<T, V>{ (const T *)x }, s, &k);
-    LAUNCH(sim_statistics, (unsigned)s.c, TOTALLERS, mean, rstd, run_mean, run_var, sums, k);
+    sums_pass(moments<T, V>{ (const T *)x }, statistics{ mean, rstd, run_mean, run_var }, s);
     apply_all<T, V>(y, x, residual, mean, rstd, gamma, beta, s, relu);
 }
 
@@ -367,23 +399,23 @@ void op_bn_act_eval(dev_act *y, const dev_act *x, const dev_float *gamma, const 
 /* dx = g scale + (x - mean) slope + shift, [G, C] each. */
 struct line { float scale, slope, shift; };
 
-/* A block a channel: its lines, and the gradients of gamma and beta. */
-static __global__ void sim_lines(line *lines, float *dgamma, float *dbeta, double unscale,
-                                 const float *gamma, const float *rstd, const double *sums,
-                                 cut k)
-{
-    const int j = (int)blockIdx.x, m = k.rows;
-    for (int g = 0; g < k.groups; g++) {
+/* The lines, and the gradients of gamma and beta. */
+struct lines_of {
+    line *lines;
+    float *dgamma, *dbeta;
+    double unscale;
+    const float *gamma, *rstd;
+    __device__ void operator()(const cut &k, int g, int j, const totals &t) const
+    {
         const size_t at = (size_t)g * (size_t)k.c + (size_t)j;
-        const double r = (double)rstd[at], sum = chunks_total(sums, k, 0, g, j);
-        const double product = chunks_total(sums, k, 1, g, j) * r;       /* sum g xhat */
+        const double r = (double)rstd[at], product = t.b * r;    /* sum g xhat */
         const double scale = gamma ? (double)gamma[j] * r : r;
-        if (threadIdx.x != 0) continue;
-        if (dbeta) dbeta[j] += (float)(unscale * sum);
+        if (dbeta) dbeta[j] += (float)(unscale * t.a);
         if (dgamma) dgamma[j] += (float)(unscale * product);
-        lines[at] = { (float)scale, (float)(-scale * r * product / m), (float)(-scale * sum / m) };
+        lines[at] = { (float)scale, (float)(-scale * r * product / k.rows),
+                      (float)(-scale * t.a / k.rows) };
     }
-}
+};
 
 /* dx, and dresidual where it is wanted.  All of a row is read before anything of it is written: one
  * of them may lie where dy lies. */
@@ -464,14 +496,12 @@ static void backward(const struct bn_shape &s, const told<T> &a)
 {
     line *lines = NULL;
     if (a.dx || a.dgamma || a.dbeta) {
-        cut k;
-        const double *const sums = sums_of(
-            gradient_moments<T, V, RELU>{ a.dy, a.y, a.x, a.mean }, s, &k);
         lines = (line *)cuda_scratch(SCRATCH_RESULT,
                                      (size_t)s.groups * (size_t)s.c * sizeof *lines);
-        const double unscale = 1.0 / (double)cuda_gradient_scale();
-        LAUNCH(sim_lines, (unsigned)s.c, TOTALLERS, lines, a.dgamma, a.dbeta, unscale, a.gamma,
-               a.rstd, sums, k);
+        sums_pass(gradient_moments<T, V, RELU>{ a.dy, a.y, a.x, a.mean },
+                  lines_of{ lines, a.dgamma, a.dbeta, 1.0 / (double)cuda_gradient_scale(), a.gamma,
+                            a.rstd },
+                  s);
     }
     const size_t n = (size_t)s.groups * (size_t)s.rows * (size_t)s.c;
     const bool add = a.add_dx || (a.dresidual && a.add_dresidual);
@@ -492,11 +522,15 @@ static void bn_bwd(struct act_grad dx, float *dgamma, float *dbeta, struct act_g
     const void *const all[] = { dx.at, dresidual.at, dy, y, x };
     const told<T> a = { (T *)dx.at, (T *)dresidual.at, dx.add, dresidual.add, (const T *)dy,
                         (const T *)y, (const T *)x, dgamma, dbeta, gamma, mean, rstd };
+    const size_t bytes = (size_t)s.groups * (size_t)s.rows * (size_t)s.c * sizeof(T);
+    const struct span written[WRITTEN] = { { dx.at, bytes }, { dresidual.at, bytes } };
+    beside_keep(written);
     const bool wide = width_of<T>(s.c, all, 5) == V;
     if (wide && y) backward<T, V, true>(s, a);
     else if (wide) backward<T, V, false>(s, a);
     else if (y) backward<T, 1, true>(s, a);
     else backward<T, 1, false>(s, a);
+    beside_keep_end();
 }
 
 void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,

@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 #include "kernel.h"
+#include "weights.h"
 
 /* ---- ReLU ------------------------------------------------------------------------------------ */
 
@@ -206,20 +207,24 @@ void op_normalize_rows(dev_float *x, int n, int d)
 {
     assert(n > 0 && d > 0);
     LAUNCH(sim_normalize, (unsigned)n, THREADS, float_out(x), d);
+    twin_follow(x, (size_t)n * (size_t)d * sizeof(float));
 }
 
 /* ---- optimiser ------------------------------------------------------------------------------- */
 
 /* Products and sums apart, as on the CPU: the same digits. */
-struct sgd_one {
+template <typename T> struct sgd_one {
     float *w, *v;
+    T *twin;
     const float *g, *lr;
     float momentum, wd;
     __device__ void operator()(size_t i) const
     {
-        const float decayed = g[i] + wd * w[i], velocity = momentum * v[i] + decayed;
+        const float before = w[i], decayed = g[i] + wd * before;
+        const float velocity = momentum * v[i] + decayed, after = before - lr[0] * velocity;
         v[i] = velocity;
-        w[i] -= lr[0] * velocity;
+        w[i] = after;
+        if (twin) narrow(&twin[i], after);
     }
 };
 
@@ -251,8 +256,8 @@ static __global__ void sim_any(uint8_t *wrong, size_t n)
     if (threadIdx.x == 0) wrong[0] = found;
 }
 
-struct sgd_one_unless {
-    sgd_one step;
+template <typename T> struct sgd_one_unless {
+    sgd_one<T> step;
     const uint8_t *wrong;
     __device__ void operator()(size_t i) const
     {
@@ -264,19 +269,27 @@ struct sgd_one_unless {
  * and their velocity then stay as they are.  Nothing is remembered of it, so that a step is a
  * function of its gradients alone.  In the other precisions what is not finite is no accident of
  * the scale, and is seen in the weights. */
-void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
-            float wd, size_t n)
+template <typename T>
+static void sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
+                float wd, size_t n)
 {
-    const sgd_one step = { float_out(w), float_out(v), float_in(g), float_in(lr), momentum, wd };
+    const sgd_one<T> step = { float_out(w), float_out(v), (T *)twin_to_write(float_in(w)),
+                              float_in(g), float_in(lr), momentum, wd };
     const unsigned chunks = blocks_for(n, CHUNK);
-    if (cuda_precision() != PRECISION_FP16 || !n) {
+    if (cuda_precision() != PRECISION_FP16) {
         each(n, step);
         return;
     }
     uint8_t *const wrong = (uint8_t *)cuda_scratch(SCRATCH_SUMS, chunks);
     LAUNCH(sim_finite, chunks, THREADS, wrong, float_in(g), n);
     LAUNCH(sim_any, 1, THREADS, wrong, (size_t)chunks);
-    each(n, sgd_one_unless{ step, wrong });
+    each(n, sgd_one_unless<T>{ step, wrong });
+}
+
+void op_sgd(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, float momentum,
+            float wd, size_t n)
+{
+    if (n) WITH_ACT(sgd, w, v, g, lr, momentum, wd, n);
 }
 
 /* part[block] = the sum of squares of x + scale y over the block's chunk; y is not looked at where
@@ -310,8 +323,9 @@ static __global__ void sim_ratio(double *ratio, const double *w_part, const doub
     if (threadIdx.x == 0) ratio[0] = w == 0 || g == 0 ? 1 : (double)how.trust * w / below;
 }
 
-struct lars_one {
+template <typename T> struct lars_one {
     float *w, *v;
+    T *twin;
     const float *g, *lr;
     const double *ratio;           /* NULL: 1 */
     struct lars how;
@@ -323,15 +337,17 @@ struct lars_one {
         const float velocity = how.momentum * v[i] + inside * decayed;
         v[i] = velocity;
         w[i] -= how.rate_outside ? lr[0] * velocity : velocity;
+        if (twin) narrow(&twin[i], w[i]);
     }
 };
 
-void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, struct lars how,
-             size_t n)
+template <typename T>
+static void lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr,
+                 const struct lars &how, size_t n)
 {
     const unsigned chunks = blocks_for(n, CHUNK);
-    lars_one step = { float_out(w), float_out(v), float_in(g), float_in(lr), NULL, how };
-    if (!chunks) return;
+    lars_one<T> step = { float_out(w), float_out(v), (T *)twin_to_write(float_in(w)), float_in(g),
+                         float_in(lr), NULL, how };
     if (how.trust != 0) {
         const size_t room = (1 + 2 * (size_t)chunks) * sizeof(double);
         double *const ratio = (double *)cuda_scratch(SCRATCH_SUMS, room);
@@ -343,6 +359,12 @@ void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr
         step.ratio = ratio;
     }
     each(n, step);
+}
+
+void op_lars(dev_float *w, dev_float *v, const dev_float *g, const dev_float *lr, struct lars how,
+             size_t n)
+{
+    if (n) WITH_ACT(lars, w, v, g, lr, how, n);
 }
 
 void op_sumsq(dev_float *out, const dev_float *x, size_t n)

@@ -65,7 +65,10 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   foreach(machine machine_rehearsal machine_watched)
     add_library(${machine} STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c tests/cuda/rehearsal/runtime.c)
     target_include_directories(${machine} PRIVATE tests/cuda/rehearsal engine/cuda)
-    target_compile_options(${machine} PRIVATE -O2
+    # Shared memory lies together (shared.ld), which not every linker can do.
+    target_link_options(${machine} PUBLIC -fuse-ld=bfd
+      -Wl,-T,${CMAKE_SOURCE_DIR}/tests/cuda/rehearsal/shared.ld)
+    target_compile_options(${machine} PRIVATE -O2 $<$<COMPILE_LANGUAGE:CXX>:-fdata-sections>
       "$<$<COMPILE_LANGUAGE:CXX>:-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-pedantic>")
     set_target_properties(${machine} PROPERTIES LINKER_LANGUAGE C)
   endforeach()
@@ -80,19 +83,30 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   foreach(name ${rehearsals})
     machine_test(rehearsal machine_rehearsal ${name} tests/test_${name}.c)
   endforeach()
-  foreach(name graph fp16 memory)
+  machine_test(rehearsal machine_rehearsal barriers tests/cuda/rehearsal/test_barriers.c
+    tests/cuda/rehearsal/barriers.cu)
+  set_source_files_properties(tests/cuda/rehearsal/barriers.cu PROPERTIES LANGUAGE CXX COMPILE_OPTIONS
+    "-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fdata-sections;-Wno-pedantic")
+  target_include_directories(rehearsal_barriers PRIVATE tests/cuda/rehearsal engine/cuda)
+  foreach(name graph fp16 memory launches)
     machine_test(rehearsal machine_rehearsal ${name} tests/cuda/test_${name}.c)
+    target_include_directories(rehearsal_${name} PRIVATE tests/cuda/rehearsal)
   endforeach()
-  target_include_directories(rehearsal_memory PRIVATE tests/cuda/rehearsal)
   views_test(rehearsal_views machine_rehearsal)
   foreach(name ${FP16_TESTS})
     fp16_test(rehearsal machine_rehearsal ${name})
     list(APPEND rehearsals ${name}_fp16)
   endforeach()
-  foreach(name ${rehearsals} views graph fp16 memory)
+  foreach(name ${rehearsals} views graph fp16 memory launches barriers)
     add_test(NAME ${name}.rehearsal COMMAND rehearsal_${name})
     set_tests_properties(${name}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
       ENVIRONMENT "${TEST_ENVIRONMENT}")
+  endforeach()
+  # Blocks and threads the other way round, where many threads meet.
+  foreach(name ops_rows ops_loss ops_fc)
+    add_test(NAME ${name}.rehearsal-backwards COMMAND rehearsal_${name})
+    set_tests_properties(${name}.rehearsal-backwards PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
+      ENVIRONMENT "${TEST_ENVIRONMENT};REHEARSAL_EARLY=1")
   endforeach()
   # The whole program on the rehearsed machine, and what it and the CPU's make of each other's runs.
   add_executable(simsiam_rehearsal experiments/commands/main.c)
@@ -154,7 +168,7 @@ if(CUDA)
     target_compile_definitions(test_${name} PRIVATE HOPPER="${CMAKE_SOURCE_DIR}/tests/cuda/hopper.json")
     add_dependencies(test_${name} driver)
   endforeach()
-  # The plans of small nets, of CIFAR-10's and of ImageNet's: what is compiled takes a second each.
+  # The plans of small nets, of CIFAR-10's and of ImageNet's.
   set(cuda_described plan_cache plans_small plans_cifar plans_imagenet)
   file(GLOB scales CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/configs/scale configs/scale/*.yaml)
   list(TRANSFORM scales REPLACE "\\.yaml$" "")
@@ -165,6 +179,13 @@ if(CUDA)
   add_test(NAME plans_imagenet COMMAND test_plans imagenet)
   set_tests_properties(${cuda_described} PROPERTIES LABELS cuda TIMEOUT 1800
     ENVIRONMENT "${TEST_ENVIRONMENT};LD_LIBRARY_PATH=${CMAKE_BINARY_DIR}/driver:${cublas}")
+
+  # cublas.c on a library that computes on the host.
+  add_executable(test_product tests/cuda/test_product.c engine/cuda/cublas.c engine/base.c)
+  target_include_directories(test_product SYSTEM PRIVATE ${CUDA_HOME}/include ${CUBLAS_INCLUDE})
+  target_link_libraries(test_product PRIVATE lib::CMOCKA lib::CRYPTO m)
+  add_test(NAME product COMMAND test_product)
+  set_tests_properties(product PROPERTIES LABELS cuda TIMEOUT 60)
 
   add_library(skip OBJECT tests/cuda/skip.c)
   target_link_libraries(skip PRIVATE machine_cuda)
@@ -186,7 +207,6 @@ if(CUDA)
     add_test(NAME ${name}.gpu COMMAND gpu_${name})
   endforeach()
   add_test(NAME parity_224.gpu COMMAND gpu_parity 224)
-  # Side by side: most of their time goes into kernels that cuDNN compiles on the host.
   foreach(name ${on_device} views graph fp16 memory parity_224)
     set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77
       ENVIRONMENT "${TEST_ENVIRONMENT}")
@@ -197,4 +217,7 @@ if(CUDA)
   small_shapes_program(gpu_small_shapes machine_cuda $<TARGET_OBJECTS:skip>)
   step_bench_program(step_bench machine_cuda tests/cuda/watch_device.c)
   target_link_options(step_bench PRIVATE -Wl,--wrap=__cudaLaunchKernel)
+  add_test(NAME bundle COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/test_bundle.sh
+    ${CMAKE_SOURCE_DIR}/tests/cuda/bundle.sh ${CMAKE_BINARY_DIR})
+  set_tests_properties(bundle PROPERTIES LABELS cuda TIMEOUT 300 ENVIRONMENT "${TEST_ENVIRONMENT}")
 endif()

@@ -153,8 +153,43 @@ static void uploads_keep_their_order_and_their_bytes(void **state)
     release();
 }
 
-/* A loader's thread, which makes a view and room for it whenever it likes. */
-struct view { dev_act *y; void *room; };
+/* Of numbers that are gathered each is done before what reads or writes its place. */
+static void small_copies_keep_their_order(void **state)
+{
+    (void)state;
+    enum { MANY = 20 };                      /* more than are gathered at a time */
+    for (int early = 0; early < 2; early++) {
+        dev_float *const now = machine_room(4), *const all = machine_room(4 * MANY);
+        if (early) assert_int_equal(setenv("REHEARSAL_EARLY", "1", 1), 0);
+        for (int i = 0; i < MANY; i++) {
+            mem_upload(now, &(float){ (float)i }, 4);
+            mem_copy(float_at(all, (size_t)i), now, 4);
+        }
+        const float *const got = float_read(all, MANY);
+        for (int i = 0; i < MANY; i++) assert_true(got[i] == (float)i);
+        assert_int_equal(unsetenv("REHEARSAL_EARLY"), 0);
+    }
+    release();
+}
+
+static void a_large_upload_has_been_read_when_it_returns(void **state)
+{
+    (void)state;
+    enum { MANY = 1 << 16 };
+    dev_float *const to = machine_room(4 * MANY);
+    float *const host = host_room(4 * MANY);
+    for (int i = 0; i < MANY; i++) host[i] = 1;
+    for (int i = 0; i < 8; i++) op_sumsq(machine_room(4), to, MANY);   /* the stream is busy */
+    mem_upload(to, host, 4 * MANY);
+    memset(host, 0, 4 * MANY);
+    const float *const got = float_read(to, MANY);
+    for (int i = 0; i < MANY; i++) assert_true(got[i] == 1);
+    release();
+}
+
+/* A loader's thread, which makes a view and room for it whenever it likes, and then waits for others:
+ * what is in its stream when it ends is done. */
+struct view { dev_act *y; void *room; pthread_barrier_t *seen, *read; };
 
 static void *view_make(void *view)
 {
@@ -164,6 +199,9 @@ static void *view_make(void *view)
     const struct view_params p = augment_draw(&whole, 1, 0, 0, 0, VIEW, VIEW);
     v->room = mem_alloc(op_view_room(VIEW, VIEW));
     op_view(v->y, v->room, image, VIEW, VIEW, 1, VIEW, &whole, &p);
+    if (!v->seen) return NULL;
+    pthread_barrier_wait(v->seen);
+    pthread_barrier_wait(v->read);
     return NULL;
 }
 
@@ -171,7 +209,7 @@ static void a_view_made_beside_is_no_part_of_the_record(void **state)
 {
     (void)state;
     enum { OUT = 3 * VIEW * VIEW };
-    struct view v = { machine_room(4 * OUT), NULL };
+    struct view v = { .y = machine_room(4 * OUT) };
     dev_float *const sum = machine_room(4), *const one = float_of((float[]){ 1 }, 1);
     for (int i = 0; i < 3; i++) {
         pthread_t thread;
@@ -196,6 +234,36 @@ static void a_view_made_beside_is_no_part_of_the_record(void **state)
     release();
 }
 
+/* Its place is read by what was issued before, and by what comes next: early or late. */
+static void a_view_made_beside_has_its_turn(void **state)
+{
+    (void)state;
+    enum { OUT = 3 * VIEW * VIEW };
+    for (int early = 0; early < 2; early++) {
+        pthread_barrier_t seen, read;
+        assert_int_equal(pthread_barrier_init(&seen, NULL, 2), 0);
+        assert_int_equal(pthread_barrier_init(&read, NULL, 2), 0);
+        struct view v = { act_of(random_floats(OUT, 1), OUT), NULL, &seen, &read };
+        const float old = act_read(v.y, 1)[0];
+        dev_float *const before = machine_room(4 * OUT), *const after = machine_room(4 * OUT),
+                  *const any = machine_room(4);
+        pthread_t thread;
+        if (early) assert_int_equal(setenv("REHEARSAL_EARLY", "1", 1), 0);
+        op_act_to_float(before, v.y, OUT);
+        mem_upload(any, &(float){ 0 }, 4);               /* the batch that is ahead is told */
+        assert_int_equal(pthread_create(&thread, NULL, view_make, &v), 0);
+        pthread_barrier_wait(&seen);
+        op_act_to_float(after, v.y, OUT);
+        assert_true(float_read(before, OUT)[0] == old && old < 0.5f);
+        assert_true(float_read(after, OUT)[0] > 0.5f);
+        pthread_barrier_wait(&read);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(unsetenv("REHEARSAL_EARLY"), 0);
+        mem_free(v.room);
+    }
+    release();
+}
+
 static struct settings tiny_settings(void)
 {
     struct settings s = settings_default(0);
@@ -203,8 +271,8 @@ static struct settings tiny_settings(void)
     while (strcmp(data_sources[s.dataset].name, "synthetic")) s.dataset++;
     s.image_size = 4, s.train_count = 16, s.monitor_count = 2, s.dim = 4, s.epochs = 2, s.batch = 2,
     s.base_lr = 1;
-    s.widths = (struct int_list){ 1, { 4 } };
-    s.blocks = (struct int_list){ 1, { 1 } };
+    s.widths = (struct int_list){ 2, { 8, 16 } };    /* whole channels: gradients lie beside the stream */
+    s.blocks = (struct int_list){ 2, { 2, 1 } };
     s.precision = mem_act_bytes() == 2 ? PRECISION_BF16 : PRECISION_FP32;
     return s;
 }
@@ -235,6 +303,46 @@ static void a_trainers_steps_are_the_same_replayed(void **state)
     assert_string_equal(issued, replayed);
 }
 
+/* The rehearsal does what is beside the stream as late as it may, and then as early; a card as it likes. */
+static void whenever_what_is_beside_is_done_the_bytes_are_the_same(void **state)
+{
+    (void)state;
+    char late[HASH_TEXT], early[HASH_TEXT];
+    for (int recorded = 0; recorded < 2; recorded++) {
+        weights_after(late, recorded);
+        assert_int_equal(setenv("REHEARSAL_EARLY", "1", 1), 0);
+        weights_after(early, recorded);
+        assert_int_equal(unsetenv("REHEARSAL_EARLY"), 0);
+        assert_string_equal(late, early);
+    }
+}
+
+/* Narrow numbers of the weights, which the optimiser writes, after uploads, copies and steps. */
+static void narrow_weights_are_those_that_were_written_last(void **state)
+{
+    (void)state;
+    enum { A = 24, B = 8, FIRST = 8 };       /* weights fc[B, A], somewhere in their block */
+    if (mem_act_bytes() != 2) skip();
+    dev_float *const block = float_of(random_floats(FIRST + A * B, 1), FIRST + A * B),
+                     *const v = machine_room(4 * A * B), *const g = machine_room(4 * A * B),
+                     *const lr = float_of((float[]){ 0.1f }, 1), *const w = float_at(block, FIRST);
+    dev_act *const x = act_of(random_floats(A, 2), A), *const y = machine_room(4 * B),
+                   *const wanted = machine_room(4 * B);
+    dev_float *const fresh = machine_room(4 * A * B);
+    for (int i = 0; i < 6; i++) {
+        if (i != 1) op_sgd(w, v, g, lr, 0.9f, 0.5f, A * B);            /* 1: an upload alone */
+        if (i == 1 || i == 2) mem_upload(w, random_floats(A * B, 3), 4 * A * B);
+        if (i == 3) mem_copy(w, v, 4 * A);
+        if (i == 4) op_normalize_rows(w, B, A);
+        if (i == 5) mem_zero(block, 4 * (FIRST + A));
+        mem_copy(fresh, w, 4 * A * B);                                 /* nobody's twin */
+        op_fc_fwd(y, x, w, NULL, 1, A, B);
+        op_fc_fwd(wanted, x, fresh, NULL, 1, A, B);
+        assert_memory_equal(act_read(y, B), act_read(wanted, B), 4 * B);
+    }
+    release();
+}
+
 /* Both kinds of step write to the same room: a record of the one must not stand for the other. */
 static void a_step_on_views_is_not_one_that_makes_them(void **state)
 {
@@ -260,11 +368,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replayed_steps_leave_the_bytes_of_issued_ones),
         cmocka_unit_test(a_trainers_steps_are_the_same_replayed),
+        cmocka_unit_test(whenever_what_is_beside_is_done_the_bytes_are_the_same),
+        cmocka_unit_test(narrow_weights_are_those_that_were_written_last),
         cmocka_unit_test(a_step_on_views_is_not_one_that_makes_them),
         cmocka_unit_test(scratch_memory_that_moves_is_recorded_anew),
         cmocka_unit_test(more_keys_than_are_kept_are_issued_each_time),
         cmocka_unit_test(uploads_keep_their_order_and_their_bytes),
+        cmocka_unit_test(small_copies_keep_their_order),
+        cmocka_unit_test(a_large_upload_has_been_read_when_it_returns),
         cmocka_unit_test(a_view_made_beside_is_no_part_of_the_record),
+        cmocka_unit_test(a_view_made_beside_has_its_turn),
     };
     return RUN_PRECISIONS("cuda: recorded steps", tests);
 }

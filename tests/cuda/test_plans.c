@@ -47,6 +47,53 @@ static bool has_note(const struct plan *p, cudnnBackendNumericalNote_t wanted)
     return found;
 }
 
+/* A gradient of weights of much work that is fewer tiles, even small ones, than half a card has
+ * multiprocessors. */
+static bool wants_a_split(struct conv_work work)
+{
+    enum { TILE = 64, HALF = 66 };
+    const struct conv_shape s = work.s;
+    const int taps = s.r * s.r;
+    const double places = (double)s.n * conv_out(s.h, s.r, s.stride, s.pad) *
+                          conv_out(s.w, s.r, s.stride, s.pad);
+    return work.pass == CONV_WGRAD && work.precision != PRECISION_FP32 &&
+           2 * places * s.k * s.c * taps > 1e10 &&
+           (s.k + TILE - 1) / TILE * ((s.c * taps + TILE - 1) / TILE) < HALF;
+}
+
+/* Its knobs say so, or its workspace has room for sums beside the result.  The tiles of a plan that comes
+ * with the library cannot be read: its JSON has its engine and knobs, and no kernel. */
+static bool splits_the_depth(const struct plan *p, struct conv_shape s)
+{
+    for (const char *at = strchr(p->tag, ' '); at; at = strchr(at + 1, ' ')) {
+        int knob;
+        long long value;
+        if (sscanf(at, " %d=%lld", &knob, &value) == 2 && value > 1 &&
+            (knob == CUDNN_KNOB_TYPE_SPLIT_K || knob == CUDNN_KNOB_TYPE_SPLIT_K_SLC))
+            return true;
+    }
+    return p->workspace >= (int64_t)(sizeof(float) * (size_t)(s.k * s.r * s.r * s.c));
+}
+
+static int n_split;
+
+/* Is any that the cache would time such a one? */
+static void some_candidate_splits(struct plan *list, int n, struct conv_work work,
+                                  struct plan_device here)
+{
+    char why[512];
+    bool found = false;
+    for (int i = 0, made = 0; i < n && made < PLAN_CANDIDATES_WGRAD && !found; i++) {
+        if (!list[i].plan && !plan_make(&list[i], why, sizeof why, here)) continue;
+        found = splits_the_depth(&list[i], work.s);
+        made++;
+    }
+    if (!found)
+        fail_msg("dw of [%d, %d, %d, %d] to %d, %dx%d, %s: no candidate splits its depth", work.s.n,
+                 work.s.h, work.s.w, work.s.c, work.s.k, work.s.r, work.s.r, precisions[work.precision]);
+    n_split++;
+}
+
 static void plan_exists(struct conv_work work, cudnnBackendDescriptor_t device)
 {
     static const char *const pass[] = { [CONV_FWD] = "forward", [CONV_DGRAD] = "dx",
@@ -64,6 +111,7 @@ static void plan_exists(struct conv_work work, cudnnBackendDescriptor_t device)
                  work.add ? ", added" : "", why);
     assert_true(list[i].workspace >= 0 && list[i].workspace <= PLAN_WORKSPACE);
     assert_false(has_note(&list[i], CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC));
+    if (wants_a_split(work)) some_candidate_splits(list, n, work, here);
     for (i = 0; i < n; i++) plan_free(&list[i]);
 }
 
@@ -229,7 +277,7 @@ static void every_convolution_of_every_row_has_a_deterministic_plan_within_the_w
     assert_true(scales.gl_pathc > 5 && n_asked > 0);
     globfree(&scales);
     for (int i = 0; i < n_asked; i++) plan_exists(asked[i], *state);
-    print_message("%d convolutions\n", n_asked);
+    print_message("%d convolutions, %d gradients of weights with a depth to split\n", n_asked, n_split);
 }
 
 /* Shapes of the ops' own tests. */

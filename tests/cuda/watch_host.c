@@ -15,7 +15,7 @@ static void mark_now(void *i)
 
 void mark_put(int i)
 {
-    rehearsal_queue(mark_now, &i, sizeof i);
+    rehearsal_queue(cuda_stream(), mark_now, &i, sizeof i);
 }
 
 double mark_seconds(int from, int to)

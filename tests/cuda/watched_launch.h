@@ -7,10 +7,10 @@
 #include <cuda_runtime.h>
 #include "watch.h"
 
-#undef LAUNCH
-#define LAUNCH(kernel, blocks, threads, ...)                                    \
+#undef LAUNCH_IN
+#define LAUNCH_IN(stream, kernel, blocks, threads, ...)                         \
     do {                                                                        \
         watch_begin(#kernel);                                                   \
-        rehearsal_launch((blocks), (threads), (kernel), __VA_ARGS__);           \
+        rehearsal_launch((stream), (blocks), (threads), (kernel), __VA_ARGS__); \
         watch_end();                                                            \
     } while (0)

@@ -18,7 +18,7 @@
 #define __device__
 #define __launch_bounds__(...)
 #define __host__
-#define __shared__ static                /* blocks come one after the other */
+#define __shared__ static                /* blocks come one after the other, and find it spoiled */
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
@@ -32,12 +32,17 @@ extern struct rehearsal_index threadIdx, blockIdx, blockDim;
 void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *context),
               const void *context);
 void rehearsal_barrier(void);
-/* Puts run(a copy of context) into the stream. */
-void rehearsal_queue(void (*run)(void *context), const void *context, size_t bytes);
+/* Puts run(a copy of context) into a stream. */
+typedef struct rehearsal_stream *cudaStream_t;
+void rehearsal_queue(cudaStream_t s, void (*run)(void *context), const void *context, size_t bytes);
+/* How many tasks have been put into streams, those of graphs too; and those of the last graph.  What
+ * only waits is none. */
+unsigned long rehearsal_queued(void), rehearsal_recorded(void);
 #ifdef __cplusplus
 }
 
 #define __syncthreads() rehearsal_barrier()
+#define __threadfence() ((void)0)        /* blocks come one after the other */
 static inline unsigned atomicAdd(unsigned *at, unsigned v)
 {
     const unsigned old = *at;
@@ -47,28 +52,29 @@ static inline unsigned atomicAdd(unsigned *at, unsigned v)
 
 /* Arguments are taken by value now, as a launch takes them; the kernel runs when its turn comes. */
 template <typename K, typename... A>
-static void rehearsal_launch(unsigned blocks, unsigned threads, K kernel, A... arguments)
+static void rehearsal_launch(cudaStream_t s, unsigned blocks, unsigned threads, K kernel,
+                             A... arguments)
 {
     const auto thread = [=] { kernel(arguments...); };
     typedef decltype(thread) body;
     struct launch { unsigned blocks, threads; body run; };
     const launch l = { blocks, threads, thread };
-    rehearsal_queue([](void *context) {
+    rehearsal_queue(s, [](void *context) {
         const launch *const now = (const launch *)context;
         rehearse(
             now->blocks, now->threads, [](const void *run) { (*(const body *)run)(); }, &now->run);
     }, &l, sizeof l);
 }
-#define LAUNCH(kernel, blocks, threads, ...) rehearsal_launch((blocks), (threads), (kernel), __VA_ARGS__)
+#define LAUNCH_IN(stream, kernel, blocks, threads, ...)                         \
+    rehearsal_launch((stream), (blocks), (threads), (kernel), __VA_ARGS__)
 #endif
 
 /* ---- the runtime ----------------------------------------------------------------------------- */
 
-/* The stream is as lazy as a card may be: what is put into it is done when somebody waits, or is
- * kept in a graph while one is captured.  What must not be captured is refused then. */
-typedef enum { cudaSuccess, cudaErrorMemoryAllocation,
-               cudaErrorStreamCaptureUnsupported } cudaError_t;
-typedef void *cudaStream_t;
+/* A stream is as lazy as a card may be: what is put into it is done when somebody waits, or is kept
+ * in a graph while one is captured.  What must not be captured is refused then.  See runtime.c. */
+typedef enum { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorStreamCaptureUnsupported,
+               cudaErrorStreamCaptureUnjoined, cudaErrorStreamCaptureIsolation } cudaError_t;
 typedef struct rehearsal_tasks *cudaGraph_t, *cudaGraphExec_t;
 typedef struct rehearsal_event *cudaEvent_t;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
@@ -78,14 +84,19 @@ struct cudaDeviceProp { char name[32]; int major, minor; size_t totalGlobalMem; 
 #ifdef __cplusplus
 extern "C" {
 #endif
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, int flags);
+cudaError_t cudaStreamDestroy(cudaStream_t s);
 cudaError_t cudaStreamSynchronize(cudaStream_t s);
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned flags);
 cudaError_t cudaMalloc(void **p, size_t bytes);
 cudaError_t cudaMallocHost(void **p, size_t bytes);
 cudaError_t cudaFree(void *p);
+cudaError_t cudaFreeHost(void *p);
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                             cudaStream_t s);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t e);
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s);
 cudaError_t cudaEventSynchronize(cudaEvent_t e);
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, int mode);
@@ -101,9 +112,10 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t ready);
 
 static inline const char *cudaGetErrorString(cudaError_t e)
 {
-    return e == cudaErrorMemoryAllocation ? "no memory"
-           : e                            ? "not while a step is captured"
-                                          : "no error";
+    static const char *const text[] = { "no error", "no memory", "not while a step is captured",
+                                        "a stream was forked and not joined",
+                                        "what is captured hangs on what is not" };
+    return text[e];
 }
 static inline cudaError_t cudaGetDeviceCount(int *n) { *n = 1; return cudaSuccess; }
 static inline cudaError_t cudaGetDevice(int *device) { *device = 0; return cudaSuccess; }
@@ -113,18 +125,9 @@ static inline cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int 
     *p = host;
     return cudaSuccess;
 }
-static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, int flags)
+enum { cudaDevAttrPageableMemoryAccess };
+static inline cudaError_t cudaDeviceGetAttribute(int *value, int attribute, int device)
 {
-    *s = NULL;
-    return flags == cudaStreamNonBlocking ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_row, const void *from,
-                                            size_t from_row, size_t width, size_t rows,
-                                            enum cudaMemcpyKind kind, cudaStream_t s)
-{
-    cudaError_t e = cudaSuccess;
-    for (size_t i = 0; i < rows && !e; i++)
-        e = cudaMemcpyAsync((char *)to + i * to_row, (const char *)from + i * from_row, width, kind,
-                            s);
-    return e;
+    *value = attribute == cudaDevAttrPageableMemoryAccess && device == 0;
+    return cudaSuccess;
 }

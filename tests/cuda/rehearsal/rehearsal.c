@@ -8,15 +8,18 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <ucontext.h>
 #include "cudnn_run.h"
 #include "cublas.h"
+#include "stream.h"
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
 enum { THREADS_MAX = 1024, STACK = 64 << 10 };
 
 struct rehearsal_index threadIdx, blockIdx, blockDim;
+extern char shared_memory_begin[], shared_memory_end[];          /* shared.ld */
 
 /* A fiber runs threads that have not begun, one after the other, until one of them waits.  It
  * begins by ucontext, once, and goes on by jumps, which make no system call: from a barrier, or
@@ -34,6 +37,7 @@ static struct {
     unsigned round;                      /* barriers passed */
     unsigned resumed;                    /* in this round */
     unsigned waiting;                    /* at the next barrier */
+    bool backwards;                      /* blocks, and threads by fiber */
     void (*thread)(const void *);
     const void *context;
 } own;
@@ -45,7 +49,7 @@ static void fiber_resume(unsigned i)
     _longjmp(own.fiber[i].on, 1);
 }
 
-/* The threads in the order of this round: forwards, then backwards. */
+/* The fibers in the order of this round: forwards, then backwards. */
 static void next_resume(void)
 {
     const unsigned i = own.resumed++;
@@ -64,7 +68,8 @@ static void fiber_main(void)
 {
     for (;;) {
         while (own.next < blockDim.x) {
-            own.fiber[own.now].thread = threadIdx.x = own.next++;
+            const unsigned i = own.next++;
+            own.fiber[own.now].thread = threadIdx.x = own.backwards ? blockDim.x - 1 - i : i;
             own.thread(own.context);
         }
         fiber_rest();
@@ -110,6 +115,9 @@ static void block_run(void)
         round_run();
         assert(own.waiting == 0 || own.waiting == blockDim.x);
     }
+    /* What a block leaves in shared memory the next one does not find; without a barrier it has none. */
+    if (own.round > 0)
+        memset(shared_memory_begin, 0xff, (size_t)(shared_memory_end - shared_memory_begin));
 }
 
 /* The stream sees to it that only one host thread is here. */
@@ -119,7 +127,11 @@ void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), c
     own.thread = thread;
     own.context = context;
     blockDim.x = threads;
-    for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) block_run();
+    own.backwards = getenv("REHEARSAL_EARLY");           /* a card begins with any */
+    for (unsigned i = 0; i < blocks; i++) {
+        blockIdx.x = own.backwards ? blocks - 1 - i : i;
+        block_run();
+    }
 }
 
 /* ---- what the libraries do ------------------------------------------------------------------- */
@@ -209,8 +221,8 @@ static void product_now(void *task)
 
 void product_run(void *out, const void *a, const void *b, struct product p)
 {
-    rehearsal_queue(product_now, &(struct product_task){ out, a, b,
-                                                         p }, sizeof(struct product_task));
+    rehearsal_queue(cuda_stream(), product_now, &(struct product_task){ out, a, b, p },
+                    sizeof(struct product_task));
 }
 
 /* The sums of a pass; y, x, w are elements of the three tensors whose product counts, the first of
@@ -241,7 +253,8 @@ static void pixel_add(const struct sums *u, struct conv_shape s, int n, int p, i
             }
 }
 
-struct conv_task { void *out; const void *a, *b; struct conv_work work; };
+struct conv_task { void *out; const void *a, *b; char *workspace; struct conv_work work; };
+enum { WORKSPACE = 64 };
 
 static void conv_now(void *task)
 {
@@ -252,6 +265,7 @@ static void conv_now(void *task)
     const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
     const size_t size[] = { (size_t)(s.n * p * q * s.k), (size_t)(s.n * s.h * s.w * s.c),
                             (size_t)(s.k * s.r * s.r * s.c) };
+    memset(t->workspace, 0xff, WORKSPACE);
     float *const a = widened(t->a, size[pass == CONV_FWD ? 1 : 0], kind);
     float *const b = widened(t->b, size[pass == CONV_WGRAD ? 1 : 2], kind);
     const struct sums u = { host_alloc(size[pass], sizeof(double)), a, b, pass };
@@ -270,7 +284,10 @@ void conv_run(void *out, const void *a, const void *b, struct conv_work work)
 {
     assert(work.s.c % CONV_CHANNELS == 0 && work.s.k % CONV_CHANNELS == 0);
     assert(((uintptr_t)out | (uintptr_t)a | (uintptr_t)b) % CONV_ALIGNMENT == 0);
-    rehearsal_queue(conv_now, &(struct conv_task){ out, a, b, work }, sizeof(struct conv_task));
+    char *const workspace = cuda_scratch(beside_is_forked() ? SCRATCH_BESIDE : SCRATCH_WORKSPACE,
+                                         WORKSPACE);
+    rehearsal_queue(beside_stream(), conv_now, &(struct conv_task){ out, a, b, workspace, work },
+                    sizeof(struct conv_task));
 }
 
 void conv_library(char *text, size_t size)

@@ -1,32 +1,52 @@
 /* SPDX-License-Identifier: MIT
  *
- * runtime.c -- the runtime's stream, graphs and memory on the host.
+ * runtime.c -- the runtime's streams, graphs and memory on the host.
  *
  * A stream is a list of tasks.  They are done when a host thread waits for them, as late as a card
- * may do them; so that what relies on their being done is found.  With REHEARSAL_EAGER set they are
- * done at once: for tests of the CPU that look into the machine's memory themselves.
+ * may do them; so that what relies on their being done is found.  With REHEARSAL_EARLY set, tasks of
+ * all streams but the first are done as soon as what they wait for lets them, as early as a card may
+ * do them: what must not be done yet is found; and a kernel's blocks, and their threads between two
+ * barriers, are run the other way round.  With REHEARSAL_EAGER set all are done at once: for tests of
+ * the CPU that look into the machine's memory themselves.
  */
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include "cuda.h"
 
+/* run NULL: it waits for the first `after` tasks of `in`, or of a lane of the same graph. */
 struct task {
     struct task *next;
     void (*run)(void *context);
+    struct rehearsal_stream *in;
+    unsigned long lane, after;
     size_t bytes;
     _Alignas(16) char context[];
 };
-struct rehearsal_tasks { struct task *first, *last; };
-struct rehearsal_event { unsigned long after; };
+struct list { struct task *first, *last; unsigned long queued, done; };
 
-enum { PINNED = 8 };
+/* A graph's tasks by the streams that they were captured from; `joined`: those that another lane
+ * waits for. */
+enum { LANES = 4 };
+struct rehearsal_tasks {
+    struct list lane[LANES];
+    unsigned long joined[LANES];
+    struct rehearsal_stream *from[LANES];
+    int lanes;
+};
+/* graph: what is captured from it now. */
+struct rehearsal_stream { struct list list; bool first; struct rehearsal_tasks *graph; int lane; };
+struct rehearsal_event {
+    struct rehearsal_stream *in;
+    struct rehearsal_tasks *graph;       /* NULL: not recorded while one was captured */
+    int lane;
+    unsigned long after;
+};
+
 static struct {
-    pthread_mutex_t list, run;           /* the list's, and of who does the tasks */
-    struct rehearsal_tasks stream, *graph;       /* graph: what is captured now */
-    unsigned long queued, done;
-    struct { const char *at; size_t bytes; } pinned[PINNED];
-    int n_pinned;
+    pthread_mutex_t list, run;           /* the lists', and of who does the tasks */
+    bool captures, opened;
+    unsigned long queued, recorded;
 } own = { .list = PTHREAD_MUTEX_INITIALIZER, .run = PTHREAD_MUTEX_INITIALIZER };
 
 static void lock(pthread_mutex_t *m)
@@ -41,50 +61,89 @@ static void unlock(pthread_mutex_t *m)
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
-static void append(struct rehearsal_tasks *to, void (*run)(void *), const void *context,
-                   size_t bytes)
+static void append(struct list *to, const struct task *like, const void *context)
 {
-    struct task *const t = host_alloc(1, sizeof *t + bytes);
-    t->run = run;
-    t->bytes = bytes;
-    memcpy(t->context, context, bytes);
+    struct task *const t = host_alloc(1, sizeof *t + like->bytes);
+    *t = *like;
+    t->next = NULL;
+    memcpy(t->context, context, like->bytes);
     if (to->last) to->last->next = t;
     else to->first = t;
     to->last = t;
-    own.queued += to == &own.stream;
+    to->queued++;
 }
 
-/* Does tasks until `wanted` of them have been done. */
-static void work_off(unsigned long wanted)
+/* Does tasks of a stream until `wanted` of them have been done; what they wait for, before. */
+static void advance(struct rehearsal_stream *s, unsigned long wanted)
+{
+    while (s->list.done < wanted) {
+        lock(&own.list);
+        struct task *const t = s->list.first;
+        s->list.first = t->next;
+        if (!t->next) s->list.last = NULL;
+        unlock(&own.list);
+        if (t->run) t->run(t->context);
+        else advance(t->in, t->after);
+        free(t);
+        s->list.done++;
+    }
+}
+
+static void work_off(struct rehearsal_stream *s, unsigned long wanted)
 {
     lock(&own.run);
-    while (own.done < wanted) {
-        lock(&own.list);
-        struct task *const t = own.stream.first;
-        own.stream.first = t->next;
-        if (!t->next) own.stream.last = NULL;
-        unlock(&own.list);
-        t->run(t->context);
-        free(t);
-        own.done++;
-    }
+    advance(s, wanted);
     unlock(&own.run);
 }
 
-void rehearsal_queue(void (*run)(void *), const void *context, size_t bytes)
+/* Into the stream, or the graph that it is captured for. */
+static void put(struct rehearsal_stream *s, const struct task *like, const void *context)
 {
     lock(&own.list);
-    append(own.graph ? own.graph : &own.stream, run, context, bytes);
-    const unsigned long queued = own.queued;
+    append(s->graph ? &s->graph->lane[s->lane] : &s->list, like, context);
+    const unsigned long queued = s->list.queued;
+    if (!s->graph && like->run) own.queued++;
     unlock(&own.list);
-    if (getenv("REHEARSAL_EAGER")) work_off(queued);
+    if (s->graph) return;
+    if (getenv("REHEARSAL_EAGER") || (!s->first && getenv("REHEARSAL_EARLY"))) work_off(s, queued);
+}
+
+void rehearsal_queue(cudaStream_t s, void (*run)(void *), const void *context, size_t bytes)
+{
+    put(s, &(struct task){ .run = run, .bytes = bytes }, context);
+}
+
+unsigned long rehearsal_queued(void)
+{
+    return own.queued;
+}
+
+unsigned long rehearsal_recorded(void)
+{
+    return own.recorded;
+}
+
+/* ---- streams and events ---------------------------------------------------------------------- */
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, int flags)
+{
+    *s = host_alloc(1, sizeof **s);
+    (*s)->first = !own.opened;
+    own.opened = true;
+    return flags == cudaStreamNonBlocking ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t s)
+{
+    work_off(s, s->list.queued);
+    free(s);
+    return cudaSuccess;
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
-    (void)s;
-    if (own.graph) return cudaErrorStreamCaptureUnsupported;
-    work_off(own.queued);
+    if (own.captures) return cudaErrorStreamCaptureUnsupported;
+    work_off(s, s->list.queued);
     return cudaSuccess;
 }
 
@@ -95,17 +154,42 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags)
     return cudaSuccess;
 }
 
+cudaError_t cudaEventDestroy(cudaEvent_t e)
+{
+    free(e);
+    return cudaSuccess;
+}
+
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
-    (void)s;
-    e->after = own.queued;
+    lock(&own.list);
+    *e = (struct rehearsal_event){ s, s->graph, s->lane,
+                                   s->graph ? s->graph->lane[s->lane].queued : s->list.queued };
+    unlock(&own.list);
     return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
-    if (own.graph) return cudaErrorStreamCaptureUnsupported;
-    work_off(e->after);
+    if (own.captures) return cudaErrorStreamCaptureUnsupported;
+    if (e->in) work_off(e->in, e->after);
+    return cudaSuccess;
+}
+
+/* A stream that waits for what is captured is captured from then on. */
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned flags)
+{
+    (void)flags;
+    if (!e->in) return cudaSuccess;
+    if (!e->graph && s->graph) return cudaErrorStreamCaptureIsolation;
+    if (e->graph && !s->graph) {
+        assert(e->graph->lanes < LANES);
+        s->graph = e->graph;
+        s->lane = e->graph->lanes++;
+        s->graph->from[s->lane] = s;
+    }
+    if (e->graph && e->graph->joined[e->lane] < e->after) e->graph->joined[e->lane] = e->after;
+    put(s, &(struct task){ .in = e->in, .lane = (unsigned long)e->lane, .after = e->after }, "");
     return cudaSuccess;
 }
 
@@ -114,7 +198,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e)
 /* What a card gives is not zero, and lies well. */
 cudaError_t cudaMalloc(void **p, size_t bytes)
 {
-    if (own.graph) return cudaErrorStreamCaptureUnsupported;
+    if (own.captures) return cudaErrorStreamCaptureUnsupported;
     *p = aligned_alloc(256, (bytes + 255) / 256 * 256);
     if (!*p) return cudaErrorMemoryAllocation;
     memset(*p, 0xff, bytes < 1 << 20 ? bytes : 1 << 20);
@@ -123,16 +207,19 @@ cudaError_t cudaMalloc(void **p, size_t bytes)
 
 cudaError_t cudaMallocHost(void **p, size_t bytes)
 {
-    assert(own.n_pinned < PINNED);
     *p = host_alloc(bytes, 1);
-    own.pinned[own.n_pinned].at = *p;
-    own.pinned[own.n_pinned++].bytes = bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+    free(p);
     return cudaSuccess;
 }
 
 cudaError_t cudaFree(void *p)
 {
-    if (own.graph) return cudaErrorStreamCaptureUnsupported;
+    if (own.captures) return cudaErrorStreamCaptureUnsupported;
     free(p);
     return cudaSuccess;
 }
@@ -146,40 +233,24 @@ static void fill_now(void *context)
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s)
 {
-    (void)s;
-    rehearsal_queue(fill_now, &(struct fill){ p, value, bytes }, sizeof(struct fill));
+    rehearsal_queue(s, fill_now, &(struct fill){ p, value, bytes }, sizeof(struct fill));
     return cudaSuccess;
 }
 
-/* from NULL: the bytes lie behind the struct. */
 struct copy { void *to; const void *from; size_t bytes; };
 static void copy_now(void *context)
 {
     const struct copy *const c = context;
-    memcpy(c->to, c->from ? c->from : c + 1, c->bytes);
+    memcpy(c->to, c->from, c->bytes);
 }
 
-static bool is_pinned(const void *p)
-{
-    for (int i = 0; i < own.n_pinned; i++)
-        if ((const char *)p >= own.pinned[i].at &&
-            (const char *)p < own.pinned[i].at + own.pinned[i].bytes)
-            return true;
-    return false;
-}
-
-/* Pageable memory is read before the call returns, pinned memory when the copy's turn comes. */
+/* The host's memory is read when the copy's turn comes, and no call waits for that: pageable memory,
+ * too, may be read so late where a card reads it by itself. */
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                             cudaStream_t s)
 {
-    (void)s;
-    if (own.graph && kind != cudaMemcpyDeviceToDevice) return cudaErrorStreamCaptureUnsupported;
-    const bool now = kind == cudaMemcpyHostToDevice && !is_pinned(from);
-    struct copy *const c = host_alloc(1, sizeof *c + (now ? bytes : 0));
-    *c = (struct copy){ to, now ? NULL : from, bytes };
-    if (now) memcpy(c + 1, from, bytes);
-    rehearsal_queue(copy_now, c, sizeof *c + (now ? bytes : 0));
-    free(c);
+    if (s->graph && kind != cudaMemcpyDeviceToDevice) return cudaErrorStreamCaptureUnsupported;
+    rehearsal_queue(s, copy_now, &(struct copy){ to, from, bytes }, sizeof(struct copy));
     return cudaSuccess;
 }
 
@@ -187,19 +258,25 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, int mode)
 {
-    (void)s;
-    if (own.graph || mode != cudaStreamCaptureModeThreadLocal)
+    if (own.captures || mode != cudaStreamCaptureModeThreadLocal)
         return cudaErrorStreamCaptureUnsupported;
-    own.graph = host_alloc(1, sizeof *own.graph);
+    own.captures = true;
+    s->graph = host_alloc(1, sizeof *s->graph);
+    s->graph->lanes = 1;
+    s->graph->from[0] = s;
+    s->lane = 0;
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *graph)
 {
-    (void)s;
-    *graph = own.graph;
-    own.graph = NULL;
-    return *graph ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
+    *graph = s->graph;
+    if (!s->graph) return cudaErrorStreamCaptureUnsupported;
+    own.captures = false;
+    for (int i = 0; i < (*graph)->lanes; i++) (*graph)->from[i]->graph = NULL;
+    for (int i = 1; i < (*graph)->lanes; i++)
+        if ((*graph)->joined[i] < (*graph)->lane[i].queued) return cudaErrorStreamCaptureUnjoined;
+    return cudaSuccess;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph,
@@ -207,26 +284,65 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph,
 {
     (void)flags;
     *ready = host_alloc(1, sizeof **ready);
-    for (const struct task *t = graph->first; t; t = t->next)
-        append(*ready, t->run, t->context, t->bytes);
+    (*ready)->lanes = graph->lanes;
+    for (int i = 0; i < graph->lanes; i++)
+        for (const struct task *t = graph->lane[i].first; t; t = t->next)
+            append(&(*ready)->lane[i], t, t->context);
     return cudaSuccess;
+}
+
+/* Where a run of a graph stands, by lane. */
+struct stand { struct task *next[LANES]; unsigned long done[LANES]; };
+
+static void lane_run(struct stand *at, unsigned long lane, unsigned long wanted)
+{
+    while (at->done[lane] < wanted) {
+        struct task *const t = at->next[lane];
+        if (t->run) t->run(t->context);
+        else lane_run(at, t->lane, t->after);
+        at->next[lane] = t->next;
+        at->done[lane]++;
+    }
+}
+
+/* The other lanes, as far as the first one's stand lets them. */
+static void lanes_run_early(struct stand *at, int lanes)
+{
+    for (unsigned long i = 1; i < (unsigned long)lanes; i++)
+        while (at->next[i] && (at->next[i]->run || at->done[at->next[i]->lane] >= at->next[i]->after))
+            lane_run(at, i, at->done[i] + 1);
+}
+
+static void graph_now(void *context)
+{
+    struct rehearsal_tasks *const g = *(struct rehearsal_tasks **)context;
+    struct stand at = { .done = { 0 } };
+    for (int i = 0; i < g->lanes; i++) at.next[i] = g->lane[i].first;
+    while (at.next[0]) {
+        if (getenv("REHEARSAL_EARLY")) lanes_run_early(&at, g->lanes);
+        lane_run(&at, 0, at.done[0] + 1);
+    }
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t ready, cudaStream_t s)
 {
-    (void)s;
-    if (own.graph) return cudaErrorStreamCaptureUnsupported;
-    for (const struct task *t = ready->first; t; t = t->next)
-        rehearsal_queue(t->run, t->context, t->bytes);
+    if (own.captures) return cudaErrorStreamCaptureUnsupported;
+    own.recorded = 0;
+    for (int i = 0; i < ready->lanes; i++)
+        for (const struct task *t = ready->lane[i].first; t; t = t->next)
+            own.recorded += t->run != NULL;
+    own.queued += own.recorded - 1;                      /* the graph counts as its tasks */
+    rehearsal_queue(s, graph_now, &ready, sizeof ready);
     return cudaSuccess;
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 {
-    for (struct task *t = graph->first, *next; t; t = next) {
-        next = t->next;
-        free(t);
-    }
+    for (int i = 0; i < graph->lanes; i++)
+        for (struct task *t = graph->lane[i].first, *next; t; t = next) {
+            next = t->next;
+            free(t);
+        }
     free(graph);
     return cudaSuccess;
 }
