@@ -44,7 +44,8 @@ make_bundle() {
     part_config >"$work/configs/check_gpu_part.yaml"
     gzip -c "$data/cifar10/data_batch_1.bin" >"$work/data/cifar10/data_batch_1.bin.gz"
     pwd -P >"$work/origin"
-    tar cJf "$archive.part" -C "$work" .
+    # Programs are alike, some megabytes apart.
+    XZ_OPT=${XZ_OPT:---lzma2=preset=4,dict=128MiB} tar cJf "$archive.part" -C "$work" .
     mv "$archive.part" "$archive"
     bytes=$(stat -c %s "$archive")
     echo "$archive: $((bytes / 1000)) kB, $(find "$work/build" -maxdepth 1 -type f | wc -l) programs," \
