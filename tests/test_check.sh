@@ -54,7 +54,8 @@ summary() {          # summary ROW SEED HASH FOLDER STATE
 }
 # No data are at hand here: which they were does not matter.
 export DATA=$PWD/nodata
-code=$("$simsiam" info | sed -n 's/^code  *\([0-9a-f]*\) of simsiam$/\1/p')
+code_of() { "$simsiam" info | sed -n "s/^code  *\([0-9a-f]*\) of $1\$/\1/p"; }
+code=$(code_of simsiam)
 train=$(printf 0%.0s {1..64}) monitor=$(printf 1%.0s {1..64})
 data=$(printf %s "$train$monitor" | sha256sum) data=${data%% *}
 untrained=$(line 0 0.2 0.6)
@@ -163,12 +164,13 @@ given "${tap[@]}"; ends 3 "not ok 1 " "not run"
 rows=$(sed -nE 's/^  - (\{ )?name: ([^,} ]*).*/\2/p' "$plan")
 for row in $rows; do
     "$simsiam" config "$plan" --row "$row" --scale check | grep -v '^#' >config
+    code=$(code_of "$(sed -n 's/^method: //p' config)")
     hash=$({ cat config; printf 'machine: cpu\ncode: %s\ndata: %s\n' "$code" "$data"; } | sha256sum)
     hash=${hash%% *}
     end=$(line 6 0.98 0.36) state=healthy
     case $row in
     plant-*) end=$(line 6 0.25 0.65) state=collapsed ;;
-    bn-none) end=$(line 6 0.44 0.25) ;;
+    swav) end=$(line 6 0.36 0.25) ;;
     esac
     for seed in 1 2; do
         folder=runs/${hash:0:16}/seed-$seed
@@ -205,7 +207,7 @@ sed -i 's/"seed":2/"seed":1/' "$some/seed-2/summary.json"; not_ok "another hash 
 given "${tap[@]}"; ends 0
 
 # Three ways to break the rule (CMakeLists.txt), and who must notice: `blind` finds no plant, `std-alone` accuses
-# bn-none, `first-epoch` takes the untrained network's outputs for the trained one's.
+# SwAV, `first-epoch` takes the untrained network's outputs for the trained one's.
 notices() {          # notices NAME PATTERN: the points not ok are those of the rows that match
     "$broken/$1" "${tap[@]}" >broken.out 2>&1
     local end=$?
@@ -215,7 +217,7 @@ notices() {          # notices NAME PATTERN: the points not ok are those of the 
         fail "with the rule broken ($1) other points are not ok: $(grep '^not ok' broken.out)"
 }
 notices blind '^plant-'
-notices std-alone '^bn-none '
+notices std-alone '^swav '
 notices first-epoch '^([^pu]|predictor)'           # the last point, undecided, is no row's
 
 # ---- run --stop-on-collapse --------------------------------------------------------------------------------------
