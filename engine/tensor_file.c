@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <jansson.h>
 
@@ -99,9 +100,11 @@ bool weights_read(struct weights *w, const char *path, bool *world, char wrong[W
     int64_t bytes;
     memset(&a, 0, sizeof a);
     *w = (struct weights){ .t = NULL };
-    bool right = source_open(&a.source, path, &bytes, wrong);
-    if (right && bytes < 0)        /* or its header alone would say how much memory is taken */
-        right = refuse(wrong, "it is no regular file");
+    /* nothing else is waited for, nor says by its header alone how much memory is taken */
+    struct stat about;
+    bool right = stat(path, &about) || S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) ||
+                 refuse(wrong, "it is no regular file");
+    right = right && source_open(&a.source, path, &bytes, wrong);
     if (right && a.source.ahead[8] != '{')
         right = refuse(wrong, "it is no .safetensors file (of a .pth file: docs/weights.md)");
     right = right && st_header(&l, &a.source, wrong) && tensors_read(w, &a, &l, wrong);

@@ -27,7 +27,7 @@ fail() { echo "faults.sh: $*" >&2; exit 1; }
 # steps, each step with a checkpoint, so that a run also stops between two steps.
 mkdir -p configs/scale
 sed '/^claims:/,$d' "$configs/fig2_stopgrad.yaml" >configs/x.yaml
-sed '/^not_run:/,$d; s/^\(monitor_count\|batch\|probe_batch\): .*/\1: 16/; s/^train_count: .*/train_count: 32/
+sed '/^methods:/,$d; s/^\(monitor_count\|batch\|probe_batch\): .*/\1: 16/; s/^train_count: .*/train_count: 32/
      s/^image_size: .*/image_size: 8/; s/^widths: .*/widths: [4]/
      s/^epochs: .*/epochs: 2/; s/^probe_epochs: .*/probe_epochs: 1/; s/^knn_k: .*/knn_k: 2/' \
     "$configs/scale/test.yaml" >configs/scale/s.yaml

@@ -144,7 +144,7 @@ stop_twice() {
     mkdir -p "$scale"
     cp "$configs/fig2_stopgrad.yaml" "$configs/paper.yaml" "$work/slow"
     cp "$configs"/scale/*.yaml "$scale"                  # the paper's statements name some
-    sed '/^not_run:/,$d; s/^image_size: .*/image_size: 32/; s/^widths: .*/widths: [16]/; s/^epochs: .*/epochs: 1/
+    sed '/^methods:/,$d; s/^image_size: .*/image_size: 32/; s/^widths: .*/widths: [16]/; s/^epochs: .*/epochs: 1/
          s/^\(train_count\|batch\): .*/\1: 128/; s/^monitor_count: .*/monitor_count: 16/
          s/^probe_augment: .*/probe_augment: false/' "$configs/scale/test.yaml" >"$scale/s.yaml"
     slow_run() {
@@ -196,7 +196,7 @@ methods_write() {
     mkdir -p "$work/small/scale"
     cp "$configs/paper.yaml" "$work/small"
     cp "$configs"/scale/*.yaml "$work/small/scale"
-    sed '/^not_run:/,$d; s/^\(batch\|probe_batch\): .*/\1: 16/; s/^train_count: .*/train_count: 64/
+    sed '/^methods:/,$d; s/^\(batch\|probe_batch\): .*/\1: 16/; s/^train_count: .*/train_count: 64/
          s/^monitor_count: .*/monitor_count: 32/; s/^widths: .*/widths: [4]/; s/^dim: .*/dim: 8/
          s/^knn_k: .*/knn_k: 2/; s/^probe_epochs: .*/probe_epochs: 2/' \
         "$configs/scale/test.yaml" >"$work/small/scale/s.yaml"

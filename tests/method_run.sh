@@ -80,20 +80,20 @@ END
 said "wrong.yaml:2:37: simclr contrasts two views with each other; pairs: [[0, 1], [1, 0]]
 wrong.yaml:3:40: simclr's scores are cosines; distance: cosine
 wrong.yaml:4:39: moco has no predictor; predictor: []
-wrong.yaml:4:54: queue 4096; a multiple of the 24 keys of a step, so that it is replaced in whole steps
+wrong.yaml:4:54: queue 1024; a multiple of the 24 keys of a step, so that it is replaced in whole steps
 wrong.yaml:4:54: bn_splits 8 of a batch of 12; equal parts of two images or more
 wrong.yaml:5:50: queue 100; a multiple of the batch of 32, so that it is replaced in whole steps
 wrong.yaml:6:50: a queue goes with stop_grad: true; or queue: 0
-wrong.yaml:7:39: the predictor gives 100 numbers; swav's sees the scores of 512 prototypes and gives as many
-wrong.yaml:8:68: expectation_views: 4 are of a predictor of z, and swav's sees scores; expectation_views: 0" <<'END'
+wrong.yaml:7:56: the predictor gives 100 numbers; swav's sees the scores of 512 prototypes and gives as many
+wrong.yaml:8:85: expectation_views: 4 are of a predictor of z, and swav's sees scores; expectation_views: 0" <<'END'
 rows:
 - { name: a, method: simclr, pairs: [[0, 1]] }
 - { name: b, method: simclr, distance: cross_entropy }
 - { name: c, method: moco, predictor: [fc d], batch: 12 }
 - { name: d, method: swav, predictor: [], queue: 100 }
 - { name: e, method: swav, predictor: [], queue: 32, stop_grad: false }
-- { name: f, method: swav, predictor: [fc 100] }
-- { name: g, method: swav, predictor: [fc 512], expectation_views: 4 }
+- { name: f, method: swav, prototypes: 512, predictor: [fc 100] }
+- { name: g, method: swav, prototypes: 512, predictor: [fc 512], expectation_views: 4 }
 END
 cat >right.yaml <<'END'
 target_momentum: 0.75

@@ -193,7 +193,7 @@ static void rows_that_cannot_run_say_why(void **state)
     text = page(n_tables);
     assert_has(
         text,
-        "| not run |  | 4096 is not run at this scale: an epoch has 2 steps here; the paper's has 312 "
+        "| not run |  | 4096 is not run at this scale: an epoch has 4 steps here; the paper's has 312 "
         "| quick |\n");
     free(text);
 }

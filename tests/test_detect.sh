@@ -195,7 +195,7 @@ given --views healthy.a healthy.b --fail-on none,partial; ends 2 'no grade "none
 given --views healthy.a healthy.b --metrics; ends 2 "one of the two"
 given --views healthy.a healthy.b --scale test; ends 2 "do not go with --views"
 given run --json; ends 2 "go with --views or --metrics"
-given run --fail-on none; ends 2 "go with --views or --metrics"
+given run --fail-on partail; ends 2 "the nearest is partial"
 given --metrics; ends 2 "wants a FILE"
 given --metrics log.jsonl --others; ends 2 "go with --views"
 

@@ -112,9 +112,9 @@ given "${from[@]}" one.safetensors --row wider
 ends 2 'one.safetensors: tensor projector.' 'is wanted' 'not the net of this row'
 given "${from[@]}" one.safetensors --row other; ends 2 'say pixel_mean: ['
 sed 's/"mean":"[^"]*"/"mean":"[0.5, 0.5, 0.5]"/' one.safetensors >spelt.safetensors
-given "${from[@]}" spelt.safetensors --row one; ends 2
+given "${from[@]}" spelt.safetensors --row one; ends 2 spelt.safetensors
 mkfifo pipe.safetensors
-given "${from[@]}" pipe.safetensors --row one; ends 2 'pipe.safetensors'
+given "${from[@]}" pipe.safetensors --row one; ends 2 'pipe.safetensors: it is no regular file'
 head -c 5000 one.safetensors >half.safetensors
 given "${from[@]}" half.safetensors --row one; ends 2 'is it whole?'
 given "${from[@]}" none.safetensors --row one; ends 2 'none.safetensors'

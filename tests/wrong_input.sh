@@ -66,7 +66,7 @@ top() { rows "$@" 'rows:' '  - { name: a }'; }        # lines above its one row
 scale() { printf '%s\n' "$1" >>configs/scale/s.yaml; }
 config='$simsiam config configs/x.yaml --scale s'
 run='$simsiam run configs/x.yaml --scale s --seeds 1 --threads 1 --quiet'
-sed '/^not_run:/,$d; s/^\(train_count\|monitor_count\|batch\|probe_batch\): .*/\1: 16/; s/^widths: .*/widths: [4]/
+sed '/^methods:/,$d; s/^\(train_count\|monitor_count\|batch\|probe_batch\): .*/\1: 16/; s/^widths: .*/widths: [4]/
      s/^epochs: .*/epochs: 1/; s/^probe_epochs: .*/probe_epochs: 1/; s/^knn_k: .*/knn_k: 2/' \
     "$configs/scale/test.yaml" >"$work/s.yaml"
 
