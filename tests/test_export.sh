@@ -74,7 +74,8 @@ fi
 
 if command -v python3 >/dev/null; then
     # ResNet-18's own shapes, as it begins.
-    printf '%s\n' 'rows:' '  - { name: r18, epochs: 0, widths: [64, 128, 256, 512], blocks: 2 }' >r18.yaml
+    printf '%s\n' 'rows:' '  - { name: r18, epochs: 0, widths: [64, 128, 256, 512], blocks: 2, train_count: 16,' \
+        '      monitor_count: 16, batch: 16, knn_k: 3, probe_epochs: 1, probe_batch: 16 }' >r18.yaml
     given run r18.yaml --scale test --seeds 1 --threads 1 --quiet --runs r18; ends 0
     r18=(r18/*/seed-1)
     given export "${r18[0]}" --to r18.safetensors --for torchvision; ends 0

@@ -192,7 +192,11 @@ static int export(const char *place, const char *to, enum reader reader)
     struct snapshot p = { .data = NULL };
     struct weights w = { .t = NULL };
     char *const folder = folder_of(place), *const config = text_format("%s/config.yaml", folder);
-    if (!settings_read(&p.s, config)) return EXIT_USER;
+    if (!settings_read(&p.s, config)) {
+        free(config);
+        free(folder);
+        return EXIT_USER;
+    }
     machine_open(1);
     model_build(&m, &p.s, 0);
     const int features = m.backbone.features, steps = p.s.train_count / p.s.batch;

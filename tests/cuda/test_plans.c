@@ -20,7 +20,7 @@
 static const char *const precisions[] = { [PRECISION_FP32] = "fp32", [PRECISION_BF16] = "bf16",
                                           [PRECISION_FP16] = "fp16" };
 extern const struct method simsiam;
-enum { PRECISIONS = sizeof precisions / sizeof *precisions, NETS = 256 };
+enum { PRECISIONS = sizeof precisions / sizeof *precisions, NETS = 1024 };
 
 /* Does cuDNN say this of the plan's engine? */
 static bool has_note(const struct plan *p, cudnnBackendNumericalNote_t wanted)
@@ -75,7 +75,9 @@ static bool splits_the_depth(const struct plan *p, struct conv_shape s)
     return p->workspace >= (int64_t)(sizeof(float) * (size_t)(s.k * s.r * s.r * s.c));
 }
 
-static int n_split;
+static int n_split, n_whole;
+/* Of ImageNet's nets cuDNN suggests none for some: those are counted, for a card to say what it costs. */
+static bool may_be_whole;
 
 /* Is any that the cache would time such a one? */
 static void some_candidate_splits(struct plan *list, int n, struct conv_work work,
@@ -88,10 +90,10 @@ static void some_candidate_splits(struct plan *list, int n, struct conv_work wor
         found = splits_the_depth(&list[i], work.s);
         made++;
     }
-    if (!found)
+    if (!found && !may_be_whole)
         fail_msg("dw of [%d, %d, %d, %d] to %d, %dx%d, %s: no candidate splits its depth", work.s.n,
                  work.s.h, work.s.w, work.s.c, work.s.k, work.s.r, work.s.r, precisions[work.precision]);
-    n_split++;
+    *(found ? &n_split : &n_whole) += 1;
 }
 
 static void plan_exists(struct conv_work work, cudnnBackendDescriptor_t device)
@@ -277,7 +279,8 @@ static void every_convolution_of_every_row_has_a_deterministic_plan_within_the_w
     assert_true(scales.gl_pathc > 5 && n_asked > 0);
     globfree(&scales);
     for (int i = 0; i < n_asked; i++) plan_exists(asked[i], *state);
-    print_message("%d convolutions, %d gradients of weights with a depth to split\n", n_asked, n_split);
+    print_message("%d convolutions, %d gradients of weights with a depth to split, %d whole\n", n_asked, n_split,
+                  n_whole);
 }
 
 /* Shapes of the ops' own tests. */
@@ -346,8 +349,8 @@ static void no_suggestion_has_a_note_that_forbids_it(void **state)
 
 int main(int argc, char **argv)
 {
-    (void)argc;
     only = argv + 1;
+    may_be_whole = argc > 1 && !strcmp(argv[1], "imagenet");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(notes_that_forbid_an_engine),
         cmocka_unit_test(no_suggestion_has_a_note_that_forbids_it),
