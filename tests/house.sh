@@ -170,6 +170,10 @@ committed=$(git ls-files -z 'results/*.md' 2>/dev/null | sed -z 's/^/HEAD:/' | x
         grep -qxF -- "$line" <<<"$committed" || echo "README.md:$number: $line"
     done | complain 'not in the committed results/'
 
+# A link leads to what is there.
+grep -oE '\]\([^)#]+' README.md | cut -c 3- | grep -v '^https\{0,1\}:' | sort -u |
+    while read -r link; do [ -e "$link" ] || echo "README.md: $link"; done | complain 'a link to nothing'
+
 # The difference of two methods stands in README as it is.
 shown=$(sed -n '/^```diff$/,/^```$/p' README.md | sed '1d; $d')
 diff experiments/methods/simsiam.c experiments/methods/byol.c | diff - <(echo "$shown") |

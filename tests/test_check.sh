@@ -19,12 +19,6 @@ cd "$work" || exit 1
 plan=$configs/check_collapse.yaml
 
 . "$here/given.bash"
-# given ARGUMENT...: runs the program; status, out and err are what came back.
-given() {
-    "$simsiam" "$@" >"$work/out" 2>"$work/err" </dev/null
-    status=$? out=$(<"$work/out") err=$(<"$work/err")
-    what="simsiam $*"
-}
 
 # ---- runs without a machine ------------------------------------------------------------------------------
 

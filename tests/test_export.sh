@@ -17,11 +17,6 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
 . "$here/given.bash"
-given() {            # status, out and err of the program
-    "$simsiam" "$@" >"$work/out" 2>"$work/err" </dev/null
-    status=$? out=$(<"$work/out") err=$(<"$work/err")
-    what="simsiam $*"
-}
 
 # ---- out and back ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@
 # real_runs.sh -- the runs of the detector's protocol as the detector and other tools measure them: FOLDER/real.csv
 # and real.md, how often each finds a planted collapse and accuses a healthy run.
 #
-# usage: real_runs.sh SIMSIAM FOLDER      (after make -f Makefile.repro detector-runs)
+# usage: real_runs.sh SIMSIAM FOLDER CHOOSING_SEEDS TESTING_SEEDS      (after make -f Makefile.repro detector-runs)
 #
 # From every run's checkpoint come z at rest and of two standard views of the monitor images; `check --others`
 # measures them.  Other tools give a number and no verdict: each gets the threshold that parts the choosing half
@@ -13,7 +13,7 @@
 set -eu
 export LC_ALL=C
 
-simsiam=$1 folder=$2
+simsiam=$1 folder=$2 choosing=$3 testing=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -44,7 +44,7 @@ one() {
     echo half,row,seed,truth,grade,samples,features,std_sqrtd,view_share,rank,level,rankme,lidar,alpha_req
     for half in choose test; do
         config=configs/detector_$half.yaml
-        case $half in choose) seeds='201 202' ;; *) seeds='301 302' ;; esac
+        case $half in choose) seeds=$choosing ;; *) seeds=$testing ;; esac
         for row in $(sed -nE 's/^  - (\{ )?name: ([^,} ]*).*/\2/p' "$config"); do
             for seed in $seeds; do one $half "$config" "$seed" "$row"; done
         done
