@@ -22,12 +22,49 @@
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
+/* Bytes of the character that begins at `c`, 0 if they are none in UTF-8; its code. */
+static int character(const unsigned char *c, unsigned *code)
+{
+    static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const int n = *c < 0x80 ? 1 : *c >> 5 == 6 ? 2 : *c >> 4 == 14 ? 3 : *c >> 3 == 30 ? 4 : 0;
+    *code = n > 1 ? *c & (0xffu >> (n + 1)) : *c;
+    for (int i = 1; i < n; i++) {
+        if ((c[i] & 0xc0) != 0x80) return 0;
+        *code = *code << 6 | (c[i] & 0x3fu);
+    }
+    return n && *code >= least[n] && *code <= 0x10ffff && *code >> 11 != 0x1b ? n : 0;
+}
+
+static bool drives(unsigned code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f || code == 0x61c;
+}
+
 void text_disarm(char *text)
 {
-    for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f) *c = '?';
-        if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) c[0] = c[1] = '?';
+    for (unsigned char *c = (unsigned char *)text; *c;) {
+        unsigned code;
+        const int n = character(c, &code);
+        if (!n || drives(code)) memset(c, '?', n ? (size_t)n : 1);
+        c += n ? n : 1;
     }
+}
+
+void say(FILE *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text;
+    if (vasprintf(&text, format, args) < 0)
+        die("out of memory: cannot format a text (close other programs)");
+    va_end(args);
+    const size_t n = strlen(text);
+    const bool ends = n && text[n - 1] == '\n';
+    if (ends) text[n - 1] = 0;
+    text_disarm(text);
+    fprintf(out, ends ? "%s\n" : "%s", text);
+    free(text);
 }
 
 /* A message may hold a file's name, and the file may be another's.  One write per line as far as
@@ -169,19 +206,27 @@ void hash_bytes(char hex[HASH_TEXT], const void *data, size_t bytes)
 }
 
 /* A pipe must not hold the program up until somebody writes to it, and a device may have no end:
- * errno is EINVAL then.  A folder fails when it is read. */
-static FILE *regular_open(const char *path)
+ * errno is EINVAL then.  A folder fails when it is read.  What lies there may change between the
+ * look and the opening, which waits for nobody either. */
+static FILE *regular_open(const char *path, bool own)
 {
     struct stat st;
-    if (stat(path, &st)) return NULL;
-    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) return fopen(path, "rbe");
-    errno = EINVAL;
+    if (own ? lstat(path, &st) : stat(path, &st)) return NULL;
+    if (S_ISLNK(st.st_mode)) errno = ELOOP;
+    else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) errno = EINVAL;
+    else {
+        const int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | (own ? O_NOFOLLOW : 0);
+        const int fd = openat(AT_FDCWD, path, flags);
+        FILE *const in = fd < 0 ? NULL : fdopen(fd, "rb");
+        if (fd >= 0 && !in) close(fd);
+        return in;
+    }
     return NULL;
 }
 
 bool hash_file(char hex[HASH_TEXT], const char *path)
 {
-    FILE *in = regular_open(path);
+    FILE *in = regular_open(path, false);
     if (!in) return false;
     EVP_MD_CTX *md = hash_open();
     static const size_t piece = 1 << 16;
@@ -219,9 +264,9 @@ const char *data_folder(void)
     return folder;
 }
 
-char *file_read(const char *path, size_t *bytes)
+static char *content_read(const char *path, size_t *bytes, bool own)
 {
-    FILE *in = regular_open(path);
+    FILE *in = regular_open(path, own);
     if (!in) return NULL;
     /* Grows by doubling instead of asking for the size first: files may grow meanwhile. */
     size_t room = 1 << 12, n = 0;
@@ -245,6 +290,16 @@ char *file_read(const char *path, size_t *bytes)
     data[n] = 0;
     if (bytes) *bytes = n;
     return data;
+}
+
+char *file_read(const char *path, size_t *bytes)
+{
+    return content_read(path, bytes, false);
+}
+
+char *file_read_own(const char *path, size_t *bytes)
+{
+    return content_read(path, bytes, true);
 }
 
 char *path_folder(const char *path)
@@ -310,28 +365,56 @@ static bool write_synced(int fd, const char *path, const void *data, size_t byte
     return ok;
 }
 
+/* A file of ours that is open: a regular one of this name alone.  With a second name it is another's
+ * too. */
+static bool is_own(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
+}
+
+int file_open_own(const char *path, int flags)
+{
+    const int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (fd < 0 || is_own(fd)) return fd;
+    close(fd);
+    errno = EEXIST;
+    return -1;
+}
+
+/* What lies at `path` goes: left by a kill, or laid there.  Nothing that it leads to is touched. */
 bool file_write_synced(const char *path, const void *data, size_t bytes)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = -1;
+    for (int again = 0; fd < 0 && again < 2; again++) {
+        if (again && unlink(path) != 0 && errno != ENOENT) return false;
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST) return false;
+    }
     return fd >= 0 && write_synced(fd, path, data, bytes);
 }
 
 /* Opens `path` for writing, alone: a second writer waits until the first has renamed its file away,
- * and then makes a new one.  Where the file system knows no locks, nobody waits.  -1 with errno
- * set. */
+ * and then makes a new one.  Where the file system knows no locks, nobody waits.  What is no file
+ * of ours, a link or a pipe, is taken out of the way.  -1 with errno set. */
 static int open_alone(const char *path)
 {
     for (;;) {
-        const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0)
-            return -1;
-        while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
+        const int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != ELOOP && errno != ENXIO) return -1;
+        while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
             ;
         struct stat own, there;
-        if (fstat(fd, &own) == 0 && stat(path, &there) == 0 && own.st_ino == there.st_ino &&
-            own.st_dev == there.st_dev)
-            return fd;
-        close(fd);
+        const bool here = fd >= 0 && fstat(fd, &own) == 0 && lstat(path, &there) == 0 &&
+                          own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+        if (here && is_own(fd)) return fd;
+        if ((fd < 0 || here) && unlink(path) != 0 && errno != ENOENT) {
+            const int error = errno;
+            if (fd >= 0) close(fd);
+            errno = error;
+            return -1;
+        }
+        if (fd >= 0) close(fd);
     }
 }
 

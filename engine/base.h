@@ -28,9 +28,13 @@ _Noreturn void die(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same for a user's mistake: exit(2). */
 _Noreturn void die_user(const char *format, ...) PRINTF_LIKE(1, 2);
 void warn(const char *format, ...) PRINTF_LIKE(1, 2);
-/* Control characters become '?': they could drive the reader's terminal, and so could U+0080 ..
- * U+009F.  Messages go through it. */
+/* What could drive the reader's terminal, or turn the order of what is read, becomes '?': control
+ * characters, U+0080 .. U+009F too, marks of direction, bytes that are no UTF-8.  Messages go
+ * through it. */
 void text_disarm(char *text);
+/* fprintf() of one line, or of a part of one, with the names of others in it: disarmed, but for a
+ * newline at the end. */
+void say(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* What is wrong with bytes that were read, for whoever knows the file's name.  Fills `wrong`; the
  * answer is always false, for "return refuse(...)". */
@@ -63,11 +67,17 @@ const char *data_folder(void);
 /* A whole regular file in fresh memory, NUL added behind it, its length in *bytes unless NULL; NULL
  * with errno set when it cannot be read. */
 char *file_read(const char *path, size_t *bytes);
+/* The same of a file that the program writes itself: a link is none (errno is ELOOP), wherever it
+ * leads. */
+char *file_read_own(const char *path, size_t *bytes);
+/* open() of such a file, for writing: no link is followed, no pipe waited for, and what is no
+ * regular file of this name alone is refused (-1, errno is ELOOP, ENXIO or EEXIST). */
+int file_open_own(const char *path, int flags);
 /* Replaces `path` by the bytes, or leaves it as it was: temporary file in the same folder, fsync,
  * rename, fsync the folder.  False with errno set on failure; no temporary file stays behind. */
 bool file_write_atomic(const char *path, const void *data, size_t bytes);
-/* Creates or overwrites `path` and fsyncs it, in place: for a name that nobody reads yet.  False
- * with errno set, and no file, on failure. */
+/* Makes `path` anew and fsyncs it, in place: for a name that nobody reads yet.  False with errno set,
+ * and no file, on failure. */
 bool file_write_synced(const char *path, const void *data, size_t bytes);
 /* mkdir -p; false with errno set. */
 bool folder_make(const char *path);

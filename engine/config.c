@@ -18,7 +18,7 @@
 
 #include "base.h"
 
-enum { BYTES_MAX = 1 << 20, NODES_MAX = 20000, DEPTH_MAX = 32, TAGS_MAX = 16 };
+enum { BYTES_MAX = 1 << 20, NODES_MAX = 20000, DEPTH_MAX = 32, TAGS_MAX = 16, ANCHORS_MAX = 16, KEYS_MAX = 1000 };
 enum { ERRORS_MAX = 100 };         /* shown per file: more would only scroll the first ones away */
 
 /* ---- reporting ------------------------------------------------------------------------------- */
@@ -29,10 +29,9 @@ static void report(struct config_file *f, yaml_mark_t mark, const char *format, 
     if (++f->errors > ERRORS_MAX) return;
     if (vsnprintf(text, sizeof text, format, arguments) < 0)
         die("cannot format a message about %s", f->path);
-    text_disarm(text);             /* YAML can spell an escape "\e" */
-    fprintf(stderr, "%s:%zu:%zu: %s\n", f->path, mark.line + 1, mark.column + 1, text);
+    say(stderr, "%s:%zu:%zu: %s\n", f->path, mark.line + 1, mark.column + 1, text);
     if (f->errors == ERRORS_MAX)
-        fprintf(stderr, "%s: the %dth mistake; more are not shown\n", f->path, ERRORS_MAX);
+        say(stderr, "%s: the %dth mistake; more are not shown\n", f->path, ERRORS_MAX);
 }
 
 __attribute__((format(printf, 3, 4)))
@@ -100,7 +99,15 @@ static void syntax_error(struct config_file *f, const yaml_parser_t *parser, con
              (unsigned)parser->problem_value);
 }
 
-struct census { int nodes, depth, documents; };
+struct census { int nodes, depth, documents, anchors; };
+
+/* libyaml compares each with all before it. */
+static bool has_anchor(const yaml_event_t *event)
+{
+    return event->type == YAML_SCALAR_EVENT           ? event->data.scalar.anchor != NULL
+           : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor != NULL
+                                                      : event->data.mapping_start.anchor != NULL;
+}
 
 /* Counts one event; false at the stream's end and at the first one that may not be. */
 static bool event_count(struct config_file *f, const yaml_event_t *event, struct census *c)
@@ -130,6 +137,11 @@ static bool event_count(struct config_file *f, const yaml_event_t *event, struct
         break;
     default:
         return true;
+    }
+    if (has_anchor(event) && ++c->anchors > ANCHORS_MAX) {
+        error_at(f, event->start_mark, "more than %d anchors (&); nothing may refer to them",
+                 ANCHORS_MAX);
+        return false;
     }
     if (++c->nodes <= NODES_MAX) return true;
     error_at(f, event->start_mark, "too large; at most %d values, lists and mappings", NODES_MAX);
@@ -173,6 +185,10 @@ static bool events_check(struct config_file *f, const char *text, size_t bytes)
 static void keys_check(struct config_file *f, const yaml_node_t *mapping)
 {
     const yaml_node_pair_t *start = mapping->data.mapping.pairs.start;
+    if (mapping->data.mapping.pairs.top - start > KEYS_MAX) {
+        config_error(f, mapping, "more than %d keys in one mapping", KEYS_MAX);
+        return;
+    }
     for (const yaml_node_pair_t *p = start; p < mapping->data.mapping.pairs.top; p++) {
         const yaml_node_t *node = yaml_document_get_node(&f->document, p->key);
         const char *name = config_text(node);

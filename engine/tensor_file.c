@@ -11,8 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <jansson.h>
-
+#include "object.h"
 #include "safetensors.h"
 
 void weights_free(struct weights *w)
@@ -139,39 +138,24 @@ static size_t bytes_of(const struct weight_tensor *t)
     return t->x ? count * sizeof *t->x : sizeof t->whole;
 }
 
-static json_t *checked(json_t *value)
-{
-    if (!value) die("out of memory: a .safetensors header (close other programs)");
-    return value;
-}
-
-static void put(json_t *object, const char *key, json_t *value)
-{
-    if (json_object_set_new(object, key, checked(value)))
-        die("cannot put \"%s\" into a .safetensors header: no memory, or no UTF-8", key);
-}
-
 static char *header_text(const struct weights *w)
 {
-    json_t *const root = checked(json_object());
+    json_t *const root = made(json_object());
     size_t from = 0;
-    if (w->metadata) put(root, "__metadata__", json_incref(w->metadata));
+    if (w->metadata) object_put(root, "__metadata__", json_incref(w->metadata));
     for (size_t i = 0; i < w->n; i++) {
         const struct weight_tensor *const t = &w->t[i];
         const size_t to = from + bytes_of(t);
-        json_t *const said = checked(json_object()), *const shape = checked(json_array());
+        json_t *const said = made(json_object()), *const shape = made(json_array());
         for (int k = 0; k < t->n_dims; k++)
-            if (json_array_append_new(shape, checked(json_integer(t->dim[k])))) checked(NULL);
-        put(said, "dtype", json_string(t->x ? "F32" : "I64"));
-        put(said, "shape", shape);
-        put(said, "data_offsets", json_pack("[I, I]", (json_int_t)from, (json_int_t)to));
-        put(root, t->name, said);
+            list_add(shape, json_integer(t->dim[k]));
+        object_put(said, "dtype", json_string(t->x ? "F32" : "I64"));
+        object_put(said, "shape", shape);
+        object_put(said, "data_offsets", json_pack("[I, I]", (json_int_t)from, (json_int_t)to));
+        object_put(root, t->name, said);
         from = to;
     }
-    char *const text = json_dumps(root, JSON_COMPACT);
-    if (!text) die("out of memory: a .safetensors header (close other programs)");
-    json_decref(root);
-    return text;
+    return object_text(root, JSON_COMPACT);
 }
 
 static void little_put(uint8_t *to, const void *from, size_t bytes, size_t word)

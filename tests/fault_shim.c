@@ -104,6 +104,17 @@ int open(const char *path, int flags, ...)
     return fault(OPEN, "open", path) ? -1 : next.call(path, flags, mode);
 }
 
+/* For reading, where a link is none. */
+int openat(int folder, const char *path, int flags, ...)
+{
+    NEXT(openat);
+    va_list args;
+    va_start(args, flags);
+    const mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return fault(OPEN, "openat", path) ? -1 : next.call(folder, path, flags, mode);
+}
+
 ssize_t write(int fd, const void *data, size_t bytes)
 {
     NEXT(write);

@@ -60,7 +60,8 @@ declare -A reason=([EIO]='Input/output error' [ENOSPC]='No space left on device'
                    [EINTR]='Interrupted system call' [SHORT]='' [KILL]='' [STOP]='')
 # What a run may shrug off: reading what need not be there, clock readings, the lock's text, a link (a copy does),
 # folders that are there, the close of what was only read.  All else, unnoticed, could be a file that is torn.
-harmless='^(fopen|fclose|link|mkdir) |^close [^ ]*/seed-1$|^fflush [^ ]*/timing.jsonl$|^ftruncate [^ ]*/lock$'
+harmless='^(fopen|openat|fclose|link|mkdir) |^close [^ ]*/seed-1$|^fflush [^ ]*/timing.jsonl$'
+harmless+='|^ftruncate [^ ]*/lock$'
 # each_call KIND [FROM]: a run from nothing, or from a copy of the folder FROM.
 each_call() {
     local kind=$1 from=${2:-} stopped=0 unnoticed=0 at what

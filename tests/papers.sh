@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# papers.sh -- what lies in a run's folder when it is to go on: torn papers are written again, a lock
-# that is not ours is left alone, another instruction set is told and noted.
+# papers.sh -- what lies in a run's folder: torn papers are written again when it goes on, edited ones are no
+# result, links and pipes are neither followed nor waited for, another instruction set is told and noted.
 #
 # usage: papers.sh SIMSIAM CONFIG_DIR SHIM
 set -u
@@ -12,6 +12,7 @@ export LC_ALL=C
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
 
 simsiam=$(realpath "$1") configs=$(realpath "$2") shim=$(realpath "$3")
+. "$(dirname "$0")/seal.bash"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -56,10 +57,102 @@ for torn in config.yaml provenance.json; do
         [ $status = 0 ] && grep -q "$torn is torn: it is written again" err ||
             fail "$torn $how: exit $status: $(<err)"
         same "$torn $how"
-        diff <(grep -v '"started"' "${calm[0]}/provenance.json") \
-            <(grep -v '"started"' "${it[0]}/provenance.json") || fail "$torn $how: provenance.json differs"
+        diff <(grep -v '"started"\|"seal"' "${calm[0]}/provenance.json") \
+            <(grep -v '"started"\|"seal"' "${it[0]}/provenance.json") || fail "$torn $how: provenance.json differs"
     done
 done
+
+# Another run's provenance is whole, and not true; an edited one is not what was written.
+other="$("$simsiam" run "$configs/fig2_stopgrad.yaml" --row without --scale test --seeds 1 --threads 1 --quiet \
+    --runs other 2>&1)" || fail "the other run: $other"
+again
+cp other/*/seed-1/provenance.json "${it[0]}/"
+sed -i 's/"seed": 1/"seed": 2/' "${it[0]}/provenance.json" && sealed "${it[0]}/provenance.json"
+run it
+[ $status = 0 ] && grep -q "provenance.json is another run's: it is written again" err || fail "foreign: $(<err)"
+grep -q '"seed": 1' "${it[0]}/provenance.json" || fail 'a foreign provenance.json stays'
+again
+sed -i 's/"kernels": "/&plain/' "${it[0]}/provenance.json"
+run it
+[ $status = 0 ] && grep -q 'provenance.json is not what was written: it is written again' err ||
+    fail "edited: $(<err)"
+same 'an edited provenance.json'
+
+# refuses WORDS COMMAND...: what the checkpoint counts of metrics.jsonl is no longer what was written.
+refuses() {
+    again
+    (cd "${it[0]}" && "${@:2}") || fail "cannot ${*:2}"
+    run it
+    [ $status = 1 ] && grep -q "$1" err || fail "${*:2}: exit $status: $(<err)"
+    [ ! -e "${it[0]}/summary.json" ] || fail "${*:2}: a result is made of it"
+}
+refuses 'metrics.sha256 has another hash of it' sed -i '2s/"grad_norm":[0-9]*\./&1/' metrics.jsonl
+refuses 'metrics.sha256 says nothing of it' rm metrics.sha256
+refuses 'metrics.sha256 says nothing of it' truncate -s 0 metrics.sha256
+refuses 'metrics.jsonl is shorter than its checkpoint says' sed -i 2d metrics.jsonl
+refuses 'metrics.jsonl is shorter than its checkpoint says' truncate -s 0 metrics.jsonl
+
+# What a finished run says is believed as it was written: named, not counted, never shown.
+# unbelieved WORDS COMMAND...
+unbelieved() {
+    rm -rf it
+    cp -r calm it
+    it=(it/*/seed-1)
+    (cd "${it[0]}" && "${@:2}") || fail "cannot ${*:2}"
+    "$simsiam" table "$configs/fig2_stopgrad.yaml" --scale test --seeds 1 --runs it --results shown >out 2>err ||
+        fail "${*:2}: table: $(<err)"
+    grep -q "$1" err || fail "${*:2}: $(<err)"
+    grep -q '^with  *0 ' out || fail "${*:2}: is shown: $(<out)"
+}
+other=$(realpath other/*/seed-1)
+unbelieved 'summary.json is not what was written' sed -i 's/"linear": [0-9.]*/&1/' summary.json
+unbelieved 'summary.json is not what was written' sed -i 's/"grade": "healthy"/"grade": "partial"/' summary.json
+unbelieved 'metrics.jsonl is not what was written' sed -i '2s/"grad_norm":[0-9]*\./&1/' metrics.jsonl
+unbelieved 'metrics.jsonl is broken in line 2' sed -i 2d metrics.jsonl
+unbelieved 'summary.json is broken' truncate -s 0 summary.json
+unbelieved 'is of another hash or seed than its folder' cp "$other/summary.json" "$other/metrics.jsonl" .
+unbelieved 'provenance.json is not what was written' sed -i 's/"compiler": "/&x/' provenance.json
+unbelieved 'provenance.json: No such file\|provenance.json:1:' truncate -s 0 provenance.json
+unbelieved 'provenance.json: of another seed, machine, code or data\|not what was written' \
+    sed -i 's/"seed": 1/"seed": 2/' provenance.json
+unbelieved 'with seed 1: not run' cp "$other/config.yaml" .
+
+# ---- what lies in the way ------------------------------------------------------------------------
+
+# Of a file that is opened for writing: refused, and what it leads to stays.  Of a temporary name: gone.
+echo precious >victim
+for name in metrics.jsonl timing.jsonl metrics.sha256; do
+    for way in 'ln -s' ln; do
+        again
+        rm "${it[0]}/$name"
+        $way "$work/victim" "${it[0]}/$name"
+        run it
+        [ $status = 1 ] && [ "$(<victim)" = precious ] || fail "$name, $way: exit $status: $(<err)"
+        [ "$(<victim)" = precious ] || fail "$name, $way: followed"
+    done
+    again
+    rm "${it[0]}/$name"
+    mkfifo "${it[0]}/$name"
+    { timeout 20 "$simsiam" run "$configs/fig2_stopgrad.yaml" --row with --scale test --seeds 1 --threads 1 \
+        --quiet --runs it 2>err; } || [ $? = 1 ] || fail "$name is a pipe: waited for"
+done
+for name in summary.json.tmp checkpoint.bin.new checkpoint.bin.spare; do
+    again
+    ln -s "$work/victim" "${it[0]}/$name"
+    run it
+    [ $status = 0 ] && [ "$(<victim)" = precious ] || fail "$name is a link: exit $status: $(<err)"
+    same "$name is a link"
+done
+again
+mv "${it[0]}" elsewhere
+ln -s "$work/elsewhere" "${it[0]}"
+run it
+[ $status = 1 ] && grep -q 'is a link, which no run' err || fail "a link for a run's folder: $status: $(<err)"
+mkdir -p kept adopting
+echo precious >kept/file
+ln -s "$work/kept" adopting/.adopt
+"$simsiam" pool calm --runs adopting >out 2>&1 || fail "pool beside a link: $(<out)"
+[ "$(<kept/file)" = precious ] || fail 'pool empties what a link leads to'
 
 # ---- the lock ------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +241,72 @@ static void a_pipe_or_a_device_is_no_file_and_is_not_waited_for(void **state)
     free(pipe);
 }
 
+/* What lies in the way of a temporary name, or of one that is opened: the victim that it leads to stays
+ * as it was, and nothing is waited for. */
+static void what_lies_in_the_way_is_neither_followed_nor_waited_for(void **state)
+{
+    (void)state;
+    enum { LINK, HARD_LINK, PIPE, DANGLING, WAYS };
+    char *const path = text_format("%s/own", root), *const victim = text_format("%s/victim", root);
+    static const char *const names[] = { "own.tmp", "own" };
+    alarm(10);
+    for (int way = LINK; way < WAYS; way++) {
+        for (int k = 0; k < 2; k++) {
+            char *const in_way = text_format("%s/%s", root, names[k]);
+            assert_true(file_write_atomic(victim, "precious", 8));
+            unlink(path);
+            if (way == LINK) assert_int_equal(symlink(victim, in_way), 0);
+            if (way == HARD_LINK) assert_int_equal(link(victim, in_way), 0);
+            if (way == PIPE) assert_int_equal(mkfifo(in_way, 0600), 0);
+            if (way == DANGLING) assert_int_equal(symlink("/nonexistent/file", in_way), 0);
+            errno = 0;
+            if (k && way != HARD_LINK) assert_null(file_read_own(in_way, NULL));
+            if (k && way != HARD_LINK) assert_int_equal(errno, way == PIPE ? EINVAL : ELOOP);
+            if (k) assert_int_equal(file_open_own(in_way, O_RDWR | O_CREAT), -1);
+            assert_true(k ? file_write_synced(path, "new", 3) : file_write_atomic(path, "new", 3));
+            assert_file_is(path, "new");
+            assert_file_is(victim, "precious");
+            struct stat st;
+            assert_true(!lstat(path, &st) && S_ISREG(st.st_mode) && st.st_nlink == 1);
+            assert_true(!k == (lstat(in_way, &st) != 0));      /* no temporary name stays */
+            free(in_way);
+        }
+    }
+    alarm(0);
+    unlink(path);
+    unlink(victim);
+    free(path);
+    free(victim);
+}
+
+static void what_drives_a_terminal_is_disarmed(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *shown; } cases[] = {
+        { "plain, ä √ 中 🦊", "plain, ä √ 中 🦊" },
+        { "\x1b[31mred", "?[31mred" },      { "a\tb\rc\nd\x7f", "a?b?c?d?" },
+        { "\xc2\x9b" "31m", "??31m" },      /* U+009B, CSI in one character */
+        { "\x9b" "31m", "?31m" },           /* the same as a byte, no UTF-8 */
+        { "\xe2\x80\xae" "gpj", "???gpj" }, /* what follows from right to left */
+        { "\xed\xa0\x80 \xc0\x80 \xf8\x88\x80\x80\x80", "??? ?? ?????" },
+        { "cut \xe2\x88", "cut ??" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *const text = text_format("%s", cases[i].text), *said;
+        text_disarm(text);
+        assert_string_equal(text, cases[i].shown);
+        size_t bytes;
+        FILE *const out = open_memstream(&said, &bytes);
+        say(out, "%s\n", cases[i].text);
+        fclose(out);
+        assert_int_equal(said[bytes - 1], '\n');
+        said[bytes - 1] = 0;
+        assert_string_equal(said, cases[i].shown);
+        free(said);
+        free(text);
+    }
+}
+
 static void folder_of_a_path_ends_in_its_slash(void **state)
 {
     (void)state;
@@ -363,6 +430,8 @@ int main(void)
         cmocka_unit_test(file_that_cannot_be_replaced_leaves_no_temporary_one),
         cmocka_unit_test(path_below_a_file_is_refused_with_a_reason),
         cmocka_unit_test(a_pipe_or_a_device_is_no_file_and_is_not_waited_for),
+        cmocka_unit_test(what_lies_in_the_way_is_neither_followed_nor_waited_for),
+        cmocka_unit_test(what_drives_a_terminal_is_disarmed),
         cmocka_unit_test(folder_of_a_path_ends_in_its_slash),
         cmocka_unit_test(hashes_are_those_of_fips_180),
         cmocka_unit_test(dying_says_why_and_which_kind_of_wrong_it_was),

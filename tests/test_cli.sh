@@ -8,6 +8,7 @@ set -u
 export LC_ALL=C
 
 simsiam=$(realpath "$1") configs=$(realpath "$2")
+. "$(dirname "$0")/seal.bash"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -139,7 +140,9 @@ for file in "$own"/seed-*/summary.json; do
     named=$({ cat "${file%/*}/config.yaml"
               printf 'machine: cpu\ncode: %s\ndata: %s\n' "$old" "$data"; } | sha256sum)
     sed -i -e "s/\"code_hash\": \".*\"/\"code_hash\": \"$old\"/" \
-        -e "s/\"hash\": \".*\"/\"hash\": \"${named%% *}\"/" "$file"
+        -e "s/\"hash\": \".*\"/\"hash\": \"${named%% *}\"/" "$file" "${file%/*}/provenance.json"
+    sealed "$file"
+    sealed "${file%/*}/provenance.json"
 done
 stale=runs/${named:0:16}
 mv "$own" "$stale"

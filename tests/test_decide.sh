@@ -9,6 +9,7 @@ set -u
 export LC_ALL=C
 
 simsiam=$(realpath "$1") configs=$(realpath "$2")
+. "$(dirname "$0")/seal.bash"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -46,7 +47,9 @@ cp -r "$configs" later
 sed -i 's/^looks: .*/looks: [5]/' later/scale/test.yaml
 decided 0 '0 runs were made' later/fig2_stopgrad.yaml --runs 'my runs' --budget 0.5
 grep -qE '^  stopgrad-knn +2 runs, about [0-9.]+ minutes: with/4 with/5$' <<<"$said" || fail "by the clock: $said"
-sed -i 's/"device": "/&another /' 'my runs'/*/seed-*/provenance.json
+for papers in 'my runs'/*/seed-*/provenance.json; do
+    sed -i 's/"device": "/&another /' "$papers" && sealed "$papers"
+done
 
 # A later look is waited for, by two seeds a row, in order, where two are there already.
 rm -r "my runs"/*/seed-2

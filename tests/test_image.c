@@ -17,6 +17,7 @@
 
 #include "picture_files.h"
 #include "../engine/augment.h"
+#include "../engine/base.h"
 #include "../engine/image.h"
 #include "../engine/ops.h"
 
@@ -551,6 +552,80 @@ static void smaller_decoding_changes_a_view_by_little(void **state)
     free(file.at);
 }
 
+/* ---- as ImageFolder reads them ------------------------------------------------------------- */
+
+/* Pillow's libjpeg-turbo is another edition, whose colour conversion may round otherwise. */
+enum { OTHER_EDITION = 1 };
+
+/* Where README says that we read otherwise, and how. */
+static const struct { const char *name; enum { TAKEN, OTHER_PIXELS } here; } otherwise[] = {
+    { "png-grey-16", OTHER_PIXELS }, { "png-grey-16-interlaced", OTHER_PIXELS },
+    { "png-grey-16-transparent", OTHER_PIXELS }, { "png-bad-checksum-of-text", TAKEN },
+    { NULL, TAKEN },
+};
+
+static struct bytes hex_read(char *text)
+{
+    struct bytes b = { malloc(strlen(text) / 2 + 1), strlen(text) / 2 };
+    for (size_t i = 0; i < b.n; i++) {
+        unsigned byte;
+        assert_int_equal(sscanf(text + 2 * i, "%2x", &byte), 1);
+        b.at[i] = (uint8_t)byte;
+    }
+    return b;
+}
+
+/* The largest difference; -1: of another size. */
+static int worst_of(const struct picture *p, int w, int h, const struct bytes *rgb)
+{
+    int worst = 0;
+    if (p->w != w || p->h != h || rgb->n != (size_t)(3 * w * h)) return -1;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            for (int c = 0; c < 3; c++) {
+                const int d = abs(at(p, c, y, x) - rgb->at[3 * (y * w + x) + c]);
+                if (d > worst) worst = d;
+            }
+    return worst;
+}
+
+/* tests/golden/make_pictures.py asked Pillow. */
+static void every_kind_of_picture_is_read_as_image_folder_reads_it_or_as_readme_says(void **state)
+{
+    (void)state;
+    char *const text = file_read(GOLDEN_DIR "/pictures.txt", NULL), *rest = text;
+    assert_non_null(text);
+    int seen = 0, other = 0;
+    for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+        if (*line == '#') continue;
+        char *const name = strsep(&line, " ");
+        const int w = atoi(strsep(&line, " ")), h = atoi(strsep(&line, " "));
+        const struct bytes file = hex_read(strsep(&line, " "));
+        const bool taken_there = strcmp(line, "refused") != 0;
+        struct bytes rgb = taken_there ? hex_read(line) : (struct bytes){ NULL, 0 };
+        struct picture p = { .pixels = NULL };
+        const bool taken = decode(&p, file, 1);
+        const int worst = taken && taken_there ? worst_of(&p, w, h, &rgb) : 0;
+        size_t i = 0;
+        while (otherwise[i].name && strcmp(otherwise[i].name, name)) i++;
+        const bool same = taken == taken_there && worst >= 0 && worst <= OTHER_EDITION;
+        const bool as_said = otherwise[i].here == TAKEN ? taken && !taken_there
+                                                        : taken && worst > OTHER_EDITION;
+        const bool right = otherwise[i].name ? as_said : same;
+        if (!right)
+            print_error("%s: %s here (%s), %s there, worst %d\n", name, taken ? "taken" : "refused",
+                        taken ? "" : wrong, taken_there ? "taken" : "refused", worst);
+        seen++;
+        other += !right;
+        picture_free(&p);
+        free(rgb.at);
+        free(file.at);
+    }
+    free(text);
+    assert_true(seen > 80);
+    assert_int_equal(other, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +643,7 @@ int main(void)
         cmocka_unit_test(huge_pictures_are_refused_by_their_header),
         cmocka_unit_test(test_view_is_the_centre_of_the_resized_image),
         cmocka_unit_test(crop_of_a_wide_image_is_the_naive_one),
+        cmocka_unit_test(every_kind_of_picture_is_read_as_image_folder_reads_it_or_as_readme_says),
         cmocka_unit_test(smaller_decoding_changes_a_view_by_little),
     };
     machine_open(1);

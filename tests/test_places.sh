@@ -109,7 +109,19 @@ for from in "$there" /; do
     repro -n table-stopgrat && fail "table-stopgrat from $from is taken"
     [[ $said == *'there are: stopgrad '* ]] || fail "table-stopgrat from $from: $said"
 done
-[ ! -e "$work/x" ] || fail 'a list of seeds was run by the shell'
+# What is only shown, or refused, is text, too, whoever says it: no shell and no make runs it.
+for name in SCALE DEVICE SEEDS BASE SECONDS; do
+    for said in "a'; touch $work/x; '" "a; touch $work/x" "\$(shell touch $work/x)" "\`touch $work/x\`"; do
+        (cd "$there" && make -f Makefile.repro help "$name=$said" 2>&1) >"$work/said"
+        case $name in
+        SCALE | DEVICE) grep -qF "$name=$said" "$work/said" || fail "$name=$said: $(grep "$name=" "$work/said")" ;;
+        SEEDS) grep -qF "SEEDS=\"$said\"" "$work/said" || fail "SEEDS=$said: $(grep SEEDS "$work/said")" ;;
+        esac
+        (cd "$there" && export "$name=$said" && make -f Makefile.repro help) >/dev/null 2>&1
+        (cd "$there" && make -f Makefile.repro data-synthetic "$name=$said") >/dev/null 2>&1
+    done
+done
+[ ! -e "$work/x" ] || fail 'what was said was run by a shell'
 from=/
 repro data-synthetic DATA=here && fail 'a DATA from another folder, of which nobody knows where it is'
 # What the fetch is given is what was said, not what a shell made of it.
@@ -139,6 +151,33 @@ kill -TERM $make
 wait $make
 [ -e "$work/told" ] || fail "TERM to make does not reach what it runs: $(<"$work/said")"
 grep -q '^stopped; the same command goes on' "$work/said" || fail "a stop is not said: $(<"$work/said")"
+# Whatever a recipe is made of, it ends with make, by the recipes' own shell.
+cat >"$work/made.mk" <<END
+SHELL := /bin/bash
+.SHELLFLAGS := $root/experiments/commands/recipe.sh
+all:
+	@sh -c 'cd "$work"; trap "touch ended; exit 75" TERM; while :; do echo >>goes; sleep 0.1; done' | \
+	    cat; sleep 50
+status:
+	@false | cat; [ \$\$? = 1 ] && exit 3
+END
+if [[ $root != *' '* ]]; then
+    make -f "$work/made.mk" all >"$work/said" 2>&1 &
+    make=$!
+    for ((i = 0; i < 100; i++)); do
+        [ -e "$work/goes" ] && break
+        sleep 0.1
+    done
+    begun=$SECONDS
+    kill -TERM $make
+    wait $make
+    before=$(stat -c %Y.%s "$work/goes")
+    sleep 0.5
+    [ "$before" = "$(stat -c %Y.%s "$work/goes")" ] || fail 'what make began goes on without it'
+    [ -e "$work/ended" ] || fail "TERM to make does not reach what a pipe begins with: $(<"$work/said")"
+    [ $((SECONDS - begun)) -lt 20 ] || fail 'make waits for what was told to end'
+    make -s -f "$work/made.mk" status 2>&1 | grep -q 'Error 3' || fail 'a recipe ends with another status'
+fi
 for status in 0 1 5; do
     bash "$there/experiments/commands/hand_on.sh" sh -c "exit $status"
     got=$?

@@ -12,6 +12,7 @@ export LC_ALL=C
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
 
 simsiam=$(realpath "$1") configs=$(realpath "$2") shim=$(realpath "$3")
+. "$(dirname "$0")/seal.bash"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -28,7 +29,9 @@ pool() {
     [[ $said == *"$2"* ]] || fail "pool ${*:3}: no \`$2\` in: $said"
 }
 # same FOLDER OTHER: the same runs, but for the locks of those who made them.
-same() { diff -r -x lock -x '*.prev' "$1" "$2" >diff.txt || fail "$1 and $2 differ: $(<diff.txt)"; }
+same() {
+    diff -r -x lock -x '*.prev' -x metrics.sha256 "$1" "$2" >diff.txt || fail "$1 and $2 differ: $(<diff.txt)"
+}
 
 # ---- a folder of runs ------------------------------------------------------------------------------------
 
@@ -77,6 +80,7 @@ refused() {
 }
 # edit FILE SCRIPT: by sed, which must change something.
 edit() { cp "$1" "$work/was" && sed -i "$2" "$1" && ! cmp -s "$1" "$work/was"; }
+edited() { edit "$@" && sealed "$1"; }
 zero() { printf '\0' | dd of="$1" bs=1 seek=8 conv=notrunc 2>/dev/null; }
 for file in metrics.jsonl config.yaml provenance.json; do
     refused "$file: cannot be read: No such file" rm $file
@@ -88,13 +92,18 @@ refused 'summary.json and metrics.jsonl are broken, the last epoch' \
 refused 'summary.json and metrics.jsonl are broken, the last epoch' edit metrics.jsonl '$d'
 refused 'summary.json is broken' edit summary.json 's/"seed"/"sed"/'
 refused 'summary.json is broken' truncate -s 100 summary.json
-refused 'summary.json and metrics.jsonl are broken, an accuracy' edit summary.json 's/"linear": .*/"linear": 101/'
+refused 'summary.json and metrics.jsonl are broken, an accuracy' \
+    edit summary.json 's/"linear": [0-9.]*/"linear": 101/'
 refused 'summary.json and metrics.jsonl are broken, its numbers' \
     edit summary.json 's/"state": .*/"state": "diverged",/'
-refused 'summary.json: of run ' edit summary.json 's/"seed": 1/"seed": 2/'
+refused 'summary.json is not what was written' edit summary.json 's/"seed": 1/"seed": 2/'
+refused 'summary.json: of run ' edited summary.json 's/"seed": 1/"seed": 2/'
+refused 'summary.json is not what was written' edit summary.json 's/"linear": [0-9.]*/&0/'
+refused 'metrics.jsonl is not what was written' edit metrics.jsonl '2s/"grad_norm":0/"grad_norm":1/'
 refused 'provenance.json: it must name' edit provenance.json '/train_hash/d'
-refused 'provenance.json: of another' edit provenance.json 's/"seed": 1/"seed": 2/'
-refused 'provenance.json: of another' edit provenance.json 's/\("code_hash": "\)./\1x/'
+refused 'provenance.json is not what was written' edit provenance.json 's/"compiler": "/&another /'
+refused 'provenance.json: of another' edited provenance.json 's/"seed": 1/"seed": 2/'
+refused 'provenance.json: of another' edited provenance.json 's/\("code_hash": "\)./\1x/'
 refused 'config.yaml: with the machine, code and data' edit config.yaml 's/^momentum: .*/momentum: 0.8/'
 refused 'checkpoint.bin: not whole' truncate -s -1 checkpoint.bin
 flip() { printf 'x' | dd of="$1" bs=1 seek=300 conv=notrunc 2>/dev/null; }
@@ -118,6 +127,8 @@ renamed() {
                sed -n 's/.*"data_hash": "\(.*\)".*/data: \1/p' summary.json; } | sha256sum)
      sed -i "s/\"hash\": \".*\"/\"hash\": \"${named%% *}\"/" summary.json
      rm checkpoint.bin*
+     sealed summary.json
+     sealed provenance.json
      cd "$work/spoilt" && mkdir "${named:0:16}" && mv "$one" "${named:0:16}/" && echo "${named:0:16}")
 }
 # wants WORDS KEY VALUE [EDIT]: so renamed, the run is refused with the words.
@@ -153,6 +164,7 @@ rm -rf into
 cp -r "$runs" into
 cp -r "$runs" other
 sed -i 's/"grad_norm":0/"grad_norm":1/' other/"$one"/metrics.jsonl
+resealed other/"$one"
 cmp -s "$runs/$one/metrics.jsonl" other/"$one"/metrics.jsonl && fail 'no gradient norm to edit'
 pool 2 "other/$one/metrics.jsonl: into/$one is the same run with other numbers, and stays" other --runs into
 [[ $said == *'0 taken, 5 there already, 1 refused'* ]] || fail "a conflict: $said"
@@ -202,7 +214,7 @@ for kind in KILL EIO; do
             fail "$kind $at: names no file: $said"
         for folder in into/*/seed-*; do
             if [ -e "$folder/summary.json" ]; then
-                diff -r -x lock -x '*.prev' "few/${folder#into/}" "$folder" >/dev/null ||
+                diff -r -x lock -x '*.prev' -x metrics.sha256 "few/${folder#into/}" "$folder" >/dev/null ||
                     fail "$kind $at: $folder is torn"
             else
                 [ "$folder" = "into/$one" ] && cmp -s "few/$one/metrics.jsonl" "$folder/metrics.jsonl" ||
@@ -236,8 +248,8 @@ for folder in runs/*/seed-*; do
     for file in config.yaml metrics.jsonl summary.json; do
         cmp "$folder/$file" "$runs/${folder#runs/}/$file" || fail "$folder/$file is not what it was"
     done
-    diff <(sort "$folder/provenance.json" | tr -d ,) \
-        <(grep -v '"started"' "$runs/${folder#runs/}/provenance.json" | sort | tr -d ,) ||
+    diff <(grep -v '"seal"' "$folder/provenance.json" | sort | tr -d ,) \
+        <(grep -v '"started"\|"seal"' "$runs/${folder#runs/}/provenance.json" | sort | tr -d ,) ||
         fail "$folder/provenance.json is not what it was, but for the time"
     [ ! -e "$folder/checkpoint.bin" ] || fail "$folder has a checkpoint from nowhere"
 done

@@ -9,12 +9,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../experiments/run/seal.h"
 #include "../experiments/run/judge.h"
 #include "../experiments/run/measures.h"
 
@@ -530,6 +532,124 @@ static void a_hand_edited_summary_is_refused(void **state)
     assert_edit_refused("{", "[{");
 }
 
+/* A finished run as it is written now: its papers carry their hashes. */
+static void write_sealed(void)
+{
+    struct run_record r = run_example();
+    char *const curve = curve_before(&r.last);
+    hash_bytes(r.metrics_hash, curve, strlen(curve));
+    free(curve);
+    r.sealed = true;
+    write_run(&r);
+}
+
+/* Every bit of either paper: no single one makes another run of it. */
+static void a_flipped_bit_of_a_sealed_run_is_seen(void **state)
+{
+    (void)state;
+    static const char *const papers[] = { "summary.json", "metrics.jsonl" };
+    struct run_record r;
+    char said[1024];
+    write_sealed();
+    assert_true(read_quietly(&r, said, sizeof said));
+    assert_true(r.sealed && r.linear == 45.25);
+    run_free(&r);
+    for (int p = 0; p < 2; p++) {
+        write_sealed();
+        char *const good = read_whole(papers[p]);
+        const size_t bytes = strlen(good);
+        for (size_t i = 0; i + 1 < bytes; i += p ? 7 : 1) {
+            good[i] = (char)(good[i] ^ (1 << i % 8));
+            write_file(papers[p], good, bytes);
+            if (read_quietly(&r, said, sizeof said))
+                fail_msg("%s is believed with another bit in byte %zu", papers[p], i);
+            if (!strstr(said, papers[p])) fail_msg("%s, byte %zu: %s", papers[p], i, said);
+            run_free(&r);
+            good[i] = (char)(good[i] ^ (1 << i % 8));
+        }
+        free(good);
+    }
+}
+
+static void an_edited_number_of_a_sealed_run_is_seen(void **state)
+{
+    (void)state;
+    static const struct { const char *paper, *from, *to; } edits[] = {
+        { "summary.json", "\"linear\": 45.25", "\"linear\": 46.25" },
+        { "summary.json", "\"linear\": 45.25", "\"linear\": 45.250" },
+        { "summary.json", "\"without\"", "\"with\"" },
+        { "summary.json", "\"schema\": 3", "\"schema\": 2" },
+        { "metrics.jsonl", "\"grad_norm\":", "\"grad_norm\":1" },
+    };
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        write_sealed();
+        char *const text = read_whole(edits[i].paper), *const at = strstr(text, edits[i].from);
+        assert_non_null(at);
+        char *const edited = text_format("%.*s%s%s", (int)(at - text), text, edits[i].to,
+                                         at + strlen(edits[i].from));
+        write_file(edits[i].paper, edited, strlen(edited));
+        assert_refused(edits[i].paper);
+        free(edited);
+        free(text);
+    }
+}
+
+/* What metrics.sha256 says of a run that is not finished. */
+static void an_edited_line_of_a_run_under_way_is_seen(void **state)
+{
+    (void)state;
+    char said[1024], *const curve = curve_text();
+    char *const path = text_format("%s/metrics.jsonl", folder);
+    char *const seals = text_format("%s/metrics.sha256", folder);
+    struct run_record r;
+    const char *const second = strchr(curve, '\n') + 1;
+    write_file("metrics.jsonl", curve, (size_t)(second - curve));
+    const int fd = file_open_own(seals, O_CREAT | O_WRONLY);
+    assert_true(fd >= 0 && lines_seal(fd, path));
+    write_file("metrics.jsonl", curve, strlen(curve));         /* goes on, and counts to there */
+    assert_true(lines_seal(fd, path) && !close(fd));
+    assert_false(read_quietly(&r, said, sizeof said));
+    assert_int_equal(r.n_curve, 3);
+    run_free(&r);
+    char *const digit = strpbrk(strstr(curve, "\"std_sqrtd\":"), "123456789");
+    ++*digit;
+    write_file("metrics.jsonl", curve, strlen(curve));
+    assert_false(read_quietly(&r, said, sizeof said));
+    assert_int_equal(r.n_curve, 0);
+    assert_non_null(strstr(said, "metrics.jsonl is not what was written"));
+    run_free(&r);
+    --*digit;
+    write_file("metrics.jsonl", curve, (size_t)(second - curve));          /* lines are lost */
+    assert_false(read_quietly(&r, said, sizeof said));
+    assert_non_null(strstr(said, "metrics.jsonl is not what was written"));
+    run_free(&r);
+    assert_true(lines_cut(seals, (size_t)(second - curve)));
+    assert_false(read_quietly(&r, said, sizeof said));
+    assert_int_equal(r.n_curve, 1);
+    run_free(&r);
+    unlink(seals);
+    free(path);
+    free(seals);
+    free(curve);
+}
+
+static void a_link_is_no_paper(void **state)
+{
+    (void)state;
+    write_finished();
+    char *const summary = text_format("%s/summary.json", folder), *const moved = text_format("%s/s", folder);
+    assert_int_equal(rename(summary, moved), 0);
+    assert_int_equal(symlink("s", summary), 0);
+    struct run_record r;
+    char said[1024];
+    assert_false(read_quietly(&r, said, sizeof said));
+    assert_non_null(strstr(said, "summary.json"));
+    run_free(&r);
+    unlink(moved);
+    free(summary);
+    free(moved);
+}
+
 static void garbage_does_not_crash(void **state)
 {
     (void)state;
@@ -627,6 +747,10 @@ int main(void)
         IN_FOLDER(an_unfinished_run_gives_its_whole_lines),
         IN_FOLDER(a_finished_run_with_broken_metrics_is_not_run),
         IN_FOLDER(a_hand_edited_summary_is_refused),
+        IN_FOLDER(a_flipped_bit_of_a_sealed_run_is_seen),
+        IN_FOLDER(an_edited_number_of_a_sealed_run_is_seen),
+        IN_FOLDER(an_edited_line_of_a_run_under_way_is_seen),
+        IN_FOLDER(a_link_is_no_paper),
         IN_FOLDER(garbage_does_not_crash),
         cmocka_unit_test(a_summary_that_cannot_be_written_says_why),
         cmocka_unit_test(the_folder_is_named_by_hash_and_seed),

@@ -109,26 +109,29 @@ static int folder_remove(void **state)
     return nftw(root, unlink_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Of the images that the settings name, as they are now. */
-static void data_now(char hash[HASH_TEXT], const struct settings *s)
+/* Of the images that the settings name, as they are now; and of either set. */
+static void data_now(char hash[HASH_TEXT], char each[2][HASH_TEXT], const struct settings *s)
 {
     struct dataset train, monitor;
     data_load(&train, "synthetic", DATA_TRAIN, s->train_first, s->train_count);
     data_load(&monitor, "synthetic", DATA_TEST, s->monitor_first, s->monitor_count);
     run_data_hash(hash, train.hash, monitor.hash, "");
+    memcpy(each[0], train.hash, HASH_TEXT);
+    memcpy(each[1], monitor.hash, HASH_TEXT);
     data_free(&train);
     data_free(&monitor);
 }
 
-/* A finished run as `simsiam run` leaves it. */
+/* A finished run as `simsiam run` leaves it, or left it before papers were sealed. */
+static bool made_sealed;
 static void run_make(const char *row, int seed, double linear, bool dead, double oscillation)
 {
     static struct experiment e;
     experiment_load(&e, under("configs/made_up.yaml"), "tiny");
     const struct settings *s = &e.row[experiment_row(&e, row)].settings;
     struct run_record r = { .seed = seed, .epochs = 3, .linear = linear };
-    char *config = settings_print(s);
-    data_now(r.data_hash, s);
+    char *config = settings_print(s), images[2][HASH_TEXT];
+    data_now(r.data_hash, images, s);
     run_hash(r.hash, config, "cpu", code_hash_of(s->method), r.data_hash);
     snprintf(r.row, sizeof r.row, "%s", row);
     snprintf(r.code_hash, sizeof r.code_hash, "%s", code_hash_of(s->method));
@@ -158,6 +161,8 @@ static void run_make(const char *row, int seed, double linear, bool dead, double
         free(line);
     }
     run_judge(&r, false);
+    r.sealed = made_sealed;
+    hash_bytes(r.metrics_hash, metrics, strlen(metrics));
     char path[600];
     snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
     put(path, metrics);
@@ -165,7 +170,10 @@ static void run_make(const char *row, int seed, double linear, bool dead, double
     put(path, config);
     snprintf(path, sizeof path, "%s/provenance.json", folder);
     char *provenance = text_format("{\"code_hash\": \"%s\", \"compiler\": \"cc\", \"seed\": %d, "
-                                   "\"started\": \"2020-01-01T00:00:00Z\"}", r.code_hash, seed);
+                                   "\"machine\": \"cpu\", \"train_hash\": \"%s\", "
+                                   "\"monitor_hash\": \"%s\", "
+                                   "\"started\": \"2020-01-01T00:00:00Z\"}", r.code_hash, seed,
+                                   images[0], images[1]);
     put(path, provenance);
     free(provenance);
     snprintf(path, sizeof path, "%s/timing.jsonl", folder);
@@ -577,6 +585,34 @@ static void an_edited_committed_run_is_not_believed(void **state)
     assert_broken_by(curves, "\nwith,2,1,1,", "\nwith,2,1,1,,", "seed 2 is broken, an epoch");
 }
 
+/* As `simsiam run` writes runs: each line is sealed with its curve, but for those of before. */
+static void an_edited_line_of_a_sealed_run_is_not_believed(void **state)
+{
+    (void)state;
+    static const char runs[] = "results/tiny/made_up_runs.jsonl";
+    static const char curves[] = "results/tiny/made_up_curves.csv";
+    made_sealed = true;
+    runs_make();
+    made_sealed = false;
+    run_make("with", 1, 44, false, 0.1);
+    assert_int_equal(table(NULL), 0);
+    char *text = content(runs);
+    assert_has(text, "\"schema\": 3");
+    assert_has(text, "\"seal\": \"");
+    assert_has(text, "\"schema\": 2");
+    free(text);
+    assert_broken_by(runs, "\"linear\": 45.5", "\"linear\": 46.5", "seed 2 is broken, its line or its curve");
+    assert_broken_by(curves, "\nwith,2,1,1,-0", "\nwith,2,1,1,-1", "seed 2 is broken, its line or its curve");
+    assert_broken_by(runs, "\"seal\"", "\"sea1\"", "is broken");
+    edit(runs, "\"scale\": \"tiny\"", "\"scale\": \"tinx\"");
+    assert_int_equal(table("--from-results"), 0);
+    char *err = content("err"), *out = content("out");
+    assert_has(err, "of table made_up at scale tinx, which is not its name");
+    assert_has(out, "with     0  67.7");
+    free(err);
+    free(out);
+}
+
 /* A making is named by what it says: an edited one is none, and no run of it counts. */
 static void an_edited_making_is_not_believed(void **state)
 {
@@ -681,8 +717,9 @@ static void run_in_the_wrong_folder_is_not_counted(void **state)
     runs_make();
     static struct experiment e;
     experiment_load(&e, under("configs/made_up.yaml"), "tiny");
-    char hash[HASH_TEXT], data[HASH_TEXT], *config = settings_print(&e.row[0].settings);
-    data_now(data, &e.row[0].settings);
+    char hash[HASH_TEXT], data[HASH_TEXT], images[2][HASH_TEXT];
+    char *config = settings_print(&e.row[0].settings);
+    data_now(data, images, &e.row[0].settings);
     run_hash(hash, config, "cpu", code_hash_of(e.row[0].settings.method), data);
     free(config);
     char *two = run_folder(under("runs"), hash, 2), *three = run_folder(under("runs"), hash, 3),
@@ -837,6 +874,7 @@ int main(void)
         IN_A_FOLDER(a_table_that_shows_work_keeps_its_seconds),
         IN_A_FOLDER(runs_of_two_methods_stand_in_one_table),
         IN_A_FOLDER(an_edited_committed_run_is_not_believed),
+        IN_A_FOLDER(an_edited_line_of_a_sealed_run_is_not_believed),
         IN_A_FOLDER(an_edited_making_is_not_believed),
         IN_A_FOLDER(garbage_among_the_committed_does_not_crash),
         IN_A_FOLDER(rewriting_gives_the_same_bytes),

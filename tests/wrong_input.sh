@@ -26,6 +26,7 @@ export DATA=data
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
 failed=0 lines=()
+. "$(dirname "$0")/seal.bash"
 fail() { echo "FAILED: $*" >&2; failed=1; }
 
 # ---- the table's one verb ------------------------------------------------------------------------------
@@ -220,7 +221,8 @@ wrong 'pool of a damaged summary' 2 'summary.json is broken' '$simsiam pool runs
     "$ran; truncate -s 100 runs/*/seed-1/summary.json"
 wrong 'pool of a run that is here with other numbers' 2 'same run with other numbers' '$simsiam pool more/runs' \
     "$ran; mkdir more; cp -r runs more
-     sed -i '2s/\"grad_norm\":0/\"grad_norm\":1/' more/runs/*/seed-1/metrics.jsonl"
+     sed -i '2s/\"grad_norm\":0/\"grad_norm\":1/' more/runs/*/seed-1/metrics.jsonl
+     resealed more/runs/*/seed-1"
 wrong 'a table against nothing' 2 'no run is committed' \
     '$simsiam table configs/x.yaml --scale s --against results/s' "$ran"
 wrong 'a table against another scale' 2 'results of scale s are wanted' \
@@ -234,7 +236,7 @@ wrong "another run's checkpoint" 2 'a checkpoint of another run' "$run" \
      cp kept/*/seed-1/checkpoint.bin runs/*/seed-1/"
 wrong 'metrics that lost lines' 1 'shorter than its checkpoint says' "$run" \
     "$ran; $ours rm \$own/summary.json; : >\$own/metrics.jsonl"
-wrong 'metrics that are damaged' 1 'metrics.jsonl is damaged' "$run" \
+wrong 'metrics that are damaged' 1 'metrics.jsonl is not what was written' "$run" \
     "$ran; $ours rm \$own/summary.json; sed -i 's/loss/lost/' \$own/metrics.jsonl"
 wrong 'output to a full disk' 1 'disk full' "$config >/dev/full"
 

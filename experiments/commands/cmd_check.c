@@ -155,7 +155,7 @@ static int check_runs(char **folder, int n, unsigned fail_on)
         const struct finding f = look(folder[i]);
         const bool verdict = f.status == 0 || f.status == EXIT_DIVERGED;
         const bool fails = !f.status && fail_on >> f.verdict.grade & 1;
-        fprintf(verdict ? stdout : stderr, "%s: %s\n", folder[i], f.text);
+        say(verdict ? stdout : stderr, "%s: %s\n", folder[i], f.text);
         status = worse(status, fails ? EXIT_COLLAPSED : f.status);
         free(f.text);
     }
@@ -219,9 +219,9 @@ static void point_print(struct tally *t, const struct row *row, int seed, const 
     const enum truth truth = truth_of(row);
     const bool ok = !why && is_right(truth, f->verdict.grade);
     const bool undecided = !why && f->verdict.grade == SIMSIAM_UNDECIDED;
-    printf("%s %d - %s seed %d: %s%s\n", ok ? "ok" : "not ok", ++t->point, row->name, seed, why ? why : f->text,
-           undecided ? " # todo undecided" : "");
-    if (!ok) printf("#   %s; expected: %s\n", folder, truths[truth].expected);
+    say(stdout, "%s %d - %s seed %d: %s%s\n", ok ? "ok" : "not ok", ++t->point, row->name, seed,
+        why ? why : f->text, undecided ? " # todo undecided" : "");
+    if (!ok) say(stdout, "#   %s; expected: %s\n", folder, truths[truth].expected);
     t->of[truth].right += ok;
     t->of[truth].undecided += undecided;
     t->wrong += !ok && !undecided;
@@ -295,7 +295,7 @@ static int check_experiment(const char *path, const char *scale, const char *see
     found_open(&runs, root);
     for (int r = 0; r < e->n_rows; r++) {
         const struct row *const row = &e->row[r];
-        if (*row->not_run) printf("# %s: not run at this scale: %s\n", row->name, row->not_run);
+        if (*row->not_run) say(stdout, "# %s: not run at this scale: %s\n", row->name, row->not_run);
         for (int i = 0; i < n_seeds && !*row->not_run; i++) point_check(&t, row, seeds[i], &runs);
     }
     found_close(&runs);

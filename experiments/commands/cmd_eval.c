@@ -61,7 +61,7 @@ static void maker_read(struct found_run *r, const char *folder, const struct set
     char why[TEXT_MAX];
     if (!found_papers(r, why)) die_user("%s", why);
     if (r->seed != seed) die_user("%s/provenance.json: a run of seed %d, not of --seed %d", folder, r->seed, seed);
-    printf("from %s, by machine %s, code %.8s\n", folder, r->machine, r->code);
+    say(stdout, "from %s, by machine %s, code %.8s\n", folder, r->machine, r->code);
     free(config_path);
     free(made);
 }
@@ -129,7 +129,7 @@ static int eval_run(const struct experiment *e, const struct row *row, const cha
     monitor_probe_close(&data);
     if (status != EXIT_AGAIN) {
         run_judge(&r, status == EXIT_DIVERGED);
-        printf("%s, %s, epoch %d of %d\n", what, run.folder, t->epoch,
+        say(stdout, "%s, %s, epoch %d of %d\n", what, run.folder, t->epoch,
                row->settings.epochs);
         printf("kNN %.2f on f, %.2f on z\n", r.last.knn, r.last.knn_z);
         if (last) printf("kNN %.2f on f of the whole test set\n", r.last.knn_test);

@@ -208,7 +208,7 @@ static int export(const char *place, const char *to, enum reader reader)
     w.metadata = metadata_of(&p, reader);
     const bool written = reader == FOR_DETECTRON2 ? detectron_write(&w, to) : weights_write(&w, to);
     if (!written) die("cannot write %s: %s (is there room, and may it be written?)", to, strerror(errno));
-    printf("%s: %zu tensors of run %.16s at epoch %llu%s\n", to, w.n, p.run, (unsigned long long)p.epoch,
+    say(stdout, "%s: %zu tensors of run %.16s at epoch %llu%s\n", to, w.n, p.run, (unsigned long long)p.epoch,
            p.probe || reader != FOR_TORCHVISION ? "" : ", without fc: its linear probe is not trained");
     weights_free(&w);
     snapshot_close(&p);

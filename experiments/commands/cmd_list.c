@@ -20,7 +20,7 @@ static void heading_print(const struct heading *h, const char *configs, enum col
     if (only == TARGETS) puts(h->target);
     else if (only == FILES) puts(path);
     else if (only == NAMES) puts(h->name);
-    else printf("%-12s %-32s %2d  %s (%s)\n", h->target, path, h->order, h->title, h->cost);
+    else say(stdout, "%-12s %-32s %2d  %s (%s)\n", h->target, path, h->order, h->title, h->cost);
     free(path);
 }
 

@@ -113,12 +113,12 @@ static void row_print(const struct plan *p, const struct row *row)
 {
     printf("%-16s ", row->name);
     if (*row->not_run) {
-        printf("not run: %s\n", row->not_run);
+        say(stdout, "not run: %s\n", row->not_run);
         return;
     }
     const struct need *const need = need_find(p, row);
     if (need->row != row) {
-        printf("the runs of %s/%s\n", need->e->name, need->row->name);
+        say(stdout, "the runs of %s/%s\n", need->e->name, need->row->name);
         return;
     }
     const struct cost *const c = &need->cost;
@@ -136,7 +136,7 @@ static void machine_print(const struct plan *p)
         printf(
             "a step is too long to be made here: measured on a few images made in code, and scaled; reading and "
             "decoding images is not in it\n");
-    if (p->n && *p->e[0].runs_on) printf("%s should run on %s\n", p->e[0].scale, p->e[0].runs_on);
+    if (p->n && *p->e[0].runs_on) say(stdout, "%s should run on %s\n", p->e[0].scale, p->e[0].runs_on);
 }
 
 static void plan_print(const struct plan *p, int jobs)
@@ -146,7 +146,7 @@ static void plan_print(const struct plan *p, int jobs)
     double seconds = 0, work = 0, disk = 0;
     int left = 0;
     for (int i = 0; i < p->n; i++) {
-        if (p->n > 1) printf("%s\n", p->e[i].name);
+        if (p->n > 1) say(stdout, "%s\n", p->e[i].name);
         for (int r = 0; r < p->e[i].n_rows; r++) row_print(p, &p->e[i].row[r]);
         seconds += experiment_seconds(p, &p->e[i], jobs);
     }

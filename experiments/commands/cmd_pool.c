@@ -72,7 +72,7 @@ static bool folder_pool(struct adopter *a, const char *dir)
              dir);
         return true;
     }
-    printf("%s: %d taken, %d there already, %d refused", dir, count[ADOPT_TAKEN],
+    say(stdout, "%s: %d taken, %d there already, %d refused", dir, count[ADOPT_TAKEN],
            count[ADOPT_THERE], count[ADOPT_REFUSED]);
     if (count[ADOPT_UNFINISHED]) printf(", %d not finished", count[ADOPT_UNFINISHED]);
     if (count[ADOPT_OTHER_CODE])

@@ -109,7 +109,7 @@ static void report_write(const struct report *r, const char *scale, const char *
         text_stream_end(out);
         if (!file_write_atomic(path, text, bytes))
             die("cannot write %s: %s (is the folder writable?)", path, strerror(errno));
-        printf("wrote %s\n", path);
+        say(stdout, "wrote %s\n", path);
         free(text);
         free(path);
     }

@@ -34,7 +34,7 @@ static void not_run_tell(const struct experiment *e)
 {
     for (int r = 0; r < e->n_rows; r++)
         if (*e->row[r].not_run)
-            fprintf(stderr, "%s/%s: not run at scale %s: %s\n", e->name, e->row[r].name, e->scale,
+            say(stderr, "%s/%s: not run at scale %s: %s\n", e->name, e->row[r].name, e->scale,
                     e->row[r].not_run);
 }
 
@@ -44,11 +44,11 @@ static void stale_tell(struct found *runs, const struct experiment *e, const str
     const char *why;
     const struct found_run *const stale = found_other(runs, &row->settings, seed, &why);
     if (stale)
-        fprintf(stderr, "%s/%s seed %d: %s is %s and does not count; running again\n", e->name,
+        say(stderr, "%s/%s seed %d: %s is %s and does not count; running again\n", e->name,
                 row->name, seed, stale->folder, why);
     const struct found_run *const half = found_run(runs, &row->settings, seed);
     if (half && strcmp(half->code, code_hash_of(row->settings.method)))
-        fprintf(stderr, "%s/%s seed %d: %s is half done, by another program of equal code, which "
+        say(stderr, "%s/%s seed %d: %s is half done, by another program of equal code, which "
                 "alone goes on with it; running anew\n", e->name, row->name, seed, half->folder);
 }
 
@@ -70,7 +70,7 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
             if (state == RUN_DIVERGED) *status = graver(*status, EXIT_DIVERGED);
             if (state == RUN_COLLAPSED && o->stop_on_collapse) *status = graver(*status, EXIT_COLLAPSED);
             if (!o->quiet && state != RUN_NONE)
-                fprintf(stderr, "%s/%s seed %d: finished, %s\n", e->name, row->name, seeds[i],
+                say(stderr, "%s/%s seed %d: finished, %s\n", e->name, row->name, seeds[i],
                         run_state_names[state]);
             if (!o->quiet && state == RUN_NONE) stale_tell(&runs, e, row, seeds[i]);
         }

@@ -99,7 +99,7 @@ static void results_write(const struct table *t, const struct places *p)
     runs_commit(t, p);
     table_write(t, folder);
     close(lock);
-    fprintf(stderr, "wrote %s/%s.{csv,md,tex}, its claims, runs and their curves\n", folder,
+    say(stderr, "wrote %s/%s.{csv,md,tex}, its claims, runs and their curves\n", folder,
             t->e.name);
     free(folder);
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "../../engine/base.h"
 
@@ -201,10 +202,12 @@ static void counts_make(struct counts *c, const struct trial *t, int n)
 
 /* ---- files ------------------------------------------------------------------------------------- */
 
+/* Made anew: what lies at the name, a link too, goes. */
 static FILE *file_open(const char *folder, const char *name)
 {
     char *const path = text_format("%s/%s", folder, name);
-    FILE *const file = fopen(path, "w");
+    if (unlink(path) && errno != ENOENT) die("cannot write %s: %s (remove it)", path, strerror(errno));
+    FILE *const file = fopen(path, "wx");
     if (!file) die("cannot write %s: %s (is the folder there, and writable?)", path, strerror(errno));
     free(path);
     return file;

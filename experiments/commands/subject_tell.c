@@ -10,10 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "../pages/look_html.h"
-#include "../../engine/base.h"
+#include "../../engine/object.h"
 
 bool subject_fails(const struct telling *t, const struct subject *s)
 {
@@ -167,33 +165,26 @@ static json_t *string(const char *text)
     return json;
 }
 
-/* A new value under a key.  jansson takes it over, and fails for want of memory alone. */
-static void put(json_t *object, const char *key, json_t *value)
-{
-    if (json_object_set_new(object, key, value))
-        die("out of memory: cannot write JSON (close other programs)");
-}
-
 static json_t *evidence_json(const struct simsiam_evidence *e)
 {
     json_t *const o = json_object();
-    put(o, "std_sqrtd", real(e->std_sqrtd));
-    put(o, "mean_norm", real(e->mean_norm));
-    put(o, "view_share", real(e->view_share));
-    put(o, "rank", real(e->rank));
-    put(o, "participation", real(e->participation));
-    put(o, "directions_90", real(e->directions_90));
-    put(o, "directions_99", real(e->directions_99));
+    object_put(o, "std_sqrtd", real(e->std_sqrtd));
+    object_put(o, "mean_norm", real(e->mean_norm));
+    object_put(o, "view_share", real(e->view_share));
+    object_put(o, "rank", real(e->rank));
+    object_put(o, "participation", real(e->participation));
+    object_put(o, "directions_90", real(e->directions_90));
+    object_put(o, "directions_99", real(e->directions_99));
     return o;
 }
 
 static json_t *others_json(const struct simsiam_others *others)
 {
     json_t *const o = json_object();
-    put(o, "level", real(others->level));
-    put(o, "rankme", real(others->rankme));
-    put(o, "lidar", real(others->lidar));
-    put(o, "alpha_req", real(others->alpha_req));
+    object_put(o, "level", real(others->level));
+    object_put(o, "rankme", real(others->rankme));
+    object_put(o, "lidar", real(others->lidar));
+    object_put(o, "alpha_req", real(others->alpha_req));
     return o;
 }
 
@@ -201,16 +192,16 @@ static json_t *rule_json(void)
 {
     const struct simsiam_rule *const r = &simsiam_rule_standard;
     json_t *const o = json_object();
-    put(o, "edition", json_integer(2));
-    put(o, "provisional", json_true());
-    put(o, "dead", real(r->dead));
-    put(o, "spread", real(r->spread));
-    put(o, "share", real(r->share));
-    put(o, "few", real(r->few));
-    put(o, "few_least", real(r->few_least));
-    put(o, "few_share", real(r->few_share));
-    put(o, "few_dim", json_integer(r->few_dim));
-    put(o, "near", real(r->near));
+    object_put(o, "edition", json_integer(2));
+    object_put(o, "provisional", json_true());
+    object_put(o, "dead", real(r->dead));
+    object_put(o, "spread", real(r->spread));
+    object_put(o, "share", real(r->share));
+    object_put(o, "few", real(r->few));
+    object_put(o, "few_least", real(r->few_least));
+    object_put(o, "few_share", real(r->few_share));
+    object_put(o, "few_dim", json_integer(r->few_dim));
+    object_put(o, "near", real(r->near));
     return o;
 }
 
@@ -219,26 +210,26 @@ static json_t *subject_json(const struct telling *t, const struct subject *s)
     static const enum simsiam_grade grades[] = { SIMSIAM_COMPLETE, SIMSIAM_PARTIAL,
                                                  SIMSIAM_DIMENSIONAL };
     json_t *const o = json_object(), *const distance = json_object();
-    put(o, "name", string(s->name));
-    put(o, "verdict", json_string(subject_verdict(s)));
-    put(o, "fails", json_boolean(subject_fails(t, s)));
+    object_put(o, "name", string(s->name));
+    object_put(o, "verdict", json_string(subject_verdict(s)));
+    object_put(o, "fails", json_boolean(subject_fails(t, s)));
     if (s->status) {
-        put(o, "why", string(s->wrong));
+        object_put(o, "why", string(s->wrong));
         json_decref(distance);
         return o;
     }
     for (int i = 0; i < 3; i++)
-        put(distance, simsiam_grade_name(grades[i]), real(s->verdict.distance[grades[i]]));
+        object_put(distance, simsiam_grade_name(grades[i]), real(s->verdict.distance[grades[i]]));
     if (s->epoch >= 0) {
-        put(o, "epoch", json_integer(s->epoch));
-        put(o, "since", json_integer(s->since));
+        object_put(o, "epoch", json_integer(s->epoch));
+        object_put(o, "since", json_integer(s->since));
     } else {
-        put(o, "samples", json_integer(s->evidence.n));
-        put(o, "features", json_integer(s->evidence.d));
+        object_put(o, "samples", json_integer(s->evidence.n));
+        object_put(o, "features", json_integer(s->evidence.d));
     }
-    put(o, "evidence", evidence_json(&s->evidence));
-    put(o, "distance", distance);
-    if (s->has_others) put(o, "others", others_json(&s->others));
+    object_put(o, "evidence", evidence_json(&s->evidence));
+    object_put(o, "distance", distance);
+    if (s->has_others) object_put(o, "others", others_json(&s->others));
     return o;
 }
 
@@ -246,18 +237,16 @@ void tell_json(const struct telling *t)
 {
     json_t *const o = json_object(), *const subjects = json_array(), *const fail_on = json_array();
     for (int g = 0; g < SIMSIAM_GRADES; g++)
-        if (t->fail_on >> g & 1) json_array_append_new(fail_on, json_string(simsiam_grade_name(g)));
-    for (int i = 0; i < t->n; i++) json_array_append_new(subjects, subject_json(t, &t->subject[i]));
-    put(o, "schema", json_integer(1));
-    put(o, "rule", rule_json());
-    put(o, "fail_on", fail_on);
-    put(o, "exit", json_integer(t->status));
-    put(o, "subjects", subjects);
-    char *const text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    if (!text) die("out of memory: cannot write JSON (close other programs)");
+        if (t->fail_on >> g & 1) list_add(fail_on, json_string(simsiam_grade_name(g)));
+    for (int i = 0; i < t->n; i++) list_add(subjects, subject_json(t, &t->subject[i]));
+    object_put(o, "schema", json_integer(1));
+    object_put(o, "rule", rule_json());
+    object_put(o, "fail_on", fail_on);
+    object_put(o, "exit", json_integer(t->status));
+    object_put(o, "subjects", subjects);
+    char *const text = object_text(o, JSON_INDENT(2));
     puts(text);
     free(text);
-    json_decref(o);
 }
 
 /* ---- JUnit --------------------------------------------------------------------------------- */

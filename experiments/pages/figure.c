@@ -48,7 +48,7 @@ static int fields_cut(const char *field[COLUMNS_MAX], char *line, const char *pa
 static void csv_open(struct csv *c, const char *folder, const char *name)
 {
     *c = (struct csv){ .path = text_format("%s/%s.csv", folder, name) };
-    c->text = file_read(c->path, NULL);
+    c->text = file_read_own(c->path, NULL);
     if (!c->text)
         die("cannot read %s: %s (make the table first: simsiam table)", c->path, strerror(errno));
     size_t lines = 1;
@@ -90,6 +90,18 @@ static double number_at(const struct csv *c, int line, int column)
         die_user("%s:%d: %s is no number: %s (%s)", c->path, line + 2, c->title[column], text,
                  again);
     return x;
+}
+
+/* A name that gnuplot is given within quotes, in a command too: of letters, digits, _ . - alone, as
+ * rows are named, and states with blanks. */
+static const char *word_at(const struct csv *c, int line, int column)
+{
+    static const char letters[] =
+        " _.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    const char *const word = c->line[line][column];
+    if (!*word || word[strspn(word, letters)])
+        die_user("%s:%d: %s is no name: %s (%s)", c->path, line + 2, c->title[column], word, again);
+    return word;
 }
 
 /* ---- over the seeds ---------------------------------------------------------------------- */
@@ -260,12 +272,12 @@ static void rows_write(FILE *out, const struct csv *rows, const struct curves *c
     for (int r = 0; r < rows->n_lines; r++) {
         double most;
         if (r == reference) continue;
-        fprintf(out, "\n\"%s\" %d", rows->line[r][name], ++place);
+        fprintf(out, "\n\"%s\" %d", word_at(rows, r, name), ++place);
         number_write(out, number_at(rows, r, n));
         number_write(out, number_at(rows, r, paper));
         spread_write(out, number_at(rows, r, mean), number_at(rows, r, std));
         epochs_with(c, r, loss, &most);
-        fprintf(out, " \"%s\" %d", rows->line[r][state], most > COSINES_MOST);
+        fprintf(out, " \"%s\" %d", word_at(rows, r, state), most > COSINES_MOST);
         for (int m = 0; m < c->n_measures; m++)
             fprintf(out, " %d", epochs_with(c, r, c->measure[m], &most));
     }

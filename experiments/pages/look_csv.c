@@ -80,7 +80,10 @@ static void answer(FILE *out, const struct answer *a)
     for (int i = 0; i < a->n; i++) {
         const struct listed *const l = &a->part[i];
         const struct decision *const d = l->decision;
-        fprintf(out, "%s,%s,", l->id, a->table->e.name);
+        csv_text(out, l->id);
+        fputc(',', out);
+        csv_text(out, a->table->e.name);
+        fputc(',', out);
         csv_text(out, l->predicate);
         fprintf(out, ",%s,%d", verdict_names[d->verdict], d->n);
         csv_number(out, d->estimate);

@@ -24,6 +24,19 @@ static void letter(FILE *out, char c)
         fputc(c, out);
 }
 
+/* A text of whatever origin, disarmed but for its ends of lines, which <pre> shows. */
+static char *plain_text(const char *text)
+{
+    char *const copy = text_format("%s", text);
+    for (char *line = copy, *end; line; line = end) {
+        end = strchr(line, '\n');
+        if (end) *end = 0;
+        text_disarm(line);
+        if (end) *end++ = '\n';
+    }
+    return copy;
+}
+
 void html(FILE *out, const char *format, ...)
 {
     va_list values;
@@ -35,9 +48,11 @@ void html(FILE *out, const char *format, ...)
         }
         format++;
         assert(strchr("sd%", *format));
-        if (*format == 's')
-            for (const char *text = va_arg(values, const char *); *text; text++) letter(out, *text);
-        else if (*format == 'd')
+        if (*format == 's') {
+            char *const text = plain_text(va_arg(values, const char *));
+            for (const char *at = text; *at; at++) letter(out, *at);
+            free(text);
+        } else if (*format == 'd')
             fprintf(out, "%d", va_arg(values, int));
         else
             fputc('%', out);
@@ -48,10 +63,12 @@ void html(FILE *out, const char *format, ...)
 /* A text, escaped, a hyphen before a digit as a minus sign. */
 static void html_number(FILE *out, const char *text)
 {
-    for (const char *start = text; *text; text++) {
-        if (is_minus(start, text)) fputs("−", out);
-        else letter(out, *text);
+    char *const plain = plain_text(text);
+    for (const char *at = plain; *at; at++) {
+        if (is_minus(plain, at)) fputs("−", out);
+        else letter(out, *at);
     }
+    free(plain);
 }
 
 /* A verdict as sign, colour and word. */
@@ -291,7 +308,9 @@ bool html_svg(FILE *out, const char *svg, const char *prefix)
         }
         while (k < sizeof named / sizeof *named && strncmp(at, named[k], strlen(named[k]))) k++;
         if (k < sizeof named / sizeof *named) {
-            fprintf(out, "%s%s-", named[k], prefix);
+            fputs(named[k], out);
+            word_put(out, prefix);
+            fputc('-', out);
             at += strlen(named[k]);
         } else {
             fputc(*at++, out);

@@ -4,9 +4,11 @@
  */
 #include "page.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static void put(FILE *out, const char *text)
+/* A text of whatever origin: none of it is a command, and none a control character. */
+static void put(FILE *out, const char *given)
 {
     static const struct { const char *from, *to; } escapes[] = {
         { "\\", "\\textbackslash{}" }, { "~", "\\textasciitilde{}" }, { "^", "\\textasciicircum{}" },
@@ -16,7 +18,9 @@ static void put(FILE *out, const char *text)
         { "±", "$\\pm$" }, { "√d", "$\\sqrt{d}$" }, { "·", "$\\cdot$" }, { "×", "$\\times$" },
     };
     enum { ESCAPES = sizeof escapes / sizeof *escapes };
-    for (const char *start = text; *text;) {
+    char *const plain = text_format("%s", given);
+    text_disarm(plain);
+    for (const char *text = plain, *const start = plain; *text;) {
         int i = 0;
         while (i < ESCAPES && strncmp(text, escapes[i].from, strlen(escapes[i].from))) i++;
         if (is_minus(start, text)) {
@@ -29,6 +33,7 @@ static void put(FILE *out, const char *text)
             fputc(*text++, out);
         }
     }
+    free(plain);
 }
 
 static void open(FILE *out)
@@ -72,7 +77,9 @@ static void caption(FILE *out, const char *table, const char *const *lines)
         put(out, *lines);
         fputc('\n', out);
     }
-    fprintf(out, "}\n\\label{tab:%s}\n\\end{table}\n", table);
+    fputs("}\n\\label{tab:", out);
+    word_put(out, table);
+    fputs("}\n\\end{table}\n", out);
 }
 
 const struct look look_tex = { .name = LOOK_TEX, .open = open, .grid = grid, .caption = caption };

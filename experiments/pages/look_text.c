@@ -14,15 +14,6 @@ static int places(const char *text)
     return n;
 }
 
-/* A text of somebody's file does not steer the terminal. */
-static void put(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-        fputc(c < ' ' || c == 127 ? '?' : c, out);
-    }
-}
-
 static void columns_print(FILE *out, const struct grid *g)
 {
     char room[CELL];
@@ -39,7 +30,7 @@ static void columns_print(FILE *out, const struct grid *g)
         for (int c = 0; c < n; c++) {
             const char *text = grid_text(room, g, i, order[c]);
             const bool last = c == n - 1 || (c == n - 2 && empty);
-            put(out, text);
+            say(out, "%s", text);
             fprintf(out, "%*s", last ? 0 : width[c] + 2 - places(text), "");
         }
         fputc('\n', out);
@@ -67,14 +58,14 @@ static void claims_print(FILE *out, const struct grid *g)
         char estimate[CELL];
         estimate_format(estimate, d);
         const char *id = cell_of(g, i, CELL_CLAIM)->text;
-        fprintf(out, "  %-*s  %-12s  ", width, id, verdict_names[d->verdict]);
-        put(out, cell_of(g, i, CELL_CODE)->text);
+        say(out, "  %-*s  %-12s  ", width, id, verdict_names[d->verdict]);
+        say(out, "%s", cell_of(g, i, CELL_CODE)->text);
         fputc('\n', out);
         if (!estimate[0] && !d->reason[0]) continue;
         fprintf(out, "  %-*s  %-12s  ", width, "", "");
         if (d->n) fprintf(out, "n %d%s", d->n, estimate[0] ? ", " : "");
         fprintf(out, "%s%s", estimate, d->n && d->reason[0] ? "; " : "");
-        put(out, d->reason);
+        say(out, "%s", d->reason);
         fputc('\n', out);
     }
 }
@@ -95,8 +86,7 @@ static void caption(FILE *out, const char *table, const char *const *lines)
     (void)table;
     fputc('\n', out);
     for (; *lines; lines++) {
-        put(out, *lines);
-        fputc('\n', out);
+        say(out, "%s\n", *lines);
     }
 }
 

@@ -102,6 +102,11 @@ bool is_minus(const char *start, const char *text)
            (text == start || !isalnum((unsigned char)text[-1]));
 }
 
+void word_put(FILE *out, const char *name)
+{
+    for (; *name; name++) fputc(isalnum((unsigned char)*name) || strchr("_.:", *name) ? *name : '-', out);
+}
+
 FILE *text_stream(char **text, size_t *bytes)
 {
     FILE *stream = open_memstream(text, bytes);

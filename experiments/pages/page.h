@@ -111,6 +111,8 @@ struct look {
 extern const struct look look_text, look_md, look_tex, look_csv, look_html;
 struct page { FILE *out; const struct look *look; };
 
+/* A name as a label of another language: what is no letter, digit, _ . : or - becomes -. */
+void word_put(FILE *out, const char *name);
 /* A hyphen that is a sign, not that of a word or of an empty cell; `text` is within what begins at
  * `start`. */
 bool is_minus(const char *start, const char *text);

@@ -7,12 +7,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <jansson.h>
-
 #include "claims_page.h"
 #include "look_html.h"
 #include "table_page.h"
 #include "../run/runner.h"
+#include "../../engine/object.h"
 
 /* ---- captions -------------------------------------------------------------------------------- */
 
@@ -90,7 +89,7 @@ static void figure_write(FILE *out, const struct report *r, int k)
 {
     const struct table *t = r->table[k];
     char *path = text_format("%s/%s/%s.svg", r->places[k].results, t->e.scale, t->e.name);
-    char *svg = file_read(path, NULL);
+    char *svg = file_read_own(path, NULL);
     if (svg && strstr(svg, "<svg")) {
         html(out, "<figure><div class=\"card\" tabindex=\"0\" role=\"img\" aria-label=\"%s\">",
              t->e.title);
@@ -162,7 +161,7 @@ static json_t *provenance_read(const struct report *r, int table, int i, int k)
     }
     char *folder = run_folder(r->places[table].runs, run->hash, run->seed);
     char *path = text_format("%s/provenance.json", folder);
-    json_t *object = json_load_file(path, 0, NULL);
+    json_t *object = object_read(path, NULL);
     free(path);
     free(folder);
     return object;
@@ -179,8 +178,7 @@ static void distinct_add(json_t *list, const json_t *value)
     json_t *have;
     bool found = !text;
     json_array_foreach(list, i, have) found = found || !strcmp(json_string_value(have), text);
-    if (!found && json_array_append_new(list, json_string(text)))
-        die("no memory for the provenance (close other programs)");
+    if (!found) list_add(list, json_string(text));
     free(text);
 }
 
@@ -189,15 +187,14 @@ static void distinct_add(json_t *list, const json_t *value)
 static json_t *provenance_collect(const struct report *r, int table)
 {
     const struct table *t = r->table[table];
-    json_t *all = json_object();
+    json_t *all = made(json_object());
     for (int i = 0; i < t->e.n_rows; i++) {
         for (int k = 0; k < t->row[i].n; k++) {
             json_t *one = provenance_read(r, table, i, k), *value;
             const char *key;
             json_object_foreach(one, key, value) {
                 json_t *list = json_object_get(all, key);
-                if (!list && json_object_set_new(all, key, list = json_array()))
-                    die("no memory for the provenance (close other programs)");
+                if (!list) object_put(all, key, list = json_array());
                 distinct_add(list, value);
             }
             json_decref(one);
@@ -212,6 +209,7 @@ static void provenance_write(FILE *out, const struct report *r, int table)
     json_t *all = provenance_collect(r, table), *list, *value;
     json_object_del(all, "started");                            /* of a run alone */
     json_object_del(all, "seed");
+    json_object_del(all, "seal");
     json_object_del(all, "data_hash");                    /* of the two above; the caption has it */
     fputs("<details><summary>Provenance</summary>\n<dl>", out);
     for (int i = 0; i < t->e.n_rows; i++) {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "same.h"
@@ -25,10 +26,16 @@ static int is_entry(const struct dirent *entry)
     return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
 }
 
-/* Removes a folder of files and, at `depth` above 0, of such folders; it may not be there. */
+/* Removes a folder of files and, at `depth` above 0, of such folders; it may not be there.  A link
+ * goes, and what it leads to stays. */
 static void folder_remove(const char *path, int depth)
 {
     struct dirent **entry;
+    struct stat st;
+    if (!lstat(path, &st) && !S_ISDIR(st.st_mode)) {
+        if (unlink(path)) die("cannot remove %s: %s (remove it)", path, strerror(errno));
+        return;
+    }
     const int n = scandir(path, &entry, is_entry, NULL);
     if (n < 0 && errno == ENOENT) return;
     if (n < 0) die("cannot list %s: %s (remove it)", path, strerror(errno));
@@ -303,7 +310,7 @@ static enum adoption texts_read(char *text[FILES], const char *folder, char why[
         const int i = order[k];
         char *const path = text_format("%s/%s", folder, file_names[i]);
         size_t bytes = 0;
-        text[i] = file_read(path, &bytes);
+        text[i] = file_read_own(path, &bytes);
         const int error = errno;
         free(path);
         if (!text[i] && error == ENOENT && i == SUMMARY)

@@ -11,8 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
+#include "seal.h"
 #include "../methods/code.h"
 #include "../../engine/data.h"
 #include "../../engine/folder.h"
@@ -62,10 +61,18 @@ char *config_images(const char *config)
     return images;
 }
 
+/* FNV-1a: most comparisons of a thousand runs end here. */
+static uint64_t text_key(const char *text)
+{
+    uint64_t key = 0xcbf29ce484222325u;
+    for (; *text; text++) key = (key ^ (unsigned char)*text) * 0x100000001b3u;
+    return key;
+}
+
 /* ---- listing -------------------------------------------------------------------------------- */
 
-static bool papers_take(struct found_run *r, json_t *papers, const char *path,
-                        const json_error_t *error, char *why)
+/* The papers are gone. */
+static bool papers_take(struct found_run *r, json_t *papers, const char *path, char *why)
 {
     const char *code, *machine, *train, *monitor, *test = "";
     int seed;
@@ -78,9 +85,7 @@ static bool papers_take(struct found_run *r, json_t *papers, const char *path,
         snprintf(r->code, sizeof r->code, "%s", code);
         snprintf(r->machine, sizeof r->machine, "%s", machine);
         run_data_hash(r->data, train, monitor, test);
-    } else if (why && !papers) {
-        snprintf(why, TEXT_MAX, "%s:%d: %s", path, error->line, error->text);
-    } else if (why) {
+    } else if (papers) {
         snprintf(why, TEXT_MAX, "%s: it must name machine, code_hash, seed, train_hash and "
                  "monitor_hash", path);
     }
@@ -88,21 +93,32 @@ static bool papers_take(struct found_run *r, json_t *papers, const char *path,
     return right;
 }
 
+static bool papers_parse(struct found_run *r, const char *text, size_t bytes, const char *path, char *why)
+{
+    json_error_t error;
+    json_t *const papers = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+    if (!papers) snprintf(why, TEXT_MAX, "%s:%d: %s", path, error.line, error.text);
+    if (!papers_take(r, papers, path, why)) return false;
+    if (seal_look(text, bytes) != SEAL_WRONG) return true;
+    snprintf(why, TEXT_MAX, "%s is not what was written: its seal does not fit", path);
+    return false;
+}
+
 bool found_papers(struct found_run *r, char why[TEXT_MAX])
 {
+    size_t bytes;
     char *const path = text_format("%s/provenance.json", r->folder);
-    json_error_t error;
-    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    const bool right = papers_take(r, papers, path, &error, why);
+    char *const text = file_read_own(path, &bytes);
+    if (!text) snprintf(why, TEXT_MAX, "%s: %s", path, strerror(errno));
+    const bool right = text && papers_parse(r, text, bytes, path, why);
+    free(text);
     free(path);
     return right;
 }
 
 bool found_papers_take(struct found_run *r, const char *text, char why[TEXT_MAX])
 {
-    json_error_t error;
-    json_t *const papers = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-    return papers_take(r, papers, "provenance.json", &error, why);
+    return papers_parse(r, text, strlen(text), "provenance.json", why);
 }
 
 static void summary_note(struct found_run *r, const struct run_record *record)
@@ -129,18 +145,43 @@ static bool is_named(struct found_run *r, const struct run_record *record)
     return named && (!r->finished || (!strcmp(record->hash, r->hash) && record->seed == r->seed));
 }
 
+/* Does provenance.json say what the summary says?  What is wrong with it is told. */
+static bool papers_agree(const struct found_run *r, int seed)
+{
+    struct found_run of_papers = { .folder = r->folder };
+    char why[TEXT_MAX];
+    if (!found_papers(&of_papers, why)) {
+        if (errno == ENOENT) return true;      /* whoever needs it says so */
+        warn("%s: the run does not count (run it again)", why);
+        return false;
+    }
+    const bool agree = of_papers.seed == seed && !strcmp(of_papers.code, r->code) &&
+                       !strcmp(of_papers.machine, r->machine) && !strcmp(of_papers.data, r->data);
+    if (!agree)
+        warn("%s/provenance.json: of another seed, machine, code or data than summary.json beside it: "
+             "the run does not count (run it again)", r->folder);
+    return agree;
+}
+
 /* Reads what is to be known of a run beside its config. */
 static void run_know(struct found_run *r)
 {
     if (r->known) return;
-    struct run_record record;
+    struct run_record *const record = host_alloc(1, sizeof *record);
+    char why[TEXT_MAX];
     const int seed = r->seed;
     r->known = true;
-    r->finished = run_read(&record, r->folder);
-    if (r->finished) summary_note(r, &record);
-    r->named = (r->finished || found_papers(r, NULL)) && r->seed == seed && is_named(r, &record);
+    r->finished = run_read(record, r->folder);
+    if (r->finished) summary_note(r, record);
+    r->named = (r->finished ? papers_agree(r, record->seed) : found_papers(r, why)) && r->seed == seed &&
+               is_named(r, record);
     r->seed = seed;
-    run_free(&record);
+    if (r->finished) {
+        r->record = record;
+    } else {
+        run_free(record);
+        free(record);
+    }
 }
 
 /* Takes the run of the folder; false if there is none. */
@@ -151,9 +192,10 @@ static bool run_take(struct found_run *r, const char *root, const char *name, co
     if (sscanf(seed_name, "seed-%d%c", &r->seed, &end) != 1) return false;
     r->folder = text_format("%s/%s/%s", root, name, seed_name);
     char *const config = text_format("%s/config.yaml", r->folder);
-    r->config = file_read(config, NULL);
+    r->config = file_read_own(config, NULL);
     free(config);
     if (!r->config) free(r->folder);
+    else r->config_key = text_key(r->config);
     return r->config;
 }
 
@@ -196,7 +238,10 @@ void found_close(struct found *f)
     for (int i = 0; i < f->n; i++) {
         free(f->run[i].folder);
         free(f->run[i].config);
+        if (f->run[i].record) run_free(f->run[i].record);
+        free(f->run[i].record);
     }
+    free(f->asked_config);
     for (int i = 0; i < f->n_images; i++) free(f->images[i].images);
     free(f->run);
     free(f->images);
@@ -354,21 +399,32 @@ static const char *unlike(struct found *f, const struct found_run *r, const stru
     return NULL;
 }
 
+/* The settings as they are printed: asked for seed after seed. */
+static const char *asked_config(struct found *f, const struct settings *s)
+{
+    if (!f->asked_config || memcmp(&f->asked, s, sizeof *s)) {
+        free(f->asked_config);
+        memcpy(&f->asked, s, sizeof *s);
+        f->asked_config = settings_print(s);
+    }
+    return f->asked_config;
+}
+
 /* The first run of the row and seed that counts, or the first that does not. */
 static const struct found_run *run_search(struct found *f, const struct settings *s, int seed,
                                           bool finished, bool counts, const char **why)
 {
-    char *const config = settings_print(s);
+    const char *const config = asked_config(f, s);
+    const uint64_t key = text_key(config);
     const struct found_run *found = NULL;
     for (int i = 0; i < f->n && !found; i++) {
         struct found_run *const r = &f->run[i];
-        if (r->seed != seed || strcmp(r->config, config)) continue;
+        if (r->seed != seed || r->config_key != key || strcmp(r->config, config)) continue;
         run_know(r);
         if (r->finished != finished) continue;
         *why = unlike(f, r, s);
         if (counts == !*why) found = r;
     }
-    free(config);
     return found;
 }
 

@@ -17,6 +17,8 @@ struct found_run {
     char *folder;                  /* ROOT/<hash16>/seed-N */
     int seed;
     char *config;                  /* resolved */
+    uint64_t config_key;           /* of equal configs the same */
+    struct run_record *record;     /* of a finished one, with its curve, once known */
     bool known;                    /* what follows has been read: only of runs asked for */
     char hash[HASH_TEXT], code[HASH_TEXT], data[HASH_TEXT], machine[8];
     bool finished;              /* else half done */
@@ -29,6 +31,8 @@ struct found {
     int n;
     struct images_known *images;   /* found.c: which data each set of images is, once asked */
     int n_images;
+    struct settings asked;         /* the last that were asked for, */
+    char *asked_config;            /* and as they are printed; NULL: none yet */
     char machine[8];               /* this one, once asked */
 };
 
@@ -49,8 +53,8 @@ enum run_state found_state(struct found *f, const struct settings *s, int seed);
 const struct found_run *found_other(struct found *f, const struct settings *s, int seed,
                                     const char **why);
 
-/* Fills code, machine, data and seed from provenance.json in r->folder; false if it is no JSON, or one
- * of them is not there, and then `why` (may be NULL) says where and what. */
+/* Fills code, machine, data and seed from provenance.json in r->folder; false if it is no JSON, one of
+ * them is not there, or its seal does not fit, and then `why` says where and what. */
 bool found_papers(struct found_run *r, char why[TEXT_MAX]);
 /* The same from the file's text. */
 bool found_papers_take(struct found_run *r, const char *text, char why[TEXT_MAX]);

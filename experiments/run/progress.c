@@ -22,6 +22,7 @@ void progress_open(struct progress *p, bool quiet, bool several, const char *lab
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
     *p = (struct progress){ .quiet = quiet, .share_opened = -1, .knn = NAN };
     snprintf(p->label, sizeof p->label, "%s", label);
+    text_disarm(p->label);
     p->live = !quiet && !several && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
     p->colour = p->live && !(no_colour && *no_colour);
     p->opened = p->shown = p->shown_epoch = clock_seconds();

@@ -6,12 +6,12 @@
 
 #include <errno.h>
 #include <gnu/libc-version.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "seal.h"
 #include "../methods/code.h"
 #include "../../engine/ops.h"
 #include "build_info.h"
@@ -45,29 +45,75 @@ void provenance_print(FILE *out)
     struct machine_info m;
     facts_gather(fact);
     machine_describe(&m);
-    for (int i = 0; i < FACTS; i++) fprintf(out, "%-10s %s\n", fact[i].name, fact[i].value);
+    for (int i = 0; i < FACTS; i++) say(out, "%-10s %s\n", fact[i].name, fact[i].value);
     fprintf(out, "%-10s %d\n%-10s %s\n", "threads", m.threads, "data", data_folder());
 }
 
-/* The file's object, or NULL if it is not there or is none. */
-static json_t *provenance_read(const char *folder)
+/* What the run is, in this order behind the facts. */
+static json_t *identity(const struct settings *s, int seed, const char *const hash[PROVENANCE_SETS])
 {
-    char *const path = text_format("%s/provenance.json", folder);
-    char *const text = file_read(path, NULL);
-    if (!text && errno != ENOENT) die("cannot read %s: %s", path, strerror(errno));
-    json_t *const o = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    free(text);
-    free(path);
+    static const char *const names[PROVENANCE_SETS] = { "train_hash", "monitor_hash", "test_hash" };
+    json_t *const o = made(json_object());
+    object_put(o, "seed", json_integer(seed));
+    object_put(o, "dataset", json_string(data_sources[s->dataset].name));
+    if (*s->folder) object_put(o, "folder", json_string(s->folder));
+    for (int i = 0; i < PROVENANCE_SETS; i++)
+        if (*hash[i]) object_put(o, names[i], json_string(hash[i]));
     return o;
 }
 
-char *provenance_kernels(const char *folder)
+static void provenance_save(const char *path, json_t *o)
 {
-    json_t *const o = provenance_read(folder);
-    const char *const kernels = json_string_value(json_object_get(o, "kernels"));
-    char *const copy = kernels ? text_format("%s", kernels) : NULL;
+    char *const text = sealed_text(o, JSON_INDENT(1));
+    if (!file_write_atomic(path, text, strlen(text)))
+        die("cannot write %s: %s", path, strerror(errno));
+    free(text);
+}
+
+static void provenance_write(const char *path, const struct settings *s, json_t *own)
+{
+    struct fact fact[FACTS];
+    struct machine_info m;
+    facts_gather(fact);
+    machine_describe(&m);
+    char started[32];
+    const time_t now = time(NULL);
+    struct tm utc;
+    strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+
+    json_t *const o = made(json_object());
+    object_put(o, "code_hash", json_string(code_hash_of(s->method)));
+    for (int i = 0; i < FACTS; i++) object_put(o, fact[i].name, json_string(fact[i].value));
+    object_put(o, "threads", json_integer(m.threads));
+    if (json_object_update(o, own)) made(NULL);
+    object_put(o, "started", json_string(started));
+    provenance_save(path, o);
+}
+
+/* The file's object if it is whole and what it says of the run is true; else NULL, and why. */
+static json_t *provenance_true(const char *path, const struct settings *s, json_t *own, const char **why)
+{
+    size_t bytes;
+    char *const text = file_read_own(path, &bytes);
+    if (!text && errno != ENOENT) die("cannot read %s: %s", path, strerror(errno));
+    json_t *const o = text ? json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL) : NULL, *value;
+    struct machine_info m;
+    machine_describe(&m);
+    struct fact fact[FACTS];
+    facts_gather(fact);
+    bool whole = o && json_is_integer(json_object_get(o, "threads"));
+    for (int i = 0; i < FACTS; i++) whole = whole && json_is_string(json_object_get(o, fact[i].name));
+    const char *const code = json_string_value(json_object_get(o, "code_hash"));
+    const char *const machine = json_string_value(json_object_get(o, "machine")), *name;
+    bool own_run = code && !strcmp(code, code_hash_of(s->method)) && machine && !strcmp(machine, m.machine);
+    json_object_foreach(own, name, value)
+        own_run = own_run && json_equal(value, json_object_get(o, name));
+    *why = !whole ? "torn" : seal_look(text, bytes) == SEAL_WRONG ? "not what was written"
+           : !own_run ? "another run's" : NULL;
+    free(text);
+    if (!*why) return o;
     json_decref(o);
-    return copy;
+    return NULL;
 }
 
 static const char then[] = " then ";
@@ -83,62 +129,30 @@ static bool is_named(const char *list, const char *one)
     return false;
 }
 
-/* The object is gone. */
-static void provenance_save(const char *folder, json_t *o)
+bool provenance_keep(const char *folder, const char *label, const struct settings *s, int seed,
+                     const char *const hash[PROVENANCE_SETS], bool resumed)
 {
-    char *const text = json_dumps(o, JSON_INDENT(1));
     char *const path = text_format("%s/provenance.json", folder);
-    if (!text) die("no memory for provenance.json (close other programs)");
-    if (!file_write_atomic(path, text, strlen(text)))
-        die("cannot write %s: %s", path, strerror(errno));
-    free(path);
-    free(text);
-    json_decref(o);
-}
-
-bool provenance_kernels_add(const char *folder)
-{
+    const char *why = NULL;
+    json_t *const own = identity(s, seed, hash);
+    json_t *const o = resumed ? provenance_true(path, s, own, &why) : NULL;
     struct machine_info m;
     machine_describe(&m);
-    char *const before = provenance_kernels(folder);
-    if (!before || is_named(before, m.kernels)) {
-        free(before);
-        return false;
+    const char *const before = json_string_value(json_object_get(o, "kernels"));
+    const bool sealed = !o || json_object_get(o, "seal");
+    if (!o) {
+        if (resumed) warn("%s is %s: it is written again", path, why);
+        provenance_write(path, s, own);
+    } else if (!is_named(before, m.kernels)) {
+        say(stderr, "%s: began with kernels of %s and goes on with %s: its bytes are neither's; "
+            "provenance.json names both\n", label, before, m.kernels);
+        char *const both = text_format("%s%s%s", before, then, m.kernels);
+        object_put(o, "kernels", json_string(both));
+        provenance_save(path, json_incref(o));
+        free(both);
     }
-    json_t *const o = provenance_read(folder);
-    char *const both = text_format("%s%s%s", before, then, m.kernels);
-    if (json_object_set_new(o, "kernels", json_string(both)))
-        die("no memory for provenance.json (close other programs)");
-    provenance_save(folder, o);
-    free(both);
-    free(before);
-    return true;
-}
-
-void provenance_write(const char *folder, const struct settings *s, int seed,
-                      const char *train_hash, const char *monitor_hash, const char *test_hash)
-{
-    struct fact fact[FACTS];
-    struct machine_info m;
-    facts_gather(fact);
-    machine_describe(&m);
-    char started[32];
-    const time_t now = time(NULL);
-    struct tm utc;
-    strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-
-    json_t *const o = json_object();
-    int bad = json_object_set_new(o, "code_hash", json_string(code_hash_of(s->method)));
-    for (int i = 0; i < FACTS; i++)
-        bad |= json_object_set_new(o, fact[i].name, json_string(fact[i].value));
-    bad |= json_object_set_new(o, "threads", json_integer(m.threads));
-    bad |= json_object_set_new(o, "seed", json_integer(seed));
-    bad |= json_object_set_new(o, "dataset", json_string(data_sources[s->dataset].name));
-    if (*s->folder) bad |= json_object_set_new(o, "folder", json_string(s->folder));
-    bad |= json_object_set_new(o, "train_hash", json_string(train_hash));
-    bad |= json_object_set_new(o, "monitor_hash", json_string(monitor_hash));
-    if (*test_hash) bad |= json_object_set_new(o, "test_hash", json_string(test_hash));
-    bad |= json_object_set_new(o, "started", json_string(started));
-    if (bad) die("no memory for provenance.json (close other programs)");
-    provenance_save(folder, o);
+    json_decref(o);
+    json_decref(own);
+    free(path);
+    return sealed;
 }

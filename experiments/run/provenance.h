@@ -6,14 +6,13 @@
 #include "../methods/settings.h"
 #include "../../engine/data.h"
 
-/* Writes provenance.json into the run's folder; dies if it cannot. */
-void provenance_write(const char *folder, const struct settings *s, int seed,
-                      const char *train_hash, const char *monitor_hash, const char *test_hash);
-/* The kernels that it names, in fresh memory; NULL if there is no such file or it is torn; dies if
- * it cannot be read. */
-char *provenance_kernels(const char *folder);
-/* Names this process's kernels there, behind those before, "plain then avx2": false if they are
- * named already. */
-bool provenance_kernels_add(const char *folder);
+/* The images whose hashes it names: training, monitor, test ("": they are no others). */
+enum { PROVENANCE_SETS = 3 };
+/* provenance.json in the run's folder: written, or, of a run that goes on, kept where it is whole and
+ * this run's, else told of and written again.  Kernels that make other bytes are told, and named
+ * behind those before, "plain then avx2".  False if it is of before papers were sealed (seal.h); dies
+ * if it cannot be read or written. */
+bool provenance_keep(const char *folder, const char *label, const struct settings *s, int seed,
+                     const char *const hash[PROVENANCE_SETS], bool resumed);
 /* The same facts of this machine and build, as lines of text. */
 void provenance_print(FILE *out);

@@ -14,12 +14,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <jansson.h>
 
 #include "judge.h"
 #include "measures.h"
-
-enum { DIGITS = 9 };               /* 9 significant digits tell any two floats apart */
+#include "seal.h"
 
 const char *const run_state_names[] = { "not run", "partial", "healthy", "collapsed", "diverged",
                                         NULL };
@@ -32,26 +30,10 @@ static const struct text_key identity_texts[] = { TEXT(evidence),  TEXT(hash),  
                                                   TEXT(data_hash), TEXT(machine), TEXT(frozen_hash),
                                                   { NULL, 0, 0 } };
 static const struct text_key row_text[] = { TEXT(row), { NULL, 0, 0 } };
+static const struct text_key seal_text[] = { TEXT(metrics_hash), { NULL, 0, 0 } };
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* A value that jansson has not made (out of memory, a text that is not UTF-8) ends the program
- * here: half a record would be worse. */
-static void put(json_t *object, const char *name, json_t *value)
-{
-    if (json_object_set_new(object, name, value))
-        die("cannot write \"%s\" as JSON (not UTF-8, or out of memory)", name);
-}
-static json_t *object_new(void)
-{
-    json_t *object = json_object();
-    if (!object) die("out of memory: cannot make a JSON object (close other programs)");
-    return object;
-}
-static json_t *real_new(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
 /* Files of before a measure was recorded stay what they are when they are written again. */
 static bool left_out(const struct epoch_record *e, const struct measure *m)
 {
@@ -60,30 +42,42 @@ static bool left_out(const struct epoch_record *e, const struct measure *m)
 static void put_reals(json_t *object, unsigned kinds, const struct epoch_record *e)
 {
     for (const struct measure *m = measures; m->name; m++)
-        if (m->is & kinds && !left_out(e, m)) put(object, m->name, real_new(epoch_number(e, m)));
+        if (m->is & kinds && !left_out(e, m)) object_put(object, m->name, real_new(epoch_number(e, m)));
 }
 static void put_texts(json_t *object, const struct text_key *keys, const struct run_record *r)
 {
-    for (; keys->name; keys++) put(object, keys->name, json_string((const char *)r + keys->offset));
+    for (; keys->name; keys++) object_put(object, keys->name, json_string((const char *)r + keys->offset));
 }
-/* The object as text with a newline, in fresh memory; the object is gone. */
-static char *object_text(json_t *object, size_t flags)
+/* With a newline behind it; the text is gone. */
+static char *line_of(char *text)
 {
-    char *json = json_dumps(object, flags | JSON_REAL_PRECISION(DIGITS));
-    if (!json) die("out of memory: cannot print JSON (close other programs)");
-    json_decref(object);
-    char *text = text_format("%s\n", json);
-    free(json);
-    return text;
+    char *const line = text_format("%s\n", text);
+    free(text);
+    return line;
 }
 
 char *epoch_print(const struct epoch_record *e)
 {
-    json_t *object = object_new();
-    put(object, "epoch", json_integer(e->epoch));
+    json_t *object = made(json_object());
+    object_put(object, "epoch", json_integer(e->epoch));
     put_reals(object, MEASURE_TRAINED, e);
     if (e->monitored) put_reals(object, MEASURE_MONITORED, e);
-    return object_text(object, JSON_COMPACT);
+    return line_of(object_text(object, JSON_COMPACT));
+}
+
+char *curve_print(const struct run_record *r)
+{
+    char *text;
+    size_t bytes;
+    FILE *const out = open_memstream(&text, &bytes);
+    if (!out) die("no memory for metrics.jsonl (close other programs)");
+    for (int i = 0; i < r->n_curve; i++) {
+        char *const line = epoch_print(&r->curve[i]);
+        fputs(line, out);
+        free(line);
+    }
+    if (fclose(out)) die("no memory for metrics.jsonl (close other programs)");
+    return text;
 }
 
 /* As in metrics.jsonl: first the numbers of every epoch, then those of a monitored one. */
@@ -115,34 +109,36 @@ void epoch_fields(FILE *out, const struct epoch_columns *c, const struct epoch_r
         const double x = epoch_number(e, c->of[i]);
         fputc(',', out);
         if ((c->of[i]->is & MEASURE_TRAINED || e->monitored) && isfinite(x))
-            fprintf(out, "%.*g", DIGITS, x);
+            fprintf(out, "%.*g", OBJECT_DIGITS, x);
     }
 }
 
 json_t *summary_object(const struct run_record *r)
 {
-    json_t *object = object_new();
-    json_t *final = object_new();
-    put(object, "schema", json_integer(RUN_SCHEMA));
+    json_t *object = made(json_object());
+    json_t *final = made(json_object());
+    object_put(object, "schema", json_integer(r->sealed ? RUN_SCHEMA : RUN_UNSEALED));
     put_texts(object, row_text, r);
-    put(object, "seed", json_integer(r->seed));
-    put(object, "epochs", json_integer(r->epochs));
-    put(object, "state", json_string(run_state_names[r->state]));
-    if (r->state != RUN_DIVERGED) put(object, "grade", json_string(simsiam_grade_name(r->grade)));
-    put(object, "rule", json_integer(RUN_RULE));
+    object_put(object, "seed", json_integer(r->seed));
+    object_put(object, "epochs", json_integer(r->epochs));
+    object_put(object, "state", json_string(run_state_names[r->state]));
+    if (r->state != RUN_DIVERGED) object_put(object, "grade", json_string(simsiam_grade_name(r->grade)));
+    object_put(object, "rule", json_integer(RUN_RULE));
     put_texts(object, identity_texts, r);
-    put(final, "epoch", json_integer(r->last.epoch));
+    object_put(final, "epoch", json_integer(r->last.epoch));
     put_reals(final, MEASURE_FINAL, &r->last);
-    put(object, "final", final);
+    object_put(object, "final", final);
     for (const struct measure *m = measures; m->name; m++)
-        if (m->is & MEASURE_END) put(object, m->name, real_new(run_number(r, m)));
-    if (r->skipped) put(object, "skipped", json_integer(r->skipped));
+        if (m->is & MEASURE_END) object_put(object, m->name, real_new(run_number(r, m)));
+    if (r->skipped) object_put(object, "skipped", json_integer(r->skipped));
+    if (r->sealed) object_put(object, "metrics_hash", json_string(r->metrics_hash));
     return object;
 }
 
 char *summary_text(const struct run_record *r)
 {
-    return object_text(summary_object(r), JSON_INDENT(2));
+    json_t *const object = summary_object(r);
+    return line_of((r->sealed ? sealed_text : object_text)(object, JSON_INDENT(2)));
 }
 
 bool summary_write(const struct run_record *r, const char *folder)
@@ -292,7 +288,9 @@ bool summary_take(struct run_record *r, const json_t *object)
     int schema = 0;
     r->rule = 1;
     if (json_object_get(object, "rule") && !get_int(&r->rule, object, "rule")) return false;
-    return get_int(&schema, object, "schema") && schema == RUN_SCHEMA &&
+    if (!get_int(&schema, object, "schema")) return false;
+    r->sealed = schema == RUN_SCHEMA;
+    return (r->sealed ? get_texts(r, object, seal_text) : schema == RUN_UNSEALED) &&
            get_texts(r, object, row_text) && get_int(&r->seed, object, "seed") &&
            get_int(&r->epochs, object, "epochs") && get_state(&r->state, object) &&
            get_texts(r, object, identity_texts) &&
@@ -393,14 +391,29 @@ static bool curve_parse(struct run_record *r, char *text, size_t bytes)
 /* The file's content, or NULL, warned of unless it is just not there. */
 static char *read_text(const char *path, size_t *bytes)
 {
-    char *text = file_read(path, bytes);
+    char *text = file_read_own(path, bytes);
     if (!text && errno != ENOENT && errno != ENOTDIR)
         warn("cannot read %s: %s", path, strerror(errno));
     return text;
 }
 
+/* A summary of schema 3 has a seal, and one of schema 2 has lost none. */
+static bool seals_right(const struct run_record *r, const struct run_texts *t,
+                        const char metrics_hash[HASH_TEXT], char wrong[WRONG_TEXT])
+{
+    const enum seal seal = seal_look(t->summary, t->summary_bytes);
+    if (seal != (r->sealed ? SEAL_RIGHT : SEAL_NONE))
+        return refuse(wrong, "summary.json is not what was written: its seal does not fit");
+    if (r->sealed && strcmp(metrics_hash, r->metrics_hash))
+        return refuse(wrong, "metrics.jsonl is not what was written: summary.json has another hash "
+                      "of it");
+    return true;
+}
+
 bool run_texts_take(struct run_record *r, const struct run_texts *t, char wrong[WRONG_TEXT])
 {
+    char metrics_hash[HASH_TEXT] = "";
+    if (t->metrics) hash_bytes(metrics_hash, t->metrics, t->metrics_bytes);
     r->outputs = t->config ? outputs_of(t->config) : (struct outputs){ .samples = 0 };
     const bool whole_summary = summary_parse(r, t->summary, t->summary_bytes);
     const bool whole_curve = t->metrics && curve_parse(r, t->metrics, t->metrics_bytes);
@@ -410,7 +423,7 @@ bool run_texts_take(struct run_record *r, const struct run_texts *t, char wrong[
     if (!whole_curve) return refuse(wrong, "metrics.jsonl is broken in line %d", r->n_curve + 1);
     if ((fault = run_fault(r)))
         return refuse(wrong, "summary.json and metrics.jsonl are broken, %s", fault);
-    return true;
+    return seals_right(r, t, metrics_hash, wrong);
 }
 
 bool run_read(struct run_record *r, const char *folder)
@@ -418,15 +431,21 @@ bool run_read(struct run_record *r, const char *folder)
     *r = (struct run_record){ .state = RUN_NONE, .linear = NAN };
     char *const summary = text_format("%s/summary.json", folder),
          *const metrics = text_format("%s/metrics.jsonl", folder),
-         *const config = text_format("%s/config.yaml", folder);
+         *const config = text_format("%s/config.yaml", folder),
+         *const noted = text_format("%s/metrics.sha256", folder);
     size_t bytes;
     char *const settings = read_text(config, &bytes);
+    char *const seals = read_text(noted, &bytes);            /* first: a run under way adds to both */
     struct run_texts t = { .config = settings };
     t.summary = read_text(summary, &t.summary_bytes);
     t.metrics = read_text(metrics, &t.metrics_bytes);
     char wrong[WRONG_TEXT];
     const bool finished = t.summary, done = finished && run_texts_take(r, &t, wrong);
-    if (!finished) {
+    const char *const lines = t.metrics ? t.metrics : "";
+    if (!finished && lines_look(seals, lines, t.metrics ? t.metrics_bytes : 0, false) == SEAL_WRONG) {
+        warn("%s/metrics.jsonl is not what was written: metrics.sha256 has another hash of it (remove "
+             "the folder to run again)", folder);
+    } else if (!finished) {
         if (t.metrics) curve_parse(r, t.metrics, t.metrics_bytes);
         r->state = r->n_curve ? RUN_PARTIAL : RUN_NONE;
         if (settings) r->outputs = outputs_of(settings);
@@ -436,6 +455,8 @@ bool run_read(struct run_record *r, const char *folder)
         r->state = RUN_NONE;
     }
     free(settings);
+    free(seals);
+    free(noted);
     free(t.summary);
     free(t.metrics);
     free(summary);

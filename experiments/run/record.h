@@ -6,6 +6,7 @@
  *   config.yaml      the resolved config
  *   provenance.json  code hash, commit, compiler, BLAS, CPU, threads, data hash, versions, start time
  *   metrics.jsonl    one line an epoch; epoch 0 is the untrained network (monitors only)
+ *   metrics.sha256   its hash at each checkpoint (seal.h)
  *   timing.jsonl     clock readings, outside every byte comparison
  *   checkpoint.bin   (and .prev) everything needed to go on
  *   summary.json     written last, atomically: its presence means the run is finished
@@ -14,12 +15,13 @@
  * the monitored ones.  A value that does not exist is null, and one of those that came later
  * (MEASURE_LATER) is not there: so files of before it are whole.
  *
- * summary.json, keys: schema (2), row, seed, epochs, state, grade and rule (2), evidence, hash,
- * code_hash, data_hash, machine, frozen_hash, final (epoch and the final measures), linear, and
- * skipped: how many images were bad (settings: skip_bad), if any.  No clock readings: it is part of
- * every byte comparison.  State and grade are made anew from the numbers whenever a run is read; a
- * summary by the rule's first edition has no grade, and may have another state; what diverged has
- * none either.
+ * summary.json, keys: schema (3), row, seed, epochs, state, grade and rule (2), evidence, hash,
+ * code_hash, data_hash, machine, frozen_hash, final (epoch and the final measures), linear,
+ * skipped: how many images were bad (settings: skip_bad), if any; metrics_hash, the SHA-256 of
+ * metrics.jsonl, and seal, its own (seal.h).  Of schema 2, which is read, there are neither of the
+ * last two.  No clock readings: it is part of every byte comparison.  State and grade are made anew
+ * from the numbers whenever a run is read; a summary by the rule's first edition has no grade, and
+ * may have another state; what diverged has none either.
  */
 #pragma once
 #include <stdbool.h>
@@ -44,8 +46,8 @@ struct epoch_record {
     int left_out;                 /* steps whose gradient overflowed fp16: told, not written down */
 };
 
-/* The version of summary.json that is written and read. */
-enum { RUN_SCHEMA = 2 };
+/* The version of summary.json that is written, and the one before it, which has no seal. */
+enum { RUN_SCHEMA = 3, RUN_UNSEALED = 2 };
 /* The edition of the detector's rule by which a summary's state is; one without it is of the
  * first. */
 enum { RUN_RULE = 2 };
@@ -66,6 +68,8 @@ struct run_record {
     int rule;                      /* the edition by which a summary's state was said */
     struct outputs outputs;
     char hash[HASH_TEXT], code_hash[HASH_TEXT], data_hash[HASH_TEXT], machine[8];
+    bool sealed;                   /* of schema 3; else 2 */
+    char metrics_hash[HASH_TEXT];  /* of a sealed one: of metrics.jsonl */
     char frozen_hash[HASH_TEXT];   /* of weights and statistics: the same before and after the
                                       probe */
     struct epoch_record last;      /* the last epoch: the numbers that count */
@@ -117,12 +121,14 @@ void epoch_fields(FILE *out, const struct epoch_columns *c, const struct epoch_r
 /* A file's columns by its titles. */
 bool epoch_columns_take(struct epoch_columns *c, char *titles);
 bool epoch_fields_take(struct epoch_record *e, const struct epoch_columns *c, char *text);
+/* All of metrics.jsonl from the curve, in fresh memory. */
+char *curve_print(const struct run_record *r);
 /* One line of metrics.jsonl, '\n' included, in fresh memory; and back (false if the line is torn or
  * wrong). */
 char *epoch_print(const struct epoch_record *e);
 bool epoch_parse(struct epoch_record *e, const char *line);
 /* The text of summary.json, in fresh memory. */
 char *summary_text(const struct run_record *r);
-/* Writes summary.json from r (curve not included); r->last is the last line of metrics.jsonl.
- * False with errno set. */
+/* Writes summary.json from r (curve not included), sealed if r is; r->last is the last line of
+ * metrics.jsonl.  False with errno set. */
 bool summary_write(const struct run_record *r, const char *folder);

@@ -24,6 +24,7 @@
 #include "phase.h"
 #include "progress.h"
 #include "provenance.h"
+#include "seal.h"
 #include "state.h"
 #include "../methods/code.h"
 
@@ -41,6 +42,8 @@ struct runner {
     char hash[HASH_TEXT], data[HASH_TEXT];
     char *folder, *checkpoint;
     FILE *metrics, *timing;
+    int seals;                       /* metrics.sha256 */
+    uint64_t sealed_bytes;           /* as many of metrics.jsonl it notes */
     int lock;
     struct trainer t;
     struct progress progress;
@@ -54,6 +57,11 @@ struct runner {
 };
 
 /* ---- the run's folder ------------------------------------------------------------------------ */
+
+static char *in_folder(const struct runner *r, const char *name)
+{
+    return text_format("%s/%s", r->folder, name);
+}
 
 /* "process 123 on host", as the lock's holder has written it; "another process" if it has not. */
 static char *lock_holder(int lock)
@@ -97,7 +105,7 @@ static int lock_try(int lock)
  * command that was killed stop by themselves, but only after their step. */
 static void folder_lock(struct runner *r)
 {
-    char *const path = text_format("%s/lock", r->folder);
+    char *const path = in_folder(r, "lock");
     r->lock = open(path, O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (r->lock < 0 && errno == ELOOP) die("%s is a link, which no lock is (remove it)", path);
     if (r->lock < 0) die("cannot open %s: %s", path, strerror(errno));
@@ -123,10 +131,21 @@ static void metrics_sync(const struct runner *r)
         die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
 }
 
+/* What the checkpoint will count is noted before it is there (seal.h). */
+static void metrics_seal(struct runner *r)
+{
+    char *const metrics = in_folder(r, "metrics.jsonl");
+    if (r->sealed_bytes != r->t.metrics_bytes && !lines_seal(r->seals, metrics))
+        die("cannot write %s/metrics.sha256: %s " GOES_ON, r->folder, strerror(errno));
+    r->sealed_bytes = r->t.metrics_bytes;
+    free(metrics);
+}
+
 static void save(struct runner *r)
 {
     const double start = clock_seconds();
     metrics_sync(r);
+    metrics_seal(r);
     if (!trainer_save(&r->t, r->checkpoint, r->hash))
         die("cannot write %s: %s (the checkpoint before it is kept)", r->checkpoint,
             strerror(errno));
@@ -134,13 +153,22 @@ static void save(struct runner *r)
     r->save_seconds = r->saved_at - start;
 }
 
-static FILE *append_open(const struct runner *r, const char *name)
+/* A file of the run, and of no other name: what a link leads to is not ours to cut. */
+static int append_open(const struct runner *r, const char *name)
 {
-    char *const path = text_format("%s/%s", r->folder, name);
-    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
-    FILE *const f = fd < 0 ? NULL : fdopen(fd, "r+");
-    if (!f) die("cannot open %s: %s", path, strerror(errno));
+    char *const path = in_folder(r, name);
+    const int fd = file_open_own(path, O_CREAT | O_RDWR);
+    if (fd < 0 && (errno == ELOOP || errno == ENXIO || errno == EEXIST))
+        die("%s is no file that a run has written: a link, or a pipe (remove it)", path);
+    if (fd < 0) die("cannot open %s: %s", path, strerror(errno));
     free(path);
+    return fd;
+}
+
+static FILE *append_stream(const struct runner *r, const char *name)
+{
+    FILE *const f = fdopen(append_open(r, name), "r+");
+    if (!f) die("cannot open %s/%s: %s", r->folder, name, strerror(errno));
     return f;
 }
 
@@ -154,10 +182,43 @@ static bool line_note(struct runner *r, const char *line)
     return true;
 }
 
+/* NULL: it is not there, or nothing of ours. */
+static char *there_read(const char *path, size_t *bytes)
+{
+    char *const text = file_read_own(path, bytes);
+    if (!text && errno != ENOENT && errno != ELOOP && errno != EINVAL)
+        die("cannot read %s: %s " GOES_ON, path, strerror(errno));
+    return text;
+}
+
+/* Are the bytes that the checkpoint counts those that were written?  What is noted of later ones
+ * goes; a run of before such notes has its first one now. */
+static void seals_open(struct runner *r, bool sealed_before)
+{
+    char *const path = in_folder(r, "metrics.sha256"), *const metrics = in_folder(r, "metrics.jsonl");
+    const size_t counted = r->t.metrics_bytes;
+    size_t bytes = 0;
+    if (!lines_cut(path, counted)) die("cannot write %s: %s " GOES_ON, path, strerror(errno));
+    char *const seals = counted ? there_read(path, NULL) : NULL;
+    char *const lines = counted ? there_read(metrics, &bytes) : NULL;
+    const enum seal is = counted && bytes >= counted ? lines_look(seals, lines, counted, true) : SEAL_RIGHT;
+    if (is == SEAL_WRONG || (is == SEAL_NONE && sealed_before))
+        die("%s is not what was written: %s (remove the folder to run again)", metrics,
+            is == SEAL_WRONG ? "metrics.sha256 has another hash of it"
+                             : "metrics.sha256 says nothing of it");
+    r->sealed_bytes = is == SEAL_RIGHT ? counted : 0;
+    r->seals = append_open(r, "metrics.sha256");
+    if (lseek(r->seals, 0, SEEK_END) < 0) die("cannot read %s: %s", path, strerror(errno));
+    free(seals);
+    free(lines);
+    free(path);
+    free(metrics);
+}
+
 /* Opens metrics.jsonl at the checkpoint's position and reads back the last line before it. */
 static void metrics_open(struct runner *r)
 {
-    r->metrics = append_open(r, "metrics.jsonl");
+    r->metrics = append_stream(r, "metrics.jsonl");
     struct stat st;
     const int fd = fileno(r->metrics);
     if (fstat(fd, &st)) die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
@@ -172,6 +233,7 @@ static void metrics_open(struct runner *r)
             die("%s/metrics.jsonl is damaged: remove the folder to run again", r->folder);
     if (fseek(r->metrics, 0, SEEK_END))
         die("cannot read %s/metrics.jsonl: %s", r->folder, strerror(errno));
+    metrics_seal(r);
 }
 
 /* Each start of the run: the threads and the library may be others than the first time. */
@@ -189,9 +251,9 @@ static void timing_start(struct runner *r, bool resumed)
 static void config_keep(const struct runner *r, bool resumed)
 {
     char *const config = settings_print(r->s);
-    char *const path = text_format("%s/config.yaml", r->folder);
-    char *const there = resumed ? file_read(path, NULL) : NULL;
-    if (resumed && !there && errno != ENOENT) die("cannot read %s: %s", path, strerror(errno));
+    char *const path = in_folder(r, "config.yaml");
+    char *const there = resumed ? file_read_own(path, NULL) : NULL;
+    if (resumed && !there && errno != ENOENT && errno != ELOOP) die("cannot read %s: %s", path, strerror(errno));
     if (!there || strcmp(there, config)) {
         if (resumed) warn("%s is torn: it is written again", path);
         if (!file_write_atomic(path, config, strlen(config)))
@@ -200,25 +262,6 @@ static void config_keep(const struct runner *r, bool resumed)
     free(there);
     free(config);
     free(path);
-}
-
-/* Kernels of another instruction set make other bytes: what goes on with them is told and noted. */
-static void provenance_keep(const struct runner *r, int seed, bool resumed)
-{
-    char *const kernels = resumed ? provenance_kernels(r->folder) : NULL;
-    if (!kernels) {
-        if (resumed) warn("%s/provenance.json is torn: it is written again", r->folder);
-        provenance_write(r->folder, r->s, seed, r->t.train.host.hash, r->t.monitor.host.hash,
-                         r->t.test.host.hash);
-    } else if (provenance_kernels_add(r->folder)) {
-        struct machine_info m;
-        machine_describe(&m);
-        fprintf(stderr,
-                "%s: began with kernels of %s and goes on with %s: its bytes are neither's; "
-                "provenance.json names both\n",
-                r->label, kernels, m.kernels);
-    }
-    free(kernels);
 }
 
 /* ---- the course's keeper --------------------------------------------------------------------- */
@@ -268,7 +311,7 @@ static void keep_diverged(void *self, int step)
 {
     const struct runner *const r = self;
     const struct epoch_record *const now = &r->course.now;
-    fprintf(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label,
+    say(stderr, "%s: diverged in epoch %d at step %d: loss %g, gradient norm %g\n", r->label,
             now->epoch, step, now->loss, now->grad_norm);
 }
 
@@ -288,7 +331,7 @@ static void keep_line(void *self)
     struct runner *const r = self;
     const struct epoch_record *const now = &r->course.now;
     if (now->left_out)
-        fprintf(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n",
+        say(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n",
                 r->label, now->epoch, now->left_out);
     char *const line = epoch_print(now);
     if (fputs(line, r->metrics) < 0)
@@ -341,6 +384,10 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     snprintf(sum.data_hash, sizeof sum.data_hash, "%s", r->data);
     phase("summary");
     metrics_sync(r);
+    sum.sealed = true;
+    char *const metrics = in_folder(r, "metrics.jsonl");
+    if (!hash_file(sum.metrics_hash, metrics)) die("cannot read %s: %s", metrics, strerror(errno));
+    free(metrics);
     if (!summary_write(&sum, r->folder))
         die("cannot write %s/summary.json: %s " GOES_ON, r->folder, strerror(errno));
     return sum.state;
@@ -357,8 +404,21 @@ static void runner_name(struct runner *r, int seed)
     r->outputs = outputs_of(config);
     run_hash(r->hash, config, m.machine, code_hash_of(r->s->method), r->data);
     r->folder = run_folder(r->o->root, r->hash, seed);
-    r->checkpoint = text_format("%s/checkpoint.bin", r->folder);
+    r->checkpoint = in_folder(r, "checkpoint.bin");
     free(config);
+}
+
+/* ROOT may be a link of whoever keeps runs; what lies below it is ours. */
+static void links_refuse(const char *folder)
+{
+    struct stat st;
+    char *const parent = path_folder(folder);
+    parent[strlen(parent) - 1] = 0;
+    const char *const path[] = { parent, folder };
+    for (int i = 0; i < 2; i++)
+        if (!lstat(path[i], &st) && S_ISLNK(st.st_mode))
+            die("%s is a link, which no run's folder is (remove it)", path[i]);
+    free(parent);
 }
 
 static void runner_open(struct runner *r, int seed)
@@ -370,12 +430,15 @@ static void runner_open(struct runner *r, int seed)
     runner_name(r, seed);
     if (!folder_make(r->folder))
         die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
+    links_refuse(r->folder);
     folder_lock(r);
     const bool resumed = trainer_load(&r->t, r->checkpoint, r->hash);
+    const char *const hash[PROVENANCE_SETS] = { r->t.train.host.hash, r->t.monitor.host.hash,
+                                                r->t.test.host.hash };
     config_keep(r, resumed);
-    provenance_keep(r, seed, resumed);
+    seals_open(r, provenance_keep(r->folder, r->label, r->s, seed, hash, resumed));
     metrics_open(r);
-    r->timing = append_open(r, "timing.jsonl");
+    r->timing = append_stream(r, "timing.jsonl");
     if (fseek(r->timing, 0, SEEK_END))
         die("cannot read %s/timing.jsonl: %s", r->folder, strerror(errno));
     timing_start(r, resumed);
@@ -403,16 +466,16 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     if (skipped < 0) status = EXIT_AGAIN;      /* stopped while counting: the last checkpoint is
                                                   what goes on */
     if (status == EXIT_COLLAPSED)
-        fprintf(stderr, "%s: collapsed at epoch %d and at the monitored one before; without --stop-on-collapse it "
+        say(stderr, "%s: collapsed at epoch %d and at the monitored one before; without --stop-on-collapse it "
                 "goes on\n", label, r->t.epoch);
     else if (status != EXIT_AGAIN && summarise(r, row, seed, status, linear, skipped) == RUN_COLLAPSED &&
              o->stop_on_collapse)
         status = EXIT_COLLAPSED;
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)
-        fprintf(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n",
+        say(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n",
                 label, r->t.epoch, r->t.step);
-    if (fclose(r->metrics) || fclose(r->timing) || close(r->lock))
+    if (fclose(r->metrics) || fclose(r->timing) || close(r->seals) || close(r->lock))
         die("cannot write into %s: %s " GOES_ON, r->folder, strerror(errno));
     course_close(&r->course);
     trainer_close(&r->t);

@@ -7,9 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <jansson.h>
 
-#include "../../engine/base.h"
+#include "../../engine/object.h"
 #include "../../engine/ops.h"
 
 /* A run that was pooled brings the clock of the machine that made it. */
@@ -18,7 +17,7 @@ static bool is_of_here(const char *folder, int threads)
     struct machine_info here;
     machine_describe(&here);
     char *const path = text_format("%s/provenance.json", folder);
-    json_t *const papers = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    json_t *const papers = object_read(path, NULL);
     const char *const device = json_string_value(json_object_get(papers, "device"));
     const bool same = device && !strcmp(device, here.device) &&
                       json_integer_value(json_object_get(papers, "threads")) == threads;
@@ -31,7 +30,7 @@ static bool is_of_here(const char *folder, int threads)
 static double readings_sum(const char *folder, const char *part, const char *key)
 {
     char *const path = text_format("%s/timing.jsonl", folder);
-    char *const text = file_read(path, NULL), *rest = text;
+    char *const text = file_read_own(path, NULL), *rest = text;
     double sum = 0;
     for (char *line; rest && (line = strsep(&rest, "\n")); ) {
         json_t *const reading = json_loads(line, JSON_REJECT_DUPLICATES, NULL);

@@ -15,6 +15,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "../../engine/object.h"
+
 /* ---- settings -------------------------------------------------------------------------------- */
 
 /* A line of a resolved config, and which rows have it (by number in c->config). */
@@ -44,36 +46,21 @@ static int setting_lay(struct settings_list *list, int at, const char *line, int
     return at + 1;
 }
 
-static json_t *checked(json_t *value)
-{
-    if (!value) die("out of memory: cannot make JSON (close other programs)");
-    return value;
-}
-
-static void put(json_t *object, const char *name, json_t *value)
-{
-    if (json_object_set_new(object, name, value))
-        die("cannot write \"%s\" as JSON (not UTF-8, or no memory)", name);
-}
-
 /* The object as a line; it is gone. */
 static void line_write(FILE *out, json_t *object)
 {
-    char *text = json_dumps(object, JSON_REAL_PRECISION(9));
-    if (!text) die("out of memory: cannot print JSON (close other programs)");
+    char *const text = object_text(object, 0);
     fprintf(out, "%s\n", text);
     free(text);
-    json_decref(object);
 }
 
 static void setting_write(FILE *out, const struct committed *c, const struct setting *setting)
 {
-    json_t *object = checked(json_object()), *rows = checked(json_array());
-    put(object, "setting", json_string(setting->line));
+    json_t *object = made(json_object()), *rows = made(json_array());
+    object_put(object, "setting", json_string(setting->line));
     for (int k = 0; k < c->n_configs; k++)
-        if (setting->has[k] && json_array_append_new(rows, json_string(c->config[k].row)))
-            die("no memory for the settings (close other programs)");
-    if ((int)json_array_size(rows) < c->n_configs) put(object, "rows", json_incref(rows));
+        if (setting->has[k]) list_add(rows, json_string(c->config[k].row));
+    if ((int)json_array_size(rows) < c->n_configs) object_put(object, "rows", json_incref(rows));
     json_decref(rows);
     line_write(out, object);
 }
@@ -101,31 +88,55 @@ static void configs_write(FILE *out, const struct committed *c)
 
 /* ---- the files ------------------------------------------------------------------------------- */
 
-static void run_write(FILE *out, const struct committed_run *run)
+void line_seal(char seal[HASH_TEXT], json_t *line, const struct run_record *r)
+{
+    json_object_del(line, "seal");
+    char *const said = object_text(json_incref(line), JSON_COMPACT | JSON_SORT_KEYS);
+    char *const curve = curve_print(r), *const all = text_format("%s\n%s", said, curve);
+    hash_bytes(seal, all, strlen(all));
+    free(said);
+    free(curve);
+    free(all);
+}
+
+/* Where some are sealed, a run that is not says so, and no other may lack its seal. */
+static bool some_sealed(const struct committed *c)
+{
+    for (int i = 0; i < c->n; i++)
+        if (c->run[i].record.sealed) return true;
+    return false;
+}
+
+static void run_write(FILE *out, const struct committed_run *run, bool among_sealed)
 {
     static const char *const elsewhere[] = { "schema", "row", "evidence", "code_hash", "data_hash",
-                                             "machine", NULL };
-    json_t *summary = summary_object(&run->record), *line = checked(json_object());
-    put(line, "row", json_string(run->row));
+                                             "machine", "metrics_hash", NULL };
+    json_t *summary = summary_object(&run->record), *line = made(json_object());
+    object_put(line, "row", json_string(run->row));
     for (int i = 0; elsewhere[i]; i++) json_object_del(summary, elsewhere[i]);
     if (json_object_update(line, summary)) die("no memory for a run's line (close other programs)");
-    if (strcmp(run->row, run->record.row)) put(line, "made_as", json_string(run->record.row));
-    put(line, "making", json_string(run->making));
-    if (run->record.cpu > 0) put(line, "cpu", json_real(round(run->record.cpu * 10) / 10));
+    if (strcmp(run->row, run->record.row)) object_put(line, "made_as", json_string(run->record.row));
+    object_put(line, "making", json_string(run->making));
+    if (run->record.cpu > 0) object_put(line, "cpu", json_real(round(run->record.cpu * 10) / 10));
     json_decref(summary);
+    char seal[HASH_TEXT];
+    line_seal(seal, line, &run->record);
+    if (run->record.sealed) object_put(line, "seal", json_string(seal));
+    else if (among_sealed) object_put(line, "schema", json_integer(RUN_UNSEALED));
     line_write(out, line);
 }
 
 static void runs_write(FILE *out, const struct committed *c)
 {
-    json_t *head = checked(json_object());
-    put(head, "table", json_string(c->table));
-    put(head, "scale", json_string(c->scale));
-    put(head, "schema", json_integer(RUN_SCHEMA));
-    put(head, "made_by", json_string("simsiam table"));
+    json_t *head = made(json_object());
+    object_put(head, "table", json_string(c->table));
+    object_put(head, "scale", json_string(c->scale));
+    const bool sealed = some_sealed(c);
+    object_put(head, "schema", json_integer(sealed ? RUN_SCHEMA : RUN_UNSEALED));
+    object_put(head, "made_by", json_string("simsiam table"));
     line_write(out, head);
     configs_write(out, c);
-    for (int i = 0; i < c->n; i++) run_write(out, &c->run[i]);
+    for (int i = 0; i < c->n; i++) run_write(out, &c->run[i], sealed);
 }
 
 static void curves_write(FILE *out, const struct committed *c)

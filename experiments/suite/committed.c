@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../run/judge.h"
+#include "../../engine/object.h"
 
 /* ---- in memory ------------------------------------------------------------------------------- */
 
@@ -91,6 +92,7 @@ void committed_put(struct committed *c, const char *row, const struct run_record
 void committed_drop(struct committed *c, int i)
 {
     run_free(&c->run[i].record);
+    json_decref(c->run[i].line);
     c->n--;
     memmove(&c->run[i], &c->run[i + 1], (size_t)(c->n - i) * sizeof *c->run);
 }
@@ -159,7 +161,7 @@ static char *part_path(const struct committed *c, const char *suffix)
 /* The file's text, or NULL; warned of unless it is just not there. */
 static char *part_read(struct committed *c, const char *suffix)
 {
-    char *path = part_path(c, suffix), *text = file_read(path, NULL);
+    char *path = part_path(c, suffix), *text = file_read_own(path, NULL);
     if (!text && errno != ENOENT && errno != ENOTDIR) {
         warn("cannot read %s: %s", path, strerror(errno));
         c->broken++;
@@ -219,6 +221,33 @@ static bool text_set(json_t *line, const char *name, const char *text)
     return text && !json_object_set_new(line, name, json_string(text));
 }
 
+/* The schema of a run's line: the file's, or 2, which it says.  The line is kept where it is sealed, to
+ * be looked at with the curve; whose hash is not known yet. */
+static bool schema_take(struct committed_run *run, json_t *line, json_t *schema)
+{
+    const bool sealed = json_integer_value(schema) == RUN_SCHEMA && !json_object_get(line, "schema");
+    if (!sealed)
+        return !json_object_get(line, "seal") &&
+               (json_integer_value(schema) == RUN_UNSEALED ? !json_object_get(line, "schema") : true) &&
+               !json_object_set_new(line, "schema", json_integer(RUN_UNSEALED));
+    run->line = made(json_deep_copy(line));
+    return json_is_string(json_object_get(line, "seal")) && !json_object_set(line, "schema", schema) &&
+           text_set(line, "metrics_hash", "");
+}
+
+/* Is the line with the curve what was written?  The summary's hash of metrics.jsonl follows. */
+static bool seal_check(struct committed_run *run)
+{
+    char seal[HASH_TEXT], said[HASH_TEXT];
+    if (!run->record.sealed) return true;
+    snprintf(said, sizeof said, "%s", json_string_value(json_object_get(run->line, "seal")));
+    line_seal(seal, run->line, &run->record);
+    char *const metrics = curve_print(&run->record);
+    hash_bytes(run->record.metrics_hash, metrics, strlen(metrics));
+    free(metrics);
+    return !strcmp(seal, said);
+}
+
 /* A run's line, made a summary again with what its making and the file's first line say. */
 static bool run_take(struct committed *c, json_t *line, json_t *schema)
 {
@@ -230,13 +259,13 @@ static bool run_take(struct committed *c, json_t *line, json_t *schema)
     struct run_record record = { .state = RUN_NONE };
     bool right = row && strlen(row) < sizeof record.row && facts && strlen(making) < MAKING_NAME;
     struct committed_run *run = right ? run_new(c, row) : NULL;
+    right = right && schema_take(run, line, schema);
     for (int i = 0; right && of_making[i]; i++) {
         const char *fact = json_string_value(json_object_get(facts, of_making[i]));
         right = text_set(line, of_making[i], fact);
     }
     right = right && text_set(line, "row", made_as ? made_as : row) &&
-            text_set(line, "evidence", "") && !json_object_set(line, "schema", schema) &&
-            summary_take(&record, line) && !run_at(c, run->row, record.seed);
+            text_set(line, "evidence", "") && summary_take(&record, line) && !run_at(c, run->row, record.seed);
     if (right) {
         const json_t *const cpu = json_object_get(line, "cpu");
         run->record = record;
@@ -249,21 +278,29 @@ static bool run_take(struct committed *c, json_t *line, json_t *schema)
 }
 
 /* The first line: which version of summary.json the runs are of.  NULL, with a warning, unless it
- * is this one. */
+ * is one that is read, and of this table and scale. */
 static json_t *schema_read(struct committed *c, const char *path, char **text)
 {
     const char *line = line_next(text);
     json_t *head = line ? json_loads(line, JSON_REJECT_DUPLICATES, NULL) : NULL;
     json_t *schema = json_incref(json_object_get(head, "schema"));
-    json_decref(head);
-    if (json_is_integer(schema) && json_integer_value(schema) == RUN_SCHEMA) return schema;
-    if (json_is_integer(schema))
-        warn("%s holds runs of version %" JSON_INTEGER_FORMAT
-             ", which this program (%d) does not read",
-             path, json_integer_value(schema), RUN_SCHEMA);
-    else
+    const char *const table = json_string_value(json_object_get(head, "table")),
+               *const scale = json_string_value(json_object_get(head, "scale"));
+    const json_int_t version = json_integer_value(schema);
+    const bool whole = json_is_integer(schema) && table && scale;
+    const bool known = version == RUN_SCHEMA || version == RUN_UNSEALED;
+    const bool own = whole && !strcmp(table, c->table) && (!c->scale || !strcmp(scale, c->scale));
+    if (!whole)
         warn("%s:1 is broken: no run of it counts", path);
-    if (!json_is_integer(schema)) c->broken++;
+    else if (!known)
+        warn("%s holds runs of version %" JSON_INTEGER_FORMAT
+             ", which this program (%d) does not read", path, version, RUN_SCHEMA);
+    else if (!own)
+        warn("%s:1: of table %s at scale %s, which is not its name: no run of it counts", path, table,
+             scale);
+    c->broken += !whole || (known && !own);
+    json_decref(head);
+    if (known && own) return schema;
     json_decref(schema);
     return NULL;
 }
@@ -314,6 +351,17 @@ static bool head_take(struct epoch_columns *columns, char *line)
            epoch_columns_take(columns, line + strlen(first));
 }
 
+/* A curve whose run's line is lost, or was not written before a kill: told once. */
+static void without_run_tell(const struct committed *c, char told[WRONG_TEXT], const char *row, const char *seed)
+{
+    char now[WRONG_TEXT];
+    snprintf(now, sizeof now, "%.64s,%.16s", row, seed);
+    if (!strcmp(now, told)) return;
+    memcpy(told, now, sizeof now);
+    warn("%s/%s_curves.csv: %s seed %s has a curve, and no line of its run counts (make the table "
+         "again)", c->folder, c->table, row, seed);
+}
+
 static void curves_read(struct committed *c, char *text)
 {
     struct epoch_columns columns;
@@ -321,6 +369,7 @@ static void curves_read(struct committed *c, char *text)
         warn("%s/%s_curves.csv has other columns than this program knows", c->folder, c->table);
         return;
     }
+    char told[WRONG_TEXT] = "";
     for (char *line; (line = line_next(&text)); ) {
         char *seed = strchr(line, ','), *fields = seed ? strchr(seed + 1, ',') : NULL;
         if (!fields) continue;
@@ -329,20 +378,13 @@ static void curves_read(struct committed *c, char *text)
         const bool number = *seed && strlen(seed) <= 9 && !seed[strspn(seed, "0123456789")];
         struct committed_run *run = number ? run_at(c, line, atoi(seed)) : NULL;
         if (run) epoch_take(run, &columns, fields);
+        else without_run_tell(c, told, line, seed);
     }
 }
 
-void committed_open(struct committed *c, const char *results, const char *scale, const char *table)
+static void all_open(struct committed *c, const char *folder, const char *scale, const char *table)
 {
-    char *const folder = text_format("%s/%s", results, scale);
-    committed_open_in(c, folder, table);
-    c->scale = scale;
-    free(folder);
-}
-
-void committed_open_in(struct committed *c, const char *folder, const char *table)
-{
-    *c = (struct committed){ .folder = text_format("%s", folder), .table = table };
+    *c = (struct committed){ .folder = text_format("%s", folder), .table = table, .scale = scale };
     c->makings = makings_read(c->folder);
     char *runs = part_read(c, "_runs.jsonl"), *curves = runs ? part_read(c, "_curves.csv") : NULL;
     if (runs) runs_read(c, runs);
@@ -350,6 +392,7 @@ void committed_open_in(struct committed *c, const char *folder, const char *tabl
     for (int i = c->n - 1; i >= 0; i--) {
         c->run[i].record.outputs = outputs_of(committed_config(c, c->run[i].row));
         const char *fault = run_fault(&c->run[i].record);
+        if (!fault && !seal_check(&c->run[i])) fault = "its line or its curve is not what was written";
         if (!fault) continue;
         warn("%s/%s_runs.jsonl and _curves.csv: %s seed %d is broken, %s: it does not count",
              c->folder, table, c->run[i].row, c->run[i].record.seed, fault);
@@ -358,4 +401,16 @@ void committed_open_in(struct committed *c, const char *folder, const char *tabl
     }
     free(runs);
     free(curves);
+}
+
+void committed_open(struct committed *c, const char *results, const char *scale, const char *table)
+{
+    char *const folder = text_format("%s/%s", results, scale);
+    all_open(c, folder, scale, table);
+    free(folder);
+}
+
+void committed_open_in(struct committed *c, const char *folder, const char *table)
+{
+    all_open(c, folder, NULL, table);
 }

@@ -14,7 +14,8 @@
  *
  * summary.json and metrics.jsonl follow to the byte.  The three are read together: a run without
  * its curve or its making, or with numbers that no run can have, is broken, is named in a warning,
- * and does not count.
+ * and does not count.  Of a run that was sealed (record.h) the line is so, too, with the curve; a
+ * line of schema 2 among such says that it is.
  */
 #pragma once
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct committed_run {
     char row[48];                /* in this table; the record names that of the table that ran it */
     struct run_record record;    /* with its curve */
     char making[MAKING_NAME];
+    json_t *line;                /* of a sealed one, while it is read */
     int rank;                      /* of its row, once committed_sort() has said */
 };
 struct committed_config { char row[48]; char *text; int rank; };
@@ -63,6 +65,8 @@ void committed_sort(struct committed *c, const char *const *rows);
 
 /* ---- commit.c -------------------------------------------------------------------------------- */
 
+/* The seal of a run's line and its curve; that in the line goes. */
+void line_seal(char seal[HASH_TEXT], json_t *line, const struct run_record *r);
 /* Writes the three files, the runs in the order they are in; dies if it cannot.  One program at a
  * time: see committed_lock(). */
 void committed_write(const struct committed *c);

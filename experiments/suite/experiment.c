@@ -44,6 +44,11 @@ char *experiment_place(const char *path, char name[NAME_LENGTH])
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path,
                *dot = strrchr(base, '.');
     const size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+    char *const shown = text_format("%s", base);
+    text_disarm(shown);
+    if (strcmp(shown, base))
+        die_user("%s: an experiment's name is UTF-8 without control characters", path);
+    free(shown);
     if (!n || n >= NAME_LENGTH || *base == '.')
         die_user("%s: an experiment's name has 1 to %d bytes, the first no dot", path,
                  NAME_LENGTH - 1);

@@ -9,27 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../engine/base.h"
-
-static json_t *object_of(json_t *value)
-{
-    if (!value) die("out of memory: no room for the provenance (close other programs)");
-    return value;
-}
-
-static void put(json_t *object, const char *name, json_t *value)
-{
-    if (json_object_set_new(object, name, value))
-        die("no memory for the provenance (close other programs)");
-}
+#include "../../engine/object.h"
 
 json_t *making_read(const char *folder, const struct run_record *r)
 {
     char *path = text_format("%s/provenance.json", folder);
-    json_error_t error;
-    json_t *facts = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(facts))
-        die("%s: %s (delete the folder and run it again)", path, error.text);
+    char why[WHY_READ];
+    json_t *facts = object_read(path, why);
+    if (!facts) die("%s (delete the folder and run it again)", why);
     const char *code = json_string_value(json_object_get(facts, "code_hash"));
     if (!code || strcmp(code, r->code_hash))
         die("%s is of other code than summary.json beside it (delete the folder and run it again)",
@@ -37,8 +24,9 @@ json_t *making_read(const char *folder, const struct run_record *r)
     /* When a run was started is no result: a diff of results/ shows what computed, not when. */
     json_object_del(facts, "started");
     json_object_del(facts, "seed");
-    put(facts, "machine", json_string(r->machine));
-    put(facts, "data_hash", json_string(r->data_hash));
+    json_object_del(facts, "seal");
+    object_put(facts, "machine", json_string(r->machine));
+    object_put(facts, "data_hash", json_string(r->data_hash));
     free(path);
     return facts;
 }
@@ -58,19 +46,19 @@ void making_name(char name[MAKING_NAME], const json_t *facts)
 /* The facts of making `name`: a value that is an object is given by name. */
 static json_t *facts_of(json_t *file, const char *name)
 {
-    json_t *facts = object_of(json_object()), *value;
+    json_t *facts = made(json_object()), *value;
     const char *fact;
     json_object_foreach(file, fact, value) {
         json_t *own = json_is_object(value) ? json_object_get(value, name) : value;
-        if (own) put(facts, fact, json_incref(own));
+        if (own) object_put(facts, fact, json_incref(own));
     }
     return facts;
 }
 
 json_t *makings_read(const char *scale_folder)
 {
-    char *path = text_format("%s/provenance.json", scale_folder), *text = file_read(path, NULL);
-    json_t *makings = object_of(json_object());
+    char *path = text_format("%s/provenance.json", scale_folder), *text = file_read_own(path, NULL);
+    json_t *makings = made(json_object());
     if (!text && errno != ENOENT && errno != ENOTDIR)
         warn("cannot read %s: %s", path, strerror(errno));
     json_t *file = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL, *code;
@@ -81,7 +69,7 @@ json_t *makings_read(const char *scale_folder)
         char own[MAKING_NAME];
         making_name(own, facts);
         if (strcmp(own, name)) warn("%s: %s is not what it was made as", path, name);
-        else put(makings, name, json_incref(facts));
+        else object_put(makings, name, json_incref(facts));
         json_decref(facts);
     }
     json_decref(file);
@@ -93,14 +81,14 @@ json_t *makings_read(const char *scale_folder)
 /* The value of a fact if all makings have the same, else each one's by name. */
 static json_t *fact_of(const json_t *makings, const char *fact)
 {
-    json_t *each = object_of(json_object()), *facts, *first = NULL;
+    json_t *each = made(json_object()), *facts, *first = NULL;
     bool shared = strcmp(fact, "code_hash");   /* whose names are the list of makings */
     const char *name;
     json_object_foreach((json_t *)makings, name, facts) {
         json_t *value = json_object_get(facts, fact);
         if (!first) first = value;
         shared = shared && value && json_equal(value, first);
-        if (value) put(each, name, json_incref(value));
+        if (value) object_put(each, name, json_incref(value));
     }
     if (!shared) return each;
     json_incref(first);
@@ -117,30 +105,28 @@ static int by_name(const void *a, const void *b)
 static json_t *makings_sorted(const json_t *makings)
 {
     const char **names = host_alloc(json_object_size(makings) + 1, sizeof *names), *name;
-    json_t *sorted = object_of(json_object()), *facts;
+    json_t *sorted = made(json_object()), *facts;
     size_t n = 0;
     json_object_foreach((json_t *)makings, name, facts) names[n++] = name;
     qsort(names, n, sizeof *names, by_name);
     for (size_t i = 0; i < n; i++)
-        put(sorted, names[i], json_incref(json_object_get(makings, names[i])));
+        object_put(sorted, names[i], json_incref(json_object_get(makings, names[i])));
     free(names);
     return sorted;
 }
 
 bool makings_write(const char *scale_folder, const json_t *makings)
 {
-    json_t *sorted = makings_sorted(makings), *file = object_of(json_object()), *facts, *value;
+    json_t *sorted = makings_sorted(makings), *file = made(json_object()), *facts, *value;
     const char *name, *fact;
     json_object_foreach(sorted, name, facts)
         json_object_foreach(facts, fact, value)
-            if (!json_object_get(file, fact)) put(file, fact, fact_of(sorted, fact));
-    char *json = json_dumps(file, JSON_INDENT(1));
-    if (!json) die("no memory for the provenance (close other programs)");
+            if (!json_object_get(file, fact)) object_put(file, fact, fact_of(sorted, fact));
+    char *json = object_text(file, JSON_INDENT(1));
     char *text = text_format("%s\n", json), *path = text_format("%s/provenance.json", scale_folder);
     const bool written = file_write_atomic(path, text, strlen(text));
     const int why = errno;
     json_decref(sorted);
-    json_decref(file);
     free(json);
     free(text);
     free(path);
@@ -165,7 +151,7 @@ static char *runs_text(const char *scale_folder)
     char *all = n < 0 ? NULL : text_format("%s", "");
     for (int i = 0; i < n; i++) {
         char *path = text_format("%s/%s", scale_folder, entry[i]->d_name);
-        char *text = file_read(path, NULL);
+        char *text = file_read_own(path, NULL);
         char *longer = all && text ? text_format("%s%s", all, text) : NULL;
         free(all);
         free(text);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "committed.h"
+#include "../run/seal.h"
 
 static const char suffix[] = "_runs.jsonl";
 
@@ -31,28 +32,10 @@ bool restore_is_results(const char *folder)
 /* The facts of a making as the run's provenance.json, which making_read() has them from. */
 static char *provenance_text(const json_t *facts, int seed)
 {
-    json_t *const papers = json_deep_copy(facts);
+    json_t *const papers = made(json_deep_copy(facts));
     json_object_del(papers, "data_hash");
-    char *const json = !papers || json_object_set_new(papers, "seed", json_integer(seed))
-                           ? NULL : json_dumps(papers, JSON_INDENT(1));
-    if (!json) die("no memory for provenance.json (close other programs)");
-    json_decref(papers);
-    return json;
-}
-
-static char *metrics_text(const struct run_record *r)
-{
-    char *text;
-    size_t bytes;
-    FILE *const out = open_memstream(&text, &bytes);
-    if (!out) die("no memory for metrics.jsonl (close other programs)");
-    for (int i = 0; i < r->n_curve; i++) {
-        char *const line = epoch_print(&r->curve[i]);
-        fputs(line, out);
-        free(line);
-    }
-    if (fclose(out)) die("no memory for metrics.jsonl (close other programs)");
-    return text;
+    object_put(papers, "seed", json_integer(seed));
+    return sealed_text(papers, JSON_INDENT(1));
 }
 
 static enum adoption run_restore(struct adopter *a, const struct committed *c,
@@ -60,7 +43,7 @@ static enum adoption run_restore(struct adopter *a, const struct committed *c,
 {
     char *const provenance = provenance_text(json_object_get(c->makings, run->making),
                                              run->record.seed);
-    char *const metrics = metrics_text(&run->record), *const summary = summary_text(&run->record);
+    char *const metrics = curve_print(&run->record), *const summary = summary_text(&run->record);
     const struct papers p = { .record = run->record, .config = committed_config(c, run->row),
                               .provenance = provenance, .metrics = metrics, .summary = summary };
     const enum adoption end = adopt_papers(a, &p, why);

@@ -10,12 +10,23 @@
 #include "../methods/code.h"
 #include "../run/took.h"
 
+static void record_copy(struct run_record *to, const struct run_record *from)
+{
+    *to = *from;
+    to->curve = host_alloc((size_t)from->n_curve, sizeof *to->curve);
+    memcpy(to->curve, from->curve, (size_t)from->n_curve * sizeof *to->curve);
+}
+
 /* Of runs/, the finished run that counts (found.h). */
 static bool run_find(struct run_record *r, struct found *runs, const struct settings *s, int seed)
 {
     const struct found_run *const run = found_run(runs, s, seed);
     *r = (struct run_record){ .state = RUN_NONE };
-    if (!run || !run_read(r, run->folder)) return false;
+    if (!run || !run->record) {
+        if (run) run_read(r, run->folder);     /* how far a half-done one is */
+        return false;
+    }
+    record_copy(r, run->record);
     r->cpu = run_cpu(run->folder);
     return true;
 }
@@ -36,9 +47,7 @@ static bool run_find_committed(struct run_record *r, const struct committed *c,
              c->table, row->name, seed);
         return false;
     }
-    *r = run->record;
-    r->curve = host_alloc((size_t)r->n_curve, sizeof *r->curve);
-    memcpy(r->curve, run->record.curve, (size_t)r->n_curve * sizeof *r->curve);
+    record_copy(r, &run->record);
     return true;
 }
 
@@ -50,11 +59,11 @@ static void missing_tell(const struct run_record *r, struct found *runs, const s
     const struct found_run *const other = runs ? found_other(runs, &row->settings, seed, &why)
                                                : NULL;
     if (other)
-        fprintf(stderr, "%s seed %d: not run (%s is %s)\n", row->name, seed, other->folder, why);
+        say(stderr, "%s seed %d: not run (%s is %s)\n", row->name, seed, other->folder, why);
     else if (r->state == RUN_PARTIAL)
-        fprintf(stderr, "%s seed %d: not finished (epoch %d)\n", row->name, seed, r->last.epoch);
+        say(stderr, "%s seed %d: not finished (epoch %d)\n", row->name, seed, r->last.epoch);
     else
-        fprintf(stderr, "%s seed %d: not run\n", row->name, seed);
+        say(stderr, "%s seed %d: not run\n", row->name, seed);
 }
 
 const char *code_of_most(const struct table *t, int method)
@@ -121,7 +130,7 @@ static void other_drop(struct row_result *result, const char *name, const char *
             result->run[kept++] = *run;
             continue;
         }
-        fprintf(stderr, "%s seed %d: of other %s (%.8s) than the table (%.8s); not counted\n", name,
+        say(stderr, "%s seed %d: of other %s (%.8s) than the table (%.8s); not counted\n", name,
                 run->seed, same ? "data" : "code", same ? run->data_hash : run->code_hash,
                 same ? data : code);
         run_free(run);

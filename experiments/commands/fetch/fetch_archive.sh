@@ -65,7 +65,9 @@ target_open() {
 
 # Where what is fetched lies until it is right.
 partial_open() {
+    if [ -L "$partial" ]; then rm -f "$partial"; fi            # what is ours is no link
     mkdir -p "$partial"
+    if [ -L "$archive" ] || { [ -e "$archive" ] && [ ! -f "$archive" ]; }; then rm -f "$archive"; fi
     trap tidy EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -91,6 +93,7 @@ from_archive() {
 # What `sha256sum --check` reads, beside the files.
 sums_write() {
     [ "$(cat "$target/SHA256SUMS" 2> /dev/null)" != "$sums" ] || return 0
+    rm -f "$target/SHA256SUMS.new"
     echo "$sums" > "$target/SHA256SUMS.new"
     mv -f "$target/SHA256SUMS.new" "$target/SHA256SUMS"
 }
