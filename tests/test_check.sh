@@ -216,6 +216,15 @@ notices first-epoch '^([^pu]|predictor)'           # the last point, undecided, 
 
 # ---- run --stop-on-collapse --------------------------------------------------------------------------------------
 
+# A finished run is judged as one under way: near the thresholds it is no collapse.
+again=(run "$plan" --scale check --row plant-neither --seeds 1 --runs runs --quiet --stop-on-collapse)
+given "${again[@]}"; ends 4
+near=$(dirname "$(grep -l '"row":"plant-neither","seed":1' runs/*/seed-1/summary.json)")
+sed -i 's/"std_sqrtd":0.25\(.*\)"view_share":0.65/"std_sqrtd":0.49\1"view_share":0.44/' \
+    "$near"/{metrics.jsonl,summary.json}
+given check "$near"; ends 0 "undecided since epoch 6, finished at epoch 6"
+given "${again[@]}"; ends 0
+
 cp -r "$configs" own
 printf '%s\n' 'rows:' '  - { name: dead, projector: [fc d constant] }' '  - { name: alive }' >own/stop.yaml
 train=(run own/stop.yaml --scale test --seeds 1 --runs trained --threads 1 --quiet)

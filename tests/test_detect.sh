@@ -140,8 +140,8 @@ run_write() {        # run_write FOLDER LINE...
 head='"oscillation":null,"std_train":0.5,"grad_norm":1,"lr":0.1,"lr_predictor":0.1'
 tail='"knn":30.5,"knn_z":30,"cos_h":null,"cos_z":null'
 untrained="{\"epoch\":0,\"loss\":null,$head}"
-run_write dead "$untrained" "{\"epoch\":1,\"loss\":-0.9,$head,\"std_sqrtd\":0.01,\"mean_norm\":1,\"view_share\":null,\
-\"rank\":0.5,$tail}"
+run_write dead "$untrained" "{\"epoch\":1,\"loss\":-0.9,$head,\"std_sqrtd\":0.01,\"mean_norm\":1,\
+\"view_share\":null,\"rank\":0.5,$tail}"
 run_write young "$untrained"
 run_write diverged "$untrained" "{\"epoch\":1,\"loss\":null,$head}"
 given dead young --json; ends 4 "young: nothing to judge yet" '"name": "dead",' '"verdict": "complete",' \
@@ -174,7 +174,9 @@ etree.XMLSchema(etree.parse('$source/docs/junit.xsd')).assertValid(etree.parse(s
     fi
 }
 if python3 -c 'import jsonschema' 2>/dev/null; then
-    for file in views.json log.json runs.json; do json_fits $file || fail "$file is not as docs/check.schema.json says"; done
+    for file in views.json log.json runs.json; do
+        json_fits $file || fail "$file is not as docs/check.schema.json says"
+    done
     sed 's/"verdict": "partial"/"verdict": "good"/' views.json >wrong.json
     ! json_fits wrong.json || fail "docs/check.schema.json accepts a verdict that is none"
 else

@@ -112,8 +112,8 @@ void subject_run(struct subject *s, const char *folder)
     if ((lines < 0 && !none) || (!s->run_finished && file_there(folder, "summary.json"))) {
         s->wrong = text_format("summary.json or metrics.jsonl cannot be read");     /* run_read() has warned */
     } else if (r.n_curve < lines) {
-        s->wrong = text_format("line %d of metrics.jsonl is damaged, or another program's (of that: check --metrics "
-                               "FILE; of this one: the same `run` goes on from the last checkpoint)",
+        s->wrong = text_format("line %d of metrics.jsonl is damaged, or another program's (of that: check "
+                               "--metrics FILE; of this one: the same `run` goes on from the last checkpoint)",
                                r.n_curve + 1);
     } else {
         record_judge(s, &r);
