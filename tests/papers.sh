@@ -39,6 +39,7 @@ same() {
     done
 }
 
+pipes=0
 # ---- papers --------------------------------------------------------------------------------------
 
 again
@@ -153,6 +154,29 @@ echo precious >kept/file
 ln -s "$work/kept" adopting/.adopt
 "$simsiam" pool calm --runs adopting >out 2>&1 || fail "pool beside a link: $(<out)"
 [ "$(<kept/file)" = precious ] || fail 'pool empties what a link leads to'
+
+# Pipes in other runs' folders, and at the names of papers: passed over by whoever lists or judges runs.
+rm -rf it
+cp -r calm it
+it=(it/*/seed-1)
+for name in config.yaml provenance.json summary.json metrics.jsonl metrics.sha256 timing.jsonl; do
+    mkdir -p "it/aaaaaaaaaaaaaaa$((++pipes))/seed-1"
+    cp "${calm[0]}"/* "it/aaaaaaaaaaaaaaa$pipes/seed-1/"
+    rm "it/aaaaaaaaaaaaaaa$pipes/seed-1/$name"
+    mkfifo "it/aaaaaaaaaaaaaaa$pipes/seed-1/$name"
+done
+file=$configs/fig2_stopgrad.yaml
+for command in "run $file --row with --threads 1 --quiet" "table $file" "report --configs $configs"; do
+    # shellcheck disable=SC2086
+    timeout -k 1 60 "$simsiam" $command --scale test --seeds 1 --runs it >out 2>err ||
+        fail "$command among pipes: exit $?: $(<err)"
+done
+for folder in it/aaaaaaaaaaaaaaa*/seed-1; do
+    timeout -k 1 60 "$simsiam" check "$folder" >out 2>err
+    [ $? -lt 124 ] || fail "check waits for a pipe in $folder"
+done
+timeout -k 1 60 "$simsiam" pool it --runs pooled >out 2>&1
+[ $? = 2 ] && grep -q 'it: 1 taken' out || fail "pool among pipes: $(<out)"
 
 # ---- the lock ------------------------------------------------------------------------------------
 

@@ -142,6 +142,11 @@ static void damaged_files_are_refused_where_they_are_wrong(void **state)
         { "row,n,paper,linear_mean,linear_std,state\n", "row,seed,epoch\n",
           "t_curves.csv:1: there is no column loss" },
         { rows, "row,seed,epoch,loss\n\"a\",1,1,0\n", "t_curves.csv:2: a quote" },
+        /* what would end a quote of gnuplot's, and begin a command */
+        { "row,n,paper,linear_mean,linear_std,state\na',1,,,,healthy\n", "row,seed,epoch,loss\na',1,1,0\n",
+          "t.csv:2: row is no name: a'" },
+        { "row,n,paper,linear_mean,linear_std,state\na,1,,,,`x`\n", "row,seed,epoch,loss\na,1,1,0\n",
+          "t.csv:2: state is no name: `x`" },
         { "row,n,paper,linear_mean,linear_std\n", "row,seed,epoch,loss\n",
           "t.csv:1: there is no column state" },
     };

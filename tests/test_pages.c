@@ -213,6 +213,17 @@ static void texts_are_escaped_by_the_look(void **state)
     assert_has(csv, "\n\"say \"\"d\"\"\",3,,");
     free(text);
     free(csv);
+    /* Controls, as a byte, in UTF-8 and of direction, and a table whose name is a command. */
+    strcpy(t->e.row[0].name, "a\033[31m\xc2\x9b" "1m\xe2\x80\xae" "b\x9b");
+    strcpy(t->e.name, "x}\\input{y}");
+    for (int k = 0; k < LOOKS; k++) {
+        if (k == LOOK_CSV || k == LOOK_MD) continue;           /* a reader's program shows those */
+        text = walked(looks[k], t);
+        assert_has(text, "a?[31m??1m???b?");
+        if (strpbrk(text, "\033\x9b")) fail_msg("a control character in look %d", k);
+        if (k == LOOK_TEX) assert_has(text, "\\label{tab:x--input-y-}");
+        free(text);
+    }
     free(t);
 }
 

@@ -154,12 +154,13 @@ grep -q '^stopped; the same command goes on' "$work/said" || fail "a stop is not
 # Whatever a recipe is made of, it ends with make, by the recipes' own shell.
 cat >"$work/made.mk" <<END
 SHELL := /bin/bash
+.RECIPEPREFIX := >
 .SHELLFLAGS := $root/experiments/commands/recipe.sh
 all:
-	@sh -c 'cd "$work"; trap "touch ended; exit 75" TERM; while :; do echo >>goes; sleep 0.1; done' | \
-	    cat; sleep 50
+>@sh -c 'cd "$work"; trap "touch ended; exit 75" TERM; while :; do echo >>goes; sleep 0.1; done' | \
+>    cat; sleep 50
 status:
-	@false | cat; [ \$\$? = 1 ] && exit 3
+>@false | cat; [ \$\$? = 1 ] && exit 3
 END
 if [[ $root != *' '* ]]; then
     make -f "$work/made.mk" all >"$work/said" 2>&1 &

@@ -121,6 +121,10 @@ wrong 'a scale file with a mistake' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: .*did
 
 wrong 'a look that errs too often' 2 'configs/scale/s.yaml:[0-9]+:[0-9]+: look_errors: 0.06 is out of range' \
     '$simsiam table configs/x.yaml --scale s' 'scale "look_errors: [0.06]"'
+wrong 'an experiment named by dots' 2 'the first no dot' '$simsiam config configs/...yaml --scale s' \
+    'cp configs/x.yaml configs/...yaml'
+wrong 'an experiment named by an escape' 2 'without control characters' \
+    '$simsiam config "$(echo configs/x?*.yaml)" --scale s' 'cp configs/x.yaml "configs/x$(printf "\\033[31m").yaml"'
 wrong 'a precision of another machine' 2 'precision: fp16 is not one of machine cpu' \
     '$simsiam run configs/x.yaml --scale s' 'top "precision: fp16"'
 wrong 'the same, planned' 2 'precision: fp16 is not one of machine cpu' \

@@ -4,8 +4,8 @@
 reads them: Image.open(file).convert("RGB") of Pillow.
 
 A line for each: NAME WIDTH HEIGHT FILE PIXELS, the file and its pixels (rows of R G B) as hex digits; PIXELS is
-"refused" where Pillow refuses the file.  PNG files are put together here, byte by byte; JPEG files are Pillow's, some
-with a header changed.  The first line names the versions.
+"refused" where Pillow refuses the file.  PNG files are put together here, byte by byte; JPEG files are Pillow's,
+some with a header changed.  The first line names the versions.
 """
 import io
 import struct
@@ -121,7 +121,8 @@ def pictures():
         yield f"png-rgb-8-filter-{filters}", png(2, 8, filters=filters)
     extra = {
         "gamma": chunk(b"gAMA", struct.pack(">I", 100000)), "srgb": chunk(b"sRGB", b"\0"),
-        "chromaticities": chunk(b"cHRM", struct.pack(">8I", *[31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000])),
+        "chromaticities": chunk(b"cHRM", struct.pack(
+            ">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
         "significant-bits": chunk(b"sBIT", b"\5\6\5"), "background": chunk(b"bKGD", struct.pack(">HHH", 1, 2, 3)),
         "pixels-per-metre": chunk(b"pHYs", struct.pack(">IIB", 2835, 1417, 1)),
         "text": chunk(b"tEXt", b"Comment\0hello"), "orientation": chunk(
