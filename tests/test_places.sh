@@ -157,8 +157,7 @@ SHELL := /bin/bash
 .RECIPEPREFIX := >
 .SHELLFLAGS := $root/experiments/commands/recipe.sh
 all:
->@sh -c 'cd "$work"; trap "touch ended; exit 75" TERM; while :; do echo >>goes; sleep 0.1; done' | \
->    cat; sleep 50
+>@cd "$work"; sh -c 'trap "touch ended; exit 75" TERM; while :; do echo >>goes; sleep 0.1; done' | cat; sleep 50
 status:
 >@false | cat; [ \$\$? = 1 ] && exit 3
 END
