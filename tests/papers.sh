@@ -93,6 +93,15 @@ refuses 'metrics.sha256 says nothing of it' truncate -s 0 metrics.sha256
 refuses 'metrics.jsonl is shorter than its checkpoint says' sed -i 2d metrics.jsonl
 refuses 'metrics.jsonl is shorter than its checkpoint says' truncate -s 0 metrics.jsonl
 
+# A run that was begun before papers had seals goes on, and has them from then on.
+again
+rm "${it[0]}/metrics.sha256"
+sed -i -e '/"seal"/d' -e 's/\("started": ".*"\),/\1/' "${it[0]}/provenance.json"
+run it
+[ $status = 0 ] && [ ! -s err ] || fail "a run of before: exit $status: $(<err)"
+same 'a run of before'
+[ -s "${it[0]}/metrics.sha256" ] || fail 'a run of before has no note of its metrics'
+
 # What a finished run says is believed as it was written: named, not counted, never shown.
 # unbelieved WORDS COMMAND...
 unbelieved() {
@@ -112,6 +121,8 @@ unbelieved 'metrics.jsonl is not what was written' sed -i '2s/"grad_norm":[0-9]*
 unbelieved 'metrics.jsonl is broken in line 2' sed -i 2d metrics.jsonl
 unbelieved 'summary.json is broken' truncate -s 0 summary.json
 unbelieved 'is of another hash or seed than its folder' cp "$other/summary.json" "$other/metrics.jsonl" .
+"$simsiam" check "${it[0]}" >out 2>&1
+[ $? = 1 ] && grep -q "summary.json is of run .*, which is not its folder's name" out || fail "check: $(<out)"
 unbelieved 'provenance.json is not what was written' sed -i 's/"compiler": "/&x/' provenance.json
 unbelieved 'provenance.json: No such file\|provenance.json:1:' truncate -s 0 provenance.json
 unbelieved 'provenance.json: of another seed, machine, code or data\|not what was written' \

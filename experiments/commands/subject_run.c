@@ -93,6 +93,19 @@ static bool file_there(const char *folder, const char *name)
     return there;
 }
 
+/* Does the folder's name, where it is one of runs/, say another run than the summary? */
+static bool is_anothers(const char *folder, const struct run_record *r)
+{
+    char *const whole = realpath(folder, NULL), hash[17] = "", end;
+    int seed;
+    const char *const inner = whole ? strrchr(whole, '/') : NULL;
+    const bool named = inner && inner - whole >= 17 && inner[-17] == '/' &&
+                       sscanf(inner - 16, "%16[0-9a-f]/seed-%d%c", hash, &seed, &end) == 2 &&
+                       strlen(hash) == 16;
+    free(whole);
+    return named && (strncmp(hash, r->hash, 16) || seed != r->seed);
+}
+
 void subject_run(struct subject *s, const char *folder)
 {
     *s = (struct subject){ .name = text_format("%s", folder), .status = EXIT_WORLD, .epoch = -1, .since = -1,
@@ -111,6 +124,9 @@ void subject_run(struct subject *s, const char *folder)
     s->run_finished = run_read(&r, folder);
     if ((lines < 0 && !none) || (!s->run_finished && file_there(folder, "summary.json"))) {
         s->wrong = text_format("summary.json or metrics.jsonl cannot be read");     /* run_read() has warned */
+    } else if (s->run_finished && is_anothers(folder, &r)) {
+        s->wrong = text_format("summary.json is of run %.16s seed %d, which is not its folder's name", r.hash,
+                               r.seed);
     } else if (r.n_curve < lines) {
         s->wrong = text_format("line %d of metrics.jsonl is damaged, or another program's (of that: check "
                                "--metrics FILE; of this one: the same `run` goes on from the last checkpoint)",
