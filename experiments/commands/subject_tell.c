@@ -207,7 +207,7 @@ static json_t *rule_json(void)
     const struct simsiam_rule *const r = &simsiam_rule_standard;
     json_t *const o = json_object();
     put(o, "edition", json_integer(2));
-    put(o, "provisional", json_true());
+    put(o, "provisional", json_false());
     put(o, "dead", real(r->dead));
     put(o, "spread", real(r->spread));
     put(o, "share", real(r->share));
