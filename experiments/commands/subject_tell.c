@@ -198,7 +198,7 @@ static json_t *rule_json(void)
     const struct simsiam_rule *const r = &simsiam_rule_standard;
     json_t *const o = json_object();
     object_put(o, "edition", json_integer(2));
-    object_put(o, "provisional", json_true());
+    object_put(o, "provisional", json_false());
     object_put(o, "dead", real(r->dead));
     object_put(o, "spread", real(r->spread));
     object_put(o, "share", real(r->share));

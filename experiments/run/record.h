@@ -15,13 +15,14 @@
  * the monitored ones.  A value that does not exist is null, and one of those that came later
  * (MEASURE_LATER) is not there: so files of before it are whole.
  *
- * summary.json, keys: schema (3), row, seed, epochs, state, grade and rule (2), evidence, hash,
+ * summary.json, keys: schema (3), row, seed, epochs, state, grade and rule (3), evidence, hash,
  * code_hash, data_hash, machine, frozen_hash, final (epoch and the final measures), linear,
  * skipped: how many images were bad (settings: skip_bad), if any; metrics_hash, the SHA-256 of
  * metrics.jsonl, and seal, its own (seal.h).  Of schema 2, which is read, there are neither of the
  * last two.  No clock readings: it is part of every byte comparison.  State and grade are made anew
- * from the numbers whenever a run is read; a summary by the rule's first edition has no grade, and
- * may have another state; what diverged has none either.
+ * from the numbers whenever a run is read; a summary by the rule's first edition (1) has no grade,
+ * and may have another state, as one by the second edition before its thresholds were chosen (2);
+ * what diverged has none either.
  */
 #pragma once
 #include <stdbool.h>
@@ -48,9 +49,9 @@ struct epoch_record {
 
 /* The version of summary.json that is written, and the one before it, which has no seal. */
 enum { RUN_SCHEMA = 3, RUN_UNSEALED = 2 };
-/* The edition of the detector's rule by which a summary's state is; one without it is of the
+/* The version of the detector's rule by which a summary's state is; one without it is of the
  * first. */
-enum { RUN_RULE = 2 };
+enum { RUN_RULE = 3 };
 /* Seeds of a row at most. */
 enum { SEEDS_MAX = 64 };
 
