@@ -64,6 +64,20 @@ static void each_other_is_every_other_row_of_the_length(void **state)
     assert_int_equal(c->part[1].rows, 15);
 }
 
+/* A system that the paper does not have changes no statement of the paper. */
+static void each_other_is_of_what_the_statement_reports(void **state)
+{
+    (void)state;
+    const struct claim *c = claim_load("linear c > each other; linear a > each other at 8",
+                                       ", reported: { a-1: 1, a-8: 2, b-8: 3, c: 4 }");
+    assert_int_equal(c->part[0].rows, 1 << A_1 | 1 << A_8 | 1 << B_8);
+    assert_int_equal(c->part[1].rows, 1 << B_8);
+    c = claim_load("gain 1 to 8 of a < each other's", ", reported: { a: 1, c: 2 }");
+    assert_int_equal(c->part[0].rows, 0);      /* by its system's name; b is not there */
+    c = claim_load("gain 1 to 8 of a < each other's", ", reported: { a: 1, b: 2 }");
+    assert_int_equal(c->part[0].rows, 1 << B_8);
+}
+
 static void a_change_knows_where_it_starts(void **state)
 {
     (void)state;
@@ -307,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_at_a_length_is_named_by_both),
         cmocka_unit_test(each_other_is_every_other_row_of_the_length),
+        cmocka_unit_test(each_other_is_of_what_the_statement_reports),
         cmocka_unit_test(a_change_knows_where_it_starts),
         cmocka_unit_test(a_curve_has_a_bound_and_a_number_an_end),
         cmocka_unit_test(what_does_not_parse_is_placed),

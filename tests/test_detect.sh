@@ -131,6 +131,31 @@ cp out.txt log.json
   ]
 }' ] || fail "$what: other JSON: $out"
 
+# Folders of runs, written here as a run under way has them: one without a monitored epoch is told, and passed over.
+run_write() {        # run_write FOLDER LINE...
+    mkdir -p "$1"
+    printf 'monitor_count: 2000\ndim: 128\nprojector: [fc d]\n' >"$1/config.yaml"
+    printf '%s\n' "${@:2}" >"$1/metrics.jsonl"
+}
+head='"oscillation":null,"std_train":0.5,"grad_norm":1,"lr":0.1,"lr_predictor":0.1'
+tail='"knn":30.5,"knn_z":30,"cos_h":null,"cos_z":null'
+untrained="{\"epoch\":0,\"loss\":null,$head}"
+run_write dead "$untrained" "{\"epoch\":1,\"loss\":-0.9,$head,\"std_sqrtd\":0.01,\"mean_norm\":1,\
+\"view_share\":null,\"rank\":0.5,$tail}"
+run_write young "$untrained"
+run_write diverged "$untrained" "{\"epoch\":1,\"loss\":null,$head}"
+given dead young --json; ends 4 "young: nothing to judge yet" '"name": "dead",' '"verdict": "complete",' \
+    '"finished": false,' '"since": 1,' '"rank": 64.0,' '"verdict": "none",' '"exit": 4,'
+cp out.txt runs.json
+given young --json; ends 75 '"why": "nothing to judge yet'
+given dead --json --fail-on partial; ends 0 '"fails": false'
+given diverged dead --json; ends 5 '"verdict": "diverged"' '"why": "diverged: a number stopped being finite'
+given dead nosuch --json; ends 2 "nosuch: no run lies here"; silent
+given dead young --tap; ends 4 "not ok 1 - dead: complete" "ok 2 - young: none # SKIP" "# nothing to judge yet"
+given young --github; ends 75 "::warning title=simsiam check::young: none: nothing to judge yet"
+given dead young --junit runs.xml; ends 4 "dead: complete since epoch 1, not finished, at epoch 1"
+grep -q 'tests="2" failures="1" errors="0" skipped="1"' runs.xml || fail "$what: other sums: $(<runs.xml)"
+
 # What a schema says of them, and that it would say so of others.  No program that can: said, and let be.
 json_fits() {        # json_fits FILE
     python3 -c "
@@ -149,14 +174,18 @@ etree.XMLSchema(etree.parse('$source/docs/junit.xsd')).assertValid(etree.parse(s
     fi
 }
 if python3 -c 'import jsonschema' 2>/dev/null; then
-    for file in views.json log.json; do json_fits $file || fail "$file is not as docs/check.schema.json says"; done
+    for file in views.json log.json runs.json; do
+        json_fits $file || fail "$file is not as docs/check.schema.json says"
+    done
     sed 's/"verdict": "partial"/"verdict": "good"/' views.json >wrong.json
     ! json_fits wrong.json || fail "docs/check.schema.json accepts a verdict that is none"
 else
     echo "not held against docs/check.schema.json: no Python with jsonschema here"
 fi
 if command -v xmllint >/dev/null || python3 -c 'import lxml' 2>/dev/null; then
-    xml_fits views.xml || fail "views.xml is not as docs/junit.xsd says: $(<views.xml)"
+    for file in views.xml runs.xml; do
+        xml_fits $file || fail "$file is not as docs/junit.xsd says: $(<$file)"
+    done
     sed 's/<failure type=/<failure tipe=/' views.xml >wrong.xml
     ! xml_fits wrong.xml || fail "docs/junit.xsd accepts an attribute that is none"
 else
@@ -194,7 +223,8 @@ given --views healthy.a healthy.b --fail-on partial,; ends 2 'no grade ""'
 given --views healthy.a healthy.b --fail-on none,partial; ends 2 'no grade "none"'
 given --views healthy.a healthy.b --metrics; ends 2 "one of the two"
 given --views healthy.a healthy.b --scale test; ends 2 "do not go with --views"
-given run --json; ends 2 "go with --views or --metrics"
+given dead --others; ends 2 "go with --views"
+given --experiment plan.yaml --json; ends 2 "do not go with --experiment"
 given run --fail-on partail; ends 2 "the nearest is partial"
 given --metrics; ends 2 "wants a FILE"
 given --metrics log.jsonl --others; ends 2 "go with --views"

@@ -141,23 +141,24 @@ static const struct {
     { 0.06, 0.10, 100, 1000, 256, SIMSIAM_HEALTHY },
     { 0.40, 0.50, 100, 1000, 256, SIMSIAM_PARTIAL },
     { 0.45, 0.50, 100, 1000, 256, SIMSIAM_UNDECIDED },
-    { 0.40, 0.45, 100, 1000, 256, SIMSIAM_UNDECIDED },
+    { 0.40, 0.44, 100, 1000, 256, SIMSIAM_UNDECIDED },
+    { 0.40, 0.45, 100, 1000, 256, SIMSIAM_PARTIAL },
     { 0.55, 0.60, 100, 1000, 256, SIMSIAM_UNDECIDED },
     { 0.60, 0.60, 100, 1000, 256, SIMSIAM_HEALTHY },
-    { 0.40, 0.39, 100, 1000, 256, SIMSIAM_UNDECIDED },
+    { 0.40, 0.34, 100, 1000, 256, SIMSIAM_UNDECIDED },
     { 0.40, 0.30, 100, 1000, 256, SIMSIAM_HEALTHY },
     { 0.40, NAN, 100, 1000, 256, SIMSIAM_HEALTHY },
     { 0.90, 0.30, 5.0, 1000, 256, SIMSIAM_DIMENSIONAL },
     { 0.90, 0.30, 5.5, 1000, 256, SIMSIAM_UNDECIDED },
     { 0.90, 0.30, 6.8, 1000, 256, SIMSIAM_UNDECIDED },
     { 0.90, 0.30, 7.0, 1000, 256, SIMSIAM_HEALTHY },
-    { 0.90, 0.30, 1.6, 1000, 64, SIMSIAM_DIMENSIONAL }, /* .03 of 64 is 1.92 */
-    { 0.90, 0.30, 2.3, 1000, 64, SIMSIAM_HEALTHY },
+    { 0.90, 0.30, 2.7, 1000, 64, SIMSIAM_DIMENSIONAL }, /* .05 of 64 is 3.2 */
+    { 0.90, 0.30, 3.7, 1000, 64, SIMSIAM_HEALTHY },
     { 0.90, 0.30, 1.2, 1000, 16, SIMSIAM_DIMENSIONAL }, /* 1.5 at least */
     { 0.90, 0.30, 1.8, 1000, 16, SIMSIAM_HEALTHY },
     { 0.90, 0.30, 1.0, 1000, 7, SIMSIAM_HEALTHY }, /* too few features to tell */
-    { 0.90, 0.30, 2.3, 65, 2048, SIMSIAM_HEALTHY }, /* counted against n - 1 */
-    { 0.40, 0.45, 2.0, 1000, 256, SIMSIAM_DIMENSIONAL }, /* sure of the one, not of the other */
+    { 0.90, 0.30, 3.7, 65, 2048, SIMSIAM_HEALTHY }, /* counted against n - 1 */
+    { 0.40, 0.42, 2.0, 1000, 256, SIMSIAM_DIMENSIONAL }, /* sure of the one, not of the other */
     { 0.40, 0.60, 2.0, 1000, 256, SIMSIAM_PARTIAL },
     { NAN, 0.30, NAN, 1000, 256, SIMSIAM_UNDECIDED },
     { NAN, 0.90, 100, 1000, 256, SIMSIAM_UNDECIDED },
@@ -204,7 +205,7 @@ static void a_distance_is_how_far_the_thresholds_would_have_to_move(void **state
     for (int side = -1; side <= 1; side += 2) { /* just not, and just so */
         const double move = partial + side * 1e-6, move_few = few + side * 1e-6;
         rule.spread = 0.5 * (1 + move);
-        rule.share = 0.43 * (1 - move);
+        rule.share = 0.39 * (1 - move);
         rule.few = 6;
         simsiam_judge(&v, &e, &rule);
         assert_int_equal(v.grade, side < 0 ? SIMSIAM_HEALTHY : SIMSIAM_PARTIAL);

@@ -585,12 +585,12 @@ static void the_verdict_gives_its_evidence(void **state)
         enum run_state verdict;
         const char *evidence;
     } cases[] = {
-        { 0.22, 0.58, RUN_COLLAPSED, "std 0.22 <= 0.50 and view share 0.58 >= 0.43" },
-        { 0.22, 0.44, RUN_COLLAPSED,
-          "std 0.2200 <= 0.50 and view share 0.4400 >= 0.43; near the threshold" },
-        { 0.22, 0.4299, RUN_HEALTHY,
-          "std 0.2200 <= 0.50 but view share 0.4299 < 0.43; near the threshold" },
-        { 0.38, 0.23, RUN_HEALTHY, "std 0.38 <= 0.50 but view share 0.23 < 0.43" },
+        { 0.22, 0.58, RUN_COLLAPSED, "std 0.22 <= 0.50 and view share 0.58 >= 0.39" },
+        { 0.22, 0.41, RUN_COLLAPSED,
+          "std 0.2200 <= 0.50 and view share 0.4100 >= 0.39; near the threshold" },
+        { 0.22, 0.3899, RUN_HEALTHY,
+          "std 0.2200 <= 0.50 but view share 0.3899 < 0.39; near the threshold" },
+        { 0.38, 0.23, RUN_HEALTHY, "std 0.38 <= 0.50 but view share 0.23 < 0.39" },
         { 0.98, 0.30, RUN_HEALTHY, "std 0.98 > 0.50" },
         { 0.52, 0.58, RUN_HEALTHY, "std 0.5200 > 0.50; near the threshold" },
         { 0.02, 0.89, RUN_COLLAPSED, "std 0.02 <= 0.05" },

@@ -165,6 +165,15 @@ static void a_line_may_be_of_all_rows_that_end_so(void **state)
     }
 }
 
+static void a_length_may_have_no_number_of_the_papers(void **state)
+{
+    (void)state;
+    load_at("epochs: 1\nrows:\n  - { name: a, lengths: { 1: 60.5, 2: ~ } }\n", "");
+    assert_true(experiment.row[0].has_paper && experiment.row[0].paper == 60.5);
+    assert_false(experiment.row[1].has_paper);
+    assert_int_equal(experiment.row[1].settings.epochs, 2);
+}
+
 /* ---- numbers published elsewhere --------------------------------------------------------------- */
 
 static void published_numbers_are_shown_beside_the_same_images(void **state)
@@ -245,6 +254,7 @@ int main(void)
         cmocka_unit_test(a_scale_sets_a_row_of_one_table_over_the_row),
         cmocka_unit_test(a_scale_sets_every_row_of_a_method),
         cmocka_unit_test(a_line_may_be_of_all_rows_that_end_so),
+        cmocka_unit_test(a_length_may_have_no_number_of_the_papers),
         cmocka_unit_test(published_numbers_are_shown_beside_the_same_images),
         cmocka_unit_test(a_table_of_the_paper_ends_with_the_untrained_network),
         cmocka_unit_test(only_its_name_means_the_untrained_network),

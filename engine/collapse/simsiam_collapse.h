@@ -109,7 +109,7 @@ struct simsiam_rule {
     int32_t few_dim;
     double near;
 };
-/* Provisional: argued from measured cases (grade.c), not yet chosen by a protocol. */
+/* Chosen, frozen and tested by a protocol: docs/detector.md. */
 SIMSIAM_API extern const struct simsiam_rule simsiam_rule_standard;
 
 struct simsiam_verdict {

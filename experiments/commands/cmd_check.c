@@ -1,166 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * cmd_check.c -- `simsiam check`: has a run collapsed?  And is the rule that says so still right?
- *
- * The verdict is made anew from metrics.jsonl by the detector (judge.h): it needs no summary, so that a run under
- * way has one too, and a rule that broke since the summary was written shows.
  */
 #include "commands.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd_run.h"
 #include "options.h"
 #include "subject.h"
 #include "../run/found.h"
-#include "../run/judge.h"
 #include "../suite/experiment.h"
 
 enum { HEALTHY_LEAST = 20 };       /* a rule that accuses none of a few says little */
 static const double UNDECIDED_MOST = 0.1;      /* of the healthy, and of the planted runs */
-
-/* What a look at a run's folder gives. */
-struct finding {
-    int status;                    /* 0: there is a verdict; EXIT_DIVERGED, or why there is none: EXIT_AGAIN
-                                      (nothing to judge yet), EXIT_WORLD (unreadable), EXIT_USER (no run) */
-    char *text;                    /* one line; ours to free */
-    bool finished;
-    struct simsiam_verdict verdict;
-};
-
-/* ---- one run ------------------------------------------------------------------------------------------- */
-
-/* The first monitored epoch from which on all have the last one's grade. */
-static int grade_since(const struct run_record *r, enum simsiam_grade grade)
-{
-    int since = 0;
-    for (int i = r->n_curve - 1; i >= 0 && r->curve[i].epoch >= 1; i--) {
-        if (!r->curve[i].monitored) continue;
-        if (epoch_verdict(&r->curve[i], r->outputs).grade != grade) break;
-        since = r->curve[i].epoch;
-    }
-    return since;
-}
-
-/* The line that counts: the last monitored epoch of training; NULL if there is none.  The untrained network's
- * outputs may be nearly constant too, and no collapse. */
-static const struct epoch_record *epoch_judged(const struct run_record *r)
-{
-    const struct epoch_record *last = NULL;
-    for (int i = 0; i < r->n_curve; i++)
-        if (r->curve[i].monitored && r->curve[i].epoch >= 1) last = &r->curve[i];
-    return last;
-}
-
-/* "partial since epoch 3, finished at epoch 5: std*sqrt(d) ..." */
-static char *verdict_text(const struct run_record *r, const struct epoch_record *e, bool finished)
-{
-    const struct subject s = { .evidence = epoch_evidence(e, r->outputs),
-                               .verdict = epoch_verdict(e, r->outputs) };
-    char *const evidence = subject_evidence(&s);
-    char *const loss = measure_text("%.3f", e->loss), *const knn = measure_text("%.1f", e->knn);
-    char *const text = text_format("%s since epoch %d, %s at epoch %d: %s; loss %s, kNN %s",
-                                   simsiam_grade_name(s.verdict.grade), grade_since(r, s.verdict.grade),
-                                   finished ? "finished" : "not finished,", e->epoch, evidence, loss, knn);
-    free(evidence);
-    free(loss);
-    free(knn);
-    return text;
-}
-
-static void judge(struct finding *f, const struct run_record *r)
-{
-    const struct epoch_record *const last = epoch_judged(r);
-    const struct epoch_record *const end = r->n_curve ? &r->curve[r->n_curve - 1] : NULL;
-    const bool diverged = r->state == RUN_DIVERGED || (end && end->epoch >= 1 && !isfinite(end->loss)) ||
-                          (last && !isfinite(last->std_sqrtd));
-    if (diverged) {
-        struct run_record now = { .last = end ? *end : r->last };
-        run_judge(&now, true);
-        f->status = EXIT_DIVERGED;
-        f->text = text_format("diverged: %s", now.evidence);
-    } else if (!last) {
-        f->status = EXIT_AGAIN;
-        f->text = text_format("nothing to judge yet: no epoch of training is monitored (check again later)");
-    } else {
-        f->status = 0;
-        f->verdict = epoch_verdict(last, r->outputs);
-        f->text = verdict_text(r, last, f->finished);
-    }
-}
-
-/* Ends of lines in metrics.jsonl, or -1: it cannot be read, and errno says why. */
-static int lines_count(const char *path)
-{
-    size_t bytes;
-    char *const text = file_read(path, &bytes);
-    if (!text) return -1;
-    int n = 0;
-    for (size_t i = 0; i < bytes; i++) n += text[i] == '\n';
-    free(text);
-    return n;
-}
-
-static bool file_there(const char *folder, const char *name)
-{
-    char *const path = text_format("%s/%s", folder, name);
-    const bool there = !access(path, F_OK);
-    free(path);
-    return there;
-}
-
-static struct finding look(const char *folder)
-{
-    struct finding f = { .status = EXIT_WORLD };
-    char *const metrics = text_format("%s/metrics.jsonl", folder);
-    const int lines = lines_count(metrics), why = errno;       /* before they are read: a run may add one */
-    free(metrics);
-    const bool none = lines < 0 && (why == ENOENT || why == ENOTDIR);
-    if (none && !file_there(folder, "config.yaml") && !file_there(folder, "summary.json")) {
-        f.status = EXIT_USER;
-        f.text = text_format("no run lies here (its folder is like runs/0123456789abcdef/seed-1)");
-        return f;
-    }
-    struct run_record r;
-    f.finished = run_read(&r, folder);
-    if ((lines < 0 && !none) || (!f.finished && file_there(folder, "summary.json"))) {
-        f.text = text_format("summary.json or metrics.jsonl cannot be read");       /* run_read() has warned */
-    } else if (r.n_curve < lines) {
-        f.text = text_format("line %d of metrics.jsonl is damaged, or another program's (of that: check --metrics "
-                             "FILE; of this one: the same `run` goes on from the last checkpoint)", r.n_curve + 1);
-    } else {
-        judge(&f, &r);
-    }
-    run_free(&r);
-    return f;
-}
-
-/* Of several runs: a wrong command first, then what is wrong with a run; that one is too young says least, or "try
- * again" would hide a collapse. */
-static int worse(int a, int b)
-{
-    static const int order[STATUSES] = { EXIT_USER, EXIT_WORLD, EXIT_DIVERGED, EXIT_COLLAPSED, EXIT_AGAIN };
-    return graver_by(order, a, b);
-}
-
-/* Verdicts to stdout, the lack of one to stderr; all runs are looked at. */
-static int check_runs(char **folder, int n, unsigned fail_on)
-{
-    int status = 0;
-    for (int i = 0; i < n; i++) {
-        const struct finding f = look(folder[i]);
-        const bool verdict = f.status == 0 || f.status == EXIT_DIVERGED;
-        const bool fails = !f.status && fail_on >> f.verdict.grade & 1;
-        fprintf(verdict ? stdout : stderr, "%s: %s\n", folder[i], f.text);
-        status = worse(status, fails ? EXIT_COLLAPSED : f.status);
-        free(f.text);
-    }
-    return status;
-}
 
 /* ---- the rule on runs whose truth is known ---------------------------------------------------------------- */
 
@@ -203,24 +58,26 @@ struct tally {
     struct { int n, right, undecided; double margin; const char *row; int seed; } of[TRUTHS];
 };
 
-/* Why a finding says nothing about the rule, or NULL.  Half a run may still collapse, or has not yet. */
-static const char *unusable(const struct finding *f)
+/* Why a run says nothing about the rule, or NULL.  Half a run may still collapse, or has not yet. */
+static const char *unusable(const struct subject *f)
 {
     if (f->status == EXIT_USER) return "not run";
-    if (f->status == EXIT_WORLD || f->status == EXIT_DIVERGED) return f->text;
-    if (!f->finished) return "not finished";
-    return f->status ? f->text : NULL;         /* nothing to judge: a run of no epochs */
+    if (f->status == EXIT_WORLD || f->status == EXIT_DIVERGED) return f->wrong;
+    if (!f->run_finished) return "not finished";
+    return f->wrong;                           /* nothing to judge: a run of no epochs */
 }
 
 /* The point's TAP; `why` there is no verdict, or NULL. */
-static void point_print(struct tally *t, const struct row *row, int seed, const struct finding *f, const char *why,
+static void point_print(struct tally *t, const struct row *row, int seed, const struct subject *f, const char *why,
                         const char *folder)
 {
     const enum truth truth = truth_of(row);
     const bool ok = !why && is_right(truth, f->verdict.grade);
     const bool undecided = !why && f->verdict.grade == SIMSIAM_UNDECIDED;
-    printf("%s %d - %s seed %d: %s%s\n", ok ? "ok" : "not ok", ++t->point, row->name, seed, why ? why : f->text,
+    char *const told = why ? text_format("%s", why) : subject_run_text(f);
+    printf("%s %d - %s seed %d: %s%s\n", ok ? "ok" : "not ok", ++t->point, row->name, seed, told,
            undecided ? " # todo undecided" : "");
+    free(told);
     if (!ok) printf("#   %s; expected: %s\n", folder, truths[truth].expected);
     t->of[truth].right += ok;
     t->of[truth].undecided += undecided;
@@ -237,13 +94,14 @@ static void point_check(struct tally *t, const struct row *row, int seed, struct
     const char *why = NULL;
     const struct found_run *const run = found_run(runs, &row->settings, seed);
     if (run) {
-        const struct finding f = look(run->folder);
-        point_print(t, row, seed, &f, unusable(&f), run->folder);
-        free(f.text);
+        struct subject s;
+        subject_run(&s, run->folder);
+        point_print(t, row, seed, &s, unusable(&s), run->folder);
+        subject_free(&s);
         return;
     }
     const struct found_run *const other = found_other(runs, &row->settings, seed, &why);
-    const struct finding none = { .status = EXIT_USER };
+    const struct subject none = { .status = EXIT_USER };
     char *const text = other ? text_format("not run (what is there is %s)", why) : NULL;
     point_print(t, row, seed, &none, text ? text : "not run", other ? other->folder : runs->root);
     free(text);
@@ -342,19 +200,15 @@ int command_check(int argc, char **argv)
     const char *const fail_on = a.fail_on;
     const int n = options_parse(argc, argv, "check RUN... | check --views A B... | check --metrics FILE... | "
                                 "check --experiment FILE [options]", help, rows, 0, argc);
-    if (a.views || a.metrics) {
-        if (experiment || scale || seeds || root)
-            die_user("check: --experiment, --scale, --seeds and --runs do not go with --views and --metrics");
-        return subjects_check(&a, argv + 1, n);
-    }
-    if (a.json || a.tap || a.github || a.junit || a.rest || a.others || a.threads)
-        die_user("check: --json, --tap, --github, --junit, --rest, --others and --threads go with --views or "
-                 "--metrics");
-    if (experiment && a.fail_on != fail_on) die_user("check: --fail-on does not go with --experiment");
+    if ((a.views || a.metrics) && (experiment || scale || seeds || root))
+        die_user("check: --experiment, --scale, --seeds and --runs do not go with --views and --metrics");
+    if (experiment && (a.json || a.tap || a.github || a.junit || a.fail_on != fail_on))
+        die_user("check: --json, --tap, --github, --junit and --fail-on do not go with --experiment");
     if (experiment && n) die_user("check: \"%s\" and --experiment; one of the two", argv[1]);
+    if (experiment && (a.rest || a.others || a.threads))
+        die_user("check: --rest, --others and --threads go with --views");
     if (experiment)
         return check_experiment(experiment, scale ? scale : "check", seeds ? seeds : "1 2", root ? root : "runs");
     if (scale || seeds || root) die_user("check: --scale, --seeds and --runs go with --experiment");
-    if (!n) die_user("check: no RUN given, a folder such as runs/0123456789abcdef/seed-1");
-    return check_runs(argv + 1, n, grades_parse(a.fail_on));
+    return subjects_check(&a, argv + 1, n);
 }

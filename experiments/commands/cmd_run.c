@@ -63,12 +63,14 @@ static int tasks_gather(struct task *task, int *status, const struct experiment 
         for (int r = 0; r < e->n_rows; r++) {
             const struct row *row = &e->row[r];
             if ((only >= 0 && r != only) || *row->not_run) continue;
-            const enum run_state state = found_state(&runs, &row->settings, seeds[i]);
+            const struct found_run *const run = found_run(&runs, &row->settings, seeds[i]);
+            const enum run_state state = run && run->finished ? run->state : RUN_NONE;
             task[n] = (struct task){ .table = e->name, .row = row, .seed = seeds[i] };
             settings_hash(task[n].hash, &row->settings);
             if (state == RUN_NONE && !task_is_listed(task, n, &task[n])) n++;
             if (state == RUN_DIVERGED) *status = graver(*status, EXIT_DIVERGED);
-            if (state == RUN_COLLAPSED && o->stop_on_collapse) *status = graver(*status, EXIT_COLLAPSED);
+            if (state != RUN_NONE && run->collapse && o->stop_on_collapse)
+                *status = graver(*status, EXIT_COLLAPSED);
             if (!o->quiet && state != RUN_NONE)
                 fprintf(stderr, "%s/%s seed %d: finished, %s\n", e->name, row->name, seeds[i],
                         run_state_names[state]);

@@ -269,9 +269,9 @@ static void heading_write(FILE *f, const struct counts *c)
             "# How often the collapse detector is right: planted outputs\n\n"
             "**Synthetic material alone**: outputs planted with a known truth, %d trials of each kind and\n"
             "size, by those who wrote the rule. It shows what each measure can and cannot see. How often\n"
-            "real training runs are judged rightly it does not show: that is still to be measured, and\n"
-            "the rule's thresholds are provisional. Made by `make -f Makefile.repro detector-table`;\n"
-            "every count is in operating.csv, what each kind's trials are drawn from in plants_table.c.\n\n",
+            "real training runs are judged rightly is in [real.md](real.md). Made by `make -f\n"
+            "Makefile.repro detector-table`; every count is in operating.csv, what each kind's trials are\n"
+            "drawn from in plants_table.c.\n\n",
             TRIALS);
     fprintf(f,
             "*Flagged*: the rule says dimensional, partial or complete. Other tools give a number and no\n"

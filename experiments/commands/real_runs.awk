@@ -10,6 +10,13 @@ BEGIN {
     TOOLS = 5                                  # std, level, RankMe, LiDAR, alpha-ReQ
     BEYOND = 1e30
 }
+$1 == "cases" {
+    if (!($2 in case_at)) { cases++; case_at[$2] = cases; case_row[cases] = $2 }
+    case_said[case_at[$2]] = case_said[case_at[$2]] sprintf(" %s (%s) |", $5,
+        $5 == "diverged" ? "-" : sprintf("%.2f, %s, %.1f", $8, $9 == "" ? "-" : sprintf("%.2f", $9), $10))
+    if (cases == 1) seeds_head = seeds_head sprintf(" seed %s |", $3)
+    next
+}
 function least(a, b) { return a < b ? a : b }
 NR > 1 && $5 != "diverged" {
     n++
@@ -115,4 +122,16 @@ END {
         printf "* %s, %s: %s, std·√d %.3f\n", half[i], row[i], grade[i], x[1, i]
     }
     if (none) print "* none"
+    if (!cases) exit
+    print ""
+    print "## Cases"
+    print ""
+    print "Runs without a truth by design, by which nothing was chosen: what is known of each stands in"
+    print "[configs/detector_cases.yaml](../../configs/detector_cases.yaml). The verdict (std·√d, view share, directions)."
+    print ""
+    print "| row |" seeds_head
+    line_of = "|---|"
+    for (i = split(seeds_head, unused, "|"); i > 1; i--) line_of = line_of "---|"
+    print line_of
+    for (i = 1; i <= cases; i++) print "| " case_row[i] " |" case_said[i]
 }

@@ -4,7 +4,8 @@
 # real_runs.sh -- the runs of the detector's protocol as the detector and other tools measure them: FOLDER/real.csv
 # and real.md, how often each finds a planted collapse and accuses a healthy run.
 #
-# usage: real_runs.sh SIMSIAM FOLDER CHOOSING_SEEDS TESTING_SEEDS      (after make -f Makefile.repro detector-runs)
+# usage: real_runs.sh SIMSIAM FOLDER CHOOSING_SEEDS TESTING_SEEDS CASES_SEEDS
+#        (after make -f Makefile.repro detector-runs)
 #
 # From every run's checkpoint come z at rest and of two standard views of the monitor images; `check --others`
 # measures them.  Other tools give a number and no verdict: each gets the threshold that parts the choosing half
@@ -13,7 +14,7 @@
 set -eu
 export LC_ALL=C
 
-simsiam=$1 folder=$2 choosing=$3 testing=$4
+simsiam=$1 folder=$2 choosing=$3 testing=$4 cases=$5
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -22,9 +23,9 @@ number() { sed -n "s/^ *\"$1\": \(-\{0,1\}[0-9][0-9.e+-]*\),\{0,1\}$/\1/p" "$wor
 # one HALF CONFIG SEED ROW: a line.
 one() {
     local truth=healthy
-    case $4 in plant-*) truth=collapsed ;; few-*) truth=dimensional ;; esac
+    case $1,$4 in cases,*) truth= ;; *,plant-*) truth=collapsed ;; *,few-*) truth=dimensional ;; esac
     local end=0
-    "$simsiam" eval "$2" --row "$4" --scale detector --seed "$3" --outputs "$work/z" >/dev/null || end=$?
+    "$simsiam" eval "$2" --row "$4" --scale "$scale" --seed "$3" --outputs "$work/z" >/dev/null || end=$?
     [ $end != 0 ] || "$simsiam" check --views "$work/z/z1.npy" "$work/z/z2.npy" --rest "$work/z/z.npy" --others \
         --json --fail-on none >"$work/verdict" || end=$?
     case $end in
@@ -42,9 +43,13 @@ one() {
 
 {
     echo half,row,seed,truth,grade,samples,features,std_sqrtd,view_share,rank,level,rankme,lidar,alpha_req
-    for half in choose test; do
+    for half in choose test cases; do
         config=configs/detector_$half.yaml
-        case $half in choose) seeds=$choosing ;; *) seeds=$testing ;; esac
+        case $half in
+        choose) seeds=$choosing scale=detector ;;
+        test) seeds=$testing scale=detector ;;
+        cases) seeds=$cases scale=detector-cases ;;
+        esac
         for row in $(sed -nE 's/^  - (\{ )?name: ([^,} ]*).*/\2/p' "$config"); do
             for seed in $seeds; do one $half "$config" "$seed" "$row"; done
         done

@@ -270,5 +270,6 @@ void subject_free(struct subject *s)
 
 const char *subject_verdict(const struct subject *s)
 {
+    if (s->status == EXIT_AGAIN) return "none";
     return s->status == EXIT_DIVERGED ? "diverged" : simsiam_grade_name(s->verdict.grade);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * subject_check.c -- `simsiam check --views` and `--metrics`: what was asked for, the subjects, the
- * exit status.
+ * subject_check.c -- `simsiam check` of runs, `--views` and `--metrics`: what was asked for, the
+ * subjects, the exit status.
  */
 #include "subject.h"
 
@@ -56,11 +56,13 @@ static void asked_check(const struct subjects_asked *a, char **operand, int n)
         die_user("check: --views wants files in pairs, A B, of the outputs for two views; %d given",
                  n);
     if (a->metrics && n < 1) die_user("check: --metrics wants a FILE of JSON lines");
-    if (a->metrics && (a->rest || a->others))
-        die_user("check: --rest and --others go with --views");
+    if (!a->views && !a->metrics && n < 1)
+        die_user("check: no RUN given, a folder such as runs/0123456789abcdef/seed-1");
+    if (!a->views && (a->rest || a->others || a->threads))
+        die_user("check: --rest, --others and --threads go with --views");
     if (a->rest && n != 2) die_user("check: --rest goes with one pair of views");
     int pipes = a->rest && is_pipe(a->rest);
-    for (int i = 0; i < n; i++) pipes += is_pipe(operand[i]);
+    for (int i = 0; i < n && (a->views || a->metrics); i++) pipes += is_pipe(operand[i]);
     if (pipes > 1) die_user("check: - (standard input) can be one of the files alone");
     threads_check(a->threads);
 }
@@ -79,7 +81,9 @@ static void subjects_tell(const struct subjects_asked *a, const struct telling *
 
 int subjects_check(const struct subjects_asked *a, char **operand, int n)
 {
-    static const int order[STATUSES] = { EXIT_USER, EXIT_WORLD, EXIT_DIVERGED, EXIT_COLLAPSED };
+    /* A wrong command first, then what is wrong with a subject; that one is too young says least,
+     * or "try again" would hide a collapse. */
+    static const int order[STATUSES] = { EXIT_USER, EXIT_WORLD, EXIT_DIVERGED, EXIT_COLLAPSED, EXIT_AGAIN };
     asked_check(a, operand, n);
     const int step = a->views ? 2 : 1;
     struct subject *const subject = host_alloc((size_t)(n / step), sizeof *subject);
@@ -88,9 +92,12 @@ int subjects_check(const struct subjects_asked *a, char **operand, int n)
         struct subject *const s = &subject[i];
         if (a->views)
             subject_views(s, operand[2 * i], operand[2 * i + 1], a->rest, a->others, a->threads);
-        else
+        else if (a->metrics)
             subject_metrics(s, operand[i]);
-        if (s->status && s->status != EXIT_DIVERGED) fprintf(stderr, "simsiam: %s\n", s->wrong);
+        else
+            subject_run(s, operand[i]);
+        if (s->status && s->status != EXIT_DIVERGED)       /* a run's says not of what */
+            fprintf(stderr, "%s: %s\n", s->is_run ? s->name : "simsiam", s->wrong);
         const int own = s->status ? s->status : subject_fails(&t, s) ? EXIT_COLLAPSED : 0;
         t.status = graver_by(order, t.status, own);
     }

@@ -98,6 +98,12 @@ static void text_print(const struct telling *t, const char *before)
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
         if (s->status && s->status != EXIT_DIVERGED) continue;
+        if (s->is_run) {
+            char *const told = subject_run_text(s);
+            printf("%s%s: %s\n", before, s->name, told);
+            free(told);
+            continue;
+        }
         char *const where = where_text(s), *const evidence = subject_evidence(s);
         printf("%s%s: %s: %s (%s)\n", before, s->name, subject_verdict(s), meaning(s), where);
         if (!s->status) {
@@ -121,7 +127,7 @@ void tell_tap(const struct telling *t)
         char *const evidence = subject_evidence(s);
         printf("%s %d - ", subject_fails(t, s) ? "not ok" : "ok", i + 1);
         for (const char *at = s->name; *at; at++) printf(*at == '#' ? "\\#" : "%c", *at);
-        printf(": %s\n# %s\n", subject_verdict(s), evidence);
+        printf(": %s%s\n# %s\n", subject_verdict(s), s->status == EXIT_AGAIN ? " # SKIP" : "", evidence);
         free(evidence);
     }
 }
@@ -141,9 +147,8 @@ void tell_github(const struct telling *t)
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
         char *const evidence = subject_evidence(s);
-        printf("::%s title=simsiam check::", subject_fails(t, s)                   ? "error"
-                                             : s->verdict.grade == SIMSIAM_HEALTHY ? "notice"
-                                                                                   : "warning");
+        const bool healthy = !s->status && s->verdict.grade == SIMSIAM_HEALTHY;
+        printf("::%s title=simsiam check::", subject_fails(t, s) ? "error" : healthy ? "notice" : "warning");
         github_put(s->name);
         printf(": %s: ", subject_verdict(s));
         github_put(evidence);
@@ -202,7 +207,7 @@ static json_t *rule_json(void)
     const struct simsiam_rule *const r = &simsiam_rule_standard;
     json_t *const o = json_object();
     put(o, "edition", json_integer(2));
-    put(o, "provisional", json_true());
+    put(o, "provisional", json_false());
     put(o, "dead", real(r->dead));
     put(o, "spread", real(r->spread));
     put(o, "share", real(r->share));
@@ -229,6 +234,7 @@ static json_t *subject_json(const struct telling *t, const struct subject *s)
     }
     for (int i = 0; i < 3; i++)
         put(distance, simsiam_grade_name(grades[i]), real(s->verdict.distance[grades[i]]));
+    if (s->is_run) put(o, "finished", json_boolean(s->run_finished));
     if (s->epoch >= 0) {
         put(o, "epoch", json_integer(s->epoch));
         put(o, "since", json_integer(s->since));
@@ -264,16 +270,17 @@ void tell_json(const struct telling *t)
 
 void tell_junit(const struct telling *t, const char *path)
 {
-    int failures = 0;
+    int failures = 0, skipped = 0;
     char *text;
     size_t bytes;
     FILE *const out = open_memstream(&text, &bytes);
     if (!out) die("out of memory: cannot write XML (close other programs)");
     for (int i = 0; i < t->n; i++) failures += subject_fails(t, &t->subject[i]);
+    for (int i = 0; i < t->n; i++) skipped += t->subject[i].status == EXIT_AGAIN;
     html(out,
          "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-         "  <testsuite name=\"simsiam check\" tests=\"%d\" failures=\"%d\" errors=\"0\">\n",
-         t->n, failures);
+         "  <testsuite name=\"simsiam check\" tests=\"%d\" failures=\"%d\" errors=\"0\" skipped=\"%d\">\n",
+         t->n, failures, skipped);
     for (int i = 0; i < t->n; i++) {
         const struct subject *const s = &t->subject[i];
         const char *const verdict = subject_verdict(s);
@@ -283,6 +290,8 @@ void tell_junit(const struct telling *t, const char *path)
         if (subject_fails(t, s))
             html(out, "      <failure type=\"%s\" message=\"%s\">%s</failure>\n    </testcase>\n", verdict,
                  verdict, json_string_value(said));
+        else if (t->subject[i].status == EXIT_AGAIN)
+            html(out, "      <skipped message=\"%s\"/>\n    </testcase>\n", json_string_value(said));
         else
             html(out, "      <system-out>%s: %s</system-out>\n    </testcase>\n", verdict,
                  json_string_value(said));

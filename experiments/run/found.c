@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "judge.h"
 #include "../methods/code.h"
 #include "../../engine/data.h"
 #include "../../engine/folder.h"
@@ -111,6 +112,7 @@ static void summary_note(struct found_run *r, const struct run_record *record)
     memcpy(r->data, record->data_hash, sizeof r->data);
     memcpy(r->machine, record->machine, sizeof r->machine);
     r->state = record->state;
+    r->collapse = record->state == RUN_COLLAPSED && grade_collapse(record->grade);
 }
 
 /* Does the folder's name fit what lies in it, and the summary, if there is one? */

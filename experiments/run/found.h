@@ -21,6 +21,7 @@ struct found_run {
     char hash[HASH_TEXT], code[HASH_TEXT], data[HASH_TEXT], machine[8];
     bool finished;              /* else half done */
     enum run_state state;       /* of a finished one */
+    bool collapse;              /* and is its grade one, without doubt */
     bool named;                 /* its folder is named by all the above; else it was meddled with */
 };
 struct found {

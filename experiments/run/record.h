@@ -14,12 +14,12 @@
  * the monitored ones.  A value that does not exist is null, and one of those that came later
  * (MEASURE_LATER) is not there: so files of before it are whole.
  *
- * summary.json, keys: schema (2), row, seed, epochs, state, grade and rule (2), evidence, hash,
+ * summary.json, keys: schema (2), row, seed, epochs, state, grade and rule (3), evidence, hash,
  * code_hash, data_hash, machine, frozen_hash, final (epoch and the final measures), linear, and
  * skipped: how many images were bad (settings: skip_bad), if any.  No clock readings: it is part of
  * every byte comparison.  State and grade are made anew from the numbers whenever a run is read; a
- * summary by the rule's first edition has no grade, and may have another state; what diverged has
- * none either.
+ * summary by the rule's first edition (1) has no grade, and may have another state, as one by the
+ * second edition before its thresholds were chosen (2); what diverged has none either.
  */
 #pragma once
 #include <stdbool.h>
@@ -46,9 +46,9 @@ struct epoch_record {
 
 /* The version of summary.json that is written and read. */
 enum { RUN_SCHEMA = 2 };
-/* The edition of the detector's rule by which a summary's state is; one without it is of the
+/* The version of the detector's rule by which a summary's state is; one without it is of the
  * first. */
-enum { RUN_RULE = 2 };
+enum { RUN_RULE = 3 };
 /* Seeds of a row at most. */
 enum { SEEDS_MAX = 64 };
 

@@ -324,9 +324,9 @@ static struct course course_of(struct runner *r)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* Returns the state. */
-static enum run_state summarise(const struct runner *r, const char *row, int seed, int status,
-                                double linear, int skipped)
+/* Returns: is it a collapse, without doubt? */
+static bool summarise(const struct runner *r, const char *row, int seed, int status, double linear,
+                      int skipped)
 {
     struct run_record sum = { .seed = seed, .epochs = r->s->epochs, .last = r->last,
                               .outputs = r->outputs, .linear = linear, .skipped = skipped };
@@ -343,7 +343,7 @@ static enum run_state summarise(const struct runner *r, const char *row, int see
     metrics_sync(r);
     if (!summary_write(&sum, r->folder))
         die("cannot write %s/summary.json: %s " GOES_ON, r->folder, strerror(errno));
-    return sum.state;
+    return sum.state == RUN_COLLAPSED && grade_collapse(sum.grade);
 }
 
 /* The run's hash and folder, which the loaded data name too.  A half-done run of another code,
@@ -405,8 +405,7 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     if (status == EXIT_COLLAPSED)
         fprintf(stderr, "%s: collapsed at epoch %d and at the monitored one before; without --stop-on-collapse it "
                 "goes on\n", label, r->t.epoch);
-    else if (status != EXIT_AGAIN && summarise(r, row, seed, status, linear, skipped) == RUN_COLLAPSED &&
-             o->stop_on_collapse)
+    else if (status != EXIT_AGAIN && summarise(r, row, seed, status, linear, skipped) && o->stop_on_collapse)
         status = EXIT_COLLAPSED;
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)

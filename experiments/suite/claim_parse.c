@@ -20,8 +20,8 @@
  * `not METRIC ROW > ROW` is of a metric in percent: linear, knn.
  *
  * A token that names a row is that row where a row may stand; a value equal to a row's name is
- * written with a decimal point.  X is always a number.  `each` is every other row of the table that
- * the statement reports a number of (every other row, if it reports none); it, `each other`, `every
+ * written with a decimal point.  X is always a number.  `each` and `each other` are every other row of the
+ * table that the statement reports a number of (every other row, if it reports none); they, `every
  * row` and `any row` leave out what the scale cannot host, and the verdict names what was left out.
  * None of them includes the untrained row.
  *

@@ -79,14 +79,31 @@ static bool is_reported(const char *reported, const char *row)
     return false;
 }
 
+/* By its name or, as of a gain, by its system's. */
+static bool row_is_reported(const char *reported, const char *row)
+{
+    char system[NAME_LENGTH];
+    snprintf(system, sizeof system, "%s", row);
+    char *const end = strrchr(system, '-');
+    if (is_reported(reported, row)) return true;
+    if (end) *end = 0;
+    return end && is_reported(reported, system);
+}
+
+static bool is_of_each(const struct predicate *part)
+{
+    return part->kind == CLAIM_EACH_WITHIN || part->kind == CLAIM_EACH_LESS ||
+           part->kind == CLAIM_EACH_GREATER;
+}
+
 /* The paper says nothing about rows that it does not report there. */
 static void each_narrow(const struct experiment *e, struct claim *c, const struct statements *known)
 {
     const struct named_statement *s = known->v;
     while (s->id && strcmp(s->id, c->id)) s++;
     for (int i = 0; s->id && *s->statement.reported && i < c->n; i++)
-        for (int row = 0; c->part[i].kind == CLAIM_EACH_WITHIN && row < e->n_rows; row++)
-            if (!is_reported(s->statement.reported, e->row[row].name))
+        for (int row = 0; is_of_each(&c->part[i]) && row < e->n_rows; row++)
+            if (!row_is_reported(s->statement.reported, e->row[row].name))
                 c->part[i].rows &= ~((uint32_t)1 << row);
 }
 

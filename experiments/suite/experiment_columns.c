@@ -3,7 +3,8 @@
  * experiment_columns.c -- rows that stand for several, as a line of Table 4 does.
  *
  *   - { name: simsiam, lengths: { 100: 68.1, 200: 70.0 } }   rows simsiam-100 and simsiam-200, of 1 and
- *         2 times the epochs that the row has without: the first length is the scale's; with the paper's numbers
+ *         2 times the epochs that the row has without: the first length is the scale's; with the paper's numbers,
+ *         ~ where it has none
  *   - { name: simsiam, batches: [512, 64] }                  rows simsiam-512 and simsiam-64, of those batches
  */
 #include "experiment_inside.h"
@@ -38,7 +39,9 @@ static int lengths_read(struct loading *l, const yaml_node_t *node,
     int n = 0, first = 0;
     for (; p < end; p++, n++) {
         struct column *const c = &column[n];
-        *c = (struct column){ .paper = yaml_document_get_node(&l->file.document, p->value) };
+        const yaml_node_t *const paper = yaml_document_get_node(&l->file.document, p->value);
+        const char *const number = config_text(paper);
+        *c = (struct column){ .paper = number && !strcmp(number, "~") ? NULL : paper };
         const int length = end_read(l, yaml_document_get_node(&l->file.document, p->key), "lengths",
                                     1, c);
         if (!length) return 0;

@@ -112,7 +112,7 @@ def train(all_images, seed):
             losses.append(loss.item())
             step += 1
     spread, share, offset = judge(encoder, all_images[40000:42000])
-    state = 'collapsed' if spread <= 0.5 and share >= 0.43 or spread <= 0.05 else 'healthy'
+    state = 'collapsed' if spread <= 0.5 and share >= 0.39 or spread <= 0.05 else 'healthy'
     print(f'seed {seed}  loss {sum(losses) / len(losses):.4f}  std*sqrt(d) {spread:.3f}  view share {share:.3f}  '
           f"|E z'| {offset:.3f}  {state}", flush=True)
 

@@ -19,8 +19,8 @@ cp "$configs/paper.yaml" configs
 cp "$configs"/scale/*.yaml configs/scale              # its statements name some
 cp "$configs/check_gpu.yaml" configs/net.yaml
 # What the scale says of other tables (methods, rows, not_run) goes: those files are not here.
-sed -e '/^methods:/,$d' -e 's/^widths:.*/widths: [8]/' -e 's/^image_size:.*/image_size: 4/' -e 's/^dim:.*/dim: 16/' \
-    "$configs/scale/quick.yaml" >configs/scale/tiny.yaml
+sed -e '/^methods:/,$d' -e 's/^widths:.*/widths: [8]/' -e 's/^image_size:.*/image_size: 4/' \
+    -e 's/^dim:.*/dim: 16/' "$configs/scale/quick.yaml" >configs/scale/tiny.yaml
 
 ask() { "$program" configs/net.yaml tiny 2 2>&1; }
 said=$(ask <<<$'bf16 3\nshares bf16 2\nfp32 1\nbf16 1\nknn 5 40') || fail "it ends badly: $said"
