@@ -3,7 +3,9 @@
  * norm.cu -- batch normalisation with its ReLU and residual (Ioffe & Szegedy 2015).
  *
  * Memory speed decides: one pass over x for both sums, one to write y; backward, one pass for both
- * sums, one to write dx and dresidual.  The ReLU's mask is made again from y, not stored.
+ * sums, one to write dx and dresidual.  The ReLU's mask is made again, not stored: from x, as the forward
+ * pass made y of it; where a residual was added, from y, once: the first pass leaves the masked dy in
+ * dresidual, and the second one finds it there.
  *
  * x is [G, M, C].  A thread has V neighbouring channels (16 bytes, where C and the addresses allow
  * it) and every STRIPES-th row of its chunk: what hangs on the channel alone is made once and stays
@@ -124,6 +126,34 @@ template <typename F> static void rows_pass(const F &f, struct bn_shape s)
     LAUNCH(sim_bn_rows<F>, (unsigned)(k.slices * k.chunks * k.groups), THREADS, f, k);
 }
 
+/* ---- a channel's numbers --------------------------------------------------------------------- */
+
+/* What is made of x before the residual and the ReLU, forward, and backward to the same bit. */
+template <int V> struct affine {
+    const float *mean, *rstd, *gamma, *beta;
+    float m[V] = {}, scale[V] = {}, shift[V] = {};
+    __device__ void begin(size_t at, size_t channel)
+    {
+        for (size_t k = 0; k < V; k++) {
+            m[k] = mean[at + k];
+            scale[k] = gamma ? gamma[channel + k] * rstd[at + k] : rstd[at + k];
+            shift[k] = beta ? beta[channel + k] : 0;
+        }
+    }
+    __device__ float at(int k, float centred) const
+    {
+        return fmaf_flushed(centred, scale[k], shift[k]);
+    }
+};
+
+/* Where a ReLU's mask comes from: there is none, from its output, or from its input (made again). */
+enum mask { MASK_NONE, MASK_Y, MASK_X };
+
+/* The largest number that is stored as a zero: above it an output is above zero. */
+template <typename T> __device__ constexpr float zero_most() { return 0; }
+template <> __device__ constexpr float zero_most<bf16>() { return 0x1.fffffcp-127f; }
+template <> __device__ constexpr float zero_most<fp16>() { return 0x1p-25f; }
+
 /* ---- sums over the rows ---------------------------------------------------------------------- */
 
 /* What the sums are of: x and x^2 ... */
@@ -146,33 +176,35 @@ template <typename T, int V> struct moments {
     }
 };
 
-/* ... or g and g (x - mean), with g = dy, where a ReLU was only where y > 0. */
-template <typename T, int V, bool RELU> struct gradient_moments {
+/* ... or g and g (x - mean), with g = dy, where a ReLU was only where y > 0; GIVE: and g is left in
+ * dresidual. */
+template <typename T, int V, enum mask MASK, bool GIVE> struct gradient_moments {
     enum { width = V, flight = 2, resident = 2 };
     struct row { pack<T, V> dy, x, y; };
+    T *dresidual;
     const T *dy, *y, *x;
-    const float *mean;
+    affine<V> of;
     double a[V] = {}, b[V] = {};
-    float m[V] = {};
-    __device__ void begin(size_t at, size_t)
-    {
-        for (int k = 0; k < V; k++) m[k] = mean[at + (size_t)k];
-    }
+    __device__ void begin(size_t at, size_t channel) { of.begin(at, channel); }
     __device__ row get(size_t i) const
     {
         row r = { load<T, V>(dy, i), load<T, V>(x, i), {} };
-        if (RELU) r.y = load<T, V>(y, i);
+        if (MASK == MASK_Y) r.y = load<T, V>(y, i);
         return r;
     }
-    __device__ void put(const row &r, size_t)
+    __device__ void put(const row &r, size_t i)
     {
+        const pack<T, V> own = MASK == MASK_Y ? masked(r.dy, r.y) : r.dy;
         float g[V], v[V];
-        widened(g, RELU ? masked(r.dy, r.y) : r.dy);
+        widened(g, own);
         widened(v, r.x);
         for (int k = 0; k < V; k++) {
+            const float centred = v[k] - of.m[k];
+            if (MASK == MASK_X && !(of.at(k, centred) > zero_most<T>())) g[k] = 0;
             a[k] += (double)g[k];
-            b[k] = fma((double)g[k], (double)(v[k] - m[k]), b[k]);
+            b[k] = fma((double)g[k], (double)centred, b[k]);
         }
+        if (GIVE) store<T, V>(dresidual, i, own);
     }
 };
 
@@ -284,16 +316,8 @@ template <typename T, int V, bool RESIDUAL, bool RELU> struct apply {
     struct row { pack<T, V> x, residual; };
     T *y;
     const T *x, *residual;
-    const float *mean, *rstd, *gamma, *beta;
-    float m[V] = {}, scale[V] = {}, shift[V] = {};
-    __device__ void begin(size_t at, size_t channel)
-    {
-        for (size_t k = 0; k < V; k++) {
-            m[k] = mean[at + k];
-            scale[k] = gamma ? gamma[channel + k] * rstd[at + k] : rstd[at + k];
-            shift[k] = beta ? beta[channel + k] : 0;
-        }
-    }
+    affine<V> of;
+    __device__ void begin(size_t at, size_t channel) { of.begin(at, channel); }
     __device__ row get(size_t i) const
     {
         row r = { load<T, V>(x, i), {} };
@@ -306,7 +330,7 @@ template <typename T, int V, bool RESIDUAL, bool RELU> struct apply {
         widened(v, r.x);
         widened(more, r.residual);
         for (int k = 0; k < V; k++) {
-            v[k] = fmaf_flushed(v[k] - m[k], scale[k], shift[k]);
+            v[k] = of.at(k, v[k] - of.m[k]);
             if (RESIDUAL) v[k] = fmaf_flushed(v[k], 1, more[k]);
             if (RELU) v[k] = relu_of(v[k]);
         }
@@ -321,13 +345,45 @@ template <typename T, int V> static void apply_all(dev_act *y, const dev_act *x,
 {
     T *const to = (T *)y;
     const T *const from = (const T *)x, *const more = (const T *)residual;
-    if (more && relu)
-        rows_pass(apply<T, V, true, true>{ to, from, more, mean, rstd, gamma, beta }, s);
-    else if (more)
-        rows_pass(apply<T, V, true, false>{ to, from, more, mean, rstd, gamma, beta }, s);
-    else if (relu)
-        rows_pass(apply<T, V, false, true>{ to, from, more, mean, rstd, gamma, beta }, s);
-    else rows_pass(apply<T, V, false, false>{ to, from, more, mean, rstd, gamma, beta }, s);
+    const affine<V> of = { mean, rstd, gamma, beta };
+    if (more && relu) rows_pass(apply<T, V, true, true>{ to, from, more, of }, s);
+    else if (more) rows_pass(apply<T, V, true, false>{ to, from, more, of }, s);
+    else if (relu) rows_pass(apply<T, V, false, true>{ to, from, more, of }, s);
+    else rows_pass(apply<T, V, false, false>{ to, from, more, of }, s);
+}
+
+/* ops.h does not hand beta to the backward, and without it x does not say where y > 0.  So the last
+ * forward passes with a ReLU and no residual are kept by where they wrote: who reads the mask from x
+ * finds that y and rstd are still this pass's, for a later one to either place would have taken its
+ * own. */
+struct passed {
+    const void *y, *x;
+    const float *mean, *rstd, *gamma, *beta;
+};
+enum { PASSED = 128 };
+static struct {
+    passed pass[PASSED];
+    int next;
+} own;
+
+static void passed_keep(const passed &p, bool is_of_x)
+{
+    for (int i = 0; i < PASSED; i++)
+        if (own.pass[i].y == p.y || own.pass[i].rstd == p.rstd) own.pass[i] = passed{};
+    if (!is_of_x) return;
+    own.pass[own.next] = p;
+    own.next = (own.next + 1) % PASSED;
+}
+
+static const passed *passed_find(const passed &p)
+{
+    for (int i = 0; i < PASSED && p.y; i++) {
+        const passed &had = own.pass[i];
+        if (had.y == p.y && had.x == p.x && had.mean == p.mean && had.rstd == p.rstd &&
+            had.gamma == p.gamma)
+            return &had;
+    }
+    return NULL;
 }
 
 template <typename T, int V>
@@ -356,6 +412,8 @@ void op_bn_act_fwd(dev_act *y, dev_float *mean, dev_float *rstd, dev_float *run_
                    const dev_float *beta, const dev_act *residual, struct bn_shape s, bool relu)
 {
     assert(s.groups > 0 && s.rows > 0 && s.c > 0);
+    passed_keep({ y, x, float_in(mean), float_in(rstd), float_in(gamma), float_in(beta) },
+                relu && !residual);
     WITH_ACT(bn_fwd, y, float_out(mean), float_out(rstd), float_out(run_mean), float_out(run_var),
              x, float_in(gamma), float_in(beta), residual, s, relu);
 }
@@ -419,40 +477,42 @@ struct lines_of {
 
 /* dx, and dresidual where it is wanted.  All of a row is read before anything of it is written: one
  * of them may lie where dy lies. */
-template <typename T, int V, bool RELU, bool RESIDUAL, bool ADD> struct gradients {
-    enum { width = V, flight = ADD ? 1 : 2, resident = 3 };
+template <typename T, int V, enum mask MASK, bool RESIDUAL, bool ADD> struct gradients {
+    enum { width = V, flight = ADD ? 1 : 2, resident = MASK == MASK_X ? 2 : 3 };
     struct row { pack<T, V> dy, x, y, dx, dresidual; };
     T *dx, *dresidual;
     bool add_dx, add_dresidual;
     const T *dy, *y, *x;
-    const float *mean;
+    affine<V> of;
     const line *lines;
     float scale[V] = {}, slope[V] = {}, shift[V] = {};
-    __device__ void begin(size_t at, size_t)
+    __device__ void begin(size_t at, size_t channel)
     {
+        of.begin(at, channel);
         for (size_t k = 0; k < V; k++) {
             const line l = lines[at + k];
             scale[k] = l.scale;
             slope[k] = l.slope;
-            shift[k] = fmaf(-mean[at + k], l.slope, l.shift);
+            shift[k] = fmaf(-of.m[k], l.slope, l.shift);
         }
     }
     __device__ row get(size_t i) const
     {
         row r = { load<T, V>(dy, i), load<T, V>(x, i), {}, {}, {} };
-        if (RELU) r.y = load<T, V>(y, i);
+        if (MASK == MASK_Y) r.y = load<T, V>(y, i);
         if (ADD && add_dx) r.dx = load<T, V>(dx, i);
         if (RESIDUAL && ADD && add_dresidual) r.dresidual = load<T, V>(dresidual, i);
         return r;
     }
     __device__ void put(const row &r, size_t i)
     {
-        const pack<T, V> own = RELU ? masked(r.dy, r.y) : r.dy;
+        const pack<T, V> own = MASK == MASK_Y ? masked(r.dy, r.y) : r.dy;
         float g[V], d[V], more[V];
         widened(g, own);
         widened(d, r.x);
         widened(more, r.dx);
         for (int k = 0; k < V; k++) {
+            if (MASK == MASK_X && !(of.at(k, d[k] - of.m[k]) > zero_most<T>())) g[k] = 0;
             d[k] = fmaf_flushed(g[k], scale[k], fmaf(d[k], slope[k], shift[k]));
             if (ADD && add_dx) d[k] = fmaf_flushed(d[k], 1, more[k]);
         }
@@ -474,43 +534,84 @@ template <typename T> struct residual_one {
     }
 };
 
-/* What op_bn_act_bwd() is told, the pointers of known width. */
+/* What op_bn_act_bwd() is told, the pointers of known width; and beta, for the mask from x. */
 template <typename T> struct told {
     T *dx, *dresidual;
     bool add_dx, add_dresidual;
     const T *dy, *y, *x;
     float *dgamma, *dbeta;
-    const float *gamma, *mean, *rstd;
+    const float *gamma, *beta, *mean, *rstd;
 };
 
-template <typename T, int V, bool RELU, bool RESIDUAL, bool ADD>
+template <typename T, int V, enum mask MASK, bool GIVE>
+static const line *lines_pass(const told<T> &a, const struct bn_shape &s)
+{
+    line *const lines = (line *)cuda_scratch(SCRATCH_RESULT,
+                                             (size_t)s.groups * (size_t)s.c * sizeof *lines);
+    sums_pass(gradient_moments<T, V, MASK, GIVE>{ a.dresidual, a.dy, a.y, a.x,
+                                                  { a.mean, a.rstd, a.gamma, a.beta } },
+              lines_of{ lines, a.dgamma, a.dbeta, 1.0 / (double)cuda_gradient_scale(), a.gamma,
+                        a.rstd },
+              s);
+    return lines;
+}
+
+template <typename T, int V, enum mask MASK, bool RESIDUAL, bool ADD>
 static void gradients_pass(const told<T> &a, const line *lines, const struct bn_shape &s)
 {
-    rows_pass(gradients<T, V, RELU, RESIDUAL, ADD>{ a.dx, a.dresidual, a.add_dx, a.add_dresidual,
-                                                    a.dy, a.y, a.x, a.mean, lines },
+    rows_pass(gradients<T, V, MASK, RESIDUAL, ADD>{ a.dx, a.dresidual, a.add_dx, a.add_dresidual,
+                                                    a.dy, a.y, a.x,
+                                                    { a.mean, a.rstd, a.gamma, a.beta }, lines },
               s);
 }
 
-template <typename T, int V, bool RELU>
-static void backward(const struct bn_shape &s, const told<T> &a)
+template <typename T, int V, enum mask MASK>
+static void dx_pass(const told<T> &a, const line *lines, const struct bn_shape &s)
 {
-    line *lines = NULL;
-    if (a.dx || a.dgamma || a.dbeta) {
-        lines = (line *)cuda_scratch(SCRATCH_RESULT,
-                                     (size_t)s.groups * (size_t)s.c * sizeof *lines);
-        sums_pass(gradient_moments<T, V, RELU>{ a.dy, a.y, a.x, a.mean },
-                  lines_of{ lines, a.dgamma, a.dbeta, 1.0 / (double)cuda_gradient_scale(), a.gamma,
-                            a.rstd },
-                  s);
-    }
-    const size_t n = (size_t)s.groups * (size_t)s.rows * (size_t)s.c;
-    const bool add = a.add_dx || (a.dresidual && a.add_dresidual);
-    if (a.dx && a.dresidual && add) gradients_pass<T, V, RELU, true, true>(a, lines, s);
-    else if (a.dx && a.dresidual) gradients_pass<T, V, RELU, true, false>(a, lines, s);
-    else if (a.dx && add) gradients_pass<T, V, RELU, false, true>(a, lines, s);
-    else if (a.dx) gradients_pass<T, V, RELU, false, false>(a, lines, s);
-    else if (a.dresidual)
-        each(n, residual_one<T>{ { a.dresidual, a.add_dresidual }, a.dy, RELU ? a.y : NULL });
+    if (a.add_dx) gradients_pass<T, V, MASK, false, true>(a, lines, s);
+    else gradients_pass<T, V, MASK, false, false>(a, lines, s);
+}
+
+/* No residual: y is not read where x says the mask. */
+template <typename T, int V, enum mask MASK>
+static void backward_alone(const struct bn_shape &s, const told<T> &a)
+{
+    if (!a.dx && !a.dgamma && !a.dbeta) return;
+    const line *const lines = lines_pass<T, V, MASK, false>(a, s);
+    if (a.dx) dx_pass<T, V, MASK>(a, lines, s);
+}
+
+/* dresidual is written by the first pass, which has the mask, and stands for dy in the second. */
+template <typename T, int V> static void backward_given(const struct bn_shape &s, const told<T> &a)
+{
+    told<T> masked = a;
+    masked.dy = a.dresidual;
+    const line *const lines = lines_pass<T, V, MASK_Y, true>(a, s);
+    if (a.dx) dx_pass<T, V, MASK_NONE>(masked, lines, s);
+}
+
+/* dresidual is written, or added to, by the second pass. */
+template <typename T, int V, enum mask MASK>
+static void backward_added(const struct bn_shape &s, const told<T> &a)
+{
+    const line *lines = NULL;
+    if (a.dx || a.dgamma || a.dbeta) lines = lines_pass<T, V, MASK, false>(a, s);
+    if (a.dx) gradients_pass<T, V, MASK, true, true>(a, lines, s);
+    else
+        each((size_t)s.groups * (size_t)s.rows * (size_t)s.c,
+             residual_one<T>{ { a.dresidual, a.add_dresidual }, a.dy, MASK == MASK_Y ? a.y : NULL });
+}
+
+template <typename T, int V>
+static void backward(const struct bn_shape &s, const told<T> &a, enum mask mask)
+{
+    const bool sums = a.dx || a.dgamma || a.dbeta;
+    if (!a.dresidual && mask == MASK_X) backward_alone<T, V, MASK_X>(s, a);
+    else if (!a.dresidual && mask == MASK_Y) backward_alone<T, V, MASK_Y>(s, a);
+    else if (!a.dresidual) backward_alone<T, V, MASK_NONE>(s, a);
+    else if (mask == MASK_NONE) backward_added<T, V, MASK_NONE>(s, a);
+    else if (sums && !a.add_dresidual) backward_given<T, V>(s, a);
+    else backward_added<T, V, MASK_Y>(s, a);
 }
 
 template <typename T>
@@ -519,17 +620,17 @@ static void bn_bwd(struct act_grad dx, float *dgamma, float *dbeta, struct act_g
                    const float *mean, const float *rstd, struct bn_shape s)
 {
     enum { V = PACK_BYTES / sizeof(T) };
-    const void *const all[] = { dx.at, dresidual.at, dy, y, x };
+    const struct passed *const by = passed_find({ y, x, mean, rstd, gamma, NULL });
+    const enum mask mask = by ? MASK_X : y ? MASK_Y : MASK_NONE;
+    const void *const all[] = { dx.at, dresidual.at, dy, by ? NULL : y, x };
     const told<T> a = { (T *)dx.at, (T *)dresidual.at, dx.add, dresidual.add, (const T *)dy,
-                        (const T *)y, (const T *)x, dgamma, dbeta, gamma, mean, rstd };
+                        (const T *)y, (const T *)x, dgamma, dbeta, gamma, by ? by->beta : NULL, mean,
+                        rstd };
     const size_t bytes = (size_t)s.groups * (size_t)s.rows * (size_t)s.c * sizeof(T);
     const struct span written[WRITTEN] = { { dx.at, bytes }, { dresidual.at, bytes } };
     beside_keep(written);
-    const bool wide = width_of<T>(s.c, all, 5) == V;
-    if (wide && y) backward<T, V, true>(s, a);
-    else if (wide) backward<T, V, false>(s, a);
-    else if (y) backward<T, 1, true>(s, a);
-    else backward<T, 1, false>(s, a);
+    if (width_of<T>(s.c, all, 5) == V) backward<T, V>(s, a, mask);
+    else backward<T, 1>(s, a, mask);
     beside_keep_end();
 }
 

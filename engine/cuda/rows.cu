@@ -234,26 +234,22 @@ enum { CHUNK = 1 << 14 };
 /* wrong[block] = is any number of the block's chunk infinite or NaN? */
 static __global__ void sim_finite(uint8_t *wrong, const float *x, size_t n)
 {
-    __shared__ bool found;
     const size_t first = (size_t)blockIdx.x * CHUNK, end = first + CHUNK < n ? first + CHUNK : n;
-    if (threadIdx.x == 0) found = false;
-    __syncthreads();
+    float found = 0;
     for (size_t i = first + threadIdx.x; i < end; i += THREADS)
-        if (!isfinite(x[i])) found = true;
-    __syncthreads();
-    if (threadIdx.x == 0) wrong[blockIdx.x] = found;
+        if (!isfinite(x[i])) found = 1;
+    found = block_largest(found);
+    if (threadIdx.x == 0) wrong[blockIdx.x] = found > 0;
 }
 
 /* One block: wrong[0] = is any of wrong[n]? */
 static __global__ void sim_any(uint8_t *wrong, size_t n)
 {
-    __shared__ bool found;
-    if (threadIdx.x == 0) found = false;
-    __syncthreads();
+    float found = 0;
     for (size_t i = threadIdx.x; i < n; i += THREADS)
-        if (wrong[i]) found = true;
-    __syncthreads();
-    if (threadIdx.x == 0) wrong[0] = found;
+        if (wrong[i]) found = 1;
+    found = block_largest(found);
+    if (threadIdx.x == 0) wrong[0] = found > 0;
 }
 
 template <typename T> struct sgd_one_unless {

@@ -34,7 +34,7 @@ function(views_test target machine)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
 endfunction()
 
-# small_shapes_program(TARGET MACHINE FILE...): what compute-sanitizer looks at.
+# small_shapes_program(TARGET MACHINE FILE...): what sanitizers look at.
 function(small_shapes_program target machine)
   add_executable(${target} tests/cuda/small_shapes.c engine/base.c ${ARGN})
   target_link_libraries(${target} PRIVATE ${machine} lib::CRYPTO m)
@@ -53,24 +53,50 @@ endfunction()
 
 # ---- the rehearsal ---------------------------------------------------------------------------------------
 
-# The kernels are C++, of which nothing is used that needs a library.  Fibers and sanitizers do not go together.
+# The kernels are C++, of which nothing is used that needs a library.  Fibers and sanitizers do not go together:
+# under ThreadSanitizer a block's threads are the host's.
 include(CheckLanguage)
 check_language(CXX)
-if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
+if(CMAKE_CXX_COMPILER AND (NOT SANITIZE OR SANITIZE STREQUAL thread))
   enable_language(CXX)
   set(rehearsed ${MACHINE_CUDA_KERNELS})
   list(REMOVE_ITEM rehearsed engine/cuda/augment.cu)
   list(APPEND rehearsed tests/cuda/rehearsal/augment_pixels.cu)
-  set_source_files_properties(${rehearsed} PROPERTIES LANGUAGE CXX)
+  set_source_files_properties(${rehearsed} tests/cuda/rehearsal/barriers.cu PROPERTIES LANGUAGE CXX)
+endif()
+
+set(kernel_flags -std=c++17 -fno-exceptions -fno-rtti -fno-threadsafe-statics -UNDEBUG -Wno-pedantic)
+set(kernel_flags "$<$<COMPILE_LANGUAGE:CXX>:-xc++;${kernel_flags}>")
+
+# rehearsal_machine(NAME FILE...): the machine on the host.
+function(rehearsal_machine machine)
+  add_library(${machine} STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c tests/cuda/rehearsal/runtime.c
+    ${ARGN})
+  target_include_directories(${machine} PRIVATE tests/cuda/rehearsal engine/cuda)
+  target_compile_options(${machine} PRIVATE $<IF:$<BOOL:${SANITIZE}>,-O1,-O2> "${kernel_flags}")
+  set_source_files_properties(tests/cuda/rehearsal/rehearsal.c PROPERTIES COMPILE_OPTIONS -O3)
+  set_target_properties(${machine} PROPERTIES LINKER_LANGUAGE C)
+endfunction()
+
+if(rehearsed AND SANITIZE)
+  rehearsal_machine(machine_threads tests/cuda/rehearsal/threads.c)
+  small_shapes_program(threads_small_shapes machine_threads)
+  add_executable(threads_planted tests/cuda/rehearsal/planted.c tests/cuda/rehearsal/barriers.cu engine/base.c)
+  target_include_directories(threads_planted PRIVATE tests/cuda/rehearsal engine/cuda)
+  target_compile_options(threads_planted PRIVATE "${kernel_flags}")
+  target_link_libraries(threads_planted PRIVATE machine_threads lib::CRYPTO m)
+  set_target_properties(threads_planted PROPERTIES LINKER_LANGUAGE C)
+  foreach(target machine_threads threads_planted)
+    target_compile_options(${target} PRIVATE
+      "SHELL:-include \"${CMAKE_SOURCE_DIR}/tests/cuda/rehearsal/threads.h\"")
+  endforeach()
+elseif(rehearsed)
   foreach(machine machine_rehearsal machine_watched)
-    add_library(${machine} STATIC ${rehearsed} tests/cuda/rehearsal/rehearsal.c tests/cuda/rehearsal/runtime.c)
-    target_include_directories(${machine} PRIVATE tests/cuda/rehearsal engine/cuda)
+    rehearsal_machine(${machine} tests/cuda/rehearsal/fibers.c)
     # Shared memory lies together (shared.ld), which not every linker can do.
     target_link_options(${machine} PUBLIC -fuse-ld=bfd
       -Wl,-T,${CMAKE_SOURCE_DIR}/tests/cuda/rehearsal/shared.ld)
-    target_compile_options(${machine} PRIVATE -O2 $<$<COMPILE_LANGUAGE:CXX>:-fdata-sections>
-      "$<$<COMPILE_LANGUAGE:CXX>:-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-pedantic>")
-    set_target_properties(${machine} PROPERTIES LINKER_LANGUAGE C)
+    target_compile_options(${machine} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fdata-sections>)
   endforeach()
   target_compile_options(machine_watched PRIVATE
     "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include \"${CMAKE_SOURCE_DIR}/tests/cuda/watched_launch.h\">")
@@ -85,10 +111,9 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   endforeach()
   machine_test(rehearsal machine_rehearsal barriers tests/cuda/rehearsal/test_barriers.c
     tests/cuda/rehearsal/barriers.cu)
-  set_source_files_properties(tests/cuda/rehearsal/barriers.cu PROPERTIES LANGUAGE CXX COMPILE_OPTIONS
-    "-xc++;-std=c++17;-fno-exceptions;-fno-rtti;-fdata-sections;-Wno-pedantic")
+  target_compile_options(rehearsal_barriers PRIVATE "${kernel_flags}" $<$<COMPILE_LANGUAGE:CXX>:-fdata-sections>)
   target_include_directories(rehearsal_barriers PRIVATE tests/cuda/rehearsal engine/cuda)
-  foreach(name graph fp16 memory launches)
+  foreach(name graph fp16 memory launches mask)
     machine_test(rehearsal machine_rehearsal ${name} tests/cuda/test_${name}.c)
     target_include_directories(rehearsal_${name} PRIVATE tests/cuda/rehearsal)
   endforeach()
@@ -97,7 +122,7 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
     fp16_test(rehearsal machine_rehearsal ${name})
     list(APPEND rehearsals ${name}_fp16)
   endforeach()
-  foreach(name ${rehearsals} views graph fp16 memory launches barriers)
+  foreach(name ${rehearsals} views graph fp16 memory launches mask barriers)
     add_test(NAME ${name}.rehearsal COMMAND rehearsal_${name})
     set_tests_properties(${name}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
       ENVIRONMENT "${TEST_ENVIRONMENT}")
@@ -118,7 +143,7 @@ if(CMAKE_CXX_COMPILER AND NOT SANITIZE)
   set_tests_properties(exchange.rehearsal PROPERTIES LABELS "cli;rehearsal" TIMEOUT 300
     ENVIRONMENT "${TEST_ENVIRONMENT}")
   small_shapes_program(rehearsal_small_shapes machine_rehearsal)
-  foreach(part conv eval views)
+  foreach(part conv eval views norm rows codes)
     add_test(NAME small_${part}.rehearsal COMMAND rehearsal_small_shapes ${part})
     set_tests_properties(small_${part}.rehearsal PROPERTIES LABELS "unit;rehearsal" TIMEOUT 300
       ENVIRONMENT "${TEST_ENVIRONMENT}")
@@ -145,7 +170,7 @@ if(CUDA)
   set_tests_properties(kernels_do_not_spill PROPERTIES LABELS cuda TIMEOUT 30)
   find_program(CUOBJDUMP cuobjdump PATHS ${cublas}/../bin ${CUDA_HOME}/bin NO_DEFAULT_PATH)
   add_test(NAME instructions COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/instructions.sh "${CUOBJDUMP}"
-    ${CMAKE_BINARY_DIR}/cuda/norm.o)
+    ${kernels})
   set_tests_properties(instructions PROPERTIES LABELS cuda TIMEOUT 60 SKIP_RETURN_CODE 77)
   add_test(NAME no_device_is_said
     COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/no_device.sh $<TARGET_FILE:simsiam-cuda>
@@ -195,7 +220,7 @@ if(CUDA)
   foreach(name ${on_device})
     machine_test(gpu machine_cuda ${name} tests/test_${name}.c $<TARGET_OBJECTS:skip>)
   endforeach()
-  foreach(name graph fp16 memory)
+  foreach(name graph fp16 memory mask)
     machine_test(gpu machine_cuda ${name} tests/cuda/test_${name}.c $<TARGET_OBJECTS:skip>)
   endforeach()
   views_test(gpu_views machine_cuda $<TARGET_OBJECTS:skip>)
@@ -203,11 +228,11 @@ if(CUDA)
     fp16_test(gpu machine_cuda ${name} $<TARGET_OBJECTS:skip>)
     list(APPEND on_device ${name}_fp16)
   endforeach()
-  foreach(name ${on_device} views graph fp16 memory)
+  foreach(name ${on_device} views graph fp16 memory mask)
     add_test(NAME ${name}.gpu COMMAND gpu_${name})
   endforeach()
   add_test(NAME parity_224.gpu COMMAND gpu_parity 224)
-  foreach(name ${on_device} views graph fp16 memory parity_224)
+  foreach(name ${on_device} views graph fp16 memory mask parity_224)
     set_tests_properties(${name}.gpu PROPERTIES LABELS gpu TIMEOUT 300 SKIP_RETURN_CODE 77
       ENVIRONMENT "${TEST_ENVIRONMENT}")
   endforeach()

@@ -23,7 +23,7 @@ fail() { echo "$*"; exit 1; }
 #     pytorch       70  its modes, from what was compiled (25), readings in turn (18), starting (10)
 #     conv-bench    10  93 passes of up to 60 calls (5), plans timed (5)
 #     cifar10       25  10 epochs of 97 steps of 10 ms, 3 kNN, a probe's epoch, loading (10)
-#     sanitizer     40  14 runs of 5 to 15 s, 8 at a time
+#     sanitizer     40  16 runs of 5 to 15 s, 8 at a time
 list() {
     cat <<'STEPS'
 bench 60 a step at batch 512 with each kernel's share, and kNN
@@ -100,6 +100,7 @@ sanitizer_find() {
 sanitizer_runs=('memcheck gpu_small_shapes conv' 'racecheck gpu_small_shapes conv'
     'memcheck gpu_small_shapes eval' 'racecheck gpu_small_shapes eval'
     'memcheck gpu_small_shapes views' 'racecheck gpu_small_shapes views'
+    'memcheck gpu_small_shapes codes' 'racecheck gpu_small_shapes codes'
     'memcheck gpu_ops_rows' 'racecheck gpu_ops_rows' 'memcheck gpu_ops_norm' 'racecheck gpu_ops_norm'
     'memcheck gpu_ops_loss' 'racecheck gpu_ops_loss' 'memcheck gpu_ops_fc' 'racecheck gpu_ops_fc')
 

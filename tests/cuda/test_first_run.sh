@@ -218,7 +218,7 @@ STUB
 run_step sanitizer
 [ $status = 0 ] || fail "sanitizer: status $status: $said"
 for tool in memcheck racecheck; do
-    for what in 'small_shapes conv' 'small_shapes eval' 'small_shapes views' ops_rows ops_norm ops_loss ops_fc; do
+    for what in 'small_shapes '{conv,eval,views,codes} ops_rows ops_norm ops_loss ops_fc; do
         [ "$(grep -c -- "--tool $tool .*/gpu_$what\$" true/sanitized)" = 1 ] || fail "$tool does not look at $what"
     done
 done

@@ -6,7 +6,8 @@
  * Tests compile the kernels' own sources against this header, in place of NVIDIA's.  A block's
  * threads are fibers: one runs until it waits at a barrier, then the next; when all wait, they go
  * on, in the opposite order.  So index arithmetic, sums, barriers and what one thread must not yet
- * see are tried as they are; the card's speed and its libraries are not.
+ * see are tried as they are; the card's speed and its libraries are not.  For ThreadSanitizer they
+ * are threads of the host (threads.h).
  */
 #pragma once
 #include <stddef.h>
@@ -22,11 +23,14 @@
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
+#ifndef REHEARSAL_OWN
+#define REHEARSAL_OWN                    /* fibers share one, which changes with them */
+#endif
 struct rehearsal_index { unsigned x; };
 #ifdef __cplusplus
 extern "C" {
 #endif
-extern struct rehearsal_index threadIdx, blockIdx, blockDim;
+extern REHEARSAL_OWN struct rehearsal_index threadIdx, blockIdx, blockDim;
 
 /* Runs thread(context) as every thread of every block. */
 void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *context),
@@ -45,9 +49,7 @@ unsigned long rehearsal_queued(void), rehearsal_recorded(void);
 #define __threadfence() ((void)0)        /* blocks come one after the other */
 static inline unsigned atomicAdd(unsigned *at, unsigned v)
 {
-    const unsigned old = *at;
-    *at += v;
-    return old;
+    return __atomic_fetch_add(at, v, __ATOMIC_RELAXED);
 }
 
 /* Arguments are taken by value now, as a launch takes them; the kernel runs when its turn comes. */

@@ -1,140 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * rehearsal.c -- a block's threads as fibers, and the libraries' part of the CUDA machine as plain
- * loops.  The stream is in runtime.c.
+ * rehearsal.c -- the libraries' part of the CUDA machine as plain loops.  Threads are in fibers.c, the
+ * stream in runtime.c.
  */
 #include <assert.h>
-#include <errno.h>
 #include <math.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <ucontext.h>
 #include "cudnn_run.h"
 #include "cublas.h"
 #include "stream.h"
-
-/* ---- threads --------------------------------------------------------------------------------- */
-
-enum { THREADS_MAX = 1024, STACK = 64 << 10 };
-
-struct rehearsal_index threadIdx, blockIdx, blockDim;
-extern char shared_memory_begin[], shared_memory_end[];          /* shared.ld */
-
-/* A fiber runs threads that have not begun, one after the other, until one of them waits.  It
- * begins by ucontext, once, and goes on by jumps, which make no system call: from a barrier, or
- * with the next block's threads.  From a barrier the next fiber goes on, the last one's returns. */
-static struct {
-    ucontext_t scheduler, start;
-    jmp_buf back;                        /* to the scheduler */
-    struct {
-        jmp_buf on;
-        char *stack;
-        unsigned thread;
-    } fiber[THREADS_MAX];
-    unsigned now;                        /* the fiber that runs */
-    unsigned next;                       /* the first thread that has not begun */
-    unsigned round;                      /* barriers passed */
-    unsigned resumed;                    /* in this round */
-    unsigned waiting;                    /* at the next barrier */
-    bool backwards;                      /* blocks, and threads by fiber */
-    void (*thread)(const void *);
-    const void *context;
-} own;
-
-static void fiber_resume(unsigned i)
-{
-    own.now = i;
-    threadIdx.x = own.fiber[i].thread;
-    _longjmp(own.fiber[i].on, 1);
-}
-
-/* The fibers in the order of this round: forwards, then backwards. */
-static void next_resume(void)
-{
-    const unsigned i = own.resumed++;
-    fiber_resume(own.round % 2 ? blockDim.x - 1 - i : i);
-}
-
-/* Until this fiber is resumed. */
-static void fiber_rest(void)
-{
-    if (_setjmp(own.fiber[own.now].on)) return;
-    if (own.round > 0 && own.resumed < blockDim.x) next_resume();
-    _longjmp(own.back, 1);
-}
-
-static void fiber_main(void)
-{
-    for (;;) {
-        while (own.next < blockDim.x) {
-            const unsigned i = own.next++;
-            own.fiber[own.now].thread = threadIdx.x = own.backwards ? blockDim.x - 1 - i : i;
-            own.thread(own.context);
-        }
-        fiber_rest();
-    }
-}
-
-void rehearsal_barrier(void)
-{
-    own.waiting++;
-    fiber_rest();
-}
-
-static void fiber_start(unsigned i)
-{
-    if (_setjmp(own.back)) return;
-    if (own.fiber[i].stack) fiber_resume(i);
-    own.fiber[i].stack = host_alloc(1, STACK);
-    if (getcontext(&own.start))
-        die("getcontext: %s (is the memory exhausted?)", strerror(errno));
-    own.start.uc_stack.ss_sp = own.fiber[i].stack;
-    own.start.uc_stack.ss_size = STACK;
-    makecontext(&own.start, fiber_main, 0);
-    own.now = i;
-    if (swapcontext(&own.scheduler, &own.start))
-        die("swapcontext: %s (is the memory exhausted?)", strerror(errno));
-}
-
-static void round_run(void)
-{
-    own.round++;
-    own.resumed = own.waiting = 0;
-    if (!_setjmp(own.back)) next_resume();
-}
-
-/* All threads of a block; those that wait must be all of them, or none (a thread that has ended
- * stays away). */
-static void block_run(void)
-{
-    own.next = own.round = own.waiting = 0;
-    for (unsigned fibers = 0; own.next < blockDim.x; fibers++) fiber_start(fibers);
-    assert(own.waiting == 0 || own.waiting == blockDim.x);
-    while (own.waiting > 0) {
-        round_run();
-        assert(own.waiting == 0 || own.waiting == blockDim.x);
-    }
-    /* What a block leaves in shared memory the next one does not find; without a barrier it has none. */
-    if (own.round > 0)
-        memset(shared_memory_begin, 0xff, (size_t)(shared_memory_end - shared_memory_begin));
-}
-
-/* The stream sees to it that only one host thread is here. */
-void rehearse(unsigned blocks, unsigned threads, void (*thread)(const void *), const void *context)
-{
-    assert(threads <= THREADS_MAX);
-    own.thread = thread;
-    own.context = context;
-    blockDim.x = threads;
-    own.backwards = getenv("REHEARSAL_EARLY");           /* a card begins with any */
-    for (unsigned i = 0; i < blocks; i++) {
-        blockIdx.x = own.backwards ? blocks - 1 - i : i;
-        block_run();
-    }
-}
-
-/* ---- what the libraries do ------------------------------------------------------------------- */
 
 /* IEEE's half by its definition, where kernel.h has its bits: exponents of 5 bits, fractions of
  * 10. */
@@ -190,10 +65,10 @@ static void put(void *p, size_t i, float f, enum precision precision)
 }
 
 /* They are read many times each. */
-static float *widened(const void *p, size_t n, enum precision precision)
+static double *widened(const void *p, size_t n, enum precision precision)
 {
-    float *const wide = host_alloc(n, sizeof *wide);
-    for (size_t i = 0; i < n; i++) wide[i] = number(p, i, precision);
+    double *const wide = host_alloc(n, sizeof *wide);
+    for (size_t i = 0; i < n; i++) wide[i] = (double)number(p, i, precision);
     return wide;
 }
 
@@ -204,13 +79,13 @@ static void product_now(void *task)
     const struct product_task *const t = task;
     const struct product p = t->p;
     const size_t m = (size_t)p.m, n = (size_t)p.n, depth = (size_t)p.depth;
-    float *const a = widened(t->a, m * depth, p.in), *const b = widened(t->b, n * depth, p.in);
+    double *const a = widened(t->a, m * depth, p.in), *const b = widened(t->b, n * depth, p.in);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
             for (size_t d = 0; d < depth; d++)
-                sum += (double)a[p.form == PRODUCT_TN ? d * m + i : i * depth + d] *
-                       (double)b[p.form == PRODUCT_NT ? j * depth + d : d * n + j];
+                sum += a[p.form == PRODUCT_TN ? d * m + i : i * depth + d] *
+                       b[p.form == PRODUCT_NT ? j * depth + d : d * n + j];
             sum *= (double)p.scale;
             if (p.add) sum += (double)number(t->out, i * n + j, p.out);
             put(t->out, i * n + j, (float)sum, p.out);
@@ -227,16 +102,28 @@ void product_run(void *out, const void *a, const void *b, struct product p)
 
 /* The sums of a pass; y, x, w are elements of the three tensors whose product counts, the first of
  * C in x and w. */
-struct sums { double *out; const float *a, *b; enum conv_pass pass; };
+struct sums { double *out; const double *a, *b; enum conv_pass pass; };
+
+/* Half of a rehearsal is spent here. */
+static double dot(const double *a, const double *b, size_t n)
+{
+    enum { LANES = 4 };
+    double part[LANES] = { 0 };
+    for (size_t i = 0; i < n; i += LANES)                /* channels are multiples of CONV_CHANNELS */
+        for (size_t j = 0; j < LANES; j++) part[j] += a[i + j] * b[i + j];
+    return part[0] + part[1] + part[2] + part[3];
+}
+
+static void scaled_add(double *restrict to, double by, const double *restrict of, size_t n)
+{
+    for (size_t i = 0; i < n; i++) to[i] += by * of[i];
+}
 
 static void products_add(const struct sums *u, size_t y, size_t x, size_t w, size_t channels)
 {
-    const size_t out[] = { y, x, w }, a[] = { x, y, y }, b[] = { w, w, x };
-    double *const sum = u->out + out[u->pass];
-    const float *const left = u->a + a[u->pass], *const right = u->b + b[u->pass];
-    const bool by_y = u->pass != CONV_FWD;               /* y is the left one, else the sum */
-    for (size_t c = 0; c < channels; c++)
-        sum[by_y ? c : 0] += (double)left[by_y ? 0 : c] * (double)right[c];
+    if (u->pass == CONV_FWD) u->out[y] += dot(u->a + x, u->b + w, channels);
+    else if (u->pass == CONV_DGRAD) scaled_add(u->out + x, u->a[y], u->b + w, channels);
+    else scaled_add(u->out + w, u->a[y], u->b + x, channels);
 }
 
 static void pixel_add(const struct sums *u, struct conv_shape s, int n, int p, int q, int width)
@@ -266,8 +153,8 @@ static void conv_now(void *task)
     const size_t size[] = { (size_t)(s.n * p * q * s.k), (size_t)(s.n * s.h * s.w * s.c),
                             (size_t)(s.k * s.r * s.r * s.c) };
     memset(t->workspace, 0xff, WORKSPACE);
-    float *const a = widened(t->a, size[pass == CONV_FWD ? 1 : 0], kind);
-    float *const b = widened(t->b, size[pass == CONV_WGRAD ? 1 : 2], kind);
+    double *const a = widened(t->a, size[pass == CONV_FWD ? 1 : 0], kind);
+    double *const b = widened(t->b, size[pass == CONV_WGRAD ? 1 : 2], kind);
     const struct sums u = { host_alloc(size[pass], sizeof(double)), a, b, pass };
     for (int n = 0; n < s.n; n++)
         for (int i = 0; i < p; i++)
