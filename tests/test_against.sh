@@ -9,6 +9,7 @@ set -u
 export LC_ALL=C
 
 simsiam=$(realpath "$1") configs=$(realpath "$2")
+. "$(dirname "$0")/seal.bash"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -55,8 +56,10 @@ edited() {
     rm -rf edited
     mkdir edited
     cp -r "$there" edited/
+    unsealed edited/test/fig2_stopgrad_runs.jsonl
+    cp edited/test/fig2_stopgrad_runs.jsonl unedited
     sed -i "$1" edited/test/fig2_stopgrad_runs.jsonl
-    ! cmp -s {"$there",edited/test}/fig2_stopgrad_runs.jsonl || fail "$1 changes nothing"
+    ! cmp -s unedited edited/test/fig2_stopgrad_runs.jsonl || fail "$1 changes nothing"
 }
 # A number that follows from no other: far off, and near.
 edited '/"row": "with"/s/"linear": [0-9]/"linear": 9/'
@@ -79,6 +82,7 @@ against 0 'cannot tell' two/test
 [[ $said == *'with: cannot tell: fewer than 3 seeds on a side'* ]] || fail "two seeds: $said"
 said=$("$simsiam" table "$fig2" --scale test --seeds '1 2' --runs again --against two/test 2>err)
 [[ $said == *'the same' ]] || fail "the same two seeds: $said"
+unsealed two/test/fig2_stopgrad_runs.jsonl
 sed -i 's/"linear": [0-9.]*/"linear": 3/' two/test/fig2_stopgrad_runs.jsonl
 said=$("$simsiam" table "$fig2" --scale test --seeds '1 2' --runs again --against two/test 2>err) ||
     fail "two other seeds: exit $?"
