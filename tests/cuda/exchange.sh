@@ -6,6 +6,7 @@
 set -eu
 export LC_ALL=C
 simsiam=$(realpath "$1") other=$(realpath "$2") configs=$(realpath "$3")
+. "$(dirname "$0")/../seal.bash"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -44,8 +45,10 @@ refused 'of seed 1' "${fig2[@]}" --seed 2 --from "${folders[1]}"
 refused 'config.yaml' "${fig2[@]}" --from .
 # A checkpoint that the papers beside it do not speak of.
 sed -i 's/"machine": "cuda"/"machine": "cpu"/' "${folders[1]}/provenance.json"
+sealed "${folders[1]}/provenance.json"
 refused 'another run' "${fig2[@]}" --from "${folders[1]}"
 sed -i 's/"machine"/"maschine"/' "${folders[1]}/provenance.json"
+sealed "${folders[1]}/provenance.json"
 refused 'machine' "${fig2[@]}" --from "${folders[1]}"
 echo '{' >"${folders[1]}/provenance.json"
 refused 'provenance.json:2:' "${fig2[@]}" --from "${folders[1]}"
