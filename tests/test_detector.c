@@ -399,6 +399,28 @@ static void too_few_samples_are_refused(void **state)
     }
 }
 
+/* The same numbers in both views, or zeros: what a dead head gives, and no twins. */
+static void a_constant_without_noise_is_measured(void **state)
+{
+    (void)state;
+    static float z[130 * 65];
+    for (int zero = 0; zero < 2; zero++) {
+        for (int i = 0; i < 130 * 65; i++) z[i] = zero ? 0 : 0.25f * (float)(i % 65 - 9);
+        struct simsiam_detector *c;
+        struct simsiam_evidence e;
+        struct simsiam_others o;
+        struct simsiam_verdict v;
+        assert_int_equal(simsiam_open(&c, 65, 1, 1), SIMSIAM_OK);
+        assert_int_equal(simsiam_add(c, z, z, z, 130), SIMSIAM_OK);
+        assert_int_equal(simsiam_measure(c, &e), SIMSIAM_OK);
+        assert_int_equal(simsiam_compare(c, &o), SIMSIAM_OK);
+        simsiam_close(c);
+        simsiam_judge(&v, &e, NULL);
+        assert_int_equal(v.grade, SIMSIAM_COMPLETE);
+        assert_true(isnan(e.view_share) && isnan(e.rank) && o.level > 0.999);
+    }
+}
+
 static void twins_and_numbers_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -484,6 +506,7 @@ int main(void)
         cmocka_unit_test(threads_and_pieces_change_no_digit),
         cmocka_unit_test(measuring_between_is_no_end),
         cmocka_unit_test(too_few_samples_are_refused),
+        cmocka_unit_test(a_constant_without_noise_is_measured),
         cmocka_unit_test(twins_and_numbers_that_are_none_are_refused),
         cmocka_unit_test(outputs_near_the_end_of_float_are_measured),
         cmocka_unit_test(lidar_is_no_number_where_its_delta_is_lost),

@@ -289,14 +289,17 @@ static double spread_take(struct simsiam_evidence *e, const struct sums *s, doub
     return total;
 }
 
-/* The status of what has come so far, all of it summed up. */
+/* The status of what has come so far, all of it summed up.  The views of a constant may be the same
+ * numbers: that is no wrong file, it is what there is to find. */
 static int enough(struct simsiam_detector *c)
 {
     if (!c) return SIMSIAM_BAD_ARGUMENT;
     if (c->held && !c->status) block_add(c);
     if (c->status) return c->status;
     if (c->n < 2 || c->n < 2 * (c->d < FEW ? c->d : FEW)) return SIMSIAM_TOO_FEW;
-    return c->differ ? SIMSIAM_OK : SIMSIAM_TWINS;
+    struct simsiam_evidence unused;
+    const bool constant = spread_take(&unused, &c->views, 2.0 * (double)c->n, c->d) < VARIANCE_MIN;
+    return c->differ || constant ? SIMSIAM_OK : SIMSIAM_TWINS;
 }
 
 int simsiam_measure(struct simsiam_detector *c, struct simsiam_evidence *e)

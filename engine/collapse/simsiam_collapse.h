@@ -32,7 +32,7 @@ enum simsiam_status {
     SIMSIAM_NO_MEMORY,
     SIMSIAM_BAD_ARGUMENT,      /* a NULL, d outside 1 .. SIMSIAM_DIM_MAX, or below 0 */
     SIMSIAM_TOO_FEW,           /* n < 2 min(d, 256): the directions would be those of the sample */
-    SIMSIAM_TWINS,             /* z1 and z2 are the same numbers: not two views */
+    SIMSIAM_TWINS,             /* z1 and z2 are the same numbers, and no constant: not two views */
     SIMSIAM_NOT_FINITE,        /* a NaN or an infinity: the training diverged */
     SIMSIAM_NO_CONVERGENCE     /* the spectrum's iteration did not end */
 };
