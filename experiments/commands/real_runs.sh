@@ -4,7 +4,7 @@
 # real_runs.sh -- the runs of the detector's protocol as the detector and other tools measure them: FOLDER/real.csv
 # and real.md, how often each finds a planted collapse and accuses a healthy run.
 #
-# usage: real_runs.sh SIMSIAM FOLDER CHOOSING_SEEDS TESTING_SEEDS CASES_SEEDS
+# usage: real_runs.sh SIMSIAM JOBS FOLDER CHOOSING_SEEDS TESTING_SEEDS CASES_SEEDS
 #        (after make -f Makefile.repro detector-runs)
 #
 # From every run's checkpoint come z at rest and of two standard views of the monitor images; `check --others`
@@ -14,47 +14,53 @@
 set -eu
 export LC_ALL=C
 
-simsiam=$1 folder=$2 choosing=$3 testing=$4 cases=$5
+simsiam=$1 jobs=$2 folder=$3 choosing=$4 testing=$5 cases=$6
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # number NAME: what stands under it in the verdict's JSON; empty for null.
-number() { sed -n "s/^ *\"$1\": \(-\{0,1\}[0-9][0-9.e+-]*\),\{0,1\}$/\1/p" "$work/verdict"; }
-# one HALF CONFIG SEED ROW: a line.
+number() { sed -n "s/^ *\"$1\": \(-\{0,1\}[0-9][0-9.e+-]*\),\{0,1\}$/\1/p" "$at/verdict"; }
+# one N HALF SCALE SEED ROW: a line, in a file of its own.
 one() {
-    local truth=healthy
-    case $1,$4 in cases,*) truth= ;; *,plant-*) truth=collapsed ;; *,few-*) truth=dimensional ;; esac
-    local end=0
-    "$simsiam" eval "$2" --row "$4" --scale "$scale" --seed "$3" --outputs "$work/z" >/dev/null || end=$?
-    [ $end != 0 ] || "$simsiam" check --views "$work/z/z1.npy" "$work/z/z2.npy" --rest "$work/z/z.npy" --others \
-        --json --fail-on none >"$work/verdict" || end=$?
+    local at=$work/$1 config=configs/detector_$2.yaml truth=healthy end=0 name
+    case $2,$5 in cases,*) truth= ;; *,plant-*) truth=collapsed ;; *,few-*) truth=dimensional ;; esac
+    mkdir "$at"
+    "$simsiam" eval "$config" --row "$5" --scale "$3" --seed "$4" --threads 1 --outputs "$at" >"$at/said" || end=$?
+    [ $end != 0 ] || "$simsiam" check --views "$at/z1.npy" "$at/z2.npy" --rest "$at/z.npy" --others --threads 1 \
+        --json --fail-on none >"$at/verdict" || end=$?
     case $end in
-    0) ;;
-    5) printf '%s,%s,%s,%s,diverged,,,,,,,,,\n' "$1" "$4" "$3" "$truth"; return ;;
-    *) exit "$end" ;;
-    esac
-    printf '%s,%s,%s,%s,%s' "$1" "$4" "$3" "$truth" "$(sed -n 's/^ *"verdict": "\(.*\)",$/\1/p' "$work/verdict")"
-    local name
-    for name in samples features std_sqrtd view_share rank level rankme lidar alpha_req; do
-        printf ',%s' "$(number $name)"
-    done
-    echo
+    0)
+        printf '%s,%s,%s,%s,%s' "$2" "$5" "$4" "$truth" "$(sed -n 's/^ *"verdict": "\(.*\)",$/\1/p' "$at/verdict")"
+        for name in samples features std_sqrtd view_share rank level rankme lidar alpha_req; do
+            printf ',%s' "$(number $name)"
+        done
+        echo
+        ;;
+    5) printf '%s,%s,%s,%s,diverged,,,,,,,,,\n' "$2" "$5" "$4" "$truth" ;;
+    *) return 255 ;;                           # ends xargs
+    esac >"$work/$1.csv"
+    rm -r "$at"
 }
+export -f number one
+export simsiam work
 
+n=1000
+for half in choose test cases; do
+    case $half in
+    choose) seeds=$choosing scale=detector ;;
+    test) seeds=$testing scale=detector ;;
+    cases) seeds=$cases scale=detector-cases ;;
+    esac
+    for row in $(sed -nE 's/^  - (\{ )?name: ([^,} ]*).*/\2/p' "configs/detector_$half.yaml"); do
+        for seed in $seeds; do echo $((n += 1)) $half $scale "$seed" "$row"; done
+    done
+done >"$work/tasks"
+xargs -P "$jobs" -L 1 bash -c 'one "$@"' one <"$work/tasks"
 {
     echo half,row,seed,truth,grade,samples,features,std_sqrtd,view_share,rank,level,rankme,lidar,alpha_req
-    for half in choose test cases; do
-        config=configs/detector_$half.yaml
-        case $half in
-        choose) seeds=$choosing scale=detector ;;
-        test) seeds=$testing scale=detector ;;
-        cases) seeds=$cases scale=detector-cases ;;
-        esac
-        for row in $(sed -nE 's/^  - (\{ )?name: ([^,} ]*).*/\2/p' "$config"); do
-            for seed in $seeds; do one $half "$config" "$seed" "$row"; done
-        done
-    done
+    cat "$work"/[0-9]*.csv
 } >"$work/real.csv"
+[ "$(wc -l <"$work/real.csv")" = $(($(wc -l <"$work/tasks") + 1)) ]
 mv "$work/real.csv" "$folder/real.csv"
 awk -f experiments/commands/real_runs.awk "$folder/real.csv" >"$work/real.md"
 grep -q '^Thresholds: ' "$work/real.md"
