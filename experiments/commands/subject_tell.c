@@ -157,8 +157,7 @@ void tell_github(const struct telling *t)
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-/* JSON has no NaN, and no bytes that are no UTF-8. */
-static json_t *real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+/* JSON has no bytes that are no UTF-8. */
 static json_t *string(const char *text)
 {
     char *const plain = text_format("%s", text);
@@ -170,43 +169,51 @@ static json_t *string(const char *text)
     return json;
 }
 
+struct number { const char *name; double x; };
+
+/* An object of the numbers up to one without a name. */
+static json_t *numbers_json(const struct number *number)
+{
+    json_t *const o = made(json_object());
+    for (; number->name; number++) object_put(o, number->name, real_new(number->x));
+    return o;
+}
+
 static json_t *evidence_json(const struct simsiam_evidence *e)
 {
-    json_t *const o = json_object();
-    object_put(o, "std_sqrtd", real(e->std_sqrtd));
-    object_put(o, "mean_norm", real(e->mean_norm));
-    object_put(o, "view_share", real(e->view_share));
-    object_put(o, "rank", real(e->rank));
-    object_put(o, "participation", real(e->participation));
-    object_put(o, "directions_90", real(e->directions_90));
-    object_put(o, "directions_99", real(e->directions_99));
-    return o;
+    return numbers_json((const struct number[]){ { "std_sqrtd", e->std_sqrtd },
+                                                 { "mean_norm", e->mean_norm },
+                                                 { "view_share", e->view_share },
+                                                 { "rank", e->rank },
+                                                 { "participation", e->participation },
+                                                 { "directions_90", e->directions_90 },
+                                                 { "directions_99", e->directions_99 },
+                                                 { NULL, 0 } });
 }
 
 static json_t *others_json(const struct simsiam_others *others)
 {
-    json_t *const o = json_object();
-    object_put(o, "level", real(others->level));
-    object_put(o, "rankme", real(others->rankme));
-    object_put(o, "lidar", real(others->lidar));
-    object_put(o, "alpha_req", real(others->alpha_req));
-    return o;
+    return numbers_json((const struct number[]){ { "level", others->level },
+                                                 { "rankme", others->rankme },
+                                                 { "lidar", others->lidar },
+                                                 { "alpha_req", others->alpha_req },
+                                                 { NULL, 0 } });
 }
 
 static json_t *rule_json(void)
 {
     const struct simsiam_rule *const r = &simsiam_rule_standard;
-    json_t *const o = json_object();
+    json_t *const o = made(json_object());
     object_put(o, "edition", json_integer(2));
     object_put(o, "provisional", json_false());
-    object_put(o, "dead", real(r->dead));
-    object_put(o, "spread", real(r->spread));
-    object_put(o, "share", real(r->share));
-    object_put(o, "few", real(r->few));
-    object_put(o, "few_least", real(r->few_least));
-    object_put(o, "few_share", real(r->few_share));
+    object_put(o, "dead", real_new(r->dead));
+    object_put(o, "spread", real_new(r->spread));
+    object_put(o, "share", real_new(r->share));
+    object_put(o, "few", real_new(r->few));
+    object_put(o, "few_least", real_new(r->few_least));
+    object_put(o, "few_share", real_new(r->few_share));
     object_put(o, "few_dim", json_integer(r->few_dim));
-    object_put(o, "near", real(r->near));
+    object_put(o, "near", real_new(r->near));
     return o;
 }
 
@@ -214,7 +221,7 @@ static json_t *subject_json(const struct telling *t, const struct subject *s)
 {
     static const enum simsiam_grade grades[] = { SIMSIAM_COMPLETE, SIMSIAM_PARTIAL,
                                                  SIMSIAM_DIMENSIONAL };
-    json_t *const o = json_object(), *const distance = json_object();
+    json_t *const o = made(json_object()), *const distance = made(json_object());
     object_put(o, "name", string(s->name));
     object_put(o, "verdict", json_string(subject_verdict(s)));
     object_put(o, "fails", json_boolean(subject_fails(t, s)));
@@ -224,7 +231,7 @@ static json_t *subject_json(const struct telling *t, const struct subject *s)
         return o;
     }
     for (int i = 0; i < 3; i++)
-        object_put(distance, simsiam_grade_name(grades[i]), real(s->verdict.distance[grades[i]]));
+        object_put(distance, simsiam_grade_name(grades[i]), real_new(s->verdict.distance[grades[i]]));
     if (s->is_run) object_put(o, "finished", json_boolean(s->run_finished));
     if (s->epoch >= 0) {
         object_put(o, "epoch", json_integer(s->epoch));
@@ -241,7 +248,8 @@ static json_t *subject_json(const struct telling *t, const struct subject *s)
 
 void tell_json(const struct telling *t)
 {
-    json_t *const o = json_object(), *const subjects = json_array(), *const fail_on = json_array();
+    json_t *const o = made(json_object());
+    json_t *const subjects = made(json_array()), *const fail_on = made(json_array());
     for (int g = 0; g < SIMSIAM_GRADES; g++)
         if (t->fail_on >> g & 1) list_add(fail_on, json_string(simsiam_grade_name(g)));
     for (int i = 0; i < t->n; i++) list_add(subjects, subject_json(t, &t->subject[i]));

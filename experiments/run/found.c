@@ -128,7 +128,7 @@ static void summary_note(struct found_run *r, const struct run_record *record)
     memcpy(r->data, record->data_hash, sizeof r->data);
     memcpy(r->machine, record->machine, sizeof r->machine);
     r->state = record->state;
-    r->collapse = record->state == RUN_COLLAPSED && grade_collapse(record->grade);
+    r->collapse = grade_collapse(record->grade);
 }
 
 /* Does the folder's name fit what lies in it, and the summary, if there is one? */

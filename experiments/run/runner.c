@@ -390,7 +390,7 @@ static bool summarise(const struct runner *r, const char *row, int seed, int sta
     free(metrics);
     if (!summary_write(&sum, r->folder))
         die("cannot write %s/summary.json: %s " GOES_ON, r->folder, strerror(errno));
-    return sum.state == RUN_COLLAPSED && grade_collapse(sum.grade);
+    return grade_collapse(sum.grade);
 }
 
 /* The run's hash and folder, which the loaded data name too.  A half-done run of another code,
