@@ -17,6 +17,7 @@ endif()
 string(REPLACE "\"" "\\\"" FLAGS "${FLAGS}")
 file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT [[
 #define BUILD_VERSION "@VERSION@"
+#define BUILD_RELEASED "@RELEASED@"
 #define BUILD_COMMIT "@commit@"
 #define BUILD_COMPILER "@COMPILER@"
 #define BUILD_FLAGS "@FLAGS@"

@@ -6,21 +6,11 @@
 meet = words(probed) ? int(word(probed, 1)) : 0
 do for [i in probed] { if (name[int(i)] eq baseline) { meet = int(i) } }
 above = meet && paper[meet] == paper[meet] ? linear[meet] - paper[meet] : 0
-from = NaN
-to = NaN
+from = untrained
+to = untrained
 do for [i = 1:n] {
-    if (linear[i] == linear[i]) {
-        if (!(from <= linear[i] - linear_std[i])) { from = linear[i] - linear_std[i] }
-        if (!(to >= linear[i] + linear_std[i])) { to = linear[i] + linear_std[i] }
-    }
-    if (paper[i] == paper[i]) {
-        if (!(from <= paper[i] + above)) { from = paper[i] + above }
-        if (!(to >= paper[i] + above)) { to = paper[i] + above }
-    }
-}
-if (untrained == untrained) {
-    if (!(from <= untrained)) { from = untrained }
-    if (!(to >= untrained)) { to = untrained }
+    from = lesser(lesser(from, linear[i] - linear_std[i]), paper[i] + above)
+    to = greater(greater(to, linear[i] + linear_std[i]), paper[i] + above)
 }
 if (from != from) { from = 0; to = 0 }
 if (from == to) { from = from - 0.5; to = to + 0.5 }
@@ -34,7 +24,7 @@ set xlabel axis
 set xrange [0.6:n + 0.4]
 set xtics () scale 0
 do for [i = 1:n] { set xtics add (name[i] i) }
-if (n > 5) { set xtics font small rotate by 40 right offset 0.6, 0.1 }
+if (n > 5) { set xtics font small rotate by (n > 12 ? 90 : 40) right offset 0.6, 0.1 }
 set yrange [bottom:top]
 set ytics step(from, to, 4.0)
 set y2range [bottom - above:top - above]
@@ -45,4 +35,4 @@ plot data index 1 using "place":"paper" axes x1y2 with linespoints linecolor rgb
     untrained with lines @untrained_look, \
     for [i in probed] data index 1 \
         using "place":(column("place") == i ? column("linear_mean") : NaN):"linear_std" \
-        with yerrorbars linecolor rgb tone(int(i)) pointtype mark(int(i)) pointsize 0.8 linewidth 1.4
+        with yerrorbars linecolor rgb tone(look[int(i)]) pointtype mark(look[int(i)]) pointsize 0.8 linewidth 1.4

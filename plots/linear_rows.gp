@@ -5,37 +5,32 @@
 # than any on small images.
 brief(text) = strlen(text) > 16 ? text[1:15] . "…" : text
 wide = 0
-from = NaN
-to = NaN
+from = untrained
+to = untrained
 do for [i = 1:n] {
-    if (strlen(brief(name[i])) > wide) { wide = strlen(brief(name[i])) }
-    if (linear[i] == linear[i]) {
-        if (!(from <= linear[i] - linear_std[i])) { from = linear[i] - linear_std[i] }
-        if (!(to >= linear[i] + linear_std[i])) { to = linear[i] + linear_std[i] }
-    }
+    wide = greater(wide, strlen(brief(name[i])))
+    from = lesser(from, linear[i] - linear_std[i])
+    to = greater(to, linear[i] + linear_std[i])
 }
 if (untrained == untrained) {
-    if (!(from <= untrained)) { from = untrained }
-    if (!(to >= untrained)) { to = untrained }
     set arrow from first untrained, graph 0 to first untrained, graph 1 nohead @untrained_look
 }
-set lmargin at screen left_edge(6, 5.4 * wide - 30); set rmargin at screen right_edge(6, 30)
+set lmargin at screen left_edge(6, 5.6 * wide - 26); set rmargin at screen right_edge(6, across == 1 ? 12 : 30)
 set tmargin at screen top_edge(6); set bmargin at screen bottom_edge(6)
 set title "linear top-1 (%)"
 set xlabel
-eval "set xrange " . around(from, to)
+eval "set xrange " . (from == from ? span(NaN, NaN, from, to) : "[0:1]")
 set yrange [n + 0.6:0.4]
 set xtics step(from, to, 3.0)
 unset ytics
-set label "paper" at graph 1.08, graph 1 offset 0, 0.6 left textcolor rgb grey
+set label "paper" at graph 1, graph 1 offset 1.2, 0.6 left textcolor rgb grey
 do for [i = 1:n] {
-    set label brief(name[i]) at graph -0.05, first i right
-    set label (paper[i] == paper[i] ? sprintf("%.1f", paper[i]) : "-") at graph 1.08, first i textcolor rgb grey
+    set label brief(name[i]) at graph 0, first i right offset -0.8, 0
+    set label (paper[i] == paper[i] ? sprintf("%.1f", paper[i]) : "-") at graph 1, first i offset 1.2, 0 textcolor rgb grey
     if (linear[i] != linear[i]) {                   # not run, or diverged
         set label state[i] at graph 0.5, first i center textcolor rgb grey
     }
 }
-if (!words(probed)) { set xrange [0:1] }
 plot NaN, for [i in probed] data index 1 \
     using "linear_mean":(column("place") == i ? column("place") : NaN):"linear_std" \
-    with xerrorbars linecolor rgb tone(int(i)) pointtype mark(int(i)) pointsize 0.8 linewidth 1.4
+    with xerrorbars linecolor rgb tone(look[int(i)]) pointtype mark(look[int(i)]) pointsize 0.8 linewidth 1.4

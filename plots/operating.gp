@@ -14,9 +14,10 @@ healthy = tone(2)
 collapsed = tone(1)
 n = 0
 sizes = 0
-array name[32]
-array sick[32]
-array size_name[32]
+stats data using (1) nooutput
+array name[int(STATS_records)]
+array sick[int(STATS_records)]
+array size_name[int(STATS_records)]
 is(over, truth) = stringcolumn("over") eq over && stringcolumn("truth") eq truth
 stats data using (stringcolumn("over") eq "kind" ? (n = n + 1, name[n] = stringcolumn("name"), \
     sick[n] = stringcolumn("truth") eq "collapsed") : 0, \
@@ -41,16 +42,16 @@ unset ytics
 unset xtics
 do for [k = 1:6] { set label label_of[k] at first k, graph 1.03 center }
 do for [i = 1:n] {
-    set label name[i] at graph -0.02, first i right textcolor rgb (sick[i] ? collapsed : healthy)
+    set label name[i] . (sick[i] ? " ●" : " ○") at graph -0.02, first i right textcolor rgb (sick[i] ? collapsed : healthy)
 }
 set label "flagged, %:" at screen 0.155, screen 0.96
-set label "false alarms" at screen 0.26, screen 0.96 textcolor rgb healthy
-set label "detections" at screen 0.38, screen 0.96 textcolor rgb collapsed
+set label "○ false alarms" at screen 0.26, screen 0.96 textcolor rgb healthy
+set label "● detections" at screen 0.38, screen 0.96 textcolor rgb collapsed
 percent(k) = share(k, "kind", "healthy") == share(k, "kind", "healthy") ? share(k, "kind", "healthy") \
     : share(k, "kind", "collapsed")
 # A disk's area is the share.
 plot for [k = 1:6] data using (k):(place("kind", "healthy")):(0.035 * sqrt(share(k, "kind", "healthy"))) \
-        with circles linecolor rgb healthy fillstyle transparent solid 0.35 noborder, \
+        with circles linecolor rgb healthy linewidth 1.2 fillstyle empty, \
     for [k = 1:6] data using (k):(place("kind", "collapsed")):(0.035 * sqrt(share(k, "kind", "collapsed"))) \
         with circles linecolor rgb collapsed fillstyle transparent solid 0.35 noborder, \
     for [k = 1:6] data using (k):(stringcolumn("over") eq "kind" ? column("place") : NaN): \

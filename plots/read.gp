@@ -7,12 +7,16 @@
 #   right[i]         the row's loss is another quantity, with the axis on the right
 #   epochs           where the x axis ends: the last epoch of any row, or 1 so that it is no point
 #   curve(name, i)   the number of a curve: at[] is how many points it has, lowest[] and highest[]
-#                    its ends, if any
+#                    its ends, a std either way, if any
+#   from_of, to_of   the ends of all curves of a measure, by number(m), and of the untrained network's
+#                    level, but for losses with the axis on the right; NaN where there is none
 #   reference        1 if the table has an untrained row, reference_run if that was run; `untrained` is its
 #                    linear top-1, untrained_of(m) a measure of it
+#   look[i]          the colour, dash and mark of a row: those of rows that were run are the first
 #   run, probed      the rows that were run; those that have a linear top-1: a diverged one has none
 measures = "loss std_train std_sqrtd view_share knn rank cos_h cos_z"
-most = 32                                       # rows of a table (ROWS_MAX)
+stats data index 1 using (1) nooutput
+most = int(STATS_records)                       # rows of the table
 array name[most]
 array state[most]
 array paper[most]
@@ -22,6 +26,8 @@ array right[most]
 array at[most * words(measures)]
 array lowest[most * words(measures)]
 array highest[most * words(measures)]
+array from_of[words(measures)]
+array to_of[words(measures)]
 
 stats data index 0 using (threshold_std = column("std"), threshold_share = column("share")) nooutput
 n = 0
@@ -35,6 +41,8 @@ stats data index n + 2 using (untrained = column("linear_mean"), \
 array level_of[words(measures)]
 do for [k = 1:words(measures)] {
     stats data index n + 2 using (level_of[k] = column(word(measures, k) . "_mean"), 1) nooutput
+    from_of[k] = level_of[k]
+    to_of[k] = level_of[k]
 }
 
 # The curve of a measure and a row, as one number, and back from a list's word.
@@ -58,6 +66,10 @@ do for [i = 1:n] {
             lowest[curve(m, i)] = STATS_min
             stats data index i + 1 using (high(m)) nooutput
             highest[curve(m, i)] = STATS_max
+            if (!(m eq "loss" && right[i] == 1)) {
+                from_of[number(m)] = lesser(from_of[number(m)], lowest[curve(m, i)])
+                to_of[number(m)] = greater(to_of[number(m)], highest[curve(m, i)])
+            }
         }
     }
     if (at[curve("knn", i)] + at[curve("loss", i)] > 0) {
@@ -66,6 +78,12 @@ do for [i = 1:n] {
         if (STATS_max > epochs) { epochs = STATS_max }
     }
 }
+
+array look[n]
+looks = 0
+do for [i = 1:n] { look[i] = 0 }
+do for [i in run] { looks = looks + 1; look[int(i)] = looks }
+do for [i = 1:n] { if (look[i] == 0) { looks = looks + 1; look[i] = looks } }
 
 # The curves of a measure that there are, as a list.
 found = ""
@@ -89,8 +107,12 @@ dots(ys) = (pieces = "", sum [k = 1:words(ys)] \
 levels(ms) = (pieces = "", sum [k = 1:words(ms)] (y = untrained_of(word(ms, k)), y == y \
     ? (pieces = pieces . sprintf(", %.9g with lines ", y) . untrained_look, 0) : 0), pieces)
 band(c, axes) = sprintf(", data index %d using 'epoch':(low('%s')):(high('%s')) axes %s with filledcurves " \
-    . "linecolor rgb '%s'", place(c) + 1, measure(c), measure(c), axes, tone(place(c)))
+    . "linecolor rgb '%s'", place(c) + 1, measure(c), measure(c), axes, tone(look[place(c)]))
 line(c, axes, how) = sprintf( \
     ", data index %d using 'epoch':(mean('%s')) axes %s with %s linecolor rgb '%s'", \
-    place(c) + 1, measure(c), axes, how, tone(place(c)))
+    place(c) + 1, measure(c), axes, how, tone(look[place(c)]))
+# A row's dash and marks, of these on about eight of a curve's points.
+marked(c) = sprintf( \
+    "linespoints dashtype %d pointtype %d pointsize 0.8 linewidth 1.4 pointinterval %d", \
+    measure(c) eq "cos_z" ? 3 : dash(look[place(c)]), mark(look[place(c)]), 1 + int(at[int(c)]) / 9)
 command(pieces) = "plot " . (pieces eq "" ? "NaN" : pieces[3:*])

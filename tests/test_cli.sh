@@ -116,7 +116,7 @@ given "${run[@]}" --quiet
 
 given "${table[@]}"
 [ $status = 0 ] || fail "$what: exit $status: $err"
-for file in fig2_stopgrad{.csv,.md,.tex,_curves.csv,_claims.csv}; do
+for file in fig2_stopgrad{.csv,.md,.tex,_caption.tex,_curves.csv,_claims.csv}; do
     [ -s "results/test/$file" ] || fail "$what: no results/test/$file"
 done
 columns=row,n,paper,linear_mean,linear_std,knn_mean,knn_std,loss_mean,loss_std,std_sqrtd_mean,std_sqrtd_std

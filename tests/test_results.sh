@@ -25,7 +25,7 @@ cd "$work" || exit 1
 # of_table: the table a file of a scale is of, nothing if it is of none.
 of_table() {
     local suffix table
-    for suffix in _claims.csv _curves.csv _runs.jsonl .csv .md .tex .svg; do
+    for suffix in _claims.csv _curves.csv _runs.jsonl _caption.tex .csv .md .tex .svg; do
         table=${1%"$suffix"}
         [ "$table" != "$1" ] && [ -f "$configs/$table.yaml" ] && echo "$table" && return
     done
@@ -36,6 +36,7 @@ while read -r file; do
     case $folder/$name in
         results/bench/* | results/detector/* | results/*-select/*.txt) ;;       # of other commands, named in README
         */provenance.json | */claims.md | */claims.csv | */report.html) ;;
+        */datapackage.json | */ro-crate-metadata.json) ;;
         *) if [ -n "$table" ] && [ -f "$configs/scale/$(basename "$folder").yaml" ]; then
                echo "$folder $table" >>"$work/of"
            else
@@ -89,7 +90,7 @@ while read -r folder table; do
         --seeds "$seeds" --results "again/$(dirname "${folder#results/}")" 2>&1 >out) ||
         fail "$folder $table: exit $?: $said"
     grep -vE '^wrote |^[^ ]+ seed [0-9]+: not run$' <<<"$said" >&2 && fail "$folder $table: $said"
-    for file in "$table"{.csv,.md,.tex,_claims.csv,_runs.jsonl,_curves.csv} provenance.json; do
+    for file in "$table"{.csv,.md,.tex,_caption.tex,_claims.csv,_runs.jsonl,_curves.csv} provenance.json; do
         cmp "$folder/$file" "again/${folder#results/}/$file" ||
             fail "$folder/$file is not what its runs make"
     done
@@ -103,7 +104,7 @@ for page in results/*/report.html; do
         sort -nu | tr '\n' ' ')
     "$simsiam" report --configs "$configs" --scale "${folder#results/}" --seeds "${seeds:-1 2 3}" \
         --from-results --results again >out 2>&1 || fail "$folder: report: $(tail -n 3 out)"
-    for file in claims.md claims.csv report.html; do
+    for file in claims.md claims.csv report.html datapackage.json ro-crate-metadata.json; do
         cmp "$folder/$file" "again/${folder#results/}/$file" ||
             fail "$folder/$file is not what its tables make"
     done

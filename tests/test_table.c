@@ -327,7 +327,11 @@ static void page_and_paper_show_every_row(void **state)
     assert_has(tex, "with & 3 & 67.7 & 45.2 $\\pm$ 0.3 &");
     assert_has(tex, "later & 0 & - & - & - & - & - & - & not run \\\\\n\\bottomrule");
     assert_has(tex, "alive & no collapse without & fails & 3 &  \\\\\n");
-    assert_has(tex, "Figure 2: with\\_and without $|$ 100 \\%");
+    assert_null(strstr(tex, "Figure 2"));
+    char *const caption = content("results/tiny/made_up_caption.tex");
+    assert_has(caption, "\\caption[{Figure 2: with\\_and without $|$ 100 \\%.}]{Figure 2: with\\_and without");
+    assert_has(caption, "}\n\\label{tab:made_up}\n");
+    free(caption);
     assert_has(out, "later    0  -      -           -");
     assert_has(out, "not run       linear later > without\n");
     assert_has(out, "later is not run");
@@ -367,7 +371,7 @@ static void same_runs_give_the_same_bytes(void **state)
 {
     (void)state;
     static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex",
-                                         "made_up_claims.csv", "made_up_runs.jsonl",
+                                         "made_up_caption.tex", "made_up_claims.csv", "made_up_runs.jsonl",
                                          "made_up_curves.csv", "provenance.json" };
     enum { FILES = sizeof files / sizeof *files };
     runs_make();
@@ -667,7 +671,7 @@ static void rewriting_gives_the_same_bytes(void **state)
 {
     (void)state;
     static const char *const files[] = { "made_up.csv", "made_up.md", "made_up.tex",
-                                         "made_up_claims.csv", "made_up_runs.jsonl",
+                                         "made_up_caption.tex", "made_up_claims.csv", "made_up_runs.jsonl",
                                          "made_up_curves.csv", "provenance.json" };
     enum { FILES = sizeof files / sizeof *files };
     runs_make();
@@ -756,7 +760,7 @@ static void a_row_that_the_scale_cannot_host_is_shown_with_its_reason(void **sta
     runs_make();
     assert_int_equal(table(NULL), 0);
     char *csv = content("results/tiny/made_up.csv"), *md = content("results/tiny/made_up.md");
-    char *tex = content("results/tiny/made_up.tex"), *out = content("out"), *err = content("err");
+    char *tex = content("results/tiny/made_up_caption.tex"), *out = content("out"), *err = content("err");
     assert_has(csv, "\nlater,0,,,,,,,,,,,,not run\n");
     assert_has(md, "\n- Row later is not run at this scale: it has 50% & no steps.\n");
     assert_has(

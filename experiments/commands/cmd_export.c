@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_export.c -- `simsiam export`: a run's weights as other programs read them.
+ * cmd_export.c -- `simsiam export`: a run's weights, and its numbers, as other programs read them.
  */
 #include "commands.h"
 
@@ -12,6 +12,7 @@
 
 #include "detectron.h"
 #include "options.h"
+#include "tensorboard.h"
 #include "../methods/method.h"
 #include "../methods/recipe.h"
 #include "../methods/torch_names.h"
@@ -221,19 +222,27 @@ static int export(const char *place, const char *to, enum reader reader)
 static const char help[] =
     "Writes the weights and running statistics of a run's checkpoint, by torchvision's names and in its layouts:\n"
     "backbone, heads, and the linear probe as fc, once it is trained.  --for torchvision leaves the heads out, so\n"
-    "that a ResNet loads it strictly; --for detectron2 writes the backbone as a pickle for its checkpointer.";
+    "that a ResNet loads it strictly; --for detectron2 writes the backbone as a pickle for its checkpointer.\n"
+    "--tensorboard writes the numbers of each epoch so far as an events file.";
 
 int command_export(int argc, char **argv)
 {
-    const char *to = NULL, *name = "all";
+    const char *to = NULL, *name = "all", *events = NULL;
     const struct option_row rows[] = {
-        { "to", OPTION_TEXT, &to, "FILE", "what is written (needed)" },
+        { "to", OPTION_TEXT, &to, "FILE", "where the weights are written" },
         { "for", OPTION_TEXT, &name, "READER", "all (default), torchvision, detectron2" },
+        { "tensorboard", OPTION_TEXT, &events, "DIR", "where the numbers are written, for TensorBoard" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
-    options_parse(argc, argv, "export RUN --to FILE.safetensors [options]", help, rows, 1, 1);
+    options_parse(argc, argv, "export RUN [--to FILE.safetensors] [options]", help, rows, 1, 1);
     const enum reader reader = reader_find(name);
-    if (!to) die_user("export needs --to FILE%s", readers[reader].suffix);
+    if (!to && !events) die_user("export needs --to FILE%s, or --tensorboard DIR", readers[reader].suffix);
+    if (events) {
+        char *const folder = folder_of(argv[1]);
+        say(stdout, "%s: %d numbers of %s\n", events, tensorboard_write(folder, events), folder);
+        free(folder);
+    }
+    if (!to) return 0;
     const size_t n = strlen(to), m = strlen(readers[reader].suffix);
     if (n <= m || strcmp(to + n - m, readers[reader].suffix))
         die_user("export: --to %s: what --for %s writes is read by its name's end, %s", to, name,

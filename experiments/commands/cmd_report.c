@@ -13,6 +13,7 @@
 
 #include "commands.h"
 #include "options.h"
+#include "../pages/package_page.h"
 #include "../pages/report_page.h"
 #include "../run/phase.h"
 #include "../suite/heading.h"
@@ -97,7 +98,8 @@ static void report_write(const struct report *r, const char *scale, const char *
         const char *name;
         void (*write)(FILE *, const struct report *, const char *scale);
     } files[] = { { "report.html", report_page }, { "claims.md", claims_write },
-                  { "claims.csv", claims_csv_write } };
+                  { "claims.csv", claims_csv_write }, { "datapackage.json", datapackage_page },
+                  { "ro-crate-metadata.json", crate_page } };
     char *folder = text_format("%s/%s", results, scale);
     if (!folder_make(folder))
         die("cannot make %s: %s (is the folder writable?)", folder, strerror(errno));
@@ -134,8 +136,8 @@ int command_report(int argc, char **argv)
     options_parse(
         argc, argv, "report [options]",
         "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements "
-        "with their verdicts first, and those alone as claims.md and .csv.  A table without runs is shown from "
-        "the committed ones.",
+        "with their verdicts first, and those alone as claims.md and .csv; datapackage.json and ro-crate-metadata.json "
+        "describe the folder.  A table without runs is shown from the committed ones.",
         rows, 0, 0);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * look_tex.c -- a table in LaTeX.
+ * look_tex.c -- a table in LaTeX: tabulars, and the caption of the float that somebody puts them in.
  */
 #include "page.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "../run/measures.h"
 
 /* A text of whatever origin: none of it is a command, and none a control character. */
 static void put(FILE *out, const char *given)
@@ -36,13 +38,17 @@ static void put(FILE *out, const char *given)
     free(plain);
 }
 
+/* Whoever includes the table says how wide it is, by table or table*. */
 static void open(FILE *out)
 {
-    fputs("% needs booktabs and graphicx\n\\begin{table}\n\\centering\n", out);
+    fputs("% \\usepackage{booktabs,graphicx}\n"
+          "% \\begin{table} \\centering \\input{NAME} \\input{NAME_caption} \\end{table}\n", out);
 }
 
-/* What is wider than the text is made as wide as it: its width is known to LaTeX alone. */
-static void grid(FILE *out, const struct grid *g)
+static bool is_wide(const struct column *c) { return c->name && measure_find(c->name, MEASURE_WIDE); }
+
+/* What is wider than the line is made as wide as it: its width is known to LaTeX alone. */
+static void tabular(FILE *out, const struct grid *g, bool narrow)
 {
     static const char *const align[] = {
         [CELL_NAME] = "l",    [CELL_CLAIM] = "l",
@@ -53,9 +59,10 @@ static void grid(FILE *out, const struct grid *g)
     };
     char room[CELL];
     int order[COLUMNS_MAX];
-    const int n = columns_of(order, g, LOOK_TEX);
-    if (!g->n_lines) return;
-    fprintf(out, "%s\\sbox0{\\begin{tabular}{", g->kind == GRID_NUMBERS ? "" : "\n\\medskip\n");
+    int n = 0;
+    for (int c = 0, all = columns_of(order, g, LOOK_TEX); c < all; c++)
+        if (!narrow || !is_wide(&g->column[order[c]])) order[n++] = order[c];
+    fprintf(out, "\\sbox0{%s\\begin{tabular}{", narrow ? "\\tabcolsep=3pt" : "");
     for (int c = 0; c < n; c++) fputs(align[g->column[order[c]].kind], out);
     fputs("}\n\\toprule\n", out);
     for (int i = -1; i < g->n_lines; i++) {
@@ -70,16 +77,32 @@ static void grid(FILE *out, const struct grid *g)
           out);
 }
 
+/* In one column of a page of two, where all columns would be too small to read, without the wide
+ * ones. */
+static void grid(FILE *out, const struct grid *g)
+{
+    if (!g->n_lines) return;
+    fputs(g->kind == GRID_NUMBERS ? "" : "\n\\medskip\n", out);
+    fputs("\\ifdim\\linewidth<11cm\n", out);
+    tabular(out, g, true);
+    fputs("\\else\n", out);
+    tabular(out, g, false);
+    fputs("\\fi\n", out);
+}
+
+/* The list of tables has the first line. */
 static void caption(FILE *out, const char *table, const char *const *lines)
 {
-    fputs("\\caption{", out);
+    fputs("\\caption[{", out);
+    if (*lines) put(out, *lines);
+    fputs("}]{", out);
     for (; *lines; lines++) {
         put(out, *lines);
         fputc('\n', out);
     }
     fputs("}\n\\label{tab:", out);
     word_put(out, table);
-    fputs("}\n\\end{table}\n", out);
+    fputs("}\n", out);
 }
 
 const struct look look_tex = { .name = LOOK_TEX, .open = open, .grid = grid, .caption = caption };

@@ -214,19 +214,29 @@ void table_claims(const struct page *p, const struct table *t)
     free(list);
 }
 
-void table_page(const struct page *p, const struct table *t)
+static void table_grids(const struct page *p, const struct table *t)
 {
     if (p->look->open) p->look->open(p->out);
     table_numbers(p, t);
     table_evidence(p, t);
     table_work(p, t);
     table_claims(p, t);
+}
+
+static void table_caption(const struct page *p, const struct table *t)
+{
     if (!p->look->caption) return;
     char *text = caption_text(t);
     const char **lines = lines_of(text);
     p->look->caption(p->out, t->e.name, lines);
     free(lines);
     free(text);
+}
+
+void table_page(const struct page *p, const struct table *t)
+{
+    table_grids(p, t);
+    table_caption(p, t);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -248,7 +258,12 @@ static void markdown(FILE *out, const struct table *t)
 
 static void latex(FILE *out, const struct table *t)
 {
-    table_page(&(struct page){ out, &look_tex }, t);
+    table_grids(&(struct page){ out, &look_tex }, t);
+}
+
+static void latex_caption(FILE *out, const struct table *t)
+{
+    table_caption(&(struct page){ out, &look_tex }, t);
 }
 
 void table_write(const struct table *t, const char *folder)
@@ -258,7 +273,7 @@ void table_write(const struct table *t, const char *folder)
         void (*write)(FILE *, const struct table *);
     } files[] = {
         { ".csv", csv_rows }, { ".md", markdown }, { ".tex", latex },
-        { "_claims.csv", csv_claims },
+        { "_caption.tex", latex_caption }, { "_claims.csv", csv_claims },
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *text, *path = text_format("%s/%s%s", folder, t->e.name, files[i].suffix);

@@ -21,6 +21,6 @@ void table_claims(const struct page *p, const struct table *t);
  * memory. */
 char *caption_text(const struct table *t);
 
-/* FOLDER/<name>.{csv,md,tex} and _claims.csv, each replaced atomically.  Its runs and their curves:
+/* FOLDER/<name>.{csv,md,tex}, _caption.tex and _claims.csv, each replaced atomically.  Its runs and their curves:
  * committed.h. */
 void table_write(const struct table *t, const char *folder);

@@ -17,6 +17,7 @@ enum {
     MEASURE_EVIDENCE = 32,         /* beside the table */
     MEASURE_CLAIMED = 64,          /* a claim may name it */
     MEASURE_RATIO = 128,           /* shown as the ratio to the baseline's (stability.h) */
+    MEASURE_WIDE = 512,            /* of a column: left out in LaTeX where one column of a page is the room */
     MEASURE_LATER = 256            /* files of before it was recorded lack it: it reads as NaN */
 };
 
@@ -28,6 +29,7 @@ struct measure {
     const char *title;             /* on pages, with so many decimals */
     int decimals;
     const char *sentence;         /* what captions say; NULL: another's, or a rule, speaks for it */
+    const char *about;             /* what it is, for who reads the files (docs/metrics.md) */
     const char *end;               /* the measure that is this one's number of a whole run, where a
                                       run has it; NULL: its own of the last epoch */
 };
