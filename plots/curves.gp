@@ -86,8 +86,8 @@ key_columns = key_columns < 1 ? 1 : key_columns
 key_lines = (words(run) + (reference ? 1 : 0) + key_columns - 1) / key_columns
 key_height = int(13.5 * key_lines) + 8
 note = wrapped(sprintf("Bands and bars: std over seeds. Dotted: the loss's minimum, an even spread (1), " \
-    . "the thresholds of collapse (%g and, under the scale's views, %g).%s", threshold_std, threshold_share, beside), \
-    int(width / 4.7))
+    . "the thresholds of collapse (%g and, under the scale's views, %g).%s", \
+    threshold_std, threshold_share, beside), int(width / 4.7))
 tall = across == 1 ? 74 : 124
 gap = across == 1 ? 24 : 60
 # The last panel names each row: 10.5 dots a name.

@@ -26,7 +26,8 @@ unset ytics
 set label "paper" at graph 1, graph 1 offset 1.2, 0.6 left textcolor rgb grey
 do for [i = 1:n] {
     set label brief(name[i]) at graph 0, first i right offset -0.8, 0
-    set label (paper[i] == paper[i] ? sprintf("%.1f", paper[i]) : "-") at graph 1, first i offset 1.2, 0 textcolor rgb grey
+    set label (paper[i] == paper[i] ? sprintf("%.1f", paper[i]) : "-") at graph 1, first i offset 1.2, 0 \
+        textcolor rgb grey
     if (linear[i] != linear[i]) {                   # not run, or diverged
         set label state[i] at graph 0.5, first i center textcolor rgb grey
     }

@@ -37,7 +37,8 @@ def curve(row, measure):
 plt.rcParams.update({"pdf.fonttype": 42, "font.size": 7, "svg.hashsalt": "figure2", "axes.spines.top": False,
                      "axes.spines.right": False})
 looks = {"with": ("with stop-gradient", "#0072B2", "-", "o"), "without": ("without", "#D55E00", "--", "s")}
-panels = [("loss", "training loss"), ("std_train", "per-channel std of z/‖z‖, × √d"), ("knn", "kNN accuracy (%)")]
+panels = [("loss", "training loss"), ("std_train", "per-channel std of z/‖z‖, × √d"),
+          ("knn", "kNN accuracy (%)")]
 figure, axes = plt.subplots(1, 3, figsize=(18 / 2.54, 5.7 / 2.54), layout="constrained")
 for ax, (measure, title) in zip(axes, panels):
     for row, (label, colour, dash, mark) in looks.items():
@@ -51,7 +52,8 @@ untrained = curve("untrained", "knn")[1]
 if untrained:
     axes[2].axhline(untrained[0], color="#444444", dashes=(6, 4), linewidth=0.8, label="untrained")
 axes[0].axhline(-1, color="#8A8A8A", linestyle=":", linewidth=0.8)
-axes[2].legend(frameon=False)
+axes[2].set_ylim(bottom=0)
+axes[2].legend(frameon=False, loc="lower left")
 date = {"CreationDate": None} if target.endswith(".pdf") else {"Date": None} if target.endswith(".svg") else {}
 figure.savefig(target, metadata=date, dpi=300)
 print("wrote", target)

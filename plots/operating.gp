@@ -42,7 +42,8 @@ unset ytics
 unset xtics
 do for [k = 1:6] { set label label_of[k] at first k, graph 1.03 center }
 do for [i = 1:n] {
-    set label name[i] . (sick[i] ? " ●" : " ○") at graph -0.02, first i right textcolor rgb (sick[i] ? collapsed : healthy)
+    set label name[i] . (sick[i] ? " ●" : " ○") at graph -0.02, first i right \
+        textcolor rgb (sick[i] ? collapsed : healthy)
 }
 set label "flagged, %:" at screen 0.155, screen 0.96
 set label "○ false alarms" at screen 0.26, screen 0.96 textcolor rgb healthy

@@ -38,8 +38,8 @@ across = width >= 500 ? 3 : width >= 370 ? 2 : 1
 # What a text holds is letters, not markup: a row may be called my_x.
 terminal(height) = (kind eq "svg" \
     ? sprintf("svg size %d, %d font 'DejaVu Sans,9' linewidth 1.2", width + 0.5, height) \
-    : kind eq "pdf" ? sprintf("pdfcairo size %.3fin, %.3fin font 'DejaVu Sans,6.75' fontscale 1 linewidth 1.2", \
-        width / 96.0, height / 96.0) \
+    : kind eq "pdf" ? sprintf("pdfcairo size %.6fin, %.6fin font 'DejaVu Sans,6.75' fontscale 1 linewidth 1.2", \
+        (ceil(0.75 * width) + 0.01) / 72, (ceil(0.75 * height) + 0.01) / 72) \
     : sprintf("pngcairo size %d, %d font 'DejaVu Sans,24' linewidth 3.6", 3 * width + 0.5, 3 * height)) \
     . " background 'white' noenhanced"
 small = kind eq "svg" ? ",7.5" : kind eq "pdf" ? ",5.625" : ",20"
@@ -63,7 +63,8 @@ step(from, to, tics) = to > from ? nice((to - from) / tics) : 1
 margin(from, to) = to > from ? 0.05 * (to - from) : 0.5
 axis_low(low, from, to) = low <= from || from != from ? low : from - margin(from, to)
 axis_high(high, from, to) = high >= to || to != to ? high : to + margin(from, to)
-span(low, high, from, to) = sprintf("[%.9g:%.9g]", axis_low(low, from, to), axis_high(high, from, to))
+end_of(x) = x == x ? sprintf("%.9g", x) : "*"
+span(low, high, from, to) = "[" . end_of(axis_low(low, from, to)) . ":" . end_of(axis_high(high, from, to)) . "]"
 # A text's words in lines of at most so many letters.
 row_of = ""
 folded = ""

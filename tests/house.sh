@@ -25,7 +25,8 @@ machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*/*.[ch])
 code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch] tests/cuda/*.c
     tests/cuda/*/*.[ch] tests/cuda/*/*.cu)
-scripts=(CMakeLists.txt reproduce.sh .ci/* docs/*.sh engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*/*.sh
+scripts=(CMakeLists.txt reproduce.sh .ci/* docs/*.sh engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh
+    experiments/*/*.sh
     experiments/*/*/*.sh plots/*
     engine/collapse/python/*.py engine/collapse/python/*/*.py docs/*.py
     tests/*.sh tests/*.py tests/fuzz/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)

@@ -99,6 +99,65 @@ grep -q '<dt>train_hash</dt>' $page || fail 'no provenance'
 first=$(sha256sum $page results/test/claims.md)
 report
 [ "$first" = "$(sha256sum $page results/test/claims.md)" ] || fail 'a second report has other bytes'
+# What describes the folder to programs: every file that it names is there, every column has a type and a sentence.
+if command -v python3 >/dev/null; then
+    SOURCE_DATE_EPOCH=86400 report
+    python3 - results/test <<'END' || fail 'datapackage.json or ro-crate-metadata.json, as above'
+import csv, json, os, sys
+
+folder = sys.argv[1]
+package = json.load(open(folder + "/datapackage.json"))
+assert package["profile"] == "tabular-data-package" and package["name"] == "simsiam-test"
+assert package["licenses"][0]["name"] == "MIT"
+names = [r["name"] for r in package["resources"]]
+assert sorted(names) == ["claims", "fig2_stopgrad", "fig2_stopgrad_claims", "fig2_stopgrad_curves"], names
+casts = {"number": float, "integer": int, "string": str}
+for r in package["resources"]:
+    fields = r["schema"]["fields"]
+    assert all(len(f["description"]) > 4 for f in fields) and r["schema"]["missingValues"] == [""]
+    with open(os.path.join(folder, r["path"]), newline="") as file:
+        lines = list(csv.reader(file))
+    assert lines[0] == [f["name"] for f in fields], r["path"]
+    for line in lines[1:]:
+        for f, text in zip(fields, line, strict=True):
+            if text:
+                casts[f["type"]](text)
+
+crate = json.load(open(folder + "/ro-crate-metadata.json"))
+assert crate["@context"] == "https://w3id.org/ro/crate/1.1/context"
+by = {e["@id"]: e for e in crate["@graph"]}
+assert len(by) == len(crate["@graph"]) and all("@type" in e for e in by.values())
+assert by["ro-crate-metadata.json"]["about"] == {"@id": "./"}
+assert by["ro-crate-metadata.json"]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+root = by["./"]
+assert root["@type"] == "Dataset" and root["datePublished"] == "1970-01-02", root["datePublished"]
+for key in "name", "description", "license", "hasPart":
+    assert root[key], key
+
+
+def links(x):
+    if isinstance(x, dict) and set(x) == {"@id"}:
+        yield x["@id"]
+    elif isinstance(x, (dict, list)):
+        for y in x.values() if isinstance(x, dict) else x:
+            yield from links(y)
+
+
+for e in by.values():
+    for link in links({k: v for k, v in e.items() if k != "conformsTo"}):
+        assert link in by, link
+parts = {p["@id"] for p in root["hasPart"]}
+for part in parts:
+    assert by[part]["@type"] == "File" and by[part]["encodingFormat"], part
+    assert os.path.exists(os.path.join(folder, part)), part
+assert {"fig2_stopgrad.csv", "fig2_stopgrad_caption.tex", "claims.md", "report.html", "datapackage.json"} <= parts
+action = by["#fig2_stopgrad"]
+assert action["@type"] == "CreateAction" and {"@id": "fig2_stopgrad.csv"} in action["result"]
+END
+    report
+else
+    echo 'no Python here: the metadata were not read'
+fi
 find results -name '*.tmp*' | grep . && fail 'a temporary file stays'
 
 # Where runs/ holds nothing, the committed runs are shown, and marked.

@@ -136,8 +136,8 @@ int command_report(int argc, char **argv)
     options_parse(
         argc, argv, "report [options]",
         "Writes all tables of a scale as one page, results/SCALE/report.html, the paper's statements "
-        "with their verdicts first, and those alone as claims.md and .csv; datapackage.json and ro-crate-metadata.json "
-        "describe the folder.  A table without runs is shown from the committed ones.",
+        "with their verdicts first, and those alone as claims.md and .csv; datapackage.json and "
+        "ro-crate-metadata.json describe the folder.  A table without runs is shown from the committed ones.",
         rows, 0, 0);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);

@@ -248,9 +248,10 @@ static void table_add(json_t *graph, json_t *parts, const struct table *t, const
         free(file);
     }
     if (json_array_size(results)) {
-        char *const id = text_format("#%s", t->e.name), *const command = text_format(
-            "simsiam run configs/%s.yaml --scale %s; simsiam table configs/%s.yaml --scale %s", t->e.name, t->e.scale,
-            t->e.name, t->e.scale);
+        const char *const name = t->e.name, *const scale = t->e.scale;
+        char *const id = text_format("#%s", name);
+        char *const command = text_format("simsiam run configs/%s.yaml --scale %s; simsiam table configs/%s.yaml "
+                                          "--scale %s", name, scale, name, scale);
         json_t *const action = entity_add(graph, id, "CreateAction", t->e.title);
         text_put(action, "description", command);
         object_put(action, "instrument", link_to("#simsiam"));

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Makes features_*.txt: what torchvision's nets make of one image, for tests/test_features.c.
 
-    python3 make_features.py          (PyTorch 2.x and torchvision on the CPU; a minute; writes beside this script)
+    python3 make_features.py          (PyTorch 2.x and torchvision on the CPU; writes beside this script)
 
 No file of weights is shared: each tensor of a ResNet-18 and a ResNet-50, running statistics too, comes from the
-formula of make_parity.py, by torchvision's name and in its layout, and so does the image [3, 224, 224].  The answers
-are computed in double; torchvision's own fp32 has to be within the test's tolerance, or nothing is written.
+formula of make_parity.py, by torchvision's name and in its layout, and so does the image [3, 224, 224].  The
+answers are computed in double; torchvision's own fp32 has to be within the test's tolerance, or nothing is written.
 
 A file is text: '#' starts a comment, then the features in their order, eight a line.
 """
