@@ -21,12 +21,13 @@ fail() { echo "FAILED: $*" | head -c 1500; echo; failed=1; }
 
 # ---- LaTeX -------------------------------------------------------------------------------------------------
 
-# document FLOAT TABLE...: a paper of two columns with each table in such a float.
+# document FLOAT WHAT TABLE...: a paper of two columns with each table in such a float, whole, or its numbers alone.
 document() {
     printf '%s\n' '\documentclass[10pt,twocolumn]{article}' '\usepackage[utf8]{inputenc}' \
         '\usepackage{booktabs,graphicx}' '\begin{document}'
+    [ "$2" = whole ] || printf '\\newcommand\\simsiam%s[1]{}\n' more notes
     local table
-    for table in "${@:2}"; do
+    for table in "${@:3}"; do
         printf '%s\n' "\\begin{$1}\\centering\\input{$table}\\input{${table}_caption}\\end{$1}" '\clearpage'
     done
     echo '\end{document}'
@@ -40,14 +41,14 @@ if command -v pdflatex >/dev/null; then
         [ -n "$names" ] || continue
         rm -f -- *.tex
         cp "$folder"*.tex .
-        for float in table 'table*'; do
-            document "$float" $names >paper.tex
+        for kind in 'table whole' 'table* whole' 'table numbers' 'table* numbers'; do
+            read -r float what <<<"$kind"
+            document "$float" "$what" $names >paper.tex
             pdflatex -halt-on-error -interaction=nonstopmode paper.tex >log 2>&1 </dev/null ||
-                { fail "$folder, $float: pdflatex: $(grep -A 4 '^!' log)"; continue; }
+                { fail "$folder, $kind: pdflatex: $(grep -A 4 '^!' log)"; continue; }
             # A caption has long words; a tabular is never wider than its column.
-            grep -E 'Overfull \\hbox .*(alignment|has occurred)' log && fail "$folder, $float: too wide, as above"
-            [ "$(grep -c 'LaTeX Warning: Float too large' log)" = 0 ] ||
-                echo "$folder, $float: $(grep 'Float too large' log)"
+            grep -E 'Overfull \\hbox .*(alignment|has occurred)' log && fail "$folder, $kind: too wide, as above"
+            [ "$what" = whole ] || ! grep 'Float too large' log || fail "$folder, $float: too high, as above"
         done
     done
 else

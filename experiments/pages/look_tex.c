@@ -42,7 +42,9 @@ static void put(FILE *out, const char *given)
 static void open(FILE *out)
 {
     fputs("% \\usepackage{booktabs,graphicx}\n"
-          "% \\begin{table} \\centering \\input{NAME} \\input{NAME_caption} \\end{table}\n", out);
+          "% \\begin{table} \\centering \\input{NAME} \\input{NAME_caption} \\end{table}\n"
+          "% before it, \\newcommand\\simsiammore[1]{} leaves work and claims out, and\n"
+          "% \\newcommand\\simsiamnotes[1]{} the notes below the caption\n", out);
 }
 
 static bool is_wide(const struct column *c) { return c->name && measure_find(c->name, MEASURE_WIDE); }
@@ -82,26 +84,37 @@ static void tabular(FILE *out, const struct grid *g, bool narrow)
 static void grid(FILE *out, const struct grid *g)
 {
     if (!g->n_lines) return;
-    fputs(g->kind == GRID_NUMBERS ? "" : "\n\\medskip\n", out);
+    if (g->kind != GRID_NUMBERS)
+        fputs("\\providecommand\\simsiammore[1]{\\par\\medskip #1}\n\\simsiammore{%\n", out);
     fputs("\\ifdim\\linewidth<11cm\n", out);
     tabular(out, g, true);
     fputs("\\else\n", out);
     tabular(out, g, false);
-    fputs("\\fi\n", out);
+    fputs(g->kind == GRID_NUMBERS ? "\\fi\n" : "\\fi}\n", out);
 }
 
-/* The list of tables has the first line. */
+/* The list of tables has the first line, the caption as many as LaTeX, which lays it on one line first, has
+ * room for; the rest stands below as notes. */
 static void caption(FILE *out, const char *table, const char *const *lines)
 {
+    enum { CAPTIONED = 2 };
     fputs("\\caption[{", out);
     if (*lines) put(out, *lines);
     fputs("}]{", out);
-    for (; *lines; lines++) {
+    for (int i = 0; *lines && i < CAPTIONED; i++, lines++) {
         put(out, *lines);
         fputc('\n', out);
     }
     fputs("}\n\\label{tab:", out);
     word_put(out, table);
+    fputs("}\n", out);
+    if (!*lines) return;
+    fputs("\\providecommand\\simsiamnotes[1]{\\par\\smallskip\\parbox{\\linewidth}{\\scriptsize #1}}\n"
+          "\\simsiamnotes{", out);
+    for (; *lines; lines++) {
+        put(out, *lines);
+        fputc('\n', out);
+    }
     fputs("}\n", out);
 }
 
