@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # draw.sh TABLE SCALE RESULTS [--png] -- draws RESULTS/SCALE/TABLE.svg (with --png: TABLE.png, and
-# no SVG) from the table's CSV files.  Started anywhere; SIMSIAM names the program if it is not
-# build/simsiam, SEEDS the table's seeds if they are not all whose curves are committed.
+# no SVG) from the table's CSV files.  Started anywhere; SIMSIAM names the program if it is neither
+# build/simsiam of the checkout nor the one that was installed with this, SEEDS the table's seeds if
+# they are not all whose curves are committed.
 set -eu
 export LC_ALL=C                    # a comma is no decimal point to gnuplot
 fail() { echo "draw.sh: $*" >&2; exit 1; }
@@ -12,7 +13,9 @@ kind=svg
 [ $# = 3 ] || fail 'wanted: TABLE SCALE RESULTS [--png], like fig2_stopgrad quick results'
 table=$1 folder=$3/$2
 plots=$(cd "$(dirname "$0")" && pwd)
+installed=$plots/../../../bin/simsiam
 simsiam=${SIMSIAM:-$plots/../build/simsiam}
+[ -n "${SIMSIAM:-}" ] || [ -x "$simsiam" ] || [ ! -x "$installed" ] || simsiam=$installed
 
 command -v gnuplot > /dev/null ||
     fail 'gnuplot is missing (on Debian: apt-get install gnuplot-nox fonts-dejavu-core)'

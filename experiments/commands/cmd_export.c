@@ -228,7 +228,7 @@ int command_export(int argc, char **argv)
     const char *to = NULL, *name = "all";
     const struct option_row rows[] = {
         { "to", OPTION_TEXT, &to, "FILE", "what is written (needed)" },
-        { "for", OPTION_TEXT, &name, "READER", "all (default), torchvision, detectron2" },
+        { "for", OPTION_TEXT, &name, "all|torchvision|detectron2", "who reads it" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     options_parse(argc, argv, "export RUN --to FILE.safetensors [options]", help, rows, 1, 1);
