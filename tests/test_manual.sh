@@ -109,7 +109,7 @@ COMP_CWORD=$(($# - 1))
 _simsiam
 printf '%s\n' "${COMPREPLY[@]}"
 END
-# A terminal of its own, in which TAB is pressed.
+# A terminal of its own, in which TAB is pressed, and its answer waited for.
 cat >ask.zsh <<'END'
 zmodload zsh/zpty
 zpty z zsh -f
@@ -118,8 +118,14 @@ zpty -w z 'autoload -Uz compinit && compinit -u -d ./dump; . ./zsh; bindkey "^I"
 zpty -w z 'print -r -- rea""dy'
 zpty -r -m z line '*ready*'
 zpty -n -w z "$1"$'\t'
-sleep 1.5
+for i in {1..150}; do
+    while zpty -r -t z line; do print -rn -- "$line"; done | tee -a heard
+    grep -qF -e "$2" heard && break
+    sleep 0.1
+done
+sleep 0.2
 while zpty -r -t z line; do print -rn -- "$line"; done
+rm heard
 zpty -d z
 END
 mkdir bin config && ln -s "$simsiam" bin/simsiam
@@ -132,7 +138,7 @@ offered() {
             got=$(PATH=$work/bin:$PATH XDG_CONFIG_HOME=$work/config HOME=$work fish --no-config -c \
                 'source ./fish; complete -C $argv[1]' "simsiam ${*:3}" 2>&1 | sed 's/\t.*//') ;;
         zsh)
-            got=$(PATH=$work/bin:$PATH TERM=dumb zsh -f ask.zsh "simsiam ${*:3}" 2>&1 | tr -d '\r\a' |
+            got=$(PATH=$work/bin:$PATH TERM=dumb zsh -f ask.zsh "simsiam ${*:3}" "${2##* }" 2>&1 | tr -d '\r\a' |
                 sed $'s/\e[[][0-9?;]*[A-Za-z]//g' | tr -s ' ' '\n') ;;
     esac
     for word in $2; do
