@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 #
 # test_manual.sh -- the manual and the shells' completion are the tables of commands and options: all of them are
-# there, man finds nothing wrong, and each shell that is here completes by them.
+# there, man finds nothing wrong, and each shell that is here completes by them; README and docs/ use no others.
 #
 # usage: test_manual.sh SIMSIAM CONFIG_DIR
 set -u
 export LC_ALL=C
 
-simsiam=$(realpath "$1") configs=$(realpath "$2")
+simsiam=$(realpath "$1") configs=$(realpath "$2") root=$(realpath "$(dirname "$0")/..")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -63,6 +63,25 @@ done
 for status in 0 1 2 3 4 5 75; do
     grep -qx "\.B $status" simsiam.1 || fail "the manual lacks exit status $status"
 done
+
+# What README and docs/ show of the program, there is.
+shown=0
+while read -r page; do
+    read -r command action _ <<<"$page"
+    [ "$command" != data ] || command+=" $action"
+    grep -qx -- "$command" told || { fail "there is no command: simsiam $page"; continue; }
+    for option in $(grep -oE -- ' --[a-z-]+' <<<"$page"); do
+        shown=$((shown + 1))
+        [ "$option" = --help ] || grep -qx -- "$command $option" told ||
+            fail "there is no $option in: simsiam $page"
+    done
+done < <(cat "$root"/README.md "$root"/docs/*.md | sed -n '/^```sh$/,/^```$/p' |
+    grep -oE '(^|[ /;&])simsiam [a-z][^#|&;]*' | sed 's/^.*simsiam //')
+[ $shown -ge 30 ] || fail "README and docs/ show only $shown options"
+# README's own row is one.
+sed -n '/^```yaml$/,/^```$/p' "$root/README.md" | sed '1d; $d' >mine.yaml
+rows=$("$simsiam" config mine.yaml | sed -n 's/^# mine, row \([^,]*\), .*/\1/p' | xargs)
+[ "$rows" = 'default no-colour' ] || fail "README's own file has the rows: $rows"
 
 # ---- man -------------------------------------------------------------------------------------------------
 
