@@ -3,7 +3,8 @@
 #
 # draw.sh TABLE SCALE RESULTS [--svg] [--pdf] [--png] -- draws RESULTS/SCALE/TABLE.svg, or the kinds
 # that are asked for, from the table's CSV files.  Started anywhere; SIMSIAM names the program if it is
-# not build/simsiam, SEEDS the table's seeds if they are not all whose curves are committed.
+# neither build/simsiam of the checkout nor the one that was installed with this, SEEDS the table's seeds
+# if they are not all whose curves are committed.
 #
 # WIDTH=8.5cm is a figure's width, 5 to 60 cm (18 cm without): text keeps its size, and panels that have
 # no room beside each other stand above each other.  A PDF has a date only if SOURCE_DATE_EPOCH says one,
@@ -22,7 +23,9 @@ done
     fail 'wanted: TABLE SCALE RESULTS [--svg] [--pdf] [--png], like fig2_stopgrad quick results'
 table=${operands[0]} folder=${operands[2]}/${operands[1]}
 plots=$(cd "$(dirname "$0")" && pwd)
+installed=$plots/../../../bin/simsiam
 simsiam=${SIMSIAM:-$plots/../build/simsiam}
+[ -n "${SIMSIAM:-}" ] || [ -x "$simsiam" ] || [ ! -x "$installed" ] || simsiam=$installed
 
 size=''
 if [ -n "${WIDTH:-}" ]; then

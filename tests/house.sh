@@ -25,9 +25,9 @@ machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*/*.[ch])
 code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch] tests/cuda/*.c
     tests/cuda/*/*.[ch] tests/cuda/*/*.cu)
-scripts=(CMakeLists.txt reproduce.sh .ci/* docs/*.sh engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh
-    experiments/*/*.sh
-    experiments/*/*/*.sh plots/*
+scripts=(CMakeLists.txt reproduce.sh .ci/* .packaging/Dockerfile* .packaging/make_source .github/workflows/*.yml
+    docs/*.sh
+    engine/*.cmake engine/cuda/*.cmake engine/cuda/*.sh experiments/*/*.sh experiments/*/*/*.sh plots/*
     engine/collapse/python/*.py engine/collapse/python/*/*.py docs/*.py
     tests/*.sh tests/*.py tests/fuzz/*.sh tests/cuda/*.cmake tests/cuda/*.sh tests/golden/*.py)
 configs=(configs/*.yaml configs/scale/*.yaml)
@@ -158,27 +158,48 @@ for file in configs/*.yaml; do
         echo "$file"
 done | complain 'an experiment without a target, of its own or in Makefile.repro'
 for file in configs/scale/*.yaml; do
-    grep -qF "\`$(basename "$file" .yaml)\`" README.md || echo "$file"
-done | complain 'a scale that README.md does not name'
+    grep -qF "\`$(basename "$file" .yaml)\`" docs/scales.md || echo "$file"
+done | complain 'a scale that docs/scales.md does not name'
 
-# ---- README --------------------------------------------------------------------------------------------
+# ---- README and docs/ ----------------------------------------------------------------------------------
 
-# Numbers and verdicts in README's tables are lines of committed results, not a memory of them.  As committed: a
-# user's own run of other seeds rewrites results/ and breaks no rule.
+# Numbers and verdicts in their tables are lines of committed results, not a memory of them.  As committed: a user's
+# own run of other seeds rewrites results/ and breaks no rule.
 committed=$(git ls-files -z 'results/*.md' 2>/dev/null | sed -z 's/^/HEAD:/' | xargs -0 -r git show 2>/dev/null)
-[ -z "$committed" ] || grep -nE '^\|.*( ± |\| (holds|fails|mixed|inconclusive|not run) \|)' README.md |
-    while IFS=: read -r number line; do
-        grep -qxF -- "$line" <<<"$committed" || echo "README.md:$number: $line"
+[ -z "$committed" ] ||
+    grep -nE '^\|.*( ± |\| (holds|fails|mixed|inconclusive|not run) \|( [0-9]|$))' README.md docs/*.md |
+    while IFS=: read -r page number line; do
+        grep -qxF -- "$line" <<<"$committed" || echo "$page:$number: $line"
     done | complain 'not in the committed results/'
+# So is how many statements have each verdict.
+counted=$(git show HEAD:results/quick/claims.md 2>/dev/null | sed -n '3s/,//gp' | sed -n 's/ 0 mixed//p' |
+    while read -r all _ holds _ fails _ open _ none _; do
+        echo "$holds of $all statements hold, $fails fail, $open are inconclusive and $none not run"
+    done)
+[ -z "$committed" ] || tr '\n' ' ' <README.md | grep -qF -- "${counted:-no such line}" || echo "$counted" |
+    complain 'README counts other verdicts than results/quick/claims.md'
+[ "$(wc -l <README.md)" -le 200 ] || complain 'README has over 200 lines; the rest is for docs/' <<<README.md
 
-# A link leads to what is there.
-grep -oE '\]\([^)#]+' README.md | cut -c 3- | grep -v '^https\{0,1\}:' | sort -u |
-    while read -r link; do [ -e "$link" ] || echo "README.md: $link"; done | complain 'a link to nothing'
+# A link leads to what is there, an anchor to a heading of that page; whole pages are to be found from README.
+anchors() {          # anchors PAGE: of its headings, as GitHub makes them
+    sed -n '/^```/,/^```/!s/^##* //p' "$1" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-'
+}
+for page in "${prose[@]}" engine/*/NOTES.md; do
+    grep -oE '\]\([^) ]+' "$page" | cut -c 3- | grep -v '^https\{0,1\}:' | sort -u | while read -r link; do
+        place=$(dirname "$page")/${link%%#*}
+        [ -n "${link%%#*}" ] || place=$page
+        [ -e "$place" ] || echo "$page: $link"
+        [[ $link != *'#'* ]] || anchors "$place" 2>/dev/null | grep -qxF -- "${link#*#}" || echo "$page: $link"
+    done
+done | complain 'a link to nothing'
+for page in docs/*.md; do
+    grep -qF "]($page)" README.md || echo "$page"
+done | complain 'a page to which README has no link'
 
-# The difference of two methods stands in README as it is.
-shown=$(sed -n '/^```diff$/,/^```$/p' README.md | sed '1d; $d')
+# The difference of two methods stands in docs/ as it is.
+shown=$(sed -n '/^```diff$/,/^```$/p' docs/source.md | sed '1d; $d')
 diff experiments/methods/simsiam.c experiments/methods/byol.c | diff - <(echo "$shown") |
-    complain 'README shows another difference of simsiam.c and byol.c than there is'
+    complain 'docs/source.md shows another difference of simsiam.c and byol.c than there is'
 
 [ $bad = 0 ] && echo 'house: in order'
 exit $bad

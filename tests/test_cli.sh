@@ -13,7 +13,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 fig2=$configs/fig2_stopgrad.yaml
-commands=(run eval table list plan decide pool check export config data info bench)
+commands=(run eval table list plan decide pool check export config data info bench completion)
 
 failed=0
 fail() { echo "FAILED: $*"; failed=1; }
@@ -45,8 +45,20 @@ given --help; is_told
 for command in "${commands[@]}"; do
     [[ $out == *"  $command "* ]] || fail "simsiam --help does not name $command"
 done
+# What somebody who reports a bug sends: one screen, the same words as `info` and a run's papers.
 given --version; is_told
-[[ $out =~ ^simsiam\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "--version says: $out"
+[[ $out =~ ^simsiam\ [0-9]+\.[0-9]+\.[0-9]+$'\n' ]] || fail "--version says: $out"
+[ "$(wc -l <<<"$out")" -le 24 ] || fail "--version is no screen: $out"
+[ "$(awk 'NR > 1 { print $1 }' <<<"$out" | xargs)" = 'commit code compiler machine' ] || fail "--version says: $out"
+[ "$(awk 'length > 79' <<<"$out")" = '' ] || fail "--version is too wide: $out"
+version=$out
+given info; is_told
+for fact in commit compiler; do
+    grep -qxF -- "$(grep "^$fact " <<<"$version")" <<<"$out" || fail "--version and info differ in $fact"
+done
+grep -qxF -- "$(grep '^code ' <<<"$version") of simsiam" <<<"$out" || fail '--version and info differ in code'
+grep -qx "machine *$(sed -n 's/^machine  *//p' <<<"$out"), $(sed -n 's/^device  *//p' <<<"$out")" <<<"$version" ||
+    fail "--version and info differ in the machine: $version"
 for command in "${commands[@]}"; do
     given "$command" --help; is_told
     [[ $out == *"usage: simsiam $command"* ]] || fail "$what has no usage line"

@@ -557,7 +557,7 @@ static void smaller_decoding_changes_a_view_by_little(void **state)
 /* Pillow's libjpeg-turbo is another edition, whose colour conversion may round otherwise. */
 enum { OTHER_EDITION = 1 };
 
-/* Where README says that we read otherwise, and how. */
+/* Where docs/images.md says that we read otherwise, and how. */
 static const struct { const char *name; enum { TAKEN, OTHER_PIXELS } here; } otherwise[] = {
     { "png-grey-16", OTHER_PIXELS }, { "png-grey-16-interlaced", OTHER_PIXELS },
     { "png-grey-16-transparent", OTHER_PIXELS }, { "png-bad-checksum-of-text", TAKEN },

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_list.sh -- which tables there are is said once, in configs/: the program, make and README say
+# test_list.sh -- which tables there are is said once, in configs/: the program, make and docs/ say
 # the same.
 #
 # usage: test_list.sh SIMSIAM
@@ -41,8 +41,8 @@ made=$(make -n -f Makefile.repro tables SCALE=test 2>&1 |
     sed -n 's/.*list \([^ ]*\) --only names.*/\1/p')
 same 'make tables' "$made" "$targets"
 
-# README names each, and none that there is not.
-same README "$(grep -oE '\btable-[a-z0-9-]+' README.md | sed 's/^table-//' | sort -u)" \
+# README and docs/ name each, and none that there is not.
+same 'README and docs/' "$(grep -ohE '\btable-[a-z0-9-]+' README.md docs/*.md | sed 's/^table-//' | sort -u)" \
     "$(sort <<<"$targets")"
 
 # ---- mistakes ------------------------------------------------------------------------------------------

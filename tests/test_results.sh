@@ -34,7 +34,7 @@ while read -r file; do
     folder=$(dirname "$file") name=$(basename "$file")
     table=$(of_table "$name")
     case $folder/$name in
-        results/bench/* | results/detector/* | results/*-select/*.txt) ;;       # of other commands, named in README
+        results/bench/* | results/detector/* | results/*-select/*.txt) ;;       # of other commands, named in docs/
         */provenance.json | */claims.md | */claims.csv | */report.html) ;;
         */datapackage.json | */ro-crate-metadata.json) ;;
         *) if [ -n "$table" ] && [ -f "$configs/scale/$(basename "$folder").yaml" ]; then
@@ -56,7 +56,7 @@ done < <(sort -u "$work/of")
 
 # ---- by this code ----------------------------------------------------------------------------------------
 
-# Nothing that README or a page shows is a stale program's: every committed run is of a code that this program
+# Nothing that README or another page shows is a stale program's: every committed run is of a code that this program
 # counts as its own, itself or by equal_codes.txt.
 "$simsiam" info | sed -n 's/^code  *\([0-9a-f]*\) of .*/\1/p' >own
 [ -s own ] || fail 'the program does not say its codes'

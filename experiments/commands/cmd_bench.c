@@ -402,8 +402,8 @@ int command_bench(int argc, char **argv)
     int threads = 0, repeats = 11, batch = 0;
     bool brief = false, synthetic = false;
     const struct option_row rows[] = {
-        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
-        { "row", OPTION_TEXT, &row, "NAME", "row to time; the first one if not given" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
+        { "row", OPTION_TEXT, &row, "ROW", "row to time; the first one if not given" },
         { "batch", OPTION_INT, &batch, "N", "images of a step; 0: the row's" },
         { "precision", OPTION_TEXT, &precision, "fp32|bf16|fp16", "one of them; all if not given" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },

@@ -182,7 +182,7 @@ int command_check(int argc, char **argv)
     struct subjects_asked a = { .fail_on = "partial,complete" };
     const struct option_row rows[] = {
         { "experiment", OPTION_TEXT, &experiment, "FILE", "check the rule on its runs instead, and write TAP" },
-        { "scale", OPTION_TEXT, &scale, "NAME", "with --experiment: sizes (check)" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "with --experiment: sizes (check)" },
         { "seeds", OPTION_TEXT, &seeds, "LIST", "with --experiment: seeds (1 2)" },
         { "runs", OPTION_TEXT, &root, "DIR", "with --experiment: where runs are kept (runs)" },
         { "views", OPTION_FLAG, &a.views, NULL, "the operands are pairs of files with outputs" },

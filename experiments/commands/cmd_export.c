@@ -230,7 +230,7 @@ int command_export(int argc, char **argv)
     const char *to = NULL, *name = "all", *events = NULL;
     const struct option_row rows[] = {
         { "to", OPTION_TEXT, &to, "FILE", "where the weights are written" },
-        { "for", OPTION_TEXT, &name, "READER", "all (default), torchvision, detectron2" },
+        { "for", OPTION_TEXT, &name, "all|torchvision|detectron2", "who reads it" },
         { "tensorboard", OPTION_TEXT, &events, "DIR", "where the numbers are written, for TensorBoard" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };

@@ -10,6 +10,7 @@
 
 #include "options.h"
 #include "../suite/heading.h"
+#include "../suite/installed.h"
 
 enum column { TARGETS, FILES, NAMES, COLUMNS };
 static const char *const column_names[] = { "targets", "files", "names", NULL };
@@ -52,19 +53,20 @@ static enum column column_of(const char *name)
 
 int command_list(int argc, char **argv)
 {
-    const char *configs = "configs", *only = NULL;
+    const char *configs = NULL, *only = NULL;
     bool paper = false;
     const struct option_row rows[] = {
-        { "configs", OPTION_TEXT, &configs, "DIR", "where the experiments are" },
+        { "configs", OPTION_TEXT, &configs, "DIR", CONFIGS_SENTENCE },
         { "paper", OPTION_FLAG, &paper, NULL,
           "by `order`, the paper's and the report's; without it by `turn`, that of `make tables`" },
-        { "only", OPTION_TEXT, &only, "WHAT", "one word a line: targets, files, or names" },
+        { "only", OPTION_TEXT, &only, "targets|files|names", "one word a line" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     const int n = options_parse(argc, argv, "list [TARGET] [options]",
                                 "The tables of the paper, a line each: what make calls it "
                                 "(table-TARGET), its file, its place in the paper, its title and "
                                 "what it costs.", rows, 0, 1);
+    if (!configs) configs = configs_folder();
     const enum column column = only ? column_of(only) : COLUMNS;
     struct headings list;
     headings_open(&list, configs, paper ? HEADINGS_BY_ORDER : HEADINGS_BY_TURN);

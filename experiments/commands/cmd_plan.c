@@ -168,7 +168,7 @@ int command_plan(int argc, char **argv)
     const char *scale = "quick", *seed_text = "1 2 3", *root = "runs";
     int threads = 0, steps = 10, jobs = 1;
     const struct option_row rows[] = {
-        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept" },
         { "jobs", OPTION_INT, &jobs, "N", "runs at a time, each on its share of the cores" },

@@ -102,7 +102,7 @@ int command_pool(int argc, char **argv)
     const struct option_row rows[] = {
         { "runs", OPTION_TEXT, &root, "DIR", "where runs are kept, and taken to" },
         { "results", OPTION_TEXT, &results, "DIR", "without a DIR: where the committed runs are" },
-        { "scale", OPTION_TEXT, &scale, "NAME", "without a DIR: which of them" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "without a DIR: which of them" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     const int n = options_parse(

@@ -17,6 +17,7 @@
 #include "../pages/report_page.h"
 #include "../run/phase.h"
 #include "../suite/heading.h"
+#include "../suite/installed.h"
 
 /* Does runs/ hold as many finished runs of the table as are committed, and any?  Else what is
  * committed is shown: tables share rows, and one run made for another table would hide all that a
@@ -121,11 +122,11 @@ static void report_write(const struct report *r, const char *scale, const char *
 int command_report(int argc, char **argv)
 {
     struct places p = { .runs = "runs", .results = "results" };
-    const char *scale = "quick", *seed_text = "1 2 3", *configs = "configs";
+    const char *scale = "quick", *seed_text = "1 2 3", *configs = NULL;
     const struct option_row rows[] = {
-        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
-        { "configs", OPTION_TEXT, &configs, "DIR", "where the experiments are" },
+        { "configs", OPTION_TEXT, &configs, "DIR", CONFIGS_SENTENCE },
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
         { "results", OPTION_TEXT, &p.results, "DIR",
           "where figures are read and the report is written" },
@@ -146,7 +147,7 @@ int command_report(int argc, char **argv)
     struct found found;
     found_open(&found, p.runs);
     p.found = &found;
-    report_open(r, configs, scale, seeds, n_seeds, &p);
+    report_open(r, configs ? configs : configs_folder(), scale, seeds, n_seeds, &p);
     report_write(r, scale, p.results);
     report_close(r);
     found_close(&found);

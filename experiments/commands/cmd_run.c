@@ -99,8 +99,8 @@ int command_run(int argc, char **argv)
     const char *row = NULL, *scale = "quick", *seed_text = "1 2 3";
     int jobs = 1;
     const struct option_row rows[] = {
-        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
-        { "row", OPTION_TEXT, &row, "NAME", "only this row of the experiment" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
+        { "row", OPTION_TEXT, &row, "ROW", "only this row of the experiment" },
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
         { "jobs", OPTION_INT, &jobs, "N", "runs at a time, each on its share of the cores" },
         { "threads", OPTION_INT, &o.threads, "N", "threads of a run; 0: cores / jobs" },

@@ -127,7 +127,7 @@ int command_table(int argc, char **argv)
     bool require = false;
     bool rewrite = false;
     const struct option_row rows[] = {
-        { "scale", OPTION_TEXT, &scale, "NAME", "sizes: a file of configs/scale" },
+        { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
         { "runs", OPTION_TEXT, &p.runs, "DIR", "where runs are kept" },
         { "results", OPTION_TEXT, &p.results, "DIR", "where tables are written" },

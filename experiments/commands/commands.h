@@ -4,6 +4,7 @@
  * (base.h).
  */
 #pragma once
+#include <stdio.h>
 
 int command_run(int argc, char **argv);        /* train, monitor, probe */
 int command_eval(int argc, char **argv);       /* monitors and probe of a checkpoint */
@@ -19,3 +20,22 @@ int command_config(int argc, char **argv);     /* a row's resolved config and it
 int command_data(int argc, char **argv);       /* verify, decode, sheets of views */
 int command_info(int argc, char **argv);       /* the machine and the libraries */
 int command_bench(int argc, char **argv);      /* step time and the share of each op */
+int command_completion(int argc, char **argv); /* what a shell completes, and the words for it */
+
+/* A command, or an action of one. */
+struct command {
+    const char *name;
+    int (*run)(int, char **);
+    const char *sentence;
+    const struct command *actions;             /* NULL: it has none */
+};
+extern const struct command commands[], data_actions[];        /* NULL-named rows at their ends */
+/* Runs the one that argv[1] names, of `list`; exits 2, naming the nearest, if there is none.  `what`
+ * stands before a name: "", "data ". */
+int command_dispatch(const struct command *list, const char *what, int argc, char **argv);
+
+struct exit_row { int status; const char *sentence; };
+extern const struct exit_row exit_rows[];      /* NULL-sentenced row at the end */
+
+void manual_print(FILE *out);                  /* simsiam.1, in roff */
+void version_print(FILE *out);                 /* version, commit, code, compiler, machine */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,14 @@ int finish(int status)
 enum { OPTIONS_MAX = 40, FIRST_VALUE = 256 };    /* values from 256 on cannot be mistaken for a
                                                     short option */
 
+char *option_default(const struct option_row *r)
+{
+    const char *const text = r->type == OPTION_TEXT ? *(const char *const *)r->target : NULL;
+    if (r->type == OPTION_INT) return text_format(" (default %d)", *(const int *)r->target);
+    if (r->type == OPTION_FLOAT) return text_format(" (default %g)", *(const double *)r->target);
+    return text ? text_format(" (default %s)", text) : text_format("%s", "");
+}
+
 static void help_print(const char *usage, const char *sentence, const struct option_row *rows)
 {
     printf("usage: simsiam %s\n\n%s\n\noptions:\n", usage, sentence);
@@ -33,17 +42,9 @@ static void help_print(const char *usage, const char *sentence, const struct opt
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", r->name, r->argument ? " " : "",
                  r->argument ? r->argument : "");
-        printf("  %-24s %s", left, r->sentence);
-        switch (r->type) {
-        case OPTION_FLAG: break;
-        case OPTION_INT: printf(" (default %d)", *(const int *)r->target); break;
-        case OPTION_FLOAT: printf(" (default %g)", *(const double *)r->target); break;
-        case OPTION_TEXT:
-            if (*(const char *const *)r->target)
-                printf(" (default %s)", *(const char *const *)r->target);
-            break;
-        }
-        putchar('\n');
+        char *const preset = option_default(r);
+        printf("  %-24s %s%s\n", left, r->sentence, preset);
+        free(preset);
     }
     printf("  %-24s %s\n", "--help", "print this and exit");
 }
@@ -107,9 +108,24 @@ static _Noreturn void wrong_die(int found, char **argv, const struct option_row 
     die_user("%s: --%s takes no value", command, r->name ? r->name : "help");
 }
 
+/* Who reads a command's page at the moment: nobody, but within options_read(). */
+static struct { jmp_buf back; option_reader *read; void *to; } reader;
+
+void options_read(int (*command)(int, char **), option_reader *read, void *to)
+{
+    reader.read = read;
+    reader.to = to;
+    if (!setjmp(reader.back)) command(0, (char *[]){ NULL });
+    reader.read = NULL;
+}
+
 int options_parse(int argc, char **argv, const char *usage, const char *sentence,
                   const struct option_row *rows, int operands_min, int operands_max)
 {
+    if (reader.read) {
+        reader.read(reader.to, &(struct option_page){ usage, sentence, rows });
+        longjmp(reader.back, 1);
+    }
     struct option table[OPTIONS_MAX + 2] = { 0 };
     int n = 0;
     for (; rows[n].name; n++) {

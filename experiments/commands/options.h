@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * options.h -- GNU long options from one table per sub-command; the same table prints --help.
+ * options.h -- GNU long options from one table per sub-command; the same table prints --help, the
+ * manual and the completion.
  */
 #pragma once
 #include <stdbool.h>
 #include "../run/record.h"
+
+#define CONFIGS_SENTENCE "where the experiments are; without it configs/, or those installed"
 
 enum option_type { OPTION_FLAG, OPTION_INT, OPTION_FLOAT, OPTION_TEXT };
 struct option_row {
@@ -21,6 +24,19 @@ struct option_row {
  * more or fewer than the bounds exits 2. */
 int options_parse(int argc, char **argv, const char *usage, const char *sentence,
                   const struct option_row *rows, int operands_min, int operands_max);
+
+/* " (default quick)", or "" of an option without one; the caller frees. */
+char *option_default(const struct option_row *r);
+
+/* What a command hands to options_parse(), for the manual and the completion. */
+struct option_page {
+    const char *usage, *sentence;
+    const struct option_row *rows;
+};
+/* Calls `command` until it asks for its options, gives `read` its page, and comes back: nothing is
+ * parsed or done. */
+typedef void option_reader(void *to, const struct option_page *page);
+void options_read(int (*command)(int, char **), option_reader *read, void *to);
 
 /* What a command's end returns: `status`, once all of stdout is written; dies if it cannot be. */
 int finish(int status);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "installed.h"
 #include "../methods/method.h"
 
 static const char *const row_others[] = { "name", "paper", "lengths", "batches", NULL };
@@ -313,12 +314,14 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     memset(e, 0, sizeof *e);
     e->baseline = -1;
     e->untrained = -1;
-    char *folder = experiment_place(path, e->name);
-    char *scales = text_format("%s/scale", folder),
+    char *const file = configs_file(path), *const folder = experiment_place(file, e->name);
+    const char *const home = scales_home(folder);
+    char *scales = text_format("%s/scale", home),
          *scale_path = text_format("%s/%s.yaml", scales, scale);
     char *paper_path = text_format("%s/paper.yaml", folder);
     struct loading l = { .e = e };
-    if (!config_open(&l.file, path)) {               /* no experiment: nothing need lie beside it */
+    if (!config_open(&l.file, file)) {               /* no experiment: nothing need lie beside it */
+        free(file);
         free(folder);
         free(scales);
         free(scale_path);
@@ -333,7 +336,7 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     memcpy(e->scale, scale, strlen(scale) + 1);
     if (config_open(&l.scale, scale_path)) l.scale_top = config_root(&l.scale);
     l.scale.help = keys_help;
-    if (l.scale_top) scale_read(&l, folder);
+    if (l.scale_top) scale_read(&l, home);
 
     memcpy(e->title, e->name, sizeof e->name);
     text_get(&l.file, l.top, &title_key, e->title);
@@ -356,6 +359,7 @@ void experiment_load(struct experiment *e, const char *path, const char *scale)
     errors += l.file.errors + l.scale.errors;
     config_close(&l.file);
     config_close(&l.scale);
+    free(file);
     free(folder);
     free(scales);
     free(scale_path);

@@ -83,8 +83,8 @@ extern const char untrained_name[];
 /* "configs/fig2_stopgrad.yaml": the folder, "configs", which the caller frees, and the name,
  * "fig2_stopgrad". */
 char *experiment_place(const char *path, char name[NAME_LENGTH]);
-/* Reads an experiment's file at a scale (scale files lie in scale/ beside it, statements in
- * paper.yaml beside it).  All mistakes of all three files are reported, then exit 2. */
+/* Reads an experiment's file at a scale (scale files lie in scale/ beside it, or where installed.h
+ * says; statements in paper.yaml beside it).  All mistakes of all three files are reported, then exit 2. */
 void experiment_load(struct experiment *e, const char *path, const char *scale);
 /* Index of a row; exit 2 naming the nearest if there is none. */
 int experiment_row(const struct experiment *e, const char *name);
