@@ -11,10 +11,17 @@ export LC_ALL=C
 
 build=$(realpath "$1") source=$(realpath "$2")
 work=$(mktemp -d) || exit 1
+chmod 755 "$work"
+other=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+# Where temporary files lie in a folder that is one user's alone, another one cannot come.
+if [ "$(id -u)" = 0 ] && "${other[@]}" true 2>/dev/null && ! "${other[@]}" test -x "$work/."; then
+    rmdir "$work"
+    work=$(mktemp -d /tmp/simsiam-install-XXXXXX) || exit 1
+    chmod 755 "$work"
+fi
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset MAKEFLAGS MAKELEVEL MFLAGS DATA XDG_CACHE_HOME SIMSIAM
-chmod 755 .
 
 failed=0
 fail() { echo "FAILED: $*" | head -c 800; echo; failed=1; }
@@ -47,9 +54,9 @@ grep -rlF -e "$source" -e "$work" 'a place' --include='*.pc' --include='*.1' --i
 chmod -R a+rX,go-w 'a place'
 mkdir -m 700 home
 as=(env HOME="$work/home")
-if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
+if [ "$(id -u)" = 0 ] && "${other[@]}" true 2>/dev/null; then
     chown 65534:65534 home
-    as=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "${as[@]}")
+    as=("${other[@]}" --inh-caps=-all "${as[@]}")
 else
     echo 'not root, or no setpriv here: by this user, not by another'
     chmod -R a-w 'a place'
