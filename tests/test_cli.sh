@@ -213,11 +213,14 @@ rm -r long long-runs
 rm "$own/seed-1/summary.json"
 exec {held}<>"$own/seed-1/lock"
 flock "$held"
-"$simsiam" "${run[@]}" --quiet 2>"$work/err" {held}>&- &
-sleep 0.5
-kill -TERM $!
-wait $!
-status=$?
+for wait in 0.5 1 2 4 4; do                                # 143: it was not yet there to be told
+    "$simsiam" "${run[@]}" --quiet 2>"$work/err" {held}>&- &
+    sleep $wait
+    kill -TERM $!
+    wait $!
+    status=$?
+    [ $status = 143 ] || break
+done
 [ $status = 75 ] || fail "stopped while it waits for a lock: exit $status, not 75: $(<"$work/err")"
 exec {held}>&-
 
