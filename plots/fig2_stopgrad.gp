@@ -46,7 +46,8 @@ eval margins
 set title "per-channel std of z/‖z‖"
 eval "set yrange " . held(-0.04, 1.1, "std_train")
 set ytics ("0" 0, "1/√d" 1)
-set key at graph (columns == 3 ? 1.06 : 1), graph (columns == 3 ? 0.77 : 0.66) right center Left reverse samplen 3 spacing 1.15 noautotitle
+set key at graph (columns == 3 ? 1.06 : 1), graph (columns == 3 ? 0.77 : 0.66) right center Left reverse \
+    samplen 3 spacing 1.15 noautotitle
 eval command(dots("1 0") . curves("std_train", 1))
 unset key
 

@@ -178,10 +178,38 @@ static json_t *list_of(json_t *one)
     return list;
 }
 
+/* The end of an object or a list that has no other within, from its first character on; NULL: it has. */
+static const char *leaf_end(const char *at)
+{
+    const char ends = *at == '{' ? '}' : ']';
+    bool quoted = false;
+    for (at++; *at; at++) {
+        if (quoted && *at == '\\') at++;
+        else if (*at == '"') quoted = !quoted;
+        else if (!quoted && *at == ends) return at;
+        else if (!quoted && strchr("{[", *at)) return NULL;
+    }
+    return NULL;
+}
+
+/* A line for each field and each entity's parts, so that a change of one is a line of a diff. */
 static void object_write(FILE *out, json_t *o)
 {
     char *const text = object_text(o, JSON_INDENT(1));
-    fprintf(out, "%s\n", text);
+    bool quoted = false;
+    for (const char *at = text; *at; at++) {
+        if (*at == '"') quoted = !quoted;
+        if (quoted && *at == '\\') putc(*at++, out);
+        const char *const end = !quoted && strchr("{[", *at) ? leaf_end(at) : NULL;
+        putc(*at, out);
+        while (end && at < end)
+            if (*++at != '\n') putc(*at, out);
+            else {
+                if (at[-1] == ',') putc(' ', out);
+                at += strspn(at + 1, " ");
+            }
+    }
+    putc('\n', out);
     free(text);
 }
 
