@@ -60,6 +60,8 @@ given export nowhere --tensorboard none; ends 2 'nowhere: no epoch of a run is t
 : >file
 given export "$run" --tensorboard file/board; ends 1 'cannot make file/board'
 given export "$run"; ends 2 'or --tensorboard DIR'
+given export "$run" --tensorboard early --to early.bin; ends 2 "read by its name's end"
+[ ! -e early ] || fail 'written before a mistake was told'
 
 [ $failed = 0 ] && echo 'test_metrics: as written'
 exit $failed

@@ -237,15 +237,14 @@ int command_export(int argc, char **argv)
     options_parse(argc, argv, "export RUN [--to FILE.safetensors] [options]", help, rows, 1, 1);
     const enum reader reader = reader_find(name);
     if (!to && !events) die_user("export needs --to FILE%s, or --tensorboard DIR", readers[reader].suffix);
+    const size_t n = to ? strlen(to) : 0, m = strlen(readers[reader].suffix);
+    if (to && (n <= m || strcmp(to + n - m, readers[reader].suffix)))
+        die_user("export: --to %s: what --for %s writes is read by its name's end, %s", to, name,
+                 readers[reader].suffix);
     if (events) {
         char *const folder = folder_of(argv[1]);
         say(stdout, "%s: %d numbers of %s\n", events, tensorboard_write(folder, events), folder);
         free(folder);
     }
-    if (!to) return 0;
-    const size_t n = strlen(to), m = strlen(readers[reader].suffix);
-    if (n <= m || strcmp(to + n - m, readers[reader].suffix))
-        die_user("export: --to %s: what --for %s writes is read by its name's end, %s", to, name,
-                 readers[reader].suffix);
-    return export(argv[1], to, reader);
+    return to ? export(argv[1], to, reader) : 0;
 }

@@ -93,9 +93,10 @@ static void command_write(FILE *out, const char *before, const struct command *c
 {
     fprintf(out, ".SS %s", before);
     line_write(out, c->name);
-    if (c->actions)
-        for (const struct command *a = c->actions; a->name; a++) command_write(out, "data ", a);
-    else options_read(c->run, page_write, out);
+    if (!c->actions) options_read(c->run, page_write, out);
+    char *const name = text_format("%s%s ", before, c->name);
+    for (const struct command *a = c->actions; a && a->name; a++) command_write(out, name, a);
+    free(name);
 }
 
 static const char head[] =
@@ -120,7 +121,7 @@ static const char tail[] =
 void manual_print(FILE *out)
 {
     fputs(".\\\" Made by simsiam \\-\\-manual from its tables.\n", out);
-    fprintf(out, ".TH SIMSIAM 1 %s \"simsiam %s\" \"User Commands\"\n", RELEASED, BUILD_VERSION);
+    fprintf(out, ".TH SIMSIAM 1 %s \"simsiam %s\" \"User Commands\"\n", BUILD_RELEASED, BUILD_VERSION);
     fputs(head, out);
     for (const struct command *c = commands; c->name; c++) term_write(out, c->name, c->sentence);
     for (const struct command *c = commands; c->name; c++) command_write(out, "", c);
