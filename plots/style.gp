@@ -36,13 +36,14 @@ width = exists("cm") ? cm / 2.54 * 96 : 680.0
 # Panels beside each other.
 across = width >= 500 ? 3 : width >= 370 ? 2 : 1
 # What a text holds is letters, not markup: a row may be called my_x.
+letters(dots) = sprintf(",%g", dots * (kind eq "svg" ? 1 : kind eq "pdf" ? 0.75 : 8 / 3.0))
 terminal(height) = (kind eq "svg" \
-    ? sprintf("svg size %d, %d font 'DejaVu Sans,9' linewidth 1.2", width + 0.5, height) \
-    : kind eq "pdf" ? sprintf("pdfcairo size %.6fin, %.6fin font 'DejaVu Sans,6.75' fontscale 1 linewidth 1.2", \
+    ? sprintf("svg size %d, %d linewidth 1.2", width + 0.5, height) \
+    : kind eq "pdf" ? sprintf("pdfcairo size %.6fin, %.6fin fontscale 1 linewidth 1.2", \
         (ceil(0.75 * width) + 0.01) / 72, (ceil(0.75 * height) + 0.01) / 72) \
-    : sprintf("pngcairo size %d, %d font 'DejaVu Sans,24' linewidth 3.6", 3 * width + 0.5, 3 * height)) \
-    . " background 'white' noenhanced"
-small = kind eq "svg" ? ",7.5" : kind eq "pdf" ? ",5.625" : ",20"
+    : sprintf("pngcairo size %d, %d linewidth 3.6", 3 * width + 0.5, 3 * height)) \
+    . " font 'DejaVu Sans" . letters(9) . "' background 'white' noenhanced"
+small = letters(7.5)
 
 # ---- numbers ---------------------------------------------------------------------------------------------
 
