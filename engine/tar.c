@@ -190,7 +190,8 @@ static enum tar_step end_check(struct tar *t, struct tar_member *m, char wrong[W
         const size_t n = left < PIECE ? (size_t)left : PIECE;
         m->header = t->at;
         if (!t->read(t->context, piece, t->at, n, wrong)) return TAR_WRONG;
-        if (!is_zero(piece, n)) {
+        for (size_t i = 0; i < n; i++, m->header++) {
+            if (!piece[i]) continue;
             refuse(wrong, "bytes behind the archive's end (two archives in one file?)");
             return TAR_WRONG;
         }
