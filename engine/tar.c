@@ -89,9 +89,12 @@ static bool name_check(char *name, char wrong[WRONG_TEXT])
     for (const unsigned char *c = (const unsigned char *)name; *c; c++)
         if (*c < ' ' || *c == 0x7f)
             return refuse(wrong, "a name with the control character %d: %.80s", *c, name);
-    for (const char *part = name; part; part = strchr(part, '/'), part += part != NULL)
+    for (const char *part = name;; part++) {
         if (!strncmp(part, "..", 2) && (!part[2] || part[2] == '/'))
             return refuse(wrong, "a name with ..: %.80s", name);
+        part = strchr(part, '/');
+        if (!part) break;
+    }
     return true;
 }
 
