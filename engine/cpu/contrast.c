@@ -4,10 +4,12 @@
  * row's class with the others (SimCLR, eq. 1; MoCo, eq. 1), and the way back through the norm.
  *
  * All of it is fp32, whatever the activations: at T = 0.1 a cosine near 1 in bf16 has a logit that
- * is off by 0.02.  The products are those of dense.c; sums over a row are double.
+ * is off by 0.02.  The products are the BLAS's; sums over a row are double.
  */
 #include <assert.h>
+#include <cblas.h>
 #include "cpu.h"
+#include "exp.h"
 #include "rows.h"
 
 /* ---- through the norm ------------------------------------------------------------------------ */
@@ -75,29 +77,36 @@ void op_unit_weight_bwd(dev_float *dw, const dev_float *dy, const dev_float *w, 
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
+/* Columns of a product that one call of the BLAS makes: of its shape alone, not of the threads. */
+static int columns_a_call(int n)
+{
+    return n < 1024 ? 64 : 128;
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 void op_scores_fwd(dev_float *s, const dev_float *a, const dev_float *b, int m, int n, int d)
 {
     assert(m > 0 && n > 0 && d > 0);
-    cpu_linear(float_out(s), float_in(a), float_in(b), NULL, m, d, n);
-}
-
-/* to[d,n] = from[n,d]^T. */
-static void turn(float *to, const float *from, int n, int d)
-{
-#pragma omp parallel for num_threads(cpu_threads()) if ((size_t)n * d > PARALLEL_MIN)
-    for (int j = 0; j < d; j++)
-        for (int i = 0; i < n; i++) to[(size_t)j * n + i] = from[(size_t)i * d + j];
+    const int step = columns_a_call(n);
+#pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic) if (n > step)
+    for (int j = 0; j < n; j += step)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, least(step, n - j), d, 1,
+                    float_in(a), d, float_in(b) + (size_t)j * d, d, 0, float_out(s) + j, n);
 }
 
 void op_scores_bwd(dev_float *da, dev_float *db, const dev_float *ds, const dev_float *a,
                    const dev_float *b, int m, int n, int d)
 {
     assert(m > 0 && n > 0 && d > 0);
-    if (da) {
-        float *const turned = cpu_scratch(SCRATCH_WIDE, (size_t)n * (size_t)d * sizeof *turned);
-        turn(turned, float_in(b), n, d);
-        cpu_linear(float_out(da), float_in(ds), turned, NULL, m, n, d);
-    }
+    const int step = columns_a_call(d);
+#pragma omp parallel for num_threads(cpu_threads()) schedule(dynamic) if (d > step)
+    for (int j = 0; j < (da ? d : 0); j += step)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, least(step, d - j), n, 1,
+                    float_in(ds), n, float_in(b) + j, d, 0, float_out(da) + j, d);
     if (db) cpu_linear_wgrad(float_out(db), float_in(ds), float_in(a), m, d, n);
 }
 
@@ -106,25 +115,17 @@ void op_scores_bwd(dev_float *da, dev_float *db, const dev_float *ds, const dev_
 /* The class of a row, and the columns left .. right-1, which are left out but for the class. */
 struct rivals { int class, left, right; };
 
-static inline bool is_left_out(const struct rivals *r, int j)
-{
-    return j >= r->left && j < r->right && j != r->class;
-}
-
 /* The row's -log softmax(s / T) at its class; s[columns] becomes scale times its gradient by s / T.
  * The class's own is the others' sum: softmax - 1 of a sure answer would have no digits. */
 static double contrast_row(float *s, int columns, const struct rivals *r, double inverse_t,
                            double scale)
 {
-    double most = -INFINITY, others = 0;                 /* NaN is passed over: the sum has it */
-    for (int j = 0; j < columns; j++)
-        if (!is_left_out(r, j) && (double)s[j] > most) most = (double)s[j];
-    const double own = ((double)s[r->class] - most) * inverse_t, class = exp(own);
-    for (int j = 0; j < columns; j++) {
-        const double e = is_left_out(r, j) ? 0 : exp(((double)s[j] - most) * inverse_t);
-        if (j != r->class) others += e;
-        s[j] = (float)e;
-    }
+    const double score = (double)s[r->class];
+    for (int j = r->left; j < r->right; j++) s[j] = -INFINITY;
+    s[r->class] = -INFINITY;
+    const double rival = (double)most_of(s, columns), most = score > rival ? score : rival;
+    const double own = (score - most) * inverse_t, class = exp(own);
+    const double others = exp_row(s, s, columns, most, inverse_t);
     const double sum = others + class, each = scale / sum;
     for (int j = 0; j < columns; j++) s[j] = (float)(each * (double)s[j]);
     s[r->class] = (float)(-each * others);
