@@ -17,8 +17,9 @@ uint64_t call_pack(enum call call, size_t bytes);
 enum { CALL_TEXT = 64 };
 void call_text(char text[CALL_TEXT], uint64_t packed);
 
-/* The larger of two, in a total order but for NaN, which wins: the same for any cut. */
-float larger(float a, float b);
+/* to[i] = a[i] + b[i], or the larger of them, over n elements of one type; `to` may be a or b. */
+typedef void join_fn(void *to, const void *a, const void *b, size_t n);
+join_fn join_float, join_double, join_larger;
 
 /* Memory for what one rank says to stderr; -1 where there is none.  voice_lower(): from here on stdout
  * goes nowhere and stderr there.  voice_tell() says its end to `out`; returns the bytes. */

@@ -241,30 +241,6 @@ void comm_all_gather(void *all, const void *own, size_t bytes)
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
-/* to[i] = a[i] + b[i], over n elements of one type. */
-typedef void join_fn(void *to, const void *a, const void *b, size_t n);
-
-static void join_float(void *to, const void *a, const void *b, size_t n)
-{
-    float *const y = to;
-    const float *const x0 = a, *const x1 = b;
-    for (size_t i = 0; i < n; i++) y[i] = x0[i] + x1[i];
-}
-
-static void join_double(void *to, const void *a, const void *b, size_t n)
-{
-    double *const y = to;
-    const double *const x0 = a, *const x1 = b;
-    for (size_t i = 0; i < n; i++) y[i] = x0[i] + x1[i];
-}
-
-static void join_larger(void *to, const void *a, const void *b, size_t n)
-{
-    float *const y = to;
-    const float *const x0 = a, *const x1 = b;
-    for (size_t i = 0; i < n; i++) y[i] = larger(x0[i], x1[i]);
-}
-
 /* Few numbers: each rank adds all of them, after one meeting.  The first level of the tree goes from
  * the slots, which others read as well, into memory of this rank's own. */
 enum { FEW = 1 << 12 };
