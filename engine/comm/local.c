@@ -256,13 +256,11 @@ static int tasks_count(void)
 /* OpenBLAS ends its own threads at a fork, and starts them again; OpenMP's would be waited for and
  * never come.  So one looks after the first fork, for a moment: a thread that was joined may still be
  * on the list. */
+extern void __tsan_init(void) __attribute__((weak));       /* ThreadSanitizer has a thread of its own */
+
 static void threads_none(const struct watch *w)
 {
-#ifdef __SANITIZE_THREAD__
-    const int allowed = 2;         /* its own */
-#else
-    const int allowed = 1;
-#endif
+    const int allowed = __tsan_init ? 2 : 1;
     int n = 0;
     for (int tries = 0; tries < 100 && (n = tasks_count()) > allowed; tries++)
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
@@ -271,7 +269,7 @@ static void threads_none(const struct watch *w)
     for (int r = 0; r < local.size; r++)
         if (w->pid[r]) waitpid(w->pid[r], NULL, 0);
     local.size = 1;
-    die("%d threads before comm_open(), which a new process would wait for in vain: a mistake in this program "
+    die("%d threads before comm_open(), for which a new process would wait in vain: a mistake in this program "
         "(--ranks 1 does without)", n - allowed);
 }
 

@@ -24,7 +24,7 @@
 #include "../base.h"
 
 /* Bytes of a call that are moved at a time, at most. */
-enum { PIECE = 1 << 24 };
+enum { PIECE = 1 << 22 };
 /* Up to so many, whole vectors go: half the messages. */
 enum { FEW = 1 << 15 };
 
