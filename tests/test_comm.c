@@ -360,6 +360,7 @@ static void all_are_stopped(void)
     comm_gather(pid, &own, sizeof own);
     const pid_t watcher = getppid();
     if (!comm_rank()) {
+        for (int r = 0; r < comm_size(); r++) CHECK(pid[r] > 1);   /* 0 would be this test's own group */
         const pid_t who = fork();
         if (!who) {
             for (int r = 0; r < comm_size(); r++) kill(pid[r], SIGSTOP);
@@ -511,7 +512,8 @@ static void steps_until_told(void)
     const int to_whom = whose ? atoi(whose) : -1;
     stop_install();
     int step = 0;
-    for (; step < 100000 && !stop_requested(); step++) {
+    const int most = 100000;
+    for (; step < most && !stop_requested(); step++) {
         if (step == 100 && comm_rank() == (to_whom < 0 ? 0 : to_whom))
             kill(to_whom < 0 ? getppid() : getpid(), SIGUSR1);
         if (step == 100) nanosleep(&(struct timespec){ .tv_nsec = 1000000 * comm_rank() }, NULL);
@@ -519,6 +521,7 @@ static void steps_until_told(void)
         CHECK(!stop_requested() || step > 100);
         comm_agree(0);
     }
+    CHECK(step < most);
     int all[4] = { 0 };
     comm_all_gather(all, &step, sizeof step);
     for (int r = 0; r < comm_size(); r++) CHECK(all[r] == step);
@@ -558,6 +561,22 @@ static void a_second_signal_ends_all_at_once(void **state)
     assert_int_equal(e.status, EXIT_AGAIN);
     assert_string_equal(e.said, "");
     assert_true(e.seconds < SOON);
+}
+
+static void watcher_is_killed(void)
+{
+    alarm(2 * SOON);                           /* if it lives on */
+    comm_barrier();
+    if (!comm_rank()) kill(getppid(), SIGKILL);
+    for (;;) pause();
+}
+
+static void no_rank_outlives_who_watches(void **state)
+{
+    (void)state;
+    const struct ended e = ranks_run(4, 60, PART(watcher_is_killed));
+    assert_int_equal(e.status, 1000 + SIGKILL);
+    assert_true(e.seconds < SOON);             /* the last of them has closed the pipe */
 }
 
 /* ---- the start --------------------------------------------------------------------------------------- */
@@ -675,6 +694,7 @@ static const struct CMUnitTest tests_of_one_machine[] = {
     cmocka_unit_test(a_pause_of_all_is_no_waiting),
     cmocka_unit_test(a_rank_that_ends_early_ends_all),
     cmocka_unit_test(a_second_signal_ends_all_at_once),
+    cmocka_unit_test(no_rank_outlives_who_watches),
     cmocka_unit_test(threads_before_are_told),
     cmocka_unit_test(each_rank_has_threads_of_its_own),
     cmocka_unit_test(a_slow_network_is_made)
