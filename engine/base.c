@@ -80,22 +80,33 @@ static void message(const char *kind, const char *format, va_list args)
     if (formatted) free(text);
 }
 
+static struct { bool (*speaks)(void); void (*end)(int status); } together;    /* how this process ends */
+
+void die_together(bool (*speaks)(void), void (*end)(int status))
+{
+    together.speaks = speaks;
+    together.end = end;
+}
+
+static _Noreturn void end_with(int status, const char *format, va_list args)
+{
+    if (!together.speaks || together.speaks()) message("", format, args);
+    if (together.end) together.end(status);
+    exit(status);
+}
+
 void die(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    message("", format, args);
-    va_end(args);
-    exit(EXIT_WORLD);
+    end_with(EXIT_WORLD, format, args);
 }
 
 void die_user(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    message("", format, args);
-    va_end(args);
-    exit(EXIT_USER);
+    end_with(EXIT_USER, format, args);
 }
 
 void warn(const char *format, ...)
@@ -508,7 +519,24 @@ void stop_install(void)
         die("cannot ignore SIGPIPE: %s (is this a POSIX system?)", strerror(errno));
 }
 
+static bool stop_shared, stop_agreed;
+
 bool stop_requested(void)
 {
+    return stop_shared ? stop_agreed : stop_raised;
+}
+
+void stop_share(void)
+{
+    stop_shared = true;
+}
+
+bool stop_signalled(void)
+{
     return stop_raised;
+}
+
+void stop_agree(void)
+{
+    stop_agreed = true;
 }

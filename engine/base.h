@@ -28,6 +28,9 @@ _Noreturn void die(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same for a user's mistake: exit(2). */
 _Noreturn void die_user(const char *format, ...) PRINTF_LIKE(1, 2);
 void warn(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Several processes that are one run (comm.h) end together, and one says why: from here on die()
+ * and die_user() are silent unless speaks(), and end(status), which does not return, is their end. */
+void die_together(bool (*speaks)(void), void (*end)(int status));
 /* What could drive the reader's terminal, or turn the order of what is read, becomes '?': control
  * characters, U+0080 .. U+009F too, marks of direction, bytes that are no UTF-8.  Messages go
  * through it. */
@@ -95,3 +98,8 @@ bool folder_sync(const char *path);
  * the process at once with 75: what the last checkpoint holds is kept. */
 void stop_install(void);
 bool stop_requested(void);
+/* Several processes that are one run stop at the same step: after stop_share() a signal is what
+ * stop_signalled() says, and stop_requested() what stop_agree() made it. */
+void stop_share(void);
+bool stop_signalled(void);
+void stop_agree(void);

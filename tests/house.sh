@@ -20,7 +20,7 @@ complain() {
 includes() { grep -nHE "^#[[:space:]]*include[[:space:]]*[<\"]($1)" "${@:2}"; }
 
 detector=(engine/collapse/*.[ch])
-engine=(engine/*.[ch] "${detector[@]}")
+engine=(engine/*.[ch] engine/comm/*.[ch] "${detector[@]}")
 machines=(engine/cpu/*.[ch] engine/cuda/*.[ch] engine/cuda/*.cu)
 experiments=(experiments/*/*.[ch])
 code=("${engine[@]}" "${machines[@]}" "${experiments[@]}" tests/*.[ch] tests/fuzz/*.[ch] tests/cuda/*.c
@@ -49,6 +49,11 @@ done
 
 includes 'cblas|openblas|cuda|cudnn|cublas|nccl' "${engine[@]}" "${experiments[@]}" |
     complain 'a machine is seen above engine/ops.h'
+includes 'mpi\.h' "${code[@]}" | grep -v '^engine/comm/mpi\.c:' | complain 'MPI outside engine/comm/mpi.c'
+includes '([^"]*/)?(calls|shared)\.h' "${code[@]}" | grep -v '^engine/comm/' |
+    complain 'what is behind engine/comm.h is seen outside engine/comm/'
+includes '\.\./' engine/comm/*.[ch] | grep -vE '"\.\./(ops|base|comm)\.h"' |
+    complain 'engine/comm/ sees more of the engine than ops.h and base.h'
 includes 'lapack' "${code[@]}" | grep -v '^engine/spectrum\.c:' | complain 'LAPACK outside engine/spectrum.c'
 grep -nHE '^[[:space:]]*#[[:space:]]*(pragma omp|include <omp)' "${engine[@]}" "${experiments[@]}" |
     grep -v '^engine/base\.c:' | complain 'OpenMP above engine/ops.h, outside engine/base.c: each_parallel()'

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_comm.h"
 #include "calibrate.h"
 #include "options.h"
 #include "../run/train.h"
@@ -399,7 +400,7 @@ static void bench_row(const struct bench *b, const struct settings *s)
 int command_bench(int argc, char **argv)
 {
     const char *scale = "quick", *row = NULL, *precision = NULL;
-    int threads = 0, repeats = 11, batch = 0;
+    int threads = 0, repeats = 11, batch = 0, ranks = 0;
     bool brief = false, synthetic = false;
     const struct option_row rows[] = {
         { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
@@ -408,15 +409,22 @@ int command_bench(int argc, char **argv)
         { "precision", OPTION_TEXT, &precision, "fp32|bf16|fp16", "one of them; all if not given" },
         { "threads", OPTION_INT, &threads, "N", "threads; 0: all cores" },
         { "repeats", OPTION_INT, &repeats, "N", "how often each is timed" },
+        { "ranks", OPTION_INT, &ranks, "N", "of comm: processes; 0: as many as MPI has started" },
         { "synthetic", OPTION_FLAG, &synthetic, NULL, "images made in code in the data set's place" },
         { "brief", OPTION_FLAG, &brief, NULL, "one line: precision, simsiam, median, least, most ms, MiB added" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
-    options_parse(argc, argv, "bench FILE [options]",
-                  "Time and memory of a training step, and each layer's share of what the machine can reach.",
+    options_parse(argc, argv, "bench FILE|comm [options]",
+                  "Time and memory of a training step, and each layer's share of what the machine can reach;\n"
+                  "of `comm`, what sums over processes take.",
                   rows, 1, 1);
     threads_check(threads);
     if (repeats < 1 || repeats > REPEATS_MAX) die_user("--repeats %d: 1 to %d", repeats, REPEATS_MAX);
+    if (!strcmp(argv[1], "comm")) {
+        bench_comm(ranks, repeats);
+        return 0;
+    }
+    if (ranks) die_user("--ranks %d: of `bench comm` alone", ranks);
     int only = -1;
     for (int p = PRECISION_FP32; precision && p <= PRECISION_FP16; p++)
         if (!strcmp(precision, precision_names[p])) only = p;

@@ -12,7 +12,7 @@ function(machine_test prefix machine name source)
   add_executable(${target} ${source} ${ARGN})
   target_compile_definitions(${target} PRIVATE GOLDEN_DIR="${CMAKE_SOURCE_DIR}/tests/golden"
     CONFIG_DIR="${CMAKE_SOURCE_DIR}/configs")
-  target_link_libraries(${target} PRIVATE model ${machine} lib::CMOCKA)
+  target_link_libraries(${target} PRIVATE model comm_local ${machine} lib::CMOCKA)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
 endfunction()
 
@@ -44,7 +44,7 @@ endfunction()
 # step_bench_program(TARGET MACHINE FILE...): with a watch between the machine's parts (watch.h).
 function(step_bench_program target machine)
   add_executable(${target} tests/cuda/step_bench.c tests/cuda/watch.c ${ARGN})
-  target_link_libraries(${target} PRIVATE model ${machine})
+  target_link_libraries(${target} PRIVATE model comm_local ${machine})
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
   foreach(symbol conv_run product_run mem_zero mem_copy mem_upload machine_record)
     target_link_options(${target} PRIVATE -Wl,--wrap=${symbol})
@@ -136,7 +136,7 @@ elseif(rehearsed)
   # The whole program on the rehearsed machine, and what it and the CPU's make of each other's runs.
   add_executable(simsiam_rehearsal experiments/commands/main.c)
   target_include_directories(simsiam_rehearsal PRIVATE ${GENERATED})
-  target_link_libraries(simsiam_rehearsal PRIVATE model machine_rehearsal)
+  target_link_libraries(simsiam_rehearsal PRIVATE model comm_local machine_rehearsal)
   set_target_properties(simsiam_rehearsal PROPERTIES LINKER_LANGUAGE C)
   add_test(NAME exchange.rehearsal COMMAND bash ${CMAKE_SOURCE_DIR}/tests/cuda/exchange.sh $<TARGET_FILE:simsiam>
     $<TARGET_FILE:simsiam_rehearsal> ${CMAKE_SOURCE_DIR}/configs)
