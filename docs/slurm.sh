@@ -14,28 +14,22 @@
 set -u
 
 simsiam=${SIMSIAM:-build/simsiam}
-
-# Slurm signals the script, not what it has started, and may do so twice, or again right after a restart, before the
-# program listens: until then it is ignored, by the program too.  Only the first is passed on: a second one
-# would end the program without its last checkpoint.
-trap '' USR1 TERM
 "$simsiam" run "${1:?an experiment, like configs/fig2_stopgrad.yaml}" "${@:2}" --jobs 1 &
 program=$!
-told=0 woken=1
-trap 'woken=1; [ $told = 1 ] || kill -s USR1 $program; told=1' USR1 TERM
 
-# A signal ends a `wait`, so there is another one behind it.
-while [ $woken = 1 ]; do
-    woken=0
+# Slurm signals the script, not what it has started.  A signal ends a `wait`, so there is another one behind it.
+told=0
+trap 'told=1; kill -s USR1 $program' USR1 TERM
+wait $program
+status=$?
+while [ $told = 1 ]; do
+    told=0
     wait $program
     status=$?
 done
 
-if [ "$status" = 75 ]; then
+if [ $status = 75 ]; then
     echo "stopped after a checkpoint; back into the queue"
-    # An array's last task has the array's own number: by that, finished tasks would be made again, too.
-    job=$SLURM_JOB_ID
-    [ -z "${SLURM_ARRAY_JOB_ID-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
-    scontrol requeue "$job" || exit
+    scontrol requeue "$SLURM_JOB_ID" || exit
 fi
-exit "$status"
+exit $status

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -59,22 +58,14 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static void classes_count(int n, const char *path)
+/* The classes of a split: its folders.  A file beside them is a mistake of whoever made it. */
+static int classes_read(char ***names, const char *path)
 {
+    const int n = names_read(names, path);
     if (n < 1 || n > FOLDER_CLASSES_MAX)
         die_user("%s: it has %d folders of images, one for each class; 2 to %d are wanted", path, n,
                  FOLDER_CLASSES_MAX);
-    if (n < 2)
-        die_user(
-            "%s: it has one class; at least 2, or kNN and the linear probe have nothing to tell apart",
-            path);
-}
-
-/* The classes of a split: its folders.  A file beside them is a mistake of whoever made it. */
-static int classes_list(char ***names, const char *path)
-{
-    const int n = names_read(names, path);
-    for (int i = 0; i < n && n <= FOLDER_CLASSES_MAX; i++) {
+    for (int i = 0; i < n; i++) {
         char *const folder = text_format("%s/%s", path, (*names)[i]);
         if (!is_folder(folder))
             die_user(
@@ -82,16 +73,10 @@ static int classes_list(char ***names, const char *path)
                 folder);
         free(folder);
     }
-    return n;
-}
-
-static int classes_read(char ***names, const char *path, const struct store *store)
-{
-    const int n = store ? store->classes : classes_list(names, path);
-    classes_count(n, path);
-    if (!store) return n;
-    *names = host_alloc((size_t)n, sizeof **names);
-    for (int i = 0; i < n; i++) (*names)[i] = text_format("%s", store->class[i]);
+    if (n < 2)
+        die_user(
+            "%s: it has one class; at least 2, or kNN and the linear probe have nothing to tell apart",
+            path);
     return n;
 }
 
@@ -108,26 +93,7 @@ static void classes_compare(char **names, int n, const char *path, char **train,
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-struct class_files { char **name; struct store_place *place; int n; };
-
-/* An index has them in this order. */
-static struct class_files *store_files(const struct store *s, long *total)
-{
-    struct class_files *const files = host_alloc((size_t)s->classes, sizeof *files);
-    for (int i = 0; i < s->n; i++) files[s->image[i].label].n++;
-    for (int c = 0; c < s->classes; c++) {
-        files[c].name = host_alloc((size_t)files[c].n, sizeof *files[c].name);
-        files[c].place = host_alloc((size_t)files[c].n, sizeof *files[c].place);
-        files[c].n = 0;
-    }
-    for (int i = 0; i < s->n; i++) {
-        struct class_files *const f = &files[s->image[i].label];
-        f->name[f->n] = text_format("%s", s->image[i].file);
-        f->place[f->n++] = s->image[i].place;
-    }
-    *total = s->n;
-    return files;
-}
+struct class_files { char **name; int n; };
 
 /* The listing takes seconds for a million files, minutes over a network: it can be stopped. */
 static struct class_files *files_read(const char *path, char **class, int classes, long *total)
@@ -147,15 +113,6 @@ static struct class_files *files_read(const char *path, char **class, int classe
     return files;
 }
 
-static void files_free(struct class_files *files, int classes)
-{
-    for (int c = 0; c < classes; c++) {
-        names_free(files[c].name, files[c].n);
-        free(files[c].place);
-    }
-    free(files);
-}
-
 /* Places first .. first+n-1 of the order: one file of each class in turn. */
 static void files_take(struct folder *f, int32_t *label, const struct class_files *files,
                        char **class, int classes, int first)
@@ -165,20 +122,9 @@ static void files_take(struct folder *f, int32_t *label, const struct class_file
         for (int c = 0; c < classes && taken < f->n; c++) {
             if (rank >= files[c].n || place++ < first) continue;
             f->name[taken] = text_format("%s/%s", class[c], files[c].name[rank]);
-            if (f->store) f->place[taken] = files[c].place[rank];
             label[taken++] = c;
         }
     }
-}
-
-static long long length_of(const struct folder *f, int i)
-{
-    if (f->store) return (long long)f->place[i].bytes;
-    char *const path = text_format("%s/%s", f->path, f->name[i]);
-    struct stat st;
-    const long long bytes = stat(path, &st) ? -1 : (long long)st.st_size;     /* gone: a bad image */
-    free(path);
-    return bytes;
 }
 
 /* The lengths are looked at because a name alone does not show that a file was replaced. */
@@ -187,9 +133,14 @@ static void names_hash(char hash[HASH_TEXT], const struct folder *f)
     char (*const part)[HASH_TEXT] = host_alloc((size_t)f->n, sizeof *part);
     for (int i = 0; i < f->n; i++) {
         if (stop_requested()) exit(EXIT_AGAIN);
-        char *const line = text_format("%s %lld", f->name[i], length_of(f, i));
+        char *const path = text_format("%s/%s", f->path, f->name[i]);
+        struct stat st;
+        /* gone: a bad image */
+        const long long bytes = stat(path, &st) ? -1 : (long long)st.st_size;
+        char *const line = text_format("%s %lld", f->name[i], bytes);
         hash_bytes(part[i], line, strlen(line));
         free(line);
+        free(path);
     }
     hash_bytes(hash, part, (size_t)f->n * sizeof *part);
     free(part);
@@ -202,28 +153,10 @@ char *folder_root(const char *root)
     return *root == '/' ? text_format("%s", root) : text_format("%s/%s", data_folder(), root);
 }
 
-static bool is_index(const char *path)
-{
-    const char *const end = ".index";
-    const size_t n = strlen(path), m = strlen(end);
-    return n > m && !strcmp(path + n - m, end);
-}
-
-/* ROOT/NAME, or, where there is such a file, ROOT/NAME.index.  Both: nobody knows which is meant. */
-static char *part_path(const char *root, const char *name)
-{
-    char *const path = text_format("%s/%s", root, name), *const index = text_format("%s.index", path);
-    const bool indexed = !access(index, F_OK);
-    if (indexed && is_folder(path))
-        die_user("%s: there is %s beside it; one of the two is the set, remove the other", index, path);
-    free(indexed ? path : index);
-    return indexed ? index : path;
-}
-
 bool folder_is_set(const char *root)
 {
-    char *const path = part_path(root, "train");
-    const bool is = is_index(path) || is_folder(path);
+    char *const path = text_format("%s/train", root);
+    const bool is = is_folder(path);
     free(path);
     return is;
 }
@@ -231,10 +164,10 @@ bool folder_is_set(const char *root)
 /* ROOT/val if it is there, else ROOT/test: ImageNet's test images have no labels. */
 static char *split_path(const char *root, enum data_split split)
 {
-    char *const path = part_path(root, split == DATA_TRAIN ? "train" : "val");
-    if (split == DATA_TRAIN || is_index(path) || is_folder(path)) return path;
+    char *const path = text_format("%s/%s", root, split == DATA_TRAIN ? "train" : "val");
+    if (split == DATA_TRAIN || is_folder(path)) return path;
     free(path);
-    return part_path(root, "test");
+    return text_format("%s/test", root);
 }
 
 static struct folder *folder_new(char *path, int n, int may_skip)
@@ -261,17 +194,10 @@ void folder_load(struct dataset *set, const char *root, enum data_split split, i
     char **train,
         **class, *const at = folder_root(root), *const train_path = split_path(at, DATA_TRAIN);
     char *const path = split_path(at, split);
-    struct store *const store = is_index(path) ? store_open(path) : NULL;
-    struct store *const of_train = split == DATA_TRAIN  ? store
-                                   : is_index(train_path) ? store_open(train_path)
-                                                          : NULL;
     long total;
-    const int n_train = classes_read(&train, train_path, of_train);
-    const int classes = classes_read(&class, path, store);
+    const int n_train = classes_read(&train, train_path), classes = classes_read(&class, path);
     classes_compare(class, classes, path, train, n_train, train_path);
-    if (store) store_check(store, path);
-    struct class_files *const files = store ? store_files(store, &total)
-                                            : files_read(path, class, classes, &total);
+    struct class_files *const files = files_read(path, class, classes, &total);
     if (!count && first < total) count = (int)(total - first);
     if (first < 0 || count < 1 || first + (long)count > total)
         die_user("%s has %ld images, numbered from 0; %d from %d on were asked for", path, total,
@@ -280,15 +206,10 @@ void folder_load(struct dataset *set, const char *root, enum data_split split, i
     set->labels = host_alloc((size_t)count, sizeof *set->labels);
     set->folder = folder_new(path, count, may_skip);
     set->folder->label = set->labels;
-    set->folder->store = store;
-    set->folder->place = store ? host_alloc((size_t)count, sizeof *set->folder->place) : NULL;
     files_take(set->folder, set->labels, files, class, classes, first);
     names_hash(set->hash, set->folder);
-    files_free(files, classes);
-    if (of_train != store) {
-        store_free(of_train);
-        free(of_train);
-    }
+    for (int c = 0; c < classes; c++) names_free(files[c].name, files[c].n);
+    free(files);
     names_free(class, classes);
     names_free(train, n_train);
     free(train_path);
@@ -303,9 +224,6 @@ void folder_free(struct folder *f)
     assert(!rc);
     (void)rc;
     names_free(f->name, f->n);
-    store_free(f->store);
-    free(f->store);
-    free(f->place);
     free(f->team);
     free((void *)f->state);
     free(f->path);
@@ -316,10 +234,7 @@ void folder_free(struct folder *f)
 
 char *folder_name(const struct folder *f, int image)
 {
-    const struct store_place *const p = f->store ? &f->place[image] : NULL;
-    char *const shown = p ? text_format("%s at byte %lld (%s)", f->store->archive[p->archive].path,
-                                        (long long)p->offset, f->name[image])
-                          : text_format("%s/%s", f->path, f->name[image]);
+    char *const shown = text_format("%s/%s", f->path, f->name[image]);
     text_disarm(shown);
     return shown;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * folder.h -- a set of images in folders, ROOT/train/CLASS/FILE and ROOT/val/CLASS/FILE (or test),
- * read as they are needed and never all in memory.  In the place of such a folder there may be an
- * index of archives, ROOT/train.index (store.h): the same images make the same set then.
+ * read as they are needed and never all in memory.
  *
  * Classes are the names of train's folders, sorted by their bytes, so in any locale alike.  Files
  * are taken in turn from each class, in each by the bytes of their names: whatever part of a set is
@@ -17,17 +16,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "images.h"
-#include "store.h"
 
 enum { FOLDER_CLASSES_MAX = 65536, FOLDER_IMAGES_MAX = 10000000 };
 
 struct folder {
-    char *path;                    /* ROOT/train, or ROOT/train.index */
+    char *path;                    /* ROOT/train */
     char **name;                   /* [n], "CLASS/FILE" */
     const int32_t *label;          /* [n]: the data set's */
     int n, may_skip;
-    struct store *store;           /* NULL: they are files; else where each lies in it */
-    struct store_place *place;     /* [n] */
 
     pthread_mutex_t mutex;         /* of what follows */
     _Atomic uint8_t *state;        /* [n], enum image_state; read without the mutex */
@@ -54,10 +50,9 @@ char *folder_root(const char *root);
  * was requested.  why[i] (unless why is NULL) becomes what is wrong with image i, in fresh memory,
  * where something is. */
 int folder_bad(struct folder *f, char **why);
-/* "PATH/CLASS/FILE" of an image, or "ARCHIVE at byte OFFSET (CLASS/FILE)", for a message: fresh, and
- * harmless to a terminal. */
+/* "PATH/CLASS/FILE" of an image, for a message: fresh, and harmless to a terminal. */
 char *folder_name(const struct folder *f, int image);
-/* Is there ROOT/train, or its index? */
+/* Is there ROOT/train? */
 bool folder_is_set(const char *root);
 /* Ends the program (exit 2) if more images than `may_skip` have turned out bad; called by the host
  * thread alone. */

@@ -25,14 +25,6 @@ void maker_free(struct view_maker *m)
 
 /* ---- a file ---------------------------------------------------------------------------------- */
 
-static void room_for_file(struct view_maker *m, size_t bytes)
-{
-    if (bytes <= m->file_room) return;
-    free(m->file);
-    m->file = host_alloc(bytes, 1);
-    m->file_room = bytes;
-}
-
 /* Of an open file into m->file, as long as it is now.  A disk that fails is no bad image: that is
  * the fault of the world, and skipping over it would make another run of this one. */
 static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char *path,
@@ -43,7 +35,11 @@ static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char
     if (!S_ISREG(st.st_mode)) return refuse(wrong, "not a regular file");
     if (st.st_size > FILE_MOST) return refuse(wrong, "it is longer than 1 GiB");
     const size_t most = (size_t)st.st_size;
-    room_for_file(m, most);
+    if (most > m->file_room) {
+        free(m->file);
+        m->file = host_alloc(most, 1);
+        m->file_room = most;
+    }
     for (*bytes = 0; *bytes < most;) {
         const ssize_t n = read(fd, m->file + *bytes, most - *bytes);
         if (n < 0 && errno == EINTR) continue;
@@ -54,21 +50,9 @@ static bool content_read(struct view_maker *m, size_t *bytes, int fd, const char
     return true;
 }
 
-/* Of an archive's member. */
-static bool member_load(struct view_maker *m, size_t *bytes, const struct folder *f, int image,
-                        char wrong[WRONG_TEXT])
-{
-    const struct store_place *const place = &f->place[image];
-    if (place->bytes > FILE_MOST) return refuse(wrong, "it is longer than 1 GiB");
-    *bytes = (size_t)place->bytes;
-    room_for_file(m, *bytes);
-    return store_read(f->store, m->file, place, wrong);
-}
-
 static bool file_load(struct view_maker *m, size_t *bytes, const struct folder *f, int image,
                       char wrong[WRONG_TEXT])
 {
-    if (f->store) return member_load(m, bytes, f, image, wrong);
     char *const path = text_format("%s/%s", f->path, f->name[image]);
     /* a pipe must not hold the run up */
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -107,9 +107,33 @@ static inline dev_act *act_at(dev_act *p, size_t i)
  * whatever it held. */
 struct act_grad { dev_act *at; bool add; };
 
+/* How the rows of a batch come in equal parts, by which sums over rows are made: the sum of each part,
+ * then a balanced tree over the parts, ((p0 + p1) + (p2 + p3)) + ...  So a subtree may be summed
+ * somewhere else, and the digits are the same.  Rows lie [views, n, ...]: part i has the i-th of each
+ * view, one view after the other.  n is a power of two; {0}: one part, all rows in their order. */
+struct parts { int n, views; };
+static inline int parts_n(struct parts p) { return p.n > 1 ? p.n : 1; }
+static inline int parts_views(struct parts p) { return p.n > 1 ? p.views : 1; }
+static inline int parts_pieces(struct parts p) { return parts_n(p) * parts_views(p); }
+/* Sums that wait, the newest last: how many times the last two are to be joined behind part i. */
+static inline int parts_joins(int i)
+{
+    int joins = 0;
+    for (i++; i % 2 == 0; i /= 2) joins++;
+    return joins;
+}
+/* How many sums may wait at a time. */
+static inline int parts_waiting(struct parts p)
+{
+    int waiting = 1;
+    for (int n = 1; n < parts_n(p); n *= 2) waiting++;
+    return waiting;
+}
+
 /* ---- convolution ----------------------------------------------------------------------------- */
 
-struct conv_shape { int n, h, w, c, k, r, stride, pad; };   /* r x r kernel; 1 <= r, 0 <= pad < r */
+/* r x r kernel; 1 <= r, 0 <= pad < r; N images in so many parts. */
+struct conv_shape { int n, h, w, c, k, r, stride, pad; struct parts parts; };
 static inline int conv_out(int size, int r, int stride, int pad)
 {
     return (size + 2 * pad - r) / stride + 1;
@@ -118,29 +142,30 @@ static inline int conv_out(int size, int r, int stride, int pad)
 /* y[N,P,Q,K] = x[N,H,W,C] * w[K,R,R,C];  P, Q = conv_out of H, W. */
 void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s);
 /* dx[N,H,W,C] = the transposed convolution of dy[N,P,Q,K];  dw[K,R,R,C] += the correlation of x and
- * dy. */
+ * dy, summed by parts. */
 void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,
                  const dev_float *w, struct conv_shape s);
 
 /* ---- fully connected ------------------------------------------------------------------------- */
 
+struct fc_shape { int n, c, k; struct parts parts; };
 /* y[N,K] = x[N,C] w[K,C]^T + b[K];  b may be NULL. */
-void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c,
-               int k);
-/* dx[N,C] = dy w;  dw[K,C] += dy^T x;  db[K] += column sums of dy. */
+void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b,
+               struct fc_shape s);
+/* dx[N,C] = dy w;  dw[K,C] += dy^T x;  db[K] += column sums of dy: both summed by parts. */
 void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy,
-               const dev_act *x, const dev_float *w, int n, int c, int k);
+               const dev_act *x, const dev_float *w, struct fc_shape s);
 
 /* ---- batch norm with its ReLU and residual --------------------------------------------------- */
 
 /* x is [G, M, C]: G groups (views) of M rows (images x pixels), statistics per group and channel
- * over M.
+ * over M, whose sums are made by the parts of a group's rows.
  *   xhat = (x - mean) rstd,   rstd = 1 / sqrt(var + BN_EPS), var biased
  *   y = act(gamma xhat + beta + residual),   act = ReLU or the identity
  * gamma, beta NULL: no affine part.  residual NULL: none. */
 #define BN_EPS 1e-5f           /* PyTorch's defaults, on both machines */
 #define BN_MOMENTUM 0.1f
-struct bn_shape { int groups, rows, c; };
+struct bn_shape { int groups, rows, c; struct parts parts; };
 
 /* Saves mean, rstd [G,C] for the backward.  run_mean, run_var [C], if not NULL, move by BN_MOMENTUM
  * once per group in order (unbiased variance), as separate forward passes of the views would. */
@@ -260,6 +285,10 @@ void op_act_to_float_bwd(struct act_grad dx, const dev_float *dy, size_t n);
 void op_float_to_act(dev_act *y, const dev_float *x, size_t n);
 void op_float_to_act_bwd(dev_float *dx, const dev_act *dy, size_t n);
 void op_normalize_rows(dev_float *x, int n, int d);    /* each row / max(its l2 norm, COSINE_EPS) */
+
+/* x[n] = the balanced tree of x[parts, n] (struct parts), a power of two of them; the others hold
+ * nothing afterwards. */
+void op_tree(dev_float *x, size_t n, int parts);
 
 /* ---- optimiser ------------------------------------------------------------------------------- */
 

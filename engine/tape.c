@@ -94,6 +94,18 @@ struct var stopgrad(struct var x)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
+/* How n rows in `groups` groups are cut: a group is some views, or a part of one, which is cut less. */
+static struct parts parts_of(const struct tape *t, int n, int groups)
+{
+    if (t->parts <= 1) return (struct parts){ 0 };
+    const int views = n / t->batch;
+    assert(n % t->batch == 0 && (views % groups == 0 || groups % views == 0));
+    if (groups <= views) return (struct parts){ t->parts, views / groups };
+    const int splits = groups / views;
+    assert(splits % t->parts == 0 || t->parts % splits == 0);
+    return (struct parts){ t->parts / splits, 1 };
+}
+
 /* Room for a node's output, remembering what lay below it. */
 static void output_room(struct tape *t, struct node *n, int h, int w, int c)
 {
@@ -233,18 +245,18 @@ static const struct op conv_op = { "conv", conv_fwd, conv_bwd, conv_flops, false
 struct var conv(struct tape *t, struct var x, struct weight w, int k, int r, int stride, int pad)
 {
     struct node n = { .op = &conv_op, .x = x, .w = w,
-                      .conv = { x.n, x.h, x.w, x.c, k, r, stride, pad } };
+                      .conv = { x.n, x.h, x.w, x.c, k, r, stride, pad, parts_of(t, x.n, 1) } };
     output_room(t, &n, conv_out(x.h, r, stride, pad), conv_out(x.w, r, stride, pad), k);
     return record(t, &n, x.grad || w.grad);
 }
 
 static void fc_fwd(const struct node *n)
 {
-    op_fc_fwd(n->y.data, n->x.data, n->w.data, n->b.data, n->x.n, n->x.c, n->y.c);
+    op_fc_fwd(n->y.data, n->x.data, n->w.data, n->b.data, n->fc);
 }
 static void fc_bwd(const struct node *n)
 {
-    op_fc_bwd(n->dx, n->w.grad, n->b.grad, n->dy, n->x.data, n->w.data, n->x.n, n->x.c, n->y.c);
+    op_fc_bwd(n->dx, n->w.grad, n->b.grad, n->dy, n->x.data, n->w.data, n->fc);
 }
 static double fc_flops(const struct node *n) { return 2.0 * (double)count(n->y) * n->x.c; }
 static const struct op fc_op = { "fc", fc_fwd, fc_bwd, fc_flops, false };
@@ -252,7 +264,8 @@ static const struct op fc_op = { "fc", fc_fwd, fc_bwd, fc_flops, false };
 struct var fc(struct tape *t, struct var x, struct weight w, struct weight b, int k)
 {
     assert(x.h == 1 && x.w == 1);
-    struct node n = { .op = &fc_op, .x = x, .w = w, .b = b };
+    struct node n = { .op = &fc_op, .x = x, .w = w, .b = b,
+                      .fc = { x.n, x.c, k, parts_of(t, x.n, 1) } };
     output_room(t, &n, 1, 1, k);
     return record(t, &n, x.grad || w.grad || b.grad);
 }
@@ -327,6 +340,7 @@ struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const str
     n.bn = (struct bn_shape){ groups, groups ? rows / groups : rows, x.c };
     if (groups) {
         assert(x.n % groups == 0);
+        n.bn.parts = parts_of(t, x.n, groups);
         n.mean = take(t, 4 * (size_t)groups * (size_t)x.c);
         n.rstd = take(t, 4 * (size_t)groups * (size_t)x.c);
     }

@@ -57,6 +57,7 @@ struct node {
     dev_float *loss;               /* where a loss term is added */
     struct conv_shape conv;
     struct pool_shape pool;        /* of a max-pool */
+    struct fc_shape fc;
     struct bn_shape bn;            /* groups == 0: evaluation */
     float scale;                   /* a loss term's weight */
     bool relu;
@@ -73,6 +74,9 @@ struct tape {
      * gradients where they were. */
     struct block { char *base; size_t size, used; } block[TAPE_BLOCKS];
     int n_blocks;
+    /* A batch of so many images is cut into so many parts (struct parts of ops.h), as their power of
+     * two says; what goes through is whole batches, view after view.  0: whatever it is, it is one. */
+    int batch, parts;
 };
 
 /* A zeroed struct tape is ready for use. */

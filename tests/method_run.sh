@@ -85,7 +85,8 @@ wrong.yaml:4:54: bn_splits 8 of a batch of 12; equal parts of two images or more
 wrong.yaml:5:50: queue 100; a multiple of the batch of 32, so that it is replaced in whole steps
 wrong.yaml:6:50: a queue goes with stop_grad: true; or queue: 0
 wrong.yaml:7:56: the predictor gives 100 numbers; swav's sees the scores of 512 prototypes and gives as many
-wrong.yaml:8:85: expectation_views: 4 are of a predictor of z, and swav's sees scores; expectation_views: 0" <<'END'
+wrong.yaml:8:85: expectation_views: 4 are of a predictor of z, and swav's sees scores; expectation_views: 0
+wrong.yaml:9:87: shards 4 lie across the 6 of bn_splits; one a multiple of the other" <<'END'
 rows:
 - { name: a, method: simclr, pairs: [[0, 1]] }
 - { name: b, method: simclr, distance: cross_entropy }
@@ -94,6 +95,7 @@ rows:
 - { name: e, method: swav, predictor: [], queue: 32, stop_grad: false }
 - { name: f, method: swav, prototypes: 512, predictor: [fc 100] }
 - { name: g, method: swav, prototypes: 512, predictor: [fc 512], expectation_views: 4 }
+- { name: h, method: moco, predictor: [], batch: 24, queue: 48, bn_splits: 6, shards: 4 }
 END
 cat >right.yaml <<'END'
 target_momentum: 0.75

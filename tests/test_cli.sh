@@ -13,7 +13,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 fig2=$configs/fig2_stopgrad.yaml
-commands=(run eval table list plan decide pool check export import config data info bench completion)
+commands=(run eval table list plan decide pool check export config data info bench completion)
 
 failed=0
 fail() { echo "FAILED: $*"; failed=1; }

@@ -453,6 +453,32 @@ static void what_the_detector_says_of_each(void **state)
     assert_true(VERDICT_EPOCHS < 40 || !unlike);
 }
 
+/* ---- shards ---------------------------------------------------------------------------------- */
+
+/* Sums in another order: the first step's numbers move in their last digits, and a run goes on, on any
+ * number of threads, as it does without.  BN_SHARE: a gradient through batch norm's differences. */
+static void shards_change_the_last_digits_alone(void **state)
+{
+    (void)state;
+    static const double SUMS = 1e-5, BN_SHARE = 1e-3;
+    for (int i = 0; i < SAMPLES; i++) {
+        struct settings s = sample_of(i);
+        const struct left whole = run(&s, 1);
+        for (s.shards = 2; s.shards <= 4; s.shards *= 2) {
+            const struct left cut = run(&s, 1);
+            assert_string_not_equal(whole.hash, cut.hash);
+            assert_float_equal(whole.log[LOG_LOSS], cut.log[LOG_LOSS],
+                               SUMS * (1 + fabs((double)whole.log[LOG_LOSS])));
+            assert_float_equal(whole.log[LOG_STD], cut.log[LOG_STD], SUMS);
+            assert_float_equal(whole.log[LOG_GRAD], cut.log[LOG_GRAD],
+                               BN_SHARE * (double)whole.log[LOG_GRAD]);
+        }
+        s.shards = 4;
+        check_goes_on(s);
+        check_threads(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +488,7 @@ int main(void)
         cmocka_unit_test(half_precision_rounds_and_no_more),
         cmocka_unit_test(the_monitors_see_each_methods_own_projection),
         cmocka_unit_test(what_is_not_measured_is_no_number),
+        cmocka_unit_test(shards_change_the_last_digits_alone),
         cmocka_unit_test(what_the_detector_says_of_each),
     };
     return cmocka_run_group_tests(tests, machine_start, NULL);

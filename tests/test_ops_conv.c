@@ -370,6 +370,46 @@ static void a_nan_in_dy_reaches_the_dx_that_it_saw_and_no_other(void **state)
     }
 }
 
+/* dw by parts is the tree of their sums, each of fresh calls, added to what is there; a piece's y and dx
+ * are those of a call of its own. */
+static void parts_are_a_tree(void **state)
+{
+    (void)state;
+    enum { PARTS = 4, VIEWS = 2, PIECES = PARTS * VIEWS };
+    for (int i = 0; i < SHAPES; i++) {
+        struct conv_shape one = shapes[i], s;
+        one.n = 2;
+        s = one;
+        s.n = one.n * PIECES;
+        s.parts = (struct parts){ PARTS, VIEWS };
+        const struct problem p = problem_of(s);
+        const size_t in = p.nx / PIECES, out = p.ny / PIECES;
+        dev_act *x = act_of(p.x, p.nx), *dy = act_of(p.dy, p.ny), *dx = act_of(p.dirty_x, p.nx),
+                *dx1 = act_of(p.dirty_x, p.nx), *y = act_of(p.dy, p.ny), *y1 = act_of(p.dy, p.ny);
+        dev_float *w = float_of(p.w, p.nw), *dw = float_of(p.dirty_w, p.nw);
+        float *part[PARTS];
+        op_conv_fwd(y, x, w, s);
+        op_conv_bwd(onto(dx), dw, dy, x, w, s);
+        for (int k = 0; k < PARTS; k++) {
+            dev_float *own = machine_room(p.nw * sizeof(float));
+            mem_zero(own, p.nw * sizeof(float));
+            for (size_t v = (size_t)k; v < PIECES; v += PARTS) {
+                op_conv_fwd(act_at(y1, v * out), act_at(x, v * in), w, one);
+                op_conv_bwd(onto(act_at(dx1, v * in)), own, act_at(dy, v * out), act_at(x, v * in), w,
+                            one);
+            }
+            part[k] = float_read(own, p.nw);
+        }
+        float *want = host_room(p.nw * sizeof *want);
+        for (size_t j = 0; j < p.nw; j++)
+            want[j] = p.dirty_w[j] + ((part[0][j] + part[1][j]) + (part[2][j] + part[3][j]));
+        assert_memory_equal(float_read(dw, p.nw), want, p.nw * sizeof *want);
+        check_same_act(y, y1, p.ny, i);
+        check_same_act(dx, dx1, p.nx, i);
+        release();
+    }
+}
+
 int main(void)
 {
     machine_open(0);
@@ -380,6 +420,7 @@ int main(void)
         cmocka_unit_test(backward_is_the_finite_difference_of_the_naive_forward),
         cmocka_unit_test(a_gradient_that_is_not_wanted_changes_nothing_else),
         cmocka_unit_test(weights_may_begin_at_any_float),
+        cmocka_unit_test(parts_are_a_tree),
         cmocka_unit_test(a_nan_pixel_reaches_the_outputs_that_see_it_and_no_other),
         cmocka_unit_test(a_nan_in_dy_reaches_the_dx_that_it_saw_and_no_other),
     };

@@ -54,7 +54,8 @@ static struct problem problem_of(struct bn_shape s, struct variant v)
 /* The problem on the machine, after its forward pass. */
 struct device { dev_act *x, *y, *residual, *dy; dev_float *gamma, *beta, *mean, *rstd; };
 
-static struct device forward(const struct problem *p, dev_float *run_mean, dev_float *run_var)
+static struct device forward_in(const struct problem *p, struct bn_shape s, dev_float *run_mean,
+                                dev_float *run_var)
 {
     const struct device d = {
         .x = act_of(p->x, p->n), .y = act_of(p->dirty, p->n), .dy = act_of(p->dy, p->n),
@@ -63,9 +64,14 @@ static struct device forward(const struct problem *p, dev_float *run_mean, dev_f
         .beta = p->naive.beta ? float_of(p->beta, p->c) : NULL,
         .mean = machine_room(p->gc * sizeof(float)), .rstd = machine_room(p->gc * sizeof(float)),
     };
-    op_bn_act_fwd(d.y, d.mean, d.rstd, run_mean, run_var, d.x, d.gamma, d.beta, d.residual,
-                  p->naive.s, p->naive.relu);
+    op_bn_act_fwd(d.y, d.mean, d.rstd, run_mean, run_var, d.x, d.gamma, d.beta, d.residual, s,
+                  p->naive.relu);
     return d;
+}
+
+static struct device forward(const struct problem *p, dev_float *run_mean, dev_float *run_var)
+{
+    return forward_in(p, p->naive.s, run_mean, run_var);
 }
 
 static void forward_is_the_naive_normalisation_in_every_variant(void **state)
@@ -376,6 +382,47 @@ static void nan_survives_the_relu_of_every_path(void **state)
     release();
 }
 
+/* The statistics and gradients of a group do not change with the parts that its rows come in, but in the
+ * last digits: of several groups, of several views in a group, of rows that fold and rows that do not. */
+static void parts_have_the_statistics_of_the_whole(void **state)
+{
+    (void)state;
+    static const struct bn_shape cut[] = {
+        { 2, 64, 7, { 4, 1 } }, { 1, 36, 16, { 2, 2 } }, { 1, 120, 33, { 4, 2 } },
+        { 2, 4104, 16, { 8, 1 } }, { 1, 1200, 65, { 2, 3 } },
+    };
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        struct bn_shape whole = cut[i];
+        whole.parts = (struct parts){ 0 };
+        const struct problem p = problem_of(whole, (struct variant){ true, true, true });
+        const float *start = random_floats(p.c, 8), *dirty_c = random_floats(p.c, 7);
+        double *rstd = doubles_of(NULL, p.gc);
+        float *got[2][4];
+        for (size_t j = 0; j < p.gc; j++) rstd[j] = 1 / sqrt(p.naive.var[j] + (double)BN_EPS);
+        for (int by_parts = 0; by_parts < 2; by_parts++) {
+            const struct bn_shape s = by_parts ? cut[i] : whole;
+            dev_float *mean = float_of(start, p.c), *var = float_of(start, p.c);
+            dev_float *dgamma = float_of(dirty_c, p.c), *dbeta = float_of(dirty_c, p.c);
+            const struct device d = forward_in(&p, s, mean, var);
+            dev_act *dx = act_of(p.dirty, p.n), *dr = act_of(p.dirty, p.n);
+            check_close("y", act_read(d.y, p.n), p.naive.y, p.n, act_tolerance(TOLERANCE_SUM));
+            check_close("mean", float_read(d.mean, p.gc), p.naive.mean, p.gc, TOLERANCE_ROUND);
+            check_close("rstd", float_read(d.rstd, p.gc), rstd, p.gc, TOLERANCE_ROUND);
+            op_bn_act_bwd(over(dx), dgamma, dbeta, over(dr), d.dy, d.y, d.x, d.gamma, d.mean, d.rstd, s,
+                          true);
+            got[by_parts][0] = float_read(var, p.c);
+            got[by_parts][1] = float_read(dgamma, p.c);
+            got[by_parts][2] = float_read(dbeta, p.c);
+            got[by_parts][3] = act_read(dx, p.n);
+        }
+        check_close("running variance", got[1][0], doubles_of(got[0][0], p.c), p.c, TOLERANCE_SUM);
+        check_close("dgamma", got[1][1], doubles_of(got[0][1], p.c), p.c, TOLERANCE_SUM);
+        check_close("dbeta", got[1][2], doubles_of(got[0][2], p.c), p.c, TOLERANCE_SUM);
+        check_close("dx", got[1][3], doubles_of(got[0][3], p.n), p.n, act_tolerance(TOLERANCE_SUM));
+        release();
+    }
+}
+
 int main(void)
 {
     machine_open(0);
@@ -387,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_gradient_that_is_not_wanted_changes_nothing_else),
         cmocka_unit_test(running_statistics_move_once_per_group_with_the_unbiased_variance),
         cmocka_unit_test(views_in_one_call_equal_separate_passes_to_the_bit),
+        cmocka_unit_test(parts_have_the_statistics_of_the_whole),
         cmocka_unit_test(evaluation_uses_the_running_statistics_in_every_variant),
         cmocka_unit_test(a_constant_channel_gives_beta_and_no_gradient),
         cmocka_unit_test(nan_survives_the_relu_of_every_path),

@@ -257,6 +257,26 @@ static void gaussian_output_has_std_near_one(void **state)
     release();
 }
 
+/* ((x0 + x1) + (x2 + x3)) + ..., of numbers that another order would round otherwise. */
+static void a_tree_is_balanced(void **state)
+{
+    (void)state;
+    enum { N = 33, MOST = 8 };
+    const float *x = random_floats(N * MOST, 1);
+    for (int parts = 1; parts <= MOST; parts *= 2) {
+        float *want = host_room(N * MOST * sizeof *want);
+        memcpy(want, x, N * MOST * sizeof *want);
+        for (int left = parts / 2; left >= 1; left /= 2)          /* level by level, side by side */
+            for (int i = 0; i < left; i++)
+                for (int j = 0; j < N; j++)
+                    want[i * N + j] = want[2 * i * N + j] + want[(2 * i + 1) * N + j];
+        dev_float *got = float_of(x, N * MOST);
+        op_tree(got, N, parts);
+        assert_memory_equal(float_read(got, N), want, N * sizeof *want);
+    }
+    release();
+}
+
 /* ---- copies and norms ------------------------------------------------------------------------ */
 
 static void rows_are_normalised_and_zero_rows_stay_zero(void **state)
@@ -638,6 +658,7 @@ int main(void)
         cmocka_unit_test(max_pooling_keeps_nan_and_infinities),
         cmocka_unit_test(std_is_the_naive_one_per_group_over_m_minus_one),
         cmocka_unit_test(gaussian_output_has_std_near_one),
+        cmocka_unit_test(a_tree_is_balanced),
         cmocka_unit_test(rows_are_normalised_and_zero_rows_stay_zero),
         cmocka_unit_test(activations_convert_to_floats),
         cmocka_unit_test(floats_become_activations_and_gradients_go_back_and_forth),

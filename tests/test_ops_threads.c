@@ -99,8 +99,8 @@ static void run_fc(struct log *l)
             *dx = some_act(N * C, 4);
     dev_float *w = some_float(K * C, 5), *b = some_float(K, 6), *dw = some_float(K * C, 7),
               *db = some_float(K, 8);
-    op_fc_fwd(y, x, w, b, N, C, K);
-    op_fc_bwd(onto(dx), dw, db, dy, x, w, N, C, K);
+    op_fc_fwd(y, x, w, b, (struct fc_shape){ N, C, K });
+    op_fc_bwd(onto(dx), dw, db, dy, x, w, (struct fc_shape){ N, C, K });
     log_act(l, y, N * K);
     log_act(l, dx, N * C);
     log_float(l, dw, K * C);

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_slurm.sh -- docs/slurm.sh and slurm_array.sh under a stand-in for Slurm: stopped, they requeue; called again,
-# they go on.
+# test_slurm.sh -- docs/slurm.sh under a stand-in for Slurm: stopped, it requeues; called again, it goes on.
 #
 # usage: test_slurm.sh SIMSIAM CONFIG_DIR
 set -u
@@ -48,38 +47,4 @@ ls runs/*/seed-1/summary.json >/dev/null || fail "the job is done and the run is
 bash "${job[@]}" --row nosuch 2>/dev/null
 [ $? = 2 ] || fail "a mistake is not the job's status"
 [ -e requeued ] && fail "a mistake goes back into the queue"
-
-# A task of an array asks for itself, told twice or not, and takes its own line of the list.
-array=${script%.sh}_array.sh
-bash -n "$array" || fail "not the shell's language: $array"
-grep -q '^#SBATCH --signal=B:USR1@' "$array" || fail "no signal comes before an array's end"
-mv configs "con 'figs"
-"$SIMSIAM" plan "con 'figs/fig2_stopgrad.yaml" --scale test --seeds '2 1' --runs none --steps 1 --threads 1 --list \
-    >list || fail "plan --list ends with $?"
-[ "$(wc -l <list)" = 6 ] || fail "three rows and two seeds make: $(<list)"
-sort -c -s -n -r -k 5 list || fail "not the longest first: $(<list)"
-at=$(grep -n ' with 2 ' list | cut -d : -f 1)
-export SLURM_ARRAY_JOB_ID=4711 SLURM_ARRAY_TASK_ID=$((at - 1 - 1)) OFFSET=1
-job=("$array" list --scale test --runs array --threads 1 --quiet)
-: >phase
-bash "${job[@]}" &
-pid=$!
-for _ in {1..200}; do grep -q train phase && break; sleep 0.05; done
-kill -s USR1 $pid
-kill -s TERM $pid
-wait $pid
-status=$?
-[ $status = 75 ] || fail "told twice, the task ends with $status, not 75"
-[ "$(<requeued)" = "requeue 4711_$SLURM_ARRAY_TASK_ID" ] || fail "the task asks for: $(<requeued)"
-rm requeued
-bash "${job[@]}" || fail "back from the queue, the task ends with $?"
-[ -e requeued ] && fail "a finished task goes back into the queue"
-[ "$(echo array/*/seed-*/summary.json | sed 's/.*seed/seed/')" = seed-2/summary.json ] || fail "not the line's run"
-OFFSET=1000 bash "${job[@]}" 2>/dev/null
-[ $? = 2 ] || fail "a line that is not there is no mistake"
-
-# A divergence is a result.
-printf '#!/bin/sh\nexit 5\n' >bin/diverged
-chmod +x bin/diverged
-SIMSIAM=$work/bin/diverged bash "${job[@]}" || fail "a diverged task ends with $?"
-echo 'test_slurm: requeued on 75 alone, an array by its own tasks'
+echo 'test_slurm: requeued on 75 alone'

@@ -113,6 +113,9 @@ wrong 'a claim on a row that is not there' 2 'fig2_stopgrad.yaml:[0-9]+:[0-9]+: 
     'rm -r configs; cp -r "$configs" configs
      sed -i "s/knn with rises/knn wiht rises/" configs/fig2_stopgrad.yaml'
 wrong 'a batch larger than the data' 2 "$at.*more than the 16" "$config" 'top "batch: 17"'
+wrong 'shards that are no power of two' 2 "$at.*shards 6 is no power of two" "$config" 'top "shards: 6"'
+wrong 'shards that are not equal' 2 "$at.*does not come in 32 equal shards" "$config" 'top "shards: 32"'
+wrong 'no shard' 2 "$at.*out of range" "$config" 'top "shards: 0"'
 wrong 'one image' 2 "$at.*out of range" "$config" 'top "train_count: 1"'
 wrong 'more neighbours than images' 2 "$at.*knn_k 17" "$config" 'top "knn_k: 17"'
 wrong 'more images than there are' 2 "$at.*synthetic has 0 to 59999" "$config" 'top "train_count: 60001"'

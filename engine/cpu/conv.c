@@ -4,6 +4,7 @@
  * fp32 alone.
  */
 #include "conv.h"
+#include "parts.h"
 #include "vec.h"
 
 /* ---- the choice ------------------------------------------------------------------------------ */
@@ -98,27 +99,77 @@ static void wgrad_widened(float *dw, const bf16 *dy, const bf16 *x, struct conv_
     }
 }
 
+/* ---- the gradient of weights by parts --------------------------------------------------------- */
+
+static void wgrad_of(float *dw, const void *dy, const void *x, struct conv_shape s)
+{
+    const bool ready = winograd_wgrad_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_wgrad_fits(s));
+    if (cpu_bf16() && !ready) wgrad_widened(dw, dy, x, s);
+    else wgrad(dw, dy, x, s, cpu_bf16());
+}
+
+static void wgrad_parts(float *dw, const char *dy, const char *x, struct conv_shape s)
+{
+    const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
+    const int parts = parts_n(s.parts), views = parts_views(s.parts);
+    const size_t n = (size_t)s.k * s.r * s.r * s.c;
+    struct part_sums sums = parts_open(s.parts, n);
+    s.n /= parts_pieces(s.parts);
+    s.parts = (struct parts){ 0 };
+    const size_t y_bytes = mem_act_bytes() * (size_t)s.n * p * q * s.k;
+    const size_t x_bytes = mem_act_bytes() * (size_t)s.n * s.h * s.w * s.c;
+    for (int i = 0; i < parts; i++) {
+        float *const own = parts_next(&sums);
+        for (size_t piece = i; piece < (size_t)(views * parts); piece += parts)
+            wgrad_of(own, dy + piece * y_bytes, x + piece * x_bytes, s);
+        parts_join(&sums, i);
+    }
+    parts_add(dw, sums.room, n);
+}
+
 /* ---- the ops --------------------------------------------------------------------------------- */
 
-void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
+/* The columns' products are the BLAS's, which rounds a row as the number of rows has it: a call a piece,
+ * so that it is the same wherever the others are computed.  How many images a call has, and what they
+ * are in x and y. */
+struct call { struct conv_shape s; size_t x, y; };
+
+static struct call call_of(struct conv_shape s, bool rows_are_alone)
+{
+    const int p = conv_out(s.h, s.r, s.stride, s.pad), q = conv_out(s.w, s.r, s.stride, s.pad);
+    if (!rows_are_alone) s.n /= parts_pieces(s.parts);
+    return (struct call){ s, (size_t)s.n * s.h * s.w * s.c, (size_t)s.n * p * q * s.k };
+}
+
+static void fwd_of(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
 {
     const bool ready = winograd_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_direct_fits(s));
     if (cpu_bf16() && !ready) fwd_widened((bf16 *)y, (const bf16 *)x, float_in(w), s);
     else fwd(y, x, float_in(w), s, cpu_bf16());
 }
 
+void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
+{
+    const struct call one = call_of(s, winograd_fits(s, cpu_bf16()) || conv_direct_fits(s));
+    for (size_t i = 0; i < (size_t)(s.n / one.s.n); i++)
+        fwd_of(act_at(y, i * one.y), act_at((dev_act *)x, i * one.x), w, one.s);
+}
+
+static void dgrad_of(struct act_grad dx, const dev_act *dy, const dev_float *w, struct conv_shape s)
+{
+    const bool ready = winograd_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_direct_dgrad_fits(s));
+    if (cpu_bf16() && !ready)
+        dgrad_widened((bf16 *)dx.at, dx.add, (const bf16 *)dy, float_in(w), s);
+    else dgrad(dx.at, dx.add, dy, float_in(w), s, cpu_bf16());
+}
+
 void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,
                  const dev_float *w, struct conv_shape s)
 {
-    const bool x_ready = winograd_fits(s, true) ||
-                         (HAVE_BF16_PRODUCTS && conv_direct_dgrad_fits(s));
-    const bool w_ready = winograd_wgrad_fits(s, true) || (HAVE_BF16_PRODUCTS && conv_wgrad_fits(s));
-    if (dx.at && cpu_bf16() && !x_ready)
-        dgrad_widened((bf16 *)dx.at, dx.add, (const bf16 *)dy, float_in(w), s);
-    else if (dx.at)
-        dgrad(dx.at, dx.add, dy, float_in(w), s, cpu_bf16());
-    if (dw && cpu_bf16() && !w_ready)
-        wgrad_widened(float_out(dw), (const bf16 *)dy, (const bf16 *)x, s);
-    else if (dw)
-        wgrad(float_out(dw), dy, x, s, cpu_bf16());
+    const struct call one = call_of(s, winograd_fits(s, cpu_bf16()) || conv_direct_dgrad_fits(s));
+    for (size_t i = 0; dx.at && i < (size_t)(s.n / one.s.n); i++)
+        dgrad_of((struct act_grad){ act_at(dx.at, i * one.x), dx.add },
+                 act_at((dev_act *)dy, i * one.y), w, one.s);
+    if (dw && s.parts.n > 1) wgrad_parts(float_out(dw), (const char *)dy, (const char *)x, s);
+    else if (dw) wgrad_of(float_out(dw), dy, x, s);
 }

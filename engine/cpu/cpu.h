@@ -35,6 +35,7 @@ int cpu_threads(void);
 enum scratch { SCRATCH_WORK,             /* what a kernel needs for itself */
                SCRATCH_WIDE,             /* what goes around one: fp32 copies of bf16 operands,
                                             gathered rows */
+               SCRATCH_PARTS,            /* sums of parts that wait for others */
                SCRATCH_VIEWS,            /* op_augment's own: a thread may make views beside a
                                             step */
                SCRATCHES };

@@ -16,6 +16,7 @@
 #include <omp.h>
 #include <string.h>
 #include "cpu.h"
+#include "parts.h"
 #include "vec.h"
 
 /* Registers of a block: ROWS x 2 vectors of sums, 2 of the right factor, 1 word of the left in all
@@ -322,11 +323,11 @@ static void forward(void *y, const void *x, const float *w, const float *b, int 
                                 .columns = k, .transposed = true, .is_bf16 = is_bf16 });
 }
 
-void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b, int n, int c,
-               int k)
+void op_fc_fwd(dev_act *y, const dev_act *x, const dev_float *w, const dev_float *b,
+               struct fc_shape s)
 {
-    assert(n > 0 && c > 0 && k > 0);
-    forward(y, x, float_in(w), float_in(b), n, c, k, cpu_bf16());
+    assert(s.n > 0 && s.c > 0 && s.k > 0);
+    forward(y, x, float_in(w), float_in(b), s.n, s.c, s.k, cpu_bf16());
 }
 
 void cpu_linear(float *y, const float *x, const float *w, const float *b, int n, int c, int k)
@@ -427,14 +428,42 @@ static void bias_gradient(float *db, const void *dy, int n, int k, bool is_bf16)
     }
 }
 
-void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy,
-               const dev_act *x, const dev_float *w, int n, int c, int k)
+static void gradients_add(float *dw, float *db, const void *dy, const void *x, struct fc_shape s)
 {
-    assert(n > 0 && c > 0 && k > 0);
-    const bool is_bf16 = cpu_bf16();
+    if (dw) weight_gradient(dw, dy, x, s.n, s.c, s.k, cpu_bf16());
+    if (db) bias_gradient(db, dy, s.n, s.k, cpu_bf16());
+}
+
+/* dw, then db, in the sum of each part. */
+static void gradients_parts(float *dw, float *db, const char *dy, const char *x, struct fc_shape s)
+{
+    const int parts = parts_n(s.parts), views = parts_views(s.parts);
+    const size_t k = (size_t)s.k, n = dw ? k * (size_t)s.c : 0;
+    struct part_sums sums = parts_open(s.parts, n + (db ? k : 0));
+    s.n /= parts_pieces(s.parts);
+    const size_t y_bytes = mem_act_bytes() * (size_t)s.n * k;
+    const size_t x_bytes = mem_act_bytes() * (size_t)s.n * (size_t)s.c;
+    for (int i = 0; i < parts; i++) {
+        float *const own = parts_next(&sums);
+        for (size_t piece = (size_t)i; piece < (size_t)(views * parts); piece += (size_t)parts)
+            gradients_add(dw ? own : NULL, db ? own + n : NULL, dy + piece * y_bytes,
+                          x + piece * x_bytes, s);
+        parts_join(&sums, i);
+    }
+    if (dw) parts_add(dw, sums.room, n);
+    if (db) parts_add(db, sums.room + n, k);
+}
+
+void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy,
+               const dev_act *x, const dev_float *w, struct fc_shape s)
+{
+    assert(s.n > 0 && s.c > 0 && s.k > 0 && s.n % parts_pieces(s.parts) == 0);
     if (dx.at)
-        multiply(&(struct product){ .result = dx.at, .x = dy, .w = float_in(w), .n = n, .depth = k,
-                                    .columns = c, .add = dx.add, .is_bf16 = is_bf16 });
-    if (dw) weight_gradient(float_out(dw), dy, x, n, c, k, is_bf16);
-    if (db) bias_gradient(float_out(db), dy, n, k, is_bf16);
+        multiply(&(struct product){ .result = dx.at, .x = dy, .w = float_in(w), .n = s.n,
+                                    .depth = s.k, .columns = s.c, .add = dx.add,
+                                    .is_bf16 = cpu_bf16() });
+    if (!dw && !db) return;
+    if (s.parts.n > 1)
+        gradients_parts(float_out(dw), float_out(db), (const char *)dy, (const char *)x, s);
+    else gradients_add(float_out(dw), float_out(db), dy, x, s);
 }

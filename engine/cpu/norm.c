@@ -24,8 +24,10 @@ enum { BLOCK = 4,        /* vectors; even */
 
 /* What the passes over the rows need. */
 struct pass {
-    int groups, rows, c;                 /* rows of a group; both folded */
-    int fold, chunks;                    /* chunks of a group */
+    int groups, rows, c;                 /* groups in pieces: parts of their views; rows of a piece;
+                                            both folded */
+    struct parts parts;                  /* of a group */
+    int fold, chunks;                    /* chunks of a piece */
     int paired;                          /* channels that place() keeps as pairs of bf16 */
     size_t width;                        /* c in whole vectors */
     bool is_bf16, relu, add;             /* add to `out` or `g`, whichever is written last */
@@ -45,8 +47,10 @@ typedef void rows_fn(const struct pass *p, size_t at, int rows, double *sums);
 static struct pass pass_of(struct bn_shape s, bool relu)
 {
     enum { CHUNK = 1 << 14, MOST = 64 };
-    assert(s.groups > 0 && s.rows > 0 && s.c > 0);
-    struct pass p = { .groups = s.groups, .rows = s.rows, .c = s.c, .fold = 1, .relu = relu };
+    const int pieces = parts_pieces(s.parts);
+    assert(s.groups > 0 && s.rows > 0 && s.c > 0 && s.rows % pieces == 0);
+    struct pass p = { .groups = s.groups * pieces, .rows = s.rows / pieces, .c = s.c, .fold = 1,
+                      .relu = relu, .parts = s.parts };
     p.is_bf16 = cpu_bf16();
     while (2 * p.c <= BLOCK * LANES && p.rows % 2 == 0) {
         p.rows /= 2;
@@ -59,7 +63,7 @@ static struct pass pass_of(struct bn_shape s, bool relu)
     p.chunks = chunks < MOST ? (int)chunks : MOST;
     if (p.chunks > p.rows / RUN) p.chunks = p.rows / RUN;  /* or the sums cost more than the rows */
     if (p.chunks < 1) p.chunks = 1;
-    const size_t groups = (size_t)s.groups,
+    const size_t groups = (size_t)p.groups,
                  sums = line_floats(groups * (size_t)p.chunks * 2 * p.width);
     const size_t line = line_floats(groups * p.width);
     char *const room = cpu_scratch(SCRATCH_WORK, sums * sizeof(double) + 4 * line * sizeof(float));
@@ -71,11 +75,11 @@ static struct pass pass_of(struct bn_shape s, bool relu)
     return p;
 }
 
-/* The same with the sums and coefficients of group g. */
-static struct pass group_of(const struct pass *all, int g)
+/* The same with the sums and coefficients of piece `piece`, counted over all groups. */
+static struct pass piece_of(const struct pass *all, int piece)
 {
     struct pass p = *all;
-    const size_t at = (size_t)g * p.width;
+    const size_t at = (size_t)piece * p.width;
     p.sums += at * 2 * (size_t)p.chunks;
     p.mean += at;
     p.scale += at;
@@ -87,9 +91,9 @@ static struct pass group_of(const struct pass *all, int g)
 /* Calls f for all runs of chunk i, counted over all groups, with the sums of the chunk. */
 static void chunk_rows(rows_fn *f, const struct pass *all, int i)
 {
-    const int group = i / all->chunks, chunk = i % all->chunks;
-    const struct pass p = group_of(all, group);
-    const size_t first = (size_t)group * (size_t)p.rows,
+    const int piece = i / all->chunks, chunk = i % all->chunks;
+    const struct pass p = piece_of(all, piece);
+    const size_t first = (size_t)piece * (size_t)p.rows,
                  end = chunk_start((size_t)p.rows, p.chunks, chunk + 1);
     double *const sums = p.sums + (size_t)chunk * 2 * p.width;
     memset(sums, 0, 2 * p.width * sizeof *sums);
@@ -127,12 +131,47 @@ static void sums_total(const struct pass *p)
         for (size_t j = 0; j < 2 * p->width; j++) p->sums[j] += p->sums[i * 2 * p->width + j];
 }
 
+/* The same of all pieces of group g, whose first one is answered: a part is its pieces of all views,
+ * and the parts are a tree. */
+static struct pass group_total(const struct pass *all, int g)
+{
+    const int parts = parts_n(all->parts), pieces = parts_pieces(all->parts);
+    const struct pass group = piece_of(all, g * pieces);
+    const size_t n = 2 * group.width, piece = n * (size_t)group.chunks;
+    for (int i = 0; i < pieces; i++) {
+        const struct pass own = piece_of(all, g * pieces + i);
+        sums_total(&own);
+        double *const part = group.sums + (size_t)(i % parts) * piece;
+        for (size_t j = 0; j < n && i >= parts; j++) part[j] += own.sums[j];
+    }
+    for (int step = 1; step < parts; step *= 2)
+        for (int i = 0; i < parts; i += 2 * step) {
+            double *const left = group.sums + (size_t)i * piece;
+            for (size_t j = 0; j < n; j++) left[j] += left[j + (size_t)step * piece];
+        }
+    return group;
+}
+
 /* Afterwards: sum 0 or 1 of channel j, unfolded. */
 static double sum_of(const struct pass *p, size_t which, int j)
 {
     double sum = 0;
     for (; j < p->c; j += p->c / p->fold) sum += p->sums[which * p->width + place(p, j)];
     return sum;
+}
+
+/* The coefficients of a group's first piece are those of all its pieces. */
+static void coefficients_spread(const struct pass *all, int g)
+{
+    const int pieces = parts_pieces(all->parts);
+    const struct pass from = piece_of(all, g * pieces);
+    for (int i = 1; i < pieces; i++) {
+        const struct pass to = piece_of(all, g * pieces + i);
+        memcpy(to.mean, from.mean, from.width * sizeof *to.mean);
+        memcpy(to.scale, from.scale, from.width * sizeof *to.scale);
+        memcpy(to.shift, from.shift, from.width * sizeof *to.shift);
+        memcpy(to.slope, from.slope, from.width * sizeof *to.slope);
+    }
 }
 
 static void coefficient_set(const struct pass *p, float *coefficient, int j, float value)
@@ -324,13 +363,13 @@ void op_bn_act_fwd(dev_act *y, dev_float *mean_, dev_float *rstd_, dev_float *ru
     p.residual = (const char *)residual;
     all_rows(moments, &p, false);
     for (int g = 0; g < s.groups; g++) {
-        const struct pass group = group_of(&p, g);
+        const struct pass group = group_total(&p, g);
         float *const mean = float_out(mean_) + (size_t)g * (size_t)s.c;
         float *const rstd = float_out(rstd_) + (size_t)g * (size_t)s.c;
-        sums_total(&group);
         statistics(&group, mean, rstd, float_out(run_mean), float_out(run_var), s.rows);
         for (int j = 0; j < s.c; j++)
             apply_coefficients(&group, j, mean[j], rstd[j], float_in(gamma), float_in(beta));
+        coefficients_spread(&p, g);
     }
     all_rows(apply, &p, true);
 }
@@ -498,16 +537,17 @@ void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,
     /* What the first pass keeps, the second need not make from dy and y again. */
     if (!p.g && relu && dx.at == dy) p.g = (char *)dx.at;
     for (int g = 0; g < s.groups; g++) {
-        const struct pass group = group_of(&p, g);
+        const struct pass group = piece_of(&p, g * parts_pieces(s.parts));
         for (int j = 0; j < s.c; j++)
             coefficient_set(&group, group.mean, j, float_in(mean)[g * s.c + j]);
+        coefficients_spread(&p, g);
     }
     all_rows(gradient_moments, &p, false);
     for (int g = 0; g < s.groups; g++) {
-        const struct pass group = group_of(&p, g);
-        sums_total(&group);
+        const struct pass group = group_total(&p, g);
         gradient_coefficients(&group, float_out(dgamma), float_out(dbeta), float_in(gamma),
                               float_in(rstd) + (size_t)g * (size_t)s.c, s.rows);
+        coefficients_spread(&p, g);
     }
     if (p.g) {
         p.dy = p.g;

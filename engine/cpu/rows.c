@@ -203,6 +203,17 @@ void op_normalize_rows(dev_float *x_, int n, int d)
     }
 }
 
+void op_tree(dev_float *x_, size_t n, int parts)
+{
+    float *const x = float_out(x_);
+    assert(parts > 0 && (parts & (parts - 1)) == 0);
+    for (int step = 1; step < parts; step *= 2)
+        for (int i = 0; i < parts; i += 2 * step) {
+            float *const left = x + (size_t)i * n;
+            for (size_t j = 0; j < n; j++) left[j] += left[j + (size_t)step * n];
+        }
+}
+
 /* ---- optimiser ------------------------------------------------------------------------------- */
 
 /* Products and sums apart, not fused: the same digits in every variant, at the memory's speed

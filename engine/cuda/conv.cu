@@ -9,6 +9,7 @@
 #include "cudnn_run.h"
 #include "graph.h"
 #include "kernel.h"
+#include "part_sums.h"
 #include "stream.h"
 #include "weights.h"
 
@@ -88,6 +89,23 @@ static const T *weights_padded(const float *w, struct conv_shape s, struct sizes
     return to;
 }
 
+/* A call a piece of a part: a convolution of as many images has the same plan, and so the same digits,
+ * wherever the other parts are computed. */
+static struct conv_shape piece_of(struct conv_shape s)
+{
+    s.n /= parts_pieces(s.parts);
+    s.parts = { 0, 0 };
+    return s;
+}
+
+struct piece_span { size_t x, y; };      /* elements of a piece */
+
+static piece_span span_of(struct conv_shape piece)
+{
+    const struct sizes z = sizes_of(piece);
+    return { z.x_rows * (size_t)piece.c, z.y_rows * (size_t)piece.k };
+}
+
 template <typename T>
 static void forward(dev_act *y, const dev_act *x, const float *w, struct conv_shape s)
 {
@@ -106,7 +124,10 @@ static void forward(dev_act *y, const dev_act *x, const float *w, struct conv_sh
 void op_conv_fwd(dev_act *y, const dev_act *x, const dev_float *w, struct conv_shape s)
 {
     assert(s.n > 0 && s.r > 0 && s.pad >= 0 && s.pad < s.r);
-    WITH_ACT(forward, y, x, float_in(w), s);
+    const struct conv_shape piece = piece_of(s);
+    const piece_span each = span_of(piece);
+    for (size_t i = 0; i < (size_t)parts_pieces(s.parts); i++)
+        WITH_ACT(forward, act_at(y, i * each.y), act_at((dev_act *)x, i * each.x), float_in(w), piece);
 }
 
 template <typename T> static void data_gradient(struct act_grad dx, const T *dy, const float *w,
@@ -236,9 +257,31 @@ static void backward(struct act_grad dx, float *dw, const dev_act *dy_, const de
     beside_keep_end();
 }
 
+static void parts_backward(struct act_grad dx, float *dw, const dev_act *dy, const dev_act *x,
+                           const float *w, struct conv_shape s)
+{
+    const struct conv_shape piece = piece_of(s);
+    const piece_span each = span_of(piece);
+    const size_t n = (size_t)s.k * (size_t)s.r * (size_t)s.r * (size_t)s.c;
+    part_sums sums = parts_open(s.parts, dw ? n : 0);
+    for (int i = 0; i < s.parts.n; i++) {
+        float *const own = dw ? parts_next(&sums) : NULL;
+        for (int v = 0; v < s.parts.views; v++) {
+            const size_t at = (size_t)(v * s.parts.n + i);
+            const struct act_grad to = { act_at(dx.at, at * each.x), dx.add };
+            WITH_ACT(backward, to, own, act_at((dev_act *)dy, at * each.y),
+                     act_at((dev_act *)x, at * each.x), w, piece);
+        }
+        if (dw) parts_join(&sums, i);
+    }
+    if (dw) parts_add(dw, sums.room, n);
+}
+
 void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev_act *x,
                  const dev_float *w, struct conv_shape s)
 {
     assert(s.n > 0 && s.r > 0 && s.pad >= 0 && s.pad < s.r);
-    if (dx.at || dw) WITH_ACT(backward, dx, float_out(dw), dy, x, float_in(w), s);
+    if (!dx.at && !dw) return;
+    if (s.parts.n > 1) parts_backward(dx, float_out(dw), dy, x, float_in(w), s);
+    else WITH_ACT(backward, dx, float_out(dw), dy, x, float_in(w), s);
 }

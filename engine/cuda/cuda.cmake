@@ -12,7 +12,7 @@ set(CUDA_LIBRARIES "" CACHE PATH "folder with cudnn/ and cu13/ (or nvidia/ with 
 
 set(CUDA_RUNTIME_FLAGS -std=c++17 -O3 -fmad=false -gencode arch=compute_90,code=[sm_90,compute_90]
   -Werror all-warnings -Xptxas -v,--warn-on-spills -Xcompiler -Wall,-Wextra,-Werror,-fno-exceptions,-fno-rtti
-  -Xcompiler -fno-threadsafe-statics)
+  -Xcompiler -Wno-missing-field-initializers,-fno-threadsafe-statics)
 
 # ---- what is needed --------------------------------------------------------------------------------------
 

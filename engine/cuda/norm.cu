@@ -20,7 +20,8 @@
 /* ---- cutting --------------------------------------------------------------------------------- */
 
 struct cut {
-    int groups, rows, c;                 /* M rows in a group */
+    int groups, rows, c;                 /* groups in pieces: parts of their views; rows of a piece */
+    int parts, pieces;                   /* of a group; pieces are parts of each of its views */
     int v, lanes, stripes;               /* channels a thread; threads across and down a block */
     int slices, chunks;                  /* blocks across the channels, and down a group's rows */
 };
@@ -33,12 +34,13 @@ enum { LANES = 16, SLICE = LANES * PACK_BYTES / 2 };     /* most lanes, and chan
 template <typename F> static cut cut_of(struct bn_shape s)
 {
     enum { MULTIPROCESSORS = 132, LEAST_ROWS = 4, v = F::width };
-    cut k = { s.groups, s.rows, s.c, v, 1, THREADS, 1, 1 };
+    const int pieces = parts_pieces(s.parts);
+    cut k = { s.groups * pieces, s.rows / pieces, s.c, parts_n(s.parts), pieces, v, 1, THREADS, 1, 1 };
     while (k.lanes < LANES && k.lanes * v < s.c) k.lanes *= 2;
     k.stripes = THREADS / k.lanes;
     k.slices = (s.c + k.lanes * v - 1) / (k.lanes * v);
-    const int wanted = MULTIPROCESSORS * F::resident / (k.slices * s.groups);
-    const int most = s.rows / (LEAST_ROWS * k.stripes);
+    const int wanted = MULTIPROCESSORS * F::resident / (k.slices * k.groups);
+    const int most = k.rows / (LEAST_ROWS * k.stripes);
     k.chunks = wanted < most ? wanted : most;
     if (k.chunks < 1) k.chunks = 1;
     return k;
@@ -100,7 +102,8 @@ __device__ static inline place place_of(cut k, int v)
 template <typename F> __device__ inline void rows_each(F &f, const cut &k, const place &p)
 {
     if (p.channel >= k.c) return;
-    f.begin((size_t)p.group * (size_t)k.c + (size_t)p.channel, (size_t)p.channel);
+    const size_t of = (size_t)(p.group / k.pieces);
+    f.begin(of * (size_t)k.c + (size_t)p.channel, (size_t)p.channel);
     size_t i = ((size_t)p.group * (size_t)k.rows + (size_t)p.first) * (size_t)k.c +
                (size_t)p.channel;
     enum { FLIGHT = F::flight };
@@ -259,6 +262,29 @@ __device__ static totals chunks_total(const double *sums, const cut &k, int grou
     return t;
 }
 
+/* Of group g: a part is its pieces of all views, and the parts are a tree. */
+__device__ static totals group_total(const double *sums, const cut &k, int g, int first, int n)
+{
+    enum { WAITING = 17 };               /* of at most 65536 parts */
+    totals waiting[WAITING];
+    int top = 0;
+    for (int i = 0; i < k.parts; i++) {
+        totals own = chunks_total(sums, k, g * k.pieces + i, first, n);
+        for (int piece = i + k.parts; piece < k.pieces; piece += k.parts) {
+            const totals more = chunks_total(sums, k, g * k.pieces + piece, first, n);
+            own.a += more.a;
+            own.b += more.b;
+        }
+        for (int behind = i + 1; behind % 2 == 0; behind /= 2) {       /* parts_joins() */
+            top--;
+            own.a = waiting[top].a + own.a;
+            own.b = waiting[top].b + own.b;
+        }
+        waiting[top++] = own;
+    }
+    return waiting[0];
+}
+
 /* f's sums are zero.  The last block of a slice does end(group, channel, totals) for its channels,
  * group after group. */
 template <typename F, typename E>
@@ -277,8 +303,8 @@ __global__ __launch_bounds__(THREADS, F::resident) void sim_bn_sums(double *sums
     const int slice = (int)blockIdx.x % k.slices, first = slice * k.lanes * F::width;
     if (!is_last(&done[slice], (unsigned)(k.chunks * k.groups))) return;
     const int rest = k.c - first, n = rest < k.lanes * F::width ? rest : k.lanes * F::width;
-    for (int g = 0; g < k.groups; g++) {
-        const totals t = chunks_total(sums, k, g, first, n);
+    for (int g = 0; g < k.groups / k.pieces; g++) {
+        const totals t = group_total(sums, k, g, first, n);
         if ((int)threadIdx.x < n) end(k, g, first + (int)threadIdx.x, t);
     }
 }
@@ -300,8 +326,9 @@ struct statistics {
     __device__ void operator()(const cut &k, int g, int j, const totals &t) const
     {
         /* One row has no unbiased variance; its biased one, zero, is taken. */
-        const double unbias = k.rows > 1 ? (double)k.rows / (k.rows - 1) : 1.0;
-        const double average = t.a / k.rows, v = t.b / k.rows - average * average;
+        const int m = k.rows * k.pieces;
+        const double unbias = m > 1 ? (double)m / (m - 1) : 1.0;
+        const double average = t.a / m, v = t.b / m - average * average;
         const double var = v < 0 ? 0 : v;                /* rounding only; NaN stays */
         mean[(size_t)g * (size_t)k.c + (size_t)j] = (float)average;
         rstd[(size_t)g * (size_t)k.c + (size_t)j] = (float)(1.0 / sqrt(var + (double)BN_EPS));
@@ -435,7 +462,7 @@ static void bn_eval(dev_act *y, const dev_act *x, const float *gamma, const floa
 {
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { y, x, residual };
-    const struct bn_shape s = { 1, rows, c };
+    const struct bn_shape s = { 1, rows, c, { 0, 0 } };
     float *const rstd = (float *)cuda_scratch(SCRATCH_SUMS, (size_t)c * sizeof *rstd);
     each((size_t)c, deviation_one{ rstd, run_var });
     if (width_of<T>(c, all, 3) == V)
@@ -470,8 +497,8 @@ struct lines_of {
         const double scale = gamma ? (double)gamma[j] * r : r;
         if (dbeta) dbeta[j] += (float)(unscale * t.a);
         if (dgamma) dgamma[j] += (float)(unscale * product);
-        lines[at] = { (float)scale, (float)(-scale * r * product / k.rows),
-                      (float)(-scale * t.a / k.rows) };
+        const int m = k.rows * k.pieces;
+        lines[at] = { (float)scale, (float)(-scale * r * product / m), (float)(-scale * t.a / m) };
     }
 };
 

@@ -210,6 +210,24 @@ void op_normalize_rows(dev_float *x, int n, int d)
     twin_follow(x, (size_t)n * (size_t)d * sizeof(float));
 }
 
+struct tree_one {
+    float *x;
+    size_t n;
+    int parts;
+    __device__ void operator()(size_t i) const
+    {
+        for (int step = 1; step < parts; step *= 2)
+            for (int part = 0; part < parts; part += 2 * step)
+                x[(size_t)part * n + i] += x[(size_t)(part + step) * n + i];
+    }
+};
+
+void op_tree(dev_float *x, size_t n, int parts)
+{
+    assert(parts > 0 && (parts & (parts - 1)) == 0);
+    each(n, tree_one{ float_out(x), n, parts });
+}
+
 /* ---- optimiser ------------------------------------------------------------------------------- */
 
 /* Products and sums apart, as on the CPU: the same digits. */

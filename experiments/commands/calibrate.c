@@ -56,6 +56,7 @@ struct settings settings_part(const struct settings *s, int batch)
     const struct data_source *const made = data_source_find("synthetic");
     part.dataset = (int)(made - data_sources);
     part.batch = batch;
+    while (batch % part.shards) part.shards /= 2;
     part.train_first = part.monitor_first = 0;
     part.monitor_split = DATA_TEST;
     part.train_count = least(2 * batch, made->n[DATA_TRAIN]);

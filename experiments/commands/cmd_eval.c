@@ -109,13 +109,10 @@ static int eval_run(const struct experiment *e, const struct row *row, const cha
     name_choose(&run, path);
     struct trainer *const t = host_alloc(1, sizeof *t);
     trainer_open(t, &row->settings, seed);
-    if (!trainer_load(t, path, run.hash)) {
-        trainer_close(t);                                /* nothing holds it while this ends: a leak to who looks */
-        free(t);
+    if (!trainer_load(t, path, run.hash))
         die_user("%s: no checkpoint of %s (%s)", path, what,
                  run.finished ? "one that was pooled from results/ has none: simsiam run --runs ELSEWHERE makes it"
                               : "simsiam run makes it");
-    }
 
     struct run_record r = { .outputs = outputs_of(run.config),
                             .last = epoch_empty(t->epoch) };   /* none of a divergence */

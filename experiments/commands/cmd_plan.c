@@ -9,7 +9,6 @@
  */
 #include "calibrate.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +31,6 @@ struct need {
 };
 struct plan {
     struct experiment *e;          /* [n] */
-    char **path;                   /* [n], as they were given */
     int n;
     int seeds[SEEDS_MAX], n_seeds;
     struct need *need;             /* [n_needs], distinct */
@@ -66,7 +64,6 @@ static void plan_open(struct plan *p, char **path, int n, const char *scale, con
 {
     p->e = host_alloc((size_t)n, sizeof *p->e);
     p->need = host_alloc((size_t)n * ROWS_MAX, sizeof *p->need);
-    p->path = path;
     p->n = n;
     struct found runs;
     found_open(&runs, root);
@@ -166,56 +163,10 @@ static void plan_print(const struct plan *p, int jobs)
     machine_print(p);
 }
 
-/* ---- a list for a cluster -------------------------------------------------------------------- */
-
-struct line { const struct need *need; int seed; };
-
-/* Longest first; of equal ones the order of the files, which is that of the needs. */
-static int line_order(const void *a, const void *b)
-{
-    const struct line *const x = a, *const y = b;
-    const double more = y->need->cost.run_seconds - x->need->cost.run_seconds;
-    if (more != 0) return more > 0 ? 1 : -1;
-    if (x->need != y->need) return x->need < y->need ? -1 : 1;
-    return (x->seed > y->seed) - (x->seed < y->seed);
-}
-
-/* A word as a shell, and xargs, read it: as it is where they see nothing special in it. */
-static void word_print(const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./%@:,";
-    if (*word && !word[strspn(word, plain)]) {
-        printf("%s ", word);
-        return;
-    }
-    putchar('\'');
-    for (; *word; word++)
-        if (*word == '\'') printf("'\\''");
-        else putchar(*word);
-    printf("' ");
-}
-
-static void list_print(const struct plan *p)
-{
-    struct line *const line = host_alloc((size_t)p->n_needs * SEEDS_MAX + 1, sizeof *line);
-    int n = 0;
-    for (int k = 0; k < p->n_needs; k++)
-        for (int i = 0; i < p->n_seeds; i++)
-            if (p->need[k].left[i]) line[n++] = (struct line){ &p->need[k], p->seeds[i] };
-    qsort(line, (size_t)n, sizeof *line, line_order);
-    for (int i = 0; i < n; i++) {
-        word_print(p->path[line[i].need->e - p->e]);
-        word_print(line[i].need->row->name);
-        printf("%d %.0f\n", line[i].seed, ceil(line[i].need->cost.run_seconds));
-    }
-    free(line);
-}
-
 int command_plan(int argc, char **argv)
 {
     const char *scale = "quick", *seed_text = "1 2 3", *root = "runs";
     int threads = 0, steps = 10, jobs = 1;
-    bool list = false;
     const struct option_row rows[] = {
         { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
@@ -223,7 +174,6 @@ int command_plan(int argc, char **argv)
         { "jobs", OPTION_INT, &jobs, "N", "runs at a time, each on its share of the cores" },
         { "threads", OPTION_INT, &threads, "N", "threads of a run; 0: cores / jobs" },
         { "steps", OPTION_INT, &steps, "N", "steps to time for each row, at least" },
-        { "list", OPTION_FLAG, &list, NULL, "a line for each run left, longest first: FILE ROW SEED SECONDS" },
         { NULL, OPTION_FLAG, NULL, NULL, NULL }
     };
     const int n = options_parse(
@@ -236,12 +186,9 @@ int command_plan(int argc, char **argv)
     if (jobs < 1 || jobs > JOBS_MAX) die_user("--jobs %d: 1 to %d", jobs, JOBS_MAX);
     struct plan p = { .n_seeds = 0 };
     p.n_seeds = seeds_parse(p.seeds, seed_text);
-    for (int i = 1; list && i <= n; i++)
-        if (strchr(argv[i], '\n')) die_user("--list: a file's name with a line break has no line");
     plan_open(&p, argv + 1, n, scale, root);
     plan_measure(&p, jobs, threads_each(threads, jobs), steps);
-    if (list) list_print(&p);
-    else plan_print(&p, jobs);
+    plan_print(&p, jobs);
     free(p.e);
     free(p.need);
     return 0;

@@ -21,7 +21,6 @@ const struct command commands[] = {
     { "pool", command_pool, "take over runs that were finished elsewhere, verified", NULL },
     { "check", command_check, "has a run collapsed; and is the rule that says so still right", NULL },
     { "export", command_export, "a run's weights for other programs: .safetensors, detectron2", NULL },
-    { "import", command_import, "a net in a .safetensors file as the checkpoint that a row begins from", NULL },
     { "config", command_config, "a row's resolved settings and their hash; all keys", NULL },
     { "data", command_data, "verify, decode or look at a data set", data_actions },
     { "info", command_info, "the machine, the libraries, the build", NULL },

@@ -16,7 +16,6 @@ int command_decide(int argc, char **argv);     /* further seeds where they can d
 int command_pool(int argc, char **argv);       /* runs finished elsewhere count here */
 int command_check(int argc, char **argv);      /* has a run collapsed */
 int command_export(int argc, char **argv);     /* weights for other programs */
-int command_import(int argc, char **argv);     /* weights of other programs */
 int command_config(int argc, char **argv);     /* a row's resolved config and its hash */
 int command_data(int argc, char **argv);       /* verify, decode, sheets of views */
 int command_info(int argc, char **argv);       /* the machine and the libraries */

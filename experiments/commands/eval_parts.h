@@ -3,7 +3,6 @@
  * eval_parts.h -- what `simsiam eval` does, by what it was asked for.
  */
 #pragma once
-#include "../methods/torch_names.h"
 #include "../run/monitor.h"
 #include "../suite/experiment.h"
 
@@ -19,11 +18,6 @@ struct asked {
 };
 
 bool is_weights_file(const char *path);
-/* The file's tensors; what is wrong with it, or keeps it from being read, is said and exits. */
-void net_read(struct weights *w, const char *path);
-/* Those in the trainer's model; exits 2, naming each, if they are not the row's net, or are made for
- * other means and deviations. */
-struct torch_found net_take(struct trainer *t, const struct weights *w, const char *path);
 /* A status, as those below: 0, EXIT_AGAIN if a stop was requested, EXIT_DIVERGED. */
 int eval_weights(const struct row *row, const struct asked *asked);
 

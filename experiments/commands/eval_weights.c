@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../methods/torch_names.h"
 #include "../../engine/data.h"
 
 bool is_weights_file(const char *path)
@@ -16,15 +17,6 @@ bool is_weights_file(const char *path)
     static const char suffix[] = ".safetensors";
     const size_t n = strlen(path), m = strlen(suffix);
     return n > m && !strcmp(path + n - m, suffix);
-}
-
-void net_read(struct weights *w, const char *path)
-{
-    char wrong[WRONG_TEXT];
-    bool world;
-    if (weights_read(w, path, &world, wrong)) return;
-    if (world) die("%s: %s", path, wrong);
-    die_user("%s: %s", path, wrong);
 }
 
 /* Does the file say that its net wants other means or deviations than the row's? */
@@ -42,7 +34,7 @@ static void pixels_check(const struct weights *w, const char *key, const float o
                      x[0], x[1], x[2], own[0], own[1], own[2], key, x[0], x[1], x[2]);
 }
 
-struct torch_found net_take(struct trainer *t, const struct weights *w, const char *path)
+static struct torch_found weights_take(struct trainer *t, const struct weights *w, const char *path)
 {
     struct torch_found found;
     struct model *const m = &t->model;
@@ -74,11 +66,16 @@ int eval_weights(const struct row *row, const struct asked *asked)
 {
     const char *const path = asked->from;
     struct weights w;
+    char wrong[WRONG_TEXT];
+    bool world;
     machine_open(asked->threads);
-    net_read(&w, path);
+    if (!weights_read(&w, path, &world, wrong)) {
+        if (world) die("%s: %s", path, wrong);
+        die_user("%s: %s", path, wrong);
+    }
     struct trainer *const t = host_alloc(1, sizeof *t);
     trainer_open(t, &row->settings, asked->seed);
-    const struct torch_found found = net_take(t, &w, path);
+    const struct torch_found found = weights_take(t, &w, path);
     struct epoch_record last = epoch_empty(t->s->epochs);
     struct probe_data data = { .train.x = NULL };
     int status = monitor_run(t, &last, true, &data);

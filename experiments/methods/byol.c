@@ -20,7 +20,7 @@ static struct var loss(const struct step *s)
         const int i = pairs->v[k][0], j = pairs->v[k][1];
         /* eq. 2: L = sum |unit(p_i) - unit(z'_j)|^2 = sum 2 + 2 D(p_i, z'_j); SimSiam's is the
          * mean of D */
-        s->distance(s->tape, s->loss, squared ? 2 : 1.0f / (float)pairs->n, p.of[i], t.of[j]);
+        pair_add(s, squared ? 2 : 1.0f / (float)pairs->n, p.of[i], t.of[j]);
     }
     return whole(s->tape, &z, s->plan);
 }

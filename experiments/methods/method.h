@@ -27,7 +27,8 @@ struct step {
     const struct view_plan *plan;
     distance_fn *distance;         /* D */
     void *own;                     /* what open() returned */
-    dev_float *loss;               /* [1], 0 before the loss is added to it */
+    dev_float *loss;               /* [shards], 0 before the loss is added: a term of a shard to its own, one
+                                    * of the whole batch to the first; their sum is the loss */
     int epoch, step, steps;        /* where the step is; steps of an epoch */
     int ahead;                     /* steps that ahead() may work for at a time; 0: any number */
     struct loader *loader;         /* views of this and of other steps, for ahead() */
@@ -77,6 +78,9 @@ struct method {
      * each view. */
     int (*passes)(const struct settings *s);
 };
+
+/* loss += weight * mean D(p, z) over the batch, each shard's rows to the loss of that shard. */
+void pair_add(const struct step *s, float weight, struct var p, struct var z);
 
 struct named_method { const char *name; const struct method *method; };
 /* The passes for an image over all epochs: by which runs are told apart that are as long. */

@@ -68,6 +68,15 @@ static bool splits_torn(const struct settings *s, char *why)
                    s->batch);
 }
 
+/* Where one divides the other, no shard holds pieces of two splits and no split pieces of two shards. */
+static bool shards_across(const struct settings *s, char *why)
+{
+    const int splits = ((const struct moco_settings *)(const void *)s->own)->bn_splits;
+    return splits % s->shards && s->shards % splits &&
+           because(why, "shards %d lie across the %d of bn_splits; one a multiple of the other",
+                   s->shards, splits);
+}
+
 const struct rule moco_rules[] = {
     { { "stop_grad", "method" }, keys_flow },
     { { "pairs", "method" }, other_pairs },
@@ -75,6 +84,7 @@ const struct rule moco_rules[] = {
     { { "distance", "method" }, other_distance },
     { { "queue", "batch", "pairs", "method" }, queue_torn },
     { { "bn_splits", "batch", "method" }, splits_torn },
+    { { "shards", "bn_splits", "method" }, shards_across },
     { { NULL }, NULL }
 };
 

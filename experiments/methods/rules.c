@@ -104,6 +104,16 @@ static bool probe_batch_large(const struct settings *s, char *why)
                    s->probe_batch, s->train_count);
 }
 
+/* A balanced tree over shards of as many images. */
+static bool shards_uneven(const struct settings *s, char *why)
+{
+    if (s->shards & (s->shards - 1))
+        return because(why, "shards %d is no power of two; 1, 2, 4, 8, ...", s->shards);
+    return s->batch % s->shards &&
+           because(why, "a batch of %d images does not come in %d equal shards; a power of two that "
+                   "divides batch", s->batch, s->shards);
+}
+
 static bool knn_large(const struct settings *s, char *why)
 {
     return s->knn_k > s->train_count &&
@@ -312,6 +322,7 @@ const struct rule settings_rules[] = {
     { { "test_count", "monitor_split" }, test_while_choosing },
     { { "test_count", "dataset" }, test_beyond },
     { { "batch", "train_count" }, batch_large },
+    { { "shards", "batch" }, shards_uneven },
     { { "probe_batch", "train_count" }, probe_batch_large },
     { { "knn_k", "train_count" }, knn_large },
     { { "widths" }, stages_many },

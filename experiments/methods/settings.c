@@ -130,6 +130,8 @@ const struct key settings_keys[] = {
     INT(epochs, 0, 100000, "passes", "passes over the training images; 0: the untrained network"),
     INT(batch, 2, 65536, "images",
         "images of one step; an incomplete last batch is dropped (Table 2)"),
+    { AT(shards), .type = KEY_INT, .low = 1, .high = 1024, .before = "1", .unit = "",
+      .sentence = "equal parts of a batch, a power of two, whose sums are a balanced tree; digits hang on it" },
     FLOAT(base_lr, 0, 1000, "", "lr = base_lr * batch / 256, then cosine per epoch (Sec. 3)"),
     /* SimCLR's Table B.1 compares two rules that agree at its own batch of 4096, 0.3 * batch / 256
      * and 0.075 * root of the batch: one key says both which rule, and where they agree. */
@@ -203,7 +205,7 @@ static const struct settings defaults = {
     .projector = { 5, { "fc d", "bn", "relu", "fc d", "bn" } },
     .predictor = { 4, { "fc d/4", "bn", "relu", "fc d" } },
     .method = 0, .stop_grad = true, .distance = 0, .pairs = { 2, { { 0, 1 }, { 1, 0 } } },
-    .epochs = 800, .batch = 512,
+    .epochs = 800, .batch = 512, .shards = 1,
     .base_lr = 0.03, .momentum = 0.9, .weight_decay = 5e-4, .warmup = 0,
     .predictor_lr = PREDICTOR_CONSTANT,
     .precision = PRECISION_BF16,

@@ -49,6 +49,7 @@ struct settings {
     struct pair_list pairs;        /* (source, target) views of the loss */
     /* optimisation */
     int epochs, batch;
+    int shards;                    /* parts of a batch, by which sums are made (struct parts) */
     double base_lr, momentum, weight_decay, warmup;
     int lr_root_batch;             /* the lr's rule: 0: linear; else by the root of the batch */
     int lr_schedule;               /* enum lr_schedule */

@@ -15,7 +15,7 @@ static struct var loss(const struct step *s)
         struct var eta = eta_target(s->own, s->tape, k, z.of[j]);      /* z_j; Sec. 5.2: eta_x */
         if (s->s->stop_grad) eta = stopgrad(eta);                      /* Sec. 3, Figure 2 */
         /* L = mean of D(p_i, stopgrad(z_j)) over the pairs (eq. 2 to 4) */
-        s->distance(s->tape, s->loss, 1.0f / (float)pairs->n, p.of[i], eta);
+        pair_add(s, 1.0f / (float)pairs->n, p.of[i], eta);
     }
     for (int k = 0; k < pairs->n; k++) eta_move(s->own, z.of[pairs->v[k][1]]);
     return whole(s->tape, &z, s->plan);

@@ -176,11 +176,9 @@ bool torch_tensors_take(struct torch_found *found, const struct weights *w, cons
                         struct params *ps, int features)
 {
     *found = (struct torch_found){ .projector = some_there(w, "projector."),
-                                   .predictor = some_there(w, "predictor."),
-                                   .prototypes = some_there(w, "prototypes") };
+                                   .predictor = some_there(w, "predictor.") };
     bool right = part_take(ps, w, NULL, path);
     if (found->projector) right = part_take(ps, w, "projector.", path) && right;
     if (found->predictor) right = part_take(ps, w, "predictor.", path) && right;
-    if (found->prototypes) right = part_take(ps, w, "prototypes", path) && right;
     return fc_take(found, w, path, features) && right;
 }

@@ -17,7 +17,7 @@ void torch_tensors_add(struct weights *w, const struct params *ps, const float *
 
 /* What of a model a file has. */
 struct torch_found {
-    bool projector, predictor, prototypes;
+    bool projector, predictor;
     const struct weight_tensor *fc, *fc_bias;      /* [classes, features], [classes]; NULL: none */
 };
 /* The backbone must be there whole and nothing else in its place; a head is there whole or not at

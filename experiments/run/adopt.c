@@ -100,8 +100,6 @@ static enum adoption named_check(const struct papers *p, char why[WHY_TEXT])
     char wrong[TEXT_MAX], hash[HASH_TEXT], before[HASH_TEXT];
     if (!found_papers_take(&papers, p->provenance, wrong))
         return answer(ADOPT_REFUSED, why, "%s", wrong);
-    if (papers.imported)
-        return answer(ADOPT_REFUSED, why, "provenance.json: the run began from imported weights");
     if (papers.seed != r->seed || strcmp(papers.machine, r->machine) ||
         strcmp(papers.code, r->code_hash) || strcmp(papers.data, r->data_hash))
         return answer(ADOPT_REFUSED, why, "provenance.json: of another seed, machine, code or data "

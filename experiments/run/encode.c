@@ -11,7 +11,8 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
                     uint32_t epoch, uint32_t view, dev_float *features, dev_float *z, dev_float *p)
 {
     struct model *const frozen = model_frozen(&t->model);
-    const int size = t->s->image_size;
+    const int size = t->s->image_size, parts = t->tape.parts;
+    t->tape.parts = 0;                   /* rows alone: there is no sum to cut */
     const struct view_order o = { recipe, t->seed, epoch, view, 1, size };
     int first = 0;
     for (; first < set->host.n && !stop_requested(); first += EVAL_CHUNK) {
@@ -33,6 +34,7 @@ bool trainer_encode(struct trainer *t, const struct image_set *set, const struct
         op_act_to_float(float_at(p, (size_t)first * h.c), h.data, (size_t)n * h.c);
     }
     free(frozen);
+    t->tape.parts = parts;
     return first >= set->host.n;
 }
 

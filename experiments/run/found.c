@@ -83,7 +83,6 @@ static bool papers_take(struct found_run *r, json_t *papers, const char *path, c
                                               &seed);
     if (right) {
         r->seed = seed;
-        r->imported = json_object_get(papers, "imported");
         snprintf(r->code, sizeof r->code, "%s", code);
         snprintf(r->machine, sizeof r->machine, "%s", machine);
         run_data_hash(r->data, train, monitor, test);
@@ -149,7 +148,7 @@ static bool is_named(struct found_run *r, const struct run_record *record)
 }
 
 /* Does provenance.json say what the summary says?  What is wrong with it is told. */
-static bool papers_agree(struct found_run *r, int seed)
+static bool papers_agree(const struct found_run *r, int seed)
 {
     struct found_run of_papers = { .folder = r->folder };
     char why[TEXT_MAX];
@@ -160,7 +159,6 @@ static bool papers_agree(struct found_run *r, int seed)
     }
     const bool agree = of_papers.seed == seed && !strcmp(of_papers.code, r->code) &&
                        !strcmp(of_papers.machine, r->machine) && !strcmp(of_papers.data, r->data);
-    r->imported = of_papers.imported;
     if (!agree)
         warn("%s/provenance.json: of another seed, machine, code or data than summary.json beside it: "
              "the run does not count (run it again)", r->folder);
@@ -396,7 +394,6 @@ static const char *unlike(struct found *f, const struct found_run *r, const stru
         memcpy(f->machine, own.machine, sizeof f->machine);
     }
     if (!r->named) return "of another hash or seed than its folder's name";
-    if (r->imported) return "begun from imported weights";
     if (strcmp(r->machine, f->machine)) return "by another machine";
     if (!code_same(r->code, code_hash_of(s->method))) return "of other code";
     const char *const data = data_of(f, s, r->config);

@@ -4,9 +4,9 @@
  *
  * A run is what its resolved config says, trained with a seed, by a kind of machine, a code, and on
  * data.  All of it names the run's folder, and a run counts for a row only if all of it fits: the
- * code may be another one that was shown equal (code.h).  One that began from imported weights never
- * does.  Which data a row means is the data at hand; where they are not (runs copied from a cluster),
- * it is the data that most finished runs of the same images were trained on.
+ * code may be another one that was shown equal (code.h).  Which data a row means is the data at
+ * hand; where they are not (runs copied from a cluster), it is the data that most finished runs of
+ * the same images were trained on.
  */
 #pragma once
 #include "record.h"
@@ -24,7 +24,6 @@ struct found_run {
     bool finished;              /* else half done */
     enum run_state state;       /* of a finished one */
     bool collapse;              /* and is its grade one, without doubt */
-    bool imported;              /* it began from weights made elsewhere (simsiam import) */
     bool named;                 /* its folder is named by all the above; else it was meddled with */
 };
 struct found {

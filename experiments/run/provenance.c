@@ -90,17 +90,6 @@ static void provenance_write(const char *path, const struct settings *s, json_t 
     provenance_save(path, o);
 }
 
-void provenance_import(const char *folder, const struct settings *s, int seed,
-                       const char *const hash[PROVENANCE_SETS], const char *imported)
-{
-    char *const path = text_format("%s/provenance.json", folder);
-    json_t *const own = identity(s, seed, hash);
-    object_put(own, "imported", json_string(imported));
-    provenance_write(path, s, own);
-    json_decref(own);
-    free(path);
-}
-
 /* The file's object if it is whole and what it says of the run is true; else NULL, and why. */
 static json_t *provenance_true(const char *path, const struct settings *s, json_t *own, const char **why)
 {

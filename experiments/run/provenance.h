@@ -14,9 +14,5 @@ enum { PROVENANCE_SETS = 3 };
  * if it cannot be read or written. */
 bool provenance_keep(const char *folder, const char *label, const struct settings *s, int seed,
                      const char *const hash[PROVENANCE_SETS], bool resumed);
-/* provenance.json of a run that begins from weights made elsewhere: with the key "imported", SHA-256 of
- * their file, which the run keeps.  Dies if it cannot be written. */
-void provenance_import(const char *folder, const struct settings *s, int seed,
-                       const char *const hash[PROVENANCE_SETS], const char *imported);
 /* The same facts of this machine and build, as lines of text. */
 void provenance_print(FILE *out);

@@ -65,7 +65,10 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->schedule[GROUP_PREDICTOR].constant = s->predictor_lr == PREDICTOR_CONSTANT;
     t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
     t->log_now = mem_alloc(sizeof(float) * LOG_WIDTH);
+    if (s->shards > 1) t->shard_loss = mem_alloc(sizeof(float) * (size_t)s->shards);
     t->lr = mem_alloc(sizeof(float) * GROUPS);
+    t->tape.batch = s->batch;
+    t->tape.parts = s->shards;
     image_batch_open(&t->encoded, EVAL_CHUNK);
     const struct loader_source views = { &t->train, t->train.host.n, s->batch, t->plan.views,
                                          s->image_size, &t->recipe, t->seed };
@@ -82,6 +85,7 @@ void trainer_close(struct trainer *t)
     probe_close(&t->probe);
     mem_free(t->log);
     mem_free(t->log_now);
+    mem_free(t->shard_loss);
     mem_free(t->lr);
     image_batch_close(&t->encoded);
     tape_free(&t->tape);
@@ -106,7 +110,7 @@ static struct step step_here(struct trainer *t, struct var views)
     return (struct step){
         .tape = &t->tape, .f = &t->model, .x = views, .s = t->s, .plan = &t->plan,
         .distance = distances[t->s->distance].add, .own = t->own,
-        .loss = float_at(t->log_now, LOG_LOSS),
+        .loss = t->shard_loss ? t->shard_loss : float_at(t->log_now, LOG_LOSS),
         .epoch = t->epoch, .step = t->step, .steps = t->steps, .ahead = t->ahead,
         .loader = &t->loader,
     };
@@ -126,14 +130,25 @@ struct var trainer_views(struct trainer *t)
                      t->plan.views);
 }
 
+/* The forward pass; answers z of all views.  The shards' losses are added up as all their sums are. */
+static struct var forward(struct trainer *t, const struct step *here)
+{
+    mem_zero(t->log_now, sizeof(float) * LOG_WIDTH);
+    if (t->shard_loss) mem_zero(t->shard_loss, sizeof(float) * (size_t)t->s->shards);
+    tape_reset(&t->tape);
+    const struct var z = t->method->loss(here);
+    if (!t->shard_loss) return z;
+    op_tree(t->shard_loss, 1, t->s->shards);
+    mem_copy(float_at(t->log_now, LOG_LOSS), t->shard_loss, sizeof(float));
+    return z;
+}
+
 /* All that a step does on the machine, at addresses that are the same in each. */
 static void step_issue(struct trainer *t, const struct step *here)
 {
     struct params *const ps = &t->model.params;
-    mem_zero(t->log_now, sizeof(float) * LOG_WIDTH);
-    tape_reset(&t->tape);
     mem_zero(ps->grad, sizeof(float) * ps->count);
-    const struct var z = t->method->loss(here);
+    const struct var z = forward(t, here);
     const int n = t->s->batch;
     for (int v = 0; v < t->plan.views; v++)
         op_std(float_at(t->log_now, (size_t)(LOG_STD + v)), var_rows(z, v * n, n).data, 1, n, z.c);
@@ -171,10 +186,8 @@ void trainer_step_on(struct trainer *t, struct var views)
 void trainer_forward(struct trainer *t, struct var views)
 {
     const struct step here = step_here(t, views);
-    mem_zero(t->log_now, sizeof(float) * LOG_WIDTH);
-    tape_reset(&t->tape);
     if (t->method->aim) t->method->aim(&here);
-    t->method->loss(&here);
+    forward(t, &here);
 }
 
 bool trainer_step(struct trainer *t)

@@ -38,6 +38,7 @@ struct trainer {
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
     dev_float *log_now;            /* [LOG_WIDTH], of the step under way: at the same address in
                                       every step */
+    dev_float *shard_loss;         /* [shards], of the step under way; NULL: there is one */
     dev_float *lr;                 /* [GROUPS] */
     struct image_batch encoded;    /* what goes through the model in evaluation, at most EVAL_CHUNK
                                       at a time */

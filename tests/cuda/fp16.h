@@ -34,18 +34,21 @@ static inline float fp16_scale(void)
     return -got[1];
 }
 
-/* Where an op shall add what is to be added to `to` [n] times the scale; NULL for NULL. */
+/* Where an op shall add what is to be added to `to` [n] times the scale, a power of two; NULL for
+ * NULL. */
 static inline dev_float *fp16_room(const dev_float *to, size_t n)
 {
-    return to ? machine_room(n * sizeof(float)) : NULL;
+    if (!to) return NULL;
+    float *const there = float_read(to, n), scale = fp16_scale();
+    for (size_t i = 0; i < n; i++) there[i] /= scale;
+    return float_of(there, n);
 }
 
-static inline void fp16_add(dev_float *to, const dev_float *from, size_t n)
+static inline void fp16_give(dev_float *to, const dev_float *from, size_t n)
 {
     if (!to) return;
-    float *const sum = float_read(to, n);
-    const float *const more = float_read(from, n), scale = fp16_scale();
-    for (size_t i = 0; i < n; i++) sum[i] += scale * more[i];
+    float *const sum = float_read(from, n), scale = fp16_scale();
+    for (size_t i = 0; i < n; i++) sum[i] *= scale;
     mem_upload(to, sum, n * sizeof *sum);
 }
 
@@ -55,18 +58,18 @@ static inline void fp16_conv_bwd(struct act_grad dx, dev_float *dw, const dev_ac
     const size_t n = (size_t)s.k * (size_t)(s.r * s.r) * (size_t)s.c;
     dev_float *const own = fp16_room(dw, n);
     op_conv_bwd(dx, own, dy, x, w, s);
-    fp16_add(dw, own, n);
+    fp16_give(dw, own, n);
 }
 #define op_conv_bwd fp16_conv_bwd
 
 static inline void fp16_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *dy,
-                               const dev_act *x, const dev_float *w, int n, int c, int k)
+                               const dev_act *x, const dev_float *w, struct fc_shape s)
 {
-    const size_t weights = (size_t)c * (size_t)k;
-    dev_float *const own = fp16_room(dw, weights), *const bias = fp16_room(db, (size_t)k);
-    op_fc_bwd(dx, own, bias, dy, x, w, n, c, k);
-    fp16_add(dw, own, weights);
-    fp16_add(db, bias, (size_t)k);
+    const size_t weights = (size_t)s.c * (size_t)s.k, k = (size_t)s.k;
+    dev_float *const own = fp16_room(dw, weights), *const bias = fp16_room(db, k);
+    op_fc_bwd(dx, own, bias, dy, x, w, s);
+    fp16_give(dw, own, weights);
+    fp16_give(db, bias, k);
 }
 #define op_fc_bwd fp16_fc_bwd
 
@@ -78,8 +81,8 @@ static inline void fp16_bn_bwd(struct act_grad dx, dev_float *dgamma, dev_float 
     const size_t c = (size_t)s.c;
     dev_float *const own = fp16_room(dgamma, c), *const shift = fp16_room(dbeta, c);
     op_bn_act_bwd(dx, own, shift, dresidual, dy, y, x, gamma, mean, rstd, s, relu);
-    fp16_add(dgamma, own, c);
-    fp16_add(dbeta, shift, c);
+    fp16_give(dgamma, own, c);
+    fp16_give(dbeta, shift, c);
 }
 #define op_bn_act_bwd fp16_bn_bwd
 
@@ -108,7 +111,7 @@ static inline void fp16_to_act_bwd(dev_float *dx, const dev_act *dy, size_t n)
 {
     dev_float *const own = fp16_room(dx, n);
     op_float_to_act_bwd(own, dy, n);
-    fp16_add(dx, own, n);
+    fp16_give(dx, own, n);
 }
 #define op_float_to_act_bwd fp16_to_act_bwd
 

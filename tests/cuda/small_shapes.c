@@ -205,8 +205,8 @@ static void activations(int n)
     dev_float *const loss = floats(1);
     dev_int *const index = turns(n, MEMORY);
     const struct act_grad to = { dx, false };
-    op_fc_fwd(y, x, w, db, n, D, K);
-    op_fc_bwd(to, dw, db, y, x, w, n, D, K);
+    op_fc_fwd(y, x, w, db, (struct fc_shape){ n, D, K });
+    op_fc_bwd(to, dw, db, y, x, w, (struct fc_shape){ n, D, K });
     op_cosine_fwd(loss, x, z, 1, n, D);
     op_cosine_bwd(to, to, x, z, 1, n, D);
     op_cross_entropy_fwd(loss, x, z, 1, n, D);

@@ -78,9 +78,9 @@ static void chain_backward(struct chain *c, enum precision precision, float weig
     op_conv_fwd(y, x, w, shape);
     op_bn_act_fwd(h, mean, rstd, NULL, NULL, y, gamma, beta, NULL, bn, false);
     op_pool_fwd(f, h, N, 25, K);
-    op_fc_fwd(z, f, fc, b, N, K, D);
+    op_fc_fwd(z, f, fc, b, (struct fc_shape){ N, K, D });
     op_cosine_bwd(over(dz), unwanted, z, act_of(target, N * D), weight, N, D);
-    op_fc_bwd(over(df), dfc, db, dz, f, fc, N, K, D);
+    op_fc_bwd(over(df), dfc, db, dz, f, fc, (struct fc_shape){ N, K, D });
     op_pool_bwd(over(dh), df, N, 25, K);
     op_bn_act_bwd(over(dy), dgamma, dbeta, unwanted, dh, NULL, y, gamma, mean, rstd, bn, false);
     op_conv_bwd(unwanted, dw, dy, x, w, shape);

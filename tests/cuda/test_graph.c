@@ -41,10 +41,10 @@ static void net_step(const struct net *n, const dev_act *x)
     op_conv_fwd(n->y, x, n->w, shape);
     op_bn_act_fwd(n->y, n->mean, n->rstd, NULL, NULL, n->y, NULL, NULL, NULL, bn, false);
     op_pool_fwd(n->f, n->y, N, SIDE * SIDE, K);
-    op_fc_fwd(n->z, n->f, fc, NULL, N, K, D);
+    op_fc_fwd(n->z, n->f, fc, NULL, (struct fc_shape){ N, K, D });
     op_cosine_fwd(n->loss, n->z, n->target, 1, N, D);
     op_cosine_bwd(over(n->dz), unwanted, n->z, n->target, 1, N, D);
-    op_fc_bwd(over(n->df), dfc, NULL, n->dz, n->f, fc, N, K, D);
+    op_fc_bwd(over(n->df), dfc, NULL, n->dz, n->f, fc, (struct fc_shape){ N, K, D });
     op_pool_bwd(over(n->dy), n->df, N, SIDE * SIDE, K);
     op_conv_bwd(unwanted, n->g, n->dy, x, n->w, shape);
     op_sgd(n->w, n->v, n->g, n->lr, 0.9f, 1e-3f, W);
@@ -336,8 +336,8 @@ static void narrow_weights_are_those_that_were_written_last(void **state)
         if (i == 4) op_normalize_rows(w, B, A);
         if (i == 5) mem_zero(block, 4 * (FIRST + A));
         mem_copy(fresh, w, 4 * A * B);                                 /* nobody's twin */
-        op_fc_fwd(y, x, w, NULL, 1, A, B);
-        op_fc_fwd(wanted, x, fresh, NULL, 1, A, B);
+        op_fc_fwd(y, x, w, NULL, (struct fc_shape){ 1, A, B });
+        op_fc_fwd(wanted, x, fresh, NULL, (struct fc_shape){ 1, A, B });
         assert_memory_equal(act_read(y, B), act_read(wanted, B), 4 * B);
     }
     release();
