@@ -86,7 +86,7 @@ wrong.yaml:5:50: queue 100; a multiple of the batch of 32, so that it is replace
 wrong.yaml:6:50: a queue goes with stop_grad: true; or queue: 0
 wrong.yaml:7:56: the predictor gives 100 numbers; swav's sees the scores of 512 prototypes and gives as many
 wrong.yaml:8:85: expectation_views: 4 are of a predictor of z, and swav's sees scores; expectation_views: 0
-wrong.yaml:9:85: shards 4 lie across the 6 of bn_splits; one a multiple of the other" <<'END'
+wrong.yaml:9:87: shards 4 lie across the 6 of bn_splits; one a multiple of the other" <<'END'
 rows:
 - { name: a, method: simclr, pairs: [[0, 1]] }
 - { name: b, method: simclr, distance: cross_entropy }

@@ -136,7 +136,7 @@ static void parity(void **state)
     const struct settings s = {
         .stem = c->stem, .block = c->block, .widths = c->widths, .blocks = c->blocks, .dim = c->dim,
         .projector = c->projector, .predictor = c->predictor,
-        .stop_grad = c->stop_grad, .pairs = { 2, { { 0, 1 }, { 1, 0 } } },
+        .shards = 1, .stop_grad = c->stop_grad, .pairs = { 2, { { 0, 1 }, { 1, 0 } } },
     };
     static struct model m;
     model_build(&m, &s, 1);
