@@ -23,8 +23,6 @@
 
 #include "ops.h"
 
-typedef struct dev_wide dev_wide;    /* double, in the machine's memory */
-
 enum { COMM_RANKS_MAX = 128 };
 
 /* From here on the caller is one of `ranks` processes (local: a power of two, else the command is
@@ -67,6 +65,8 @@ bool comm_is_recordable(void);
  * all from then on, not before. */
 enum { AGREE_STOP = 1, AGREE_LOOK = 2, AGREE_SAVE = 4 };
 int comm_agree(int bits);
+/* Agrees, and says whether all are to stop. */
+bool comm_stops(void);
 void comm_barrier(void);
 /* Host memory: rank 0's to all; `bytes` of each to `all` on rank 0, in rank order (NULL elsewhere). */
 void comm_broadcast(void *host, size_t bytes);

@@ -16,9 +16,10 @@
 
 void loader_order(const struct loader_source *s, int32_t *order, int epoch, int step)
 {
+    const int begin = step * (s->whole ? s->whole : s->batch) + s->first;
     for (int i = 0; i < s->batch; i++)
         order[i] = (int32_t)permute_index(s->seed, (uint32_t)epoch, (uint32_t)s->count,
-                                          (uint32_t)(step * s->batch + i));
+                                          (uint32_t)(begin + i));
 }
 
 void loader_aim(struct loader *l, int epoch, int step)

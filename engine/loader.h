@@ -27,6 +27,7 @@ struct loader_source {
     int batch, views, size;        /* views of `batch` images, size x size */
     const struct augment *recipe;
     uint64_t seed;
+    int whole, first;              /* the batch is images `first` .. of one of so many; 0: it is whole */
 };
 
 enum { LOADER_THREADS_MAX = 64 };

@@ -33,6 +33,7 @@ extern "C" {
 typedef struct dev_float dev_float;
 typedef struct dev_act dev_act;
 typedef struct dev_int dev_int;      /* int32 */
+typedef struct dev_wide dev_wide;    /* double: sums on their way to others */
 typedef struct dev_byte dev_byte;    /* uint8: images as stored */
 
 /* ---- the machine ----------------------------------------------------------------------------- */
@@ -110,10 +111,10 @@ struct act_grad { dev_act *at; bool add; };
 /* How the rows of a batch come in equal parts, by which sums over rows are made: the sum of each part,
  * then a balanced tree over the parts, ((p0 + p1) + (p2 + p3)) + ...  So a subtree may be summed
  * somewhere else, and the digits are the same.  Rows lie [views, n, ...]: part i has the i-th of each
- * view, one view after the other.  n is a power of two; {0}: one part, all rows in their order. */
+ * view, one view after the other.  n is a power of two; {0}: not cut, all rows in their order. */
 struct parts { int n, views; };
-static inline int parts_n(struct parts p) { return p.n > 1 ? p.n : 1; }
-static inline int parts_views(struct parts p) { return p.n > 1 ? p.views : 1; }
+static inline int parts_n(struct parts p) { return p.n ? p.n : 1; }
+static inline int parts_views(struct parts p) { return p.n ? p.views : 1; }
 static inline int parts_pieces(struct parts p) { return parts_n(p) * parts_views(p); }
 /* Sums that wait, the newest last: how many times the last two are to be joined behind part i. */
 static inline int parts_joins(int i)
@@ -165,7 +166,14 @@ void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *
  * gamma, beta NULL: no affine part.  residual NULL: none. */
 #define BN_EPS 1e-5f           /* PyTorch's defaults, on both machines */
 #define BN_MOMENTUM 0.1f
-struct bn_shape { int groups, rows, c; struct parts parts; };
+struct bn_shape { int groups, rows, c; struct parts parts; const struct across *across; };
+/* A group has M rows in each of `n` processes: sum(x, n) adds up what all have.  The gradients of gamma
+ * and beta are of all rows, and are the first one's alone to add.  NULL: there is one. */
+struct across { void (*sum)(dev_wide *x, size_t n); int n; bool is_first; };
+static inline int bn_rows_in_all(const struct bn_shape *s)
+{
+    return s->across ? s->rows * s->across->n : s->rows;
+}
 
 /* Saves mean, rstd [G,C] for the backward.  run_mean, run_var [C], if not NULL, move by BN_MOMENTUM
  * once per group in order (unbiased variance), as separate forward passes of the views would. */

@@ -97,13 +97,13 @@ struct var stopgrad(struct var x)
 /* How n rows in `groups` groups are cut: a group is some views, or a part of one, which is cut less. */
 static struct parts parts_of(const struct tape *t, int n, int groups)
 {
-    if (t->parts <= 1) return (struct parts){ 0 };
+    if (!t->parts) return (struct parts){ 0 };
     const int views = n / t->batch;
     assert(n % t->batch == 0 && (views % groups == 0 || groups % views == 0));
     if (groups <= views) return (struct parts){ t->parts, views / groups };
     const int splits = groups / views;
     assert(splits % t->parts == 0 || t->parts % splits == 0);
-    return (struct parts){ t->parts / splits, 1 };
+    return (struct parts){ splits < t->parts ? t->parts / splits : 1, 1 };
 }
 
 /* Room for a node's output, remembering what lay below it. */
@@ -341,6 +341,7 @@ struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const str
     if (groups) {
         assert(x.n % groups == 0);
         n.bn.parts = parts_of(t, x.n, groups);
+        if (t->parts && groups <= x.n / t->batch) n.bn.across = t->across;
         n.mean = take(t, 4 * (size_t)groups * (size_t)x.c);
         n.rstd = take(t, 4 * (size_t)groups * (size_t)x.c);
     }

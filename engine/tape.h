@@ -74,9 +74,11 @@ struct tape {
      * gradients where they were. */
     struct block { char *base; size_t size, used; } block[TAPE_BLOCKS];
     int n_blocks;
-    /* A batch of so many images is cut into so many parts (struct parts of ops.h), as their power of
-     * two says; what goes through is whole batches, view after view.  0: whatever it is, it is one. */
+    /* A batch of so many images is cut into so many parts (struct parts of ops.h), and other processes
+     * have others of it (NULL: none); what goes through is whole batches, view after view.  parts 0:
+     * whatever goes through is not cut. */
     int batch, parts;
+    const struct across *across;
 };
 
 /* A zeroed struct tape is ready for use. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../base.h"
+#include "../comm.h"
 
 /* What a call moves, and the bytes of one. */
 static const struct { const char *name, *things; size_t bytes; } calls[] = {
@@ -106,4 +107,10 @@ int threads_share(int sharing)
     cpu_set_t allowed;
     const int cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
     return cores > sharing ? cores / sharing : 1;
+}
+
+bool comm_stops(void)
+{
+    comm_agree(0);
+    return stop_requested();
 }

@@ -170,6 +170,6 @@ void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev
     for (size_t i = 0; dx.at && i < (size_t)(s.n / one.s.n); i++)
         dgrad_of((struct act_grad){ act_at(dx.at, i * one.x), dx.add },
                  act_at((dev_act *)dy, i * one.y), w, one.s);
-    if (dw && s.parts.n > 1) wgrad_parts(float_out(dw), (const char *)dy, (const char *)x, s);
+    if (dw && s.parts.n) wgrad_parts(float_out(dw), (const char *)dy, (const char *)x, s);
     else if (dw) wgrad_of(float_out(dw), dy, x, s);
 }

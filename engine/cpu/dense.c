@@ -463,7 +463,7 @@ void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *
                                     .depth = s.k, .columns = s.c, .add = dx.add,
                                     .is_bf16 = cpu_bf16() });
     if (!dw && !db) return;
-    if (s.parts.n > 1)
+    if (s.parts.n)
         gradients_parts(float_out(dw), float_out(db), (const char *)dy, (const char *)x, s);
     else gradients_add(float_out(dw), float_out(db), dy, x, s);
 }

@@ -131,9 +131,9 @@ static void sums_total(const struct pass *p)
         for (size_t j = 0; j < 2 * p->width; j++) p->sums[j] += p->sums[i * 2 * p->width + j];
 }
 
-/* The same of all pieces of group g, whose first one is answered: a part is its pieces of all views,
- * and the parts are a tree. */
-static struct pass group_total(const struct pass *all, int g)
+/* The same of all pieces of group g, in the first one's place: a part is its pieces of all views, and the
+ * parts are a tree. */
+static void group_total(const struct pass *all, int g)
 {
     const int parts = parts_n(all->parts), pieces = parts_pieces(all->parts);
     const struct pass group = piece_of(all, g * pieces);
@@ -149,7 +149,21 @@ static struct pass group_total(const struct pass *all, int g)
             double *const left = group.sums + (size_t)i * piece;
             for (size_t j = 0; j < n; j++) left[j] += left[j + (size_t)step * piece];
         }
-    return group;
+}
+
+/* Of all groups, here and elsewhere. */
+static void groups_total(const struct pass *all, const struct bn_shape *s)
+{
+    const int pieces = parts_pieces(all->parts);
+    const size_t n = 2 * all->width;
+    for (int g = 0; g < s->groups; g++) group_total(all, g);
+    if (!s->across) return;
+    double *const sums = cpu_scratch(SCRATCH_WIDE, (size_t)s->groups * n * sizeof *sums);
+    for (int g = 0; g < s->groups; g++)
+        memcpy(sums + (size_t)g * n, piece_of(all, g * pieces).sums, n * sizeof *sums);
+    s->across->sum((dev_wide *)sums, (size_t)s->groups * n);
+    for (int g = 0; g < s->groups; g++)
+        memcpy(piece_of(all, g * pieces).sums, sums + (size_t)g * n, n * sizeof *sums);
 }
 
 /* Afterwards: sum 0 or 1 of channel j, unfolded. */
@@ -362,11 +376,13 @@ void op_bn_act_fwd(dev_act *y, dev_float *mean_, dev_float *rstd_, dev_float *ru
     p.x = (const char *)x;
     p.residual = (const char *)residual;
     all_rows(moments, &p, false);
+    groups_total(&p, &s);
     for (int g = 0; g < s.groups; g++) {
-        const struct pass group = group_total(&p, g);
+        const struct pass group = piece_of(&p, g * parts_pieces(s.parts));
         float *const mean = float_out(mean_) + (size_t)g * (size_t)s.c;
         float *const rstd = float_out(rstd_) + (size_t)g * (size_t)s.c;
-        statistics(&group, mean, rstd, float_out(run_mean), float_out(run_var), s.rows);
+        statistics(&group, mean, rstd, float_out(run_mean), float_out(run_var),
+                   bn_rows_in_all(&s));
         for (int j = 0; j < s.c; j++)
             apply_coefficients(&group, j, mean[j], rstd[j], float_in(gamma), float_in(beta));
         coefficients_spread(&p, g);
@@ -543,10 +559,15 @@ void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,
         coefficients_spread(&p, g);
     }
     all_rows(gradient_moments, &p, false);
+    groups_total(&p, &s);
+    if (s.across && !s.across->is_first) {
+        dgamma = NULL;
+        dbeta = NULL;
+    }
     for (int g = 0; g < s.groups; g++) {
-        const struct pass group = group_total(&p, g);
+        const struct pass group = piece_of(&p, g * parts_pieces(s.parts));
         gradient_coefficients(&group, float_out(dgamma), float_out(dbeta), float_in(gamma),
-                              float_in(rstd) + (size_t)g * (size_t)s.c, s.rows);
+                              float_in(rstd) + (size_t)g * (size_t)s.c, bn_rows_in_all(&s));
         coefficients_spread(&p, g);
     }
     if (p.g) {

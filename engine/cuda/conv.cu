@@ -282,6 +282,6 @@ void op_conv_bwd(struct act_grad dx, dev_float *dw, const dev_act *dy, const dev
 {
     assert(s.n > 0 && s.r > 0 && s.pad >= 0 && s.pad < s.r);
     if (!dx.at && !dw) return;
-    if (s.parts.n > 1) parts_backward(dx, float_out(dw), dy, x, float_in(w), s);
+    if (s.parts.n) parts_backward(dx, float_out(dw), dy, x, float_in(w), s);
     else WITH_ACT(backward, dx, float_out(dw), dy, x, float_in(w), s);
 }

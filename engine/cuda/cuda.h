@@ -57,6 +57,7 @@ enum scratch { SCRATCH_SUMS,             /* a kernel's partial sums, */
                SCRATCH_WORKSPACE,        /* the library's own, */
                SCRATCH_BESIDE,           /* also where it works beside the stream */
                SCRATCH_GRADIENTS,        /* of weights, before they are added */
+               SCRATCH_TOTALS,           /* sums on their way to other processes */
                SCRATCH_PARTS,            /* sums of parts that wait for others */
                SCRATCHES };
 void *cuda_scratch(enum scratch slot, size_t bytes);

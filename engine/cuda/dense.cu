@@ -141,6 +141,6 @@ void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *
                const dev_act *x, const dev_float *w, struct fc_shape s)
 {
     assert(s.n > 0 && s.c > 0 && s.k > 0 && s.n % parts_pieces(s.parts) == 0);
-    if (s.parts.n > 1) parts_backward(dx, float_out(dw), float_out(db), dy, x, w, s);
+    if (s.parts.n) parts_backward(dx, float_out(dw), float_out(db), dy, x, w, s);
     else backward(dx, float_out(dw), float_out(db), dy, x, w, s.n, s.c, s.k);
 }

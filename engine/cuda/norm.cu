@@ -21,6 +21,7 @@
 
 struct cut {
     int groups, rows, c;                 /* groups in pieces: parts of their views; rows of a piece */
+    int processes;                       /* that have as many rows */
     int parts, pieces;                   /* of a group; pieces are parts of each of its views */
     int v, lanes, stripes;               /* channels a thread; threads across and down a block */
     int slices, chunks;                  /* blocks across the channels, and down a group's rows */
@@ -35,7 +36,8 @@ template <typename F> static cut cut_of(struct bn_shape s)
 {
     enum { MULTIPROCESSORS = 132, LEAST_ROWS = 4, v = F::width };
     const int pieces = parts_pieces(s.parts);
-    cut k = { s.groups * pieces, s.rows / pieces, s.c, parts_n(s.parts), pieces, v, 1, THREADS, 1, 1 };
+    cut k = { s.groups * pieces, s.rows / pieces, s.c, s.across ? s.across->n : 1, parts_n(s.parts), pieces, v,
+              1, THREADS, 1, 1 };
     while (k.lanes < LANES && k.lanes * v < s.c) k.lanes *= 2;
     k.stripes = THREADS / k.lanes;
     k.slices = (s.c + k.lanes * v - 1) / (k.lanes * v);
@@ -309,13 +311,48 @@ __global__ __launch_bounds__(THREADS, F::resident) void sim_bn_sums(double *sums
     }
 }
 
+/* Totals [G, C] that go to other processes, and what is then done with them. */
+struct totals_keep {
+    totals *to;
+    __device__ void operator()(const cut &k, int g, int j, const totals &t) const
+    {
+        to[(size_t)g * (size_t)k.c + (size_t)j] = t;
+    }
+};
+
+template <typename E> struct totals_end {
+    const totals *from;
+    E end;
+    cut k;
+    int groups;
+    __device__ void operator()(size_t j) const
+    {
+        for (int g = 0; g < groups; g++)
+            end(k, g, (int)j, from[(size_t)g * (size_t)k.c + j]);
+    }
+};
+
 template <typename F, typename E>
-static void sums_pass(const F &f, const E &end, struct bn_shape s)
+static void sums_launch(const F &f, const E &end, struct bn_shape s)
 {
     const cut k = cut_of<F>(s);
     unsigned *const done = (unsigned *)cuda_scratch(SCRATCH_DONE, (size_t)k.slices * sizeof *done);
     LAUNCH((sim_bn_sums<F, E>), (unsigned)(k.slices * k.chunks * k.groups), THREADS, sums_room(k), done,
            f, end, k);
+}
+
+template <typename F, typename E>
+static void sums_pass(const F &f, const E &end, struct bn_shape s)
+{
+    if (!s.across) {
+        sums_launch(f, end, s);
+        return;
+    }
+    const size_t n = (size_t)s.groups * (size_t)s.c;
+    totals *const all = (totals *)cuda_scratch(SCRATCH_TOTALS, n * sizeof *all);
+    sums_launch(f, totals_keep{ all }, s);
+    s.across->sum((dev_wide *)all, 2 * n);
+    each((size_t)s.c, totals_end<E>{ all, end, cut_of<F>(s), s.groups });
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
@@ -326,7 +363,7 @@ struct statistics {
     __device__ void operator()(const cut &k, int g, int j, const totals &t) const
     {
         /* One row has no unbiased variance; its biased one, zero, is taken. */
-        const int m = k.rows * k.pieces;
+        const int m = k.rows * k.pieces * k.processes;
         const double unbias = m > 1 ? (double)m / (m - 1) : 1.0;
         const double average = t.a / m, v = t.b / m - average * average;
         const double var = v < 0 ? 0 : v;                /* rounding only; NaN stays */
@@ -462,7 +499,7 @@ static void bn_eval(dev_act *y, const dev_act *x, const float *gamma, const floa
 {
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { y, x, residual };
-    const struct bn_shape s = { 1, rows, c, { 0, 0 } };
+    const struct bn_shape s = { 1, rows, c, { 0, 0 }, NULL };
     float *const rstd = (float *)cuda_scratch(SCRATCH_SUMS, (size_t)c * sizeof *rstd);
     each((size_t)c, deviation_one{ rstd, run_var });
     if (width_of<T>(c, all, 3) == V)
@@ -487,7 +524,7 @@ struct line { float scale, slope, shift; };
 /* The lines, and the gradients of gamma and beta. */
 struct lines_of {
     line *lines;
-    float *dgamma, *dbeta;
+    float *dgamma, *dbeta;               /* NULL where another process adds them */
     double unscale;
     const float *gamma, *rstd;
     __device__ void operator()(const cut &k, int g, int j, const totals &t) const
@@ -497,7 +534,7 @@ struct lines_of {
         const double scale = gamma ? (double)gamma[j] * r : r;
         if (dbeta) dbeta[j] += (float)(unscale * t.a);
         if (dgamma) dgamma[j] += (float)(unscale * product);
-        const int m = k.rows * k.pieces;
+        const int m = k.rows * k.pieces * k.processes;
         lines[at] = { (float)scale, (float)(-scale * r * product / m), (float)(-scale * t.a / m) };
     }
 };
@@ -575,9 +612,10 @@ static const line *lines_pass(const told<T> &a, const struct bn_shape &s)
 {
     line *const lines = (line *)cuda_scratch(SCRATCH_RESULT,
                                              (size_t)s.groups * (size_t)s.c * sizeof *lines);
+    const bool adds = !s.across || s.across->is_first;
     sums_pass(gradient_moments<T, V, MASK, GIVE>{ a.dresidual, a.dy, a.y, a.x,
                                                   { a.mean, a.rstd, a.gamma, a.beta } },
-              lines_of{ lines, a.dgamma, a.dbeta, 1.0 / (double)cuda_gradient_scale(), a.gamma,
+              lines_of{ lines, adds ? a.dgamma : NULL, adds ? a.dbeta : NULL, 1.0 / (double)cuda_gradient_scale(), a.gamma,
                         a.rstd },
               s);
     return lines;

@@ -16,6 +16,7 @@
 #include "../run/found.h"
 #include "../run/runner.h"
 #include "../suite/experiment.h"
+#include "../../engine/comm.h"
 
 static int cores(void)
 {
@@ -93,17 +94,48 @@ int graver(int a, int b)
     return graver_by(order, a, b);
 }
 
+/* Said before anything is written, of all rows that are to run. */
+static void ranks_check(const struct experiment *e, int only, int ranks)
+{
+    for (int r = 0; r < e->n_rows; r++) {
+        const struct row *const row = &e->row[r];
+        char why[TEXT_MAX];
+        if ((only < 0 || r == only) && !*row->not_run && ranks_wrong(&row->settings, ranks, why))
+            die_user("%s/%s: %s", e->name, row->name, why);
+    }
+}
+
+/* The runs that the first process finds to be made, for all. */
+static int tasks_share(struct task *task, int n, int *finished, const struct experiment *e)
+{
+    int (*const place)[2] = host_alloc(TASKS_MAX, sizeof *place), head[2] = { n, *finished };
+    for (int i = 0; i < n; i++) {
+        place[i][0] = (int)(task[i].row - e->row);
+        place[i][1] = task[i].seed;
+    }
+    comm_broadcast(head, sizeof head);
+    comm_broadcast(place, TASKS_MAX * sizeof *place);
+    *finished = head[1];
+    for (int i = 0; i < head[0]; i++)
+        task[i] = (struct task){ .table = e->name, .row = &e->row[place[i][0]], .seed = place[i][1] };
+    free(place);
+    return head[0];
+}
+
 int command_run(int argc, char **argv)
 {
     struct run_options o = { .root = "runs", .checkpoint_seconds = 60 };
     const char *row = NULL, *scale = "quick", *seed_text = "1 2 3";
-    int jobs = 1;
+    int jobs = 1, ranks = 0;
+    double patience = 0;
     const struct option_row rows[] = {
         { "scale", OPTION_TEXT, &scale, "SCALE", "sizes: a file of configs/scale" },
         { "row", OPTION_TEXT, &row, "ROW", "only this row of the experiment" },
         { "seeds", OPTION_TEXT, &seed_text, "LIST", "seeds" },
         { "jobs", OPTION_INT, &jobs, "N", "runs at a time, each on its share of the cores" },
-        { "threads", OPTION_INT, &o.threads, "N", "threads of a run; 0: cores / jobs" },
+        { "threads", OPTION_INT, &o.threads, "N", "threads of a run, with ranks of each of them; 0: cores / jobs" },
+        { "ranks", OPTION_INT, &ranks, "N", "processes of a run, which share its shards; 0: one, or as MPI started" },
+        { "patience", OPTION_FLOAT, &patience, "S", "with ranks, end after so long a wait for one of them; 0: 300" },
         { "runs", OPTION_TEXT, &o.root, "DIR", "where runs are kept" },
         { "checkpoint-seconds", OPTION_FLOAT, &o.checkpoint_seconds, "S", "save at least so often" },
         { "stop-on-collapse", OPTION_FLAG, &o.stop_on_collapse, NULL,
@@ -121,13 +153,20 @@ int command_run(int argc, char **argv)
     experiment_load(e, argv[1], scale);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
+    const int only = row ? experiment_hosted(e, row) : -1;
+    if (ranks > 1) ranks_check(e, only, ranks);
+    if (ranks > 1 && jobs > 1) die_user("--ranks %d and --jobs %d: several runs, or several processes of one", ranks, jobs);
     stop_install();
+    comm_open(&argc, &argv, ranks, patience);
+    if (ranks < 1) ranks_check(e, only, comm_size());
+    if (!o.threads && comm_size() > 1) o.threads = comm_threads();
+    o.quiet = o.quiet || comm_rank();
 
     struct task *const task = host_alloc(TASKS_MAX, sizeof *task);
-    const int only = row ? experiment_hosted(e, row) : -1;
     int finished = 0;
     if (!o.quiet && only < 0) not_run_tell(e);
-    const int n = tasks_gather(task, &finished, e, only, seeds, n_seeds, &o);
+    int n = comm_rank() ? 0 : tasks_gather(task, &finished, e, only, seeds, n_seeds, &o);
+    if (comm_size() > 1) n = tasks_share(task, n, &finished, e);
     if (jobs > n) jobs = n;
     o.beside_others = jobs > 1;
     o.threads = threads_each(o.threads, jobs);
@@ -140,5 +179,6 @@ int command_run(int argc, char **argv)
                                             task[i].seed, &o));
     free(task);
     free(e);
+    comm_close();
     return graver(status, finished);
 }

@@ -15,7 +15,7 @@ static struct var loss(const struct step *s)
     const struct views z = encode(s->tape, s->f, s->x, s->plan);       /* z = f(x), weights theta */
     const struct views p = predict(s->tape, s->f, &z, s->plan);        /* p = h(z) */
     const struct views t = encode_targets(s->tape, own->target, s->x, s->plan); /* z', weights xi */
-    mem_copy(s->loss, own->constant, sizeof(float));
+    mem_copy(s->loss_whole, own->constant, sizeof(float));
     for (int k = 0; k < pairs->n; k++) {
         const int i = pairs->v[k][0], j = pairs->v[k][1];
         /* eq. 2: L = sum |unit(p_i) - unit(z'_j)|^2 = sum 2 + 2 D(p_i, z'_j); SimSiam's is the

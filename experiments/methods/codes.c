@@ -8,6 +8,7 @@
 
 #include "encoder.h"
 #include "swav.h"
+#include "../../engine/comm.h"
 
 /* ---- the parts of a view --------------------------------------------------------------------- */
 
@@ -25,6 +26,18 @@ dev_float *codes_rows(const struct codes *c, dev_float *x, int v, int width)
 {
     const size_t row = (size_t)v * (size_t)rows_of_view(c) + (size_t)c->queue;
     return float_at(x, row * (size_t)width);
+}
+
+dev_float *codes_here(const struct codes *c, dev_float *x, int v, int width)
+{
+    return float_at(codes_rows(c, x, v, width),
+                    (size_t)comm_rank() * (size_t)c->here * (size_t)width);
+}
+
+void codes_gather(const struct codes *c, dev_float *x, int v, int width)
+{
+    comm_all_gather(codes_rows(c, x, v, width), codes_here(c, x, v, width),
+                    sizeof(float) * (size_t)c->here * (size_t)width);
 }
 
 /* The view's queue, behind which its batch stands. */
@@ -55,13 +68,14 @@ static dev_float *potentials_of(const struct codes *c, int v)
 void codes_fwd(const struct codes *c, struct var z, const dev_float *prototypes)
 {
     const int d = c->width, k = c->prototypes;
-    const size_t features = (size_t)c->batch * (size_t)d;
+    const size_t features = (size_t)c->here * (size_t)d;
     mem_copy(c->unit, prototypes, sizeof(float) * (size_t)k * (size_t)d);
     op_normalize_rows(c->unit, k, d);
     for (int v = 0; v < c->views; v++) {
-        dev_float *const unit = codes_rows(c, c->features, v, d);
-        op_act_to_float(unit, var_rows(z, v * c->batch, c->batch).data, features);
-        op_normalize_rows(unit, c->batch, d);
+        dev_float *const unit = codes_here(c, c->features, v, d);
+        op_act_to_float(unit, var_rows(z, v * c->here, c->here).data, features);
+        op_normalize_rows(unit, c->here, d);
+        codes_gather(c, c->features, v, d);
         /* The queue's features meet the prototypes as they are now. */
         dev_float *const s = sinkhorn_of(c, c->scores, v, k);
         op_scores_fwd(s, sinkhorn_of(c, c->features, v, d), c->unit, sinkhorn_rows(c), k, d);
@@ -82,6 +96,7 @@ void codes_zero(const struct codes *c)
 void codes_bwd(const struct codes *c, struct act_grad dz, struct var z, struct weight prototypes)
 {
     const int d = c->width, k = c->prototypes;
+    if (comm_rank()) prototypes.grad = NULL;   /* of the whole batch: the first process's to add */
     dev_float *const dc = prototypes.grad && c->inside ? c->unit_grad : prototypes.grad;
     if (dc == c->unit_grad) mem_zero(dc, sizeof(float) * (size_t)k * (size_t)d);
     for (int v = 0; v < c->views && c->flow; v++)        /* Sec. 6.2: back through Sinkhorn */
@@ -95,7 +110,12 @@ void codes_bwd(const struct codes *c, struct act_grad dz, struct var z, struct w
                       codes_rows(c, c->scores_grad, v, k), codes_rows(c, c->features, v, d),
                       c->unit, c->batch, k, d);
     }
-    if (dz.at) op_unit_bwd(dz, c->features_grad, z.data, c->views * c->batch, d);
+    for (int v = 0; v < c->views && dz.at; v++) {
+        const size_t first = (size_t)(v * c->batch + comm_rank() * c->here) * (size_t)d;
+        const size_t at = (size_t)v * (size_t)c->here * (size_t)d;
+        op_unit_bwd((struct act_grad){ act_at(dz.at, at), dz.add }, float_at(c->features_grad, first),
+                    act_at(z.data, at), c->here, d);
+    }
     if (prototypes.grad && c->inside) op_unit_weight_bwd(prototypes.grad, dc, prototypes.data, k, d);
 }
 
@@ -123,7 +143,7 @@ void codes_open(struct codes *c, const struct settings *s, const struct swav_set
 {
     const struct view_plan plan = model_views(s);
     *c = (struct codes){
-        .views = plan.views, .batch = s->batch, .width = width, .targets = plan.targets,
+        .views = plan.views, .batch = s->batch, .here = batch_here(s), .width = width, .targets = plan.targets,
         .prototypes = own->prototypes, .queue = own->queue, .iterations = own->iterations,
         .epsilon = (float)own->epsilon, .inside = own->prototype_norm == NORM_IN_GRADIENT,
         .flow = !s->stop_grad,

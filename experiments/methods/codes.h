@@ -9,6 +9,7 @@
 
 struct codes {
     int views, batch, width;       /* V, N, D */
+    int here;                      /* images of a batch that this process has; all compute the whole */
     int prototypes, queue;         /* K, L */
     int iterations;                /* of Sinkhorn */
     float epsilon;
@@ -40,6 +41,10 @@ size_t codes_floats(const struct codes *c, int width);
 /* s = z c^T of unit rows z [V N, D] and prototypes c [K, D], and codes q of the views that are
  * targets; back from the gradients of both, which begin at 0. */
 void codes_fwd(const struct codes *c, struct var z, const dev_float *prototypes);
+/* Of a view's rows of the batch those of the images that are here, and all from what is so in each
+ * process. */
+dev_float *codes_here(const struct codes *c, dev_float *x, int v, int width);
+void codes_gather(const struct codes *c, dev_float *x, int v, int width);
 void codes_zero(const struct codes *c);
 void codes_bwd(const struct codes *c, struct act_grad dz, struct var z, struct weight prototypes);
 

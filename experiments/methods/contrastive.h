@@ -14,6 +14,7 @@
 struct contrastive {
     struct op op;                  /* first: the node's op is this loss */
     int rows, queue, width;        /* M anchors, K more columns, D features */
+    int batch;                     /* images: rows come view after view */
     int shift;                     /* from an anchor to its positive */
     bool in_batch;                 /* are the other keys of the batch negatives? (op_contrast) */
     float temperature;
@@ -23,10 +24,13 @@ struct contrastive {
     dev_float *anchors_grad, *keys_grad;       /* [M, D] */
 };
 
-void contrastive_open(struct contrastive *c, int rows, int queue, int width, int shift,
+void contrastive_open(struct contrastive *c, int rows, int batch, int queue, int width, int shift,
                       bool in_batch, double temperature);
 void contrastive_close(struct contrastive *c);
-/* loss[0] += the loss of `anchors` [M, D] and `keys` [M, D].  Where keys.data is NULL they are
+/* Unit rows to[M, D] of x, of which a process has its images of each view. */
+void contrastive_rows(const struct contrastive *c, dev_float *to, struct var x);
+/* loss[0] += the loss of `anchors` [M, D] and `keys` [M, D], of which a process has its images and all
+ * compute the whole.  Where keys.data is NULL they are
  * constants that lie in c->keys already, of unit length. */
 void contrastive_add(struct contrastive *c, struct tape *t, dev_float *loss, struct var anchors,
                      struct var keys);

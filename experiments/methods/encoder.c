@@ -9,6 +9,12 @@
 
 #include "method.h"
 #include "../../engine/base.h"
+#include "../../engine/comm.h"
+
+int batch_here(const struct settings *s)
+{
+    return s->batch / comm_size();
+}
 
 struct resnet_shape model_shape(const struct settings *s)
 {
@@ -99,7 +105,7 @@ struct var model_predict(struct tape *t, const struct model *m, struct var z, in
 
 struct view_plan model_views(const struct settings *s)
 {
-    struct view_plan plan = { .stop = s->stop_grad };
+    struct view_plan plan = { .stop = s->stop_grad, .one_run = s->shards > 1 && !s->stop_grad };
     for (int k = 0; k < s->pairs.n; k++) {
         const int *const pair = s->pairs.v[k];
         for (int j = 0; j < 2; j++)
@@ -116,11 +122,12 @@ static bool is_in(uint32_t set, int v)
 }
 
 /* Views side by side that are all in the set, or all not, go through together, with statistics for
- * each; the symmetric loss has one such run.  The view behind the run that begins at `first`. */
+ * each; the symmetric loss has one such run.  The view behind the run that begins at `first`.  A weight
+ * has one writer, so that its sum over the shards is a tree: without stop-gradient, one run. */
 static int run_end(const struct view_plan *plan, uint32_t set, int first)
 {
     int end = first + 1;
-    while (end < plan->views && is_in(set, end) == is_in(set, first)) end++;
+    while (end < plan->views && (plan->one_run || is_in(set, end) == is_in(set, first))) end++;
     return end;
 }
 
@@ -165,8 +172,9 @@ struct views predict(struct tape *t, const struct model *h, const struct views *
                      const struct view_plan *plan)
 {
     struct views p = { .of[0].data = NULL };
+    const struct view_plan by_set = { plan->views, plan->sources, plan->targets, .stop = plan->stop };
     for (int first = 0, end; first < plan->views; first = end) {
-        end = run_end(plan, plan->sources, first);
+        end = run_end(&by_set, plan->sources, first);
         if (!is_in(plan->sources, first)) continue;
         const int views = end - first, n = z->of[first].n;
         struct var run = z->of[first];         /* the views of a run lie one behind the other */
@@ -175,6 +183,17 @@ struct views predict(struct tape *t, const struct model *h, const struct views *
         for (int v = first; v < end; v++) p.of[v] = var_rows(out, (v - first) * n, n);
     }
     return p;
+}
+
+struct var batch_whole(struct tape *t, struct var x, int views)
+{
+    if (comm_size() == 1) return stopgrad(x);
+    const struct var all = var_room(t, x.n * comm_size(), x.h, x.w, x.c);
+    const int n = x.n / views, whole = n * comm_size();
+    const size_t bytes = (size_t)n * (size_t)x.h * (size_t)x.w * (size_t)x.c * mem_act_bytes();
+    for (int v = 0; v < views; v++)
+        comm_all_gather(var_rows(all, v * whole, whole).data, var_rows(x, v * n, n).data, bytes);
+    return all;
 }
 
 struct var whole(struct tape *t, const struct views *z, const struct view_plan *plan)

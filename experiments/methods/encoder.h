@@ -17,6 +17,8 @@ struct model {
     struct head projector, predictor;
 };
 
+/* Of a batch those that this process has: a rank's are neighbours. */
+int batch_here(const struct settings *s);
 struct resnet_shape model_shape(const struct settings *s);         /* its backbone */
 void model_build(struct model *m, const struct settings *s, uint64_t seed);
 void model_free(struct model *m);
@@ -41,6 +43,7 @@ struct var model_predict(struct tape *t, const struct model *m, struct var z, in
 struct view_plan {
     int views;
     uint32_t sources, targets;
+    bool one_run;                  /* all views go through f together */
     bool stop;                     /* a view that is only a target wants no gradient (Sec. 3) */
 };
 struct view_plan model_views(const struct settings *s);
@@ -58,5 +61,7 @@ struct views encode_targets(struct tape *t, const struct model *f, struct var x,
 /* p = h(z) of those that are sources. */
 struct views predict(struct tape *t, const struct model *h, const struct views *z,
                      const struct view_plan *plan);
+/* x of all processes' images, a constant, view after view: x itself where it is whole. */
+struct var batch_whole(struct tape *t, struct var x, int views);
 /* The rows of all views [views * N, d], one view after the other, as a constant. */
 struct var whole(struct tape *t, const struct views *z, const struct view_plan *plan);

@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "../../engine/comm.h"
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 static const char *const from_names[] = { [ETA_FRESH] = "fresh", [ETA_CACHE] = "cache",
@@ -112,10 +114,10 @@ int eta_tensors(void *own, struct tensor *list)
 
 /* ---- alternation ----------------------------------------------------------------------------- */
 
-/* Where the cache has term k of a slot, [n, d]. */
-static dev_act *cache_at(const struct eta *e, int slot, int k, int n, int d)
+/* Where the cache has term k of a slot, [batch, d]. */
+static dev_act *cache_at(const struct eta *e, int slot, int k, int batch, int d)
 {
-    return act_at(e->cache, ((size_t)slot * (size_t)e->terms + (size_t)k) * (size_t)n * (size_t)d);
+    return act_at(e->cache, ((size_t)slot * (size_t)e->terms + (size_t)k) * (size_t)batch * (size_t)d);
 }
 
 /* Keeps z [views * N, d] as the targets of the pairs in `slot`; of a single view, as all pairs'. */
@@ -125,7 +127,8 @@ static void store(const struct eta *e, int slot, const struct pair_list *pairs, 
     assert(slot < e->steps);
     for (int k = 0; k < e->terms; k++) {
         const int view = z.n == n ? 0 : pairs->v[k][1];
-        mem_copy(cache_at(e, slot, k, n, z.c), var_rows(z, view * n, n).data, bytes);
+        comm_all_gather(cache_at(e, slot, k, n * comm_size(), z.c), var_rows(z, view * n, n).data,
+                        bytes);
     }
 }
 
@@ -145,13 +148,13 @@ bool eta_ahead(const struct step *s)
     const int groups = e->s.bn == ETA_BN_BATCH ? views : 0;
     struct model *const frozen = model_frozen(s->f);
     int step = s->step;
-    for (; step < end && !stop_requested(); step++) {
+    for (; step < end && !comm_stops(); step++) {
         dev_act *const made = loader_make(s->loader, s->epoch, step, first, views);
-        const struct var x = var_input(made, views * s->s->batch, size, size, 3);
+        const struct var x = var_input(made, views * batch_here(s->s), size, size, 3);
         tape_reset(s->tape);
         const struct var features = model_features(s->tape, frozen, x, groups, false);
         store(e, step % k, &s->s->pairs, model_project(s->tape, frozen, features, groups, false),
-              s->s->batch);
+              batch_here(s->s));
     }
     free(frozen);
     return step == end;
@@ -170,7 +173,10 @@ bool eta_aim(const struct step *s)
     struct eta *const e = s->own;
     if (e->cache) e->slot = s->step % alternation(e, s);
     if (e->memory) {
-        loader_order(&s->loader->source, e->order, s->epoch, s->step);
+        struct loader_source all = s->loader->source;    /* of all processes */
+        all.batch = s->s->batch;
+        all.first = 0;
+        loader_order(&all, e->order, s->epoch, s->step);
         mem_upload(e->index, e->order, sizeof *e->order * (size_t)s->s->batch);
     }
     return !e->cache;
@@ -178,22 +184,25 @@ bool eta_aim(const struct step *s)
 
 /* ---- targets --------------------------------------------------------------------------------- */
 
-static void average(const struct eta *e, dev_act *eta, struct var z, bool keep)
+static void average(const struct eta *e, dev_act *eta, dev_int *index, struct var z, bool keep)
 {
-    op_average(eta, e->memory, e->index, z.data, z.n, z.c, (float)e->s.momentum,
+    op_average(eta, e->memory, index, z.data, z.n, z.c, (float)e->s.momentum,
                e->s.init == ETA_FIRST, e->s.normalise, keep);
 }
 
 struct var eta_target(const struct eta *e, struct tape *t, int k, struct var z)
 {
-    if (e->cache) return var_input(cache_at(e, e->slot, k % e->terms, z.n, z.c), z.n, 1, 1, z.c);
+    const int first = comm_rank() * z.n, all = comm_size() * z.n;
+    if (e->cache)
+        return var_rows(var_input(cache_at(e, e->slot, k % e->terms, all, z.c), all, 1, 1, z.c), first,
+                        z.n);
     if (!e->memory) return z;
     const struct var eta = var_room(t, z.n, 1, 1, z.c);
-    average(e, eta.data, z, false);
+    average(e, eta.data, int_at(e->index, (size_t)first), z, false);
     return eta;
 }
 
-void eta_move(const struct eta *e, struct var z)
+void eta_move(const struct eta *e, struct tape *t, struct var z)
 {
-    if (e->memory) average(e, NULL, z, true);
+    if (e->memory) average(e, NULL, e->index, batch_whole(t, z, 1), true);
 }

@@ -56,7 +56,7 @@ struct eta {
     int steps;                     /* cache: of a whole alternation */
     int terms;                     /* cache: targets a step */
     int slot;                      /* cache: of the step under way */
-    dev_act *cache;                /* [steps, terms, batch, d]; NULL: none */
+    dev_act *cache;                /* [steps, terms, batch, d], of all processes; NULL: none */
     dev_float *memory;             /* [images, d]: the average; NULL: none */
     dev_int *index;                /* average: [batch], the images of the step under way, */
     int32_t *order;                /* and its host twin */
@@ -76,4 +76,4 @@ bool eta_aim(const struct step *s);
  * kept. */
 struct var eta_target(const struct eta *e, struct tape *t, int k, struct var z);
 /* Moves the average by z, once all targets of the step are read. */
-void eta_move(const struct eta *e, struct var z);
+void eta_move(const struct eta *e, struct tape *t, struct var z);

@@ -27,8 +27,9 @@ struct step {
     const struct view_plan *plan;
     distance_fn *distance;         /* D */
     void *own;                     /* what open() returned */
-    dev_float *loss;               /* [shards], 0 before the loss is added: a term of a shard to its own, one
-                                    * of the whole batch to the first; their sum is the loss */
+    dev_float *loss;               /* [shards here], 0 before the loss is added: a term of a shard to its own, one
+                                    * of the whole batch to loss_whole; their sum is the loss */
+    dev_float *loss_whole;
     int epoch, step, steps;        /* where the step is; steps of an epoch */
     int ahead;                     /* steps that ahead() may work for at a time; 0: any number */
     struct loader *loader;         /* views of this and of other steps, for ahead() */
@@ -74,6 +75,8 @@ struct method {
     /* Writes at most METHOD_TENSORS; returns how many. */
     int (*tensors)(void *own, struct tensor *list);
     void (*close)(void *own);
+    /* May so many processes share the shards, which they come out even in?  NULL: yes. */
+    bool (*ranks_wrong)(const struct settings *s, int ranks, char why[TEXT_MAX]);
     /* Passes of the network for an image in a step, a backward one counted as two; NULL: three for
      * each view. */
     int (*passes)(const struct settings *s);

@@ -32,8 +32,12 @@ struct moco {
     dev_int *place;                /* [M], and key i goes to row place[i] of the queue */
     int32_t *host;                 /* [M] */
 };
+/* Of a view's splits those whose images this process has; one split is of all. */
+int moco_splits_here(const struct moco *m);
 /* The queue [K, D], rows of unit length. */
 dev_float *moco_queue(const struct moco *m);
+
+bool moco_ranks_wrong(const struct settings *s, int ranks, char why[TEXT_MAX]);
 
 /* moco_state.c: hooks of struct method. */
 void *moco_open(const struct model *f, const struct settings *s);

@@ -93,3 +93,11 @@ int moco_passes(const struct settings *s)
 {
     return (3 + 1) * s->pairs.n;
 }
+
+/* A split's statistics are made within a process, or by all of them. */
+bool moco_ranks_wrong(const struct settings *s, int ranks, char why[TEXT_MAX])
+{
+    const int splits = ((const struct moco_settings *)(const void *)s->own)->bn_splits;
+    return splits > 1 && splits % ranks &&
+           because(why, "bn_splits: %d on %d processes: take a number of them that divides it", splits, ranks);
+}

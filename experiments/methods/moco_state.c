@@ -7,7 +7,13 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../../engine/comm.h"
 #include "../../engine/philox.h"
+
+int moco_splits_here(const struct moco *m)
+{
+    return m->s.bn_splits == 1 ? 1 : m->s.bn_splits / comm_size();
+}
 
 dev_float *moco_queue(const struct moco *m)
 {
@@ -58,7 +64,7 @@ void *moco_open(const struct model *f, const struct settings *s)
     own->s = *(const struct moco_settings *)(const void *)s->own;
     const int rows = s->pairs.n * s->batch;
     /* Row i's positive is the key of the same image, in the other view. */
-    contrastive_open(&own->info_nce, rows, own->s.queue, f->projector.out, rows - s->batch, false,
+    contrastive_open(&own->info_nce, rows, s->batch, own->s.queue, f->projector.out, rows - s->batch, false,
                      own->s.temperature);
     own->key = encoder_twin(f);                          /* theta_k starts as theta_q */
     own->momentum = mem_alloc(sizeof(float));

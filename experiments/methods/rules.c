@@ -344,3 +344,17 @@ const struct rule settings_rules[] = {
         "standard_jitter" }, standard_torn },
     { { NULL }, NULL }
 };
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+bool ranks_wrong(const struct settings *s, int ranks, char why[TEXT_MAX])
+{
+    const struct method *const m = methods[s->method].method;
+    if (ranks > 0 && s->shards % ranks == 0) return m->ranks_wrong && m->ranks_wrong(s, ranks, why);
+    char take[TEXT_MAX] = "1";
+    for (int r = 2; r <= s->shards; r *= 2) {
+        const size_t at = strlen(take);
+        snprintf(take + at, sizeof take - at, "%s%d", 2 * r > s->shards ? " or " : ", ", r);
+    }
+    return because(why, "shards: %d on %d processes: take %s", s->shards, ranks, take);
+}

@@ -80,6 +80,8 @@ extern const struct key settings_keys[];                   /* what all methods s
 extern const char *const precision_names[];
 
 /* The paper's CIFAR-10 recipe (App. D) with the method's own defaults. */
+/* May so many processes share a run's shards?  True, and why not. */
+bool ranks_wrong(const struct settings *s, int ranks, char why[TEXT_MAX]);
 struct settings settings_default(int method);
 /* The keys and rules of one method alone; NULL if it has none. */
 const struct key *settings_own_keys(int method);

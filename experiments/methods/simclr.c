@@ -23,7 +23,7 @@ static struct var loss(const struct step *s)
     const struct var p = model_predict(s->tape, s->f, z, groups, true);
     /* l(i, j) = -log exp(s_ij / T) / sum_{k != i} exp(s_ik / T), j the other view of i, mean over
      * the 2N rows (eq. 1) */
-    contrastive_add(nt_xent, s->tape, s->loss, p, s->s->stop_grad ? stopgrad(z) : z);
+    contrastive_add(nt_xent, s->tape, s->loss_whole, p, s->s->stop_grad ? stopgrad(z) : z);
     return stopgrad(z);
 }
 
@@ -31,7 +31,7 @@ static void *nt_xent_open(const struct model *f, const struct settings *s)
 {
     struct contrastive *const c = host_alloc(1, sizeof *c);
     const struct simclr_settings *const own = (const void *)s->own;
-    contrastive_open(c, 2 * s->batch, 0, f->projector.out, s->batch, true, own->temperature);
+    contrastive_open(c, 2 * s->batch, s->batch, 0, f->projector.out, s->batch, true, own->temperature);
     return c;
 }
 

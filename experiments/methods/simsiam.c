@@ -17,7 +17,7 @@ static struct var loss(const struct step *s)
         /* L = mean of D(p_i, stopgrad(z_j)) over the pairs (eq. 2 to 4) */
         pair_add(s, 1.0f / (float)pairs->n, p.of[i], eta);
     }
-    for (int k = 0; k < pairs->n; k++) eta_move(s->own, z.of[pairs->v[k][1]]);
+    for (int k = 0; k < pairs->n; k++) eta_move(s->own, s->tape, z.of[pairs->v[k][1]]);
     return whole(s->tape, &z, s->plan);
 }
 

@@ -9,7 +9,8 @@
 #pragma once
 #include "encoder.h"
 
-struct split_bn { int splits; dev_float *before; };    /* before: running statistics [n_stats] */
+/* before: running statistics [n_stats]; mean, rstd: of all processes' splits [splits, widest] */
+struct split_bn { int splits; dev_float *before, *mean, *rstd; };
 void split_bn_open(struct split_bn *b, const struct params *ps, int splits);
 void split_bn_close(struct split_bn *b);
 /* Before a pass of `views` views in training mode, and after it: of the nodes that it recorded, from

@@ -52,7 +52,7 @@ static struct var loss(const struct step *s)
     const struct weight c = prototypes(w, s);
     const struct var f = model_features(s->tape, s->f, s->x, groups, true);
     const struct var z = model_project(s->tape, s->f, f, groups, true);
-    struct node n = { .x = z, .w = c, .loss = s->loss, .scale = 1.0f / (float)w->pairs->n };
+    struct node n = { .x = z, .w = c, .loss = s->loss_whole, .scale = 1.0f / (float)w->pairs->n };
     if (!s->f->predictor.n) {
         n.op = &w->whole.op;                             /* s, q and L */
         tape_node(s->tape, &n, 0);

@@ -41,20 +41,20 @@ static double scores_flops(const struct node *n)
     return 2.0 * c->views * rows * (double)c->prototypes * c->width;
 }
 
-/* Activations of view v, of K numbers a row; its rows of an array of the codes'. */
+/* Activations of view v, of K numbers a row; its rows of an array of the codes' that are here. */
 static dev_act *view_at(const struct codes *c, dev_act *y, int v)
 {
-    return act_at(y, (size_t)v * (size_t)c->batch * (size_t)c->prototypes);
+    return act_at(y, (size_t)v * (size_t)c->here * (size_t)c->prototypes);
 }
 
 static dev_float *rows_at(const struct codes *c, dev_float *x, int v)
 {
-    return codes_rows(c, x, v, c->prototypes);
+    return codes_here(c, x, v, c->prototypes);
 }
 
 static size_t numbers(const struct codes *c)
 {
-    return (size_t)c->batch * (size_t)c->prototypes;
+    return (size_t)c->here * (size_t)c->prototypes;
 }
 
 /* y = the scores, as h wants them. */
@@ -69,9 +69,11 @@ static void seen_fwd(const struct node *n)
 static void seen_bwd(const struct node *n)
 {
     const struct codes *const c = &of(n)->codes;
-    for (int v = 0; v < c->views; v++)
+    for (int v = 0; v < c->views; v++) {
         op_float_to_act_bwd(rows_at(c, c->scores_grad, v),
                             act_at((dev_act *)n->dy, (size_t)v * numbers(c)), numbers(c));
+        codes_gather(c, c->scores_grad, v, c->prototypes);
+    }
     codes_bwd(c, n->dx, n->x, n->w);
 }
 
@@ -79,8 +81,10 @@ static void told_fwd(const struct node *n)
 {
     const struct swav *const w = of(n);
     const struct codes *const c = &w->codes;
-    for (int v = 0; v < c->views; v++)
+    for (int v = 0; v < c->views; v++) {
         op_act_to_float(rows_at(c, w->p, v), view_at(c, n->x.data, v), numbers(c));
+        codes_gather(c, w->p, v, c->prototypes);
+    }
     swav_terms_fwd(w, n->loss, n->scale);
 }
 

@@ -9,6 +9,7 @@
 #include "measures.h"
 #include "phase.h"
 #include "state.h"
+#include "../../engine/comm.h"
 
 /* ---- training -------------------------------------------------------------------------------- */
 
@@ -119,7 +120,7 @@ static int probe(struct course *c, double *linear)
     if (!*t->frozen) trainer_hash(t, t->frozen);
     int status = monitor_probe_open(t, &c->features);
     while (!status && t->probe.epoch < plan.epochs) {
-        status = stop_requested() ? EXIT_AGAIN : monitor_probe_epoch(t, &plan, &c->features);
+        status = comm_stops() ? EXIT_AGAIN : monitor_probe_epoch(t, &plan, &c->features);
         if (!status) k->save(k->self, SAVE_BETWEEN);
     }
     if (status) return status;

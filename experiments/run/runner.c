@@ -27,6 +27,7 @@
 #include "seal.h"
 #include "state.h"
 #include "../methods/code.h"
+#include "../../engine/comm.h"
 
 /* Seconds between two looks at the loss, within an epoch: a device's steps are waited for only
  * then. */
@@ -55,6 +56,12 @@ struct runner {
     double looked_at, began_at;      /* when the log was last looked at, and when this part began */
     double began_cpu;                /* the processor's seconds at its beginning */
 };
+
+/* Of a run's processes the first has its folder, writes and speaks; the others compute the same. */
+static bool leads(void)
+{
+    return comm_rank() == 0;
+}
 
 /* ---- the run's folder ------------------------------------------------------------------------ */
 
@@ -143,6 +150,7 @@ static void metrics_seal(struct runner *r)
 
 static void save(struct runner *r)
 {
+    if (!leads()) return;
     const double start = clock_seconds();
     metrics_sync(r);
     metrics_seal(r);
@@ -286,7 +294,10 @@ static bool keep_time_to_look(void *self)
 {
     struct runner *const r = self;
     const double now = clock_seconds(), gap = fmin(LOOK_GAP, r->o->checkpoint_seconds);
-    if (r->t.step < r->t.steps && now - r->looked_at < gap) return false;
+    const bool is_time = r->t.step == r->t.steps || now - r->looked_at >= gap;
+    comm_at("step", r->t.step);
+    /* The first one's clock; and a stop, from one step to the next, is of all. */
+    if (!(comm_agree(is_time && leads() ? AGREE_LOOK : 0) & AGREE_LOOK)) return false;
     r->looked_at = now;
     return true;
 }
@@ -319,6 +330,7 @@ static void keep_took(void *self, const char *part, int steps)
 {
     struct runner *const r = self;
     const double seconds = clock_seconds() - r->began_at, views = views_of(r, steps);
+    if (!leads()) return;
     fprintf(r->timing, "{\"what\":\"%s\",\"epoch\":%d,\"seconds\":%.3f,\"cpu\":%.3f", part,
             r->t.epoch, seconds, clock_cpu_seconds() - r->began_cpu);
     if (views > 0 && seconds > 0) fprintf(r->timing, ",\"views_per_second\":%.1f", views / seconds);
@@ -334,7 +346,7 @@ static void keep_line(void *self)
         say(stderr, "%s: epoch %d: %d steps are left out, whose gradients overflow fp16\n",
                 r->label, now->epoch, now->left_out);
     char *const line = epoch_print(now);
-    if (fputs(line, r->metrics) < 0)
+    if (leads() && fputs(line, r->metrics) < 0)
         die("cannot write %s/metrics.jsonl: %s " GOES_ON, r->folder, strerror(errno));
     r->t.metrics_bytes += strlen(line);
     /* What counts is the line, not the digits behind it: a run that goes on from here has no
@@ -421,13 +433,8 @@ static void links_refuse(const char *folder)
     free(parent);
 }
 
-static void runner_open(struct runner *r, int seed)
+static void folder_open(struct runner *r, int seed)
 {
-    /* Data that are missing or wrong, and a model that memory does not hold, leave no folder
-     * behind. */
-    machine_open(r->o->threads);
-    trainer_open(&r->t, r->s, seed);
-    runner_name(r, seed);
     if (!folder_make(r->folder))
         die("cannot make %s: %s (is the folder writable?)", r->folder, strerror(errno));
     links_refuse(r->folder);
@@ -442,6 +449,29 @@ static void runner_open(struct runner *r, int seed)
     if (fseek(r->timing, 0, SEEK_END))
         die("cannot read %s/timing.jsonl: %s", r->folder, strerror(errno));
     timing_start(r, resumed);
+}
+
+/* Once the first has looked at what is there: the others begin where it does. */
+static void follow(struct runner *r)
+{
+    struct { struct epoch_record last; int collapsed_in_a_row; } at = { r->last, r->collapsed_in_a_row };
+    comm_broadcast(&at, sizeof at);
+    r->last = at.last;
+    r->collapsed_in_a_row = at.collapsed_in_a_row;
+    if (!leads()) trainer_load(&r->t, r->checkpoint, r->hash);
+    comm_barrier();                      /* the checkpoint may be replaced from here on */
+}
+
+static void runner_open(struct runner *r, int seed)
+{
+    /* Data that are missing or wrong, and a model that memory does not hold, leave no folder
+     * behind. */
+    machine_open(r->o->threads);
+    trainer_open(&r->t, r->s, seed);
+    runner_name(r, seed);
+    comm_barrier();
+    if (leads()) folder_open(r, seed);
+    follow(r);
     r->saved_at = clock_seconds();
     progress_open(&r->progress, r->o->quiet, r->o->beside_others, r->label);
 }
@@ -468,13 +498,15 @@ int run_one(const char *table, const char *row, const struct settings *s, int se
     if (status == EXIT_COLLAPSED)
         say(stderr, "%s: collapsed at epoch %d and at the monitored one before; without --stop-on-collapse it "
                 "goes on\n", label, r->t.epoch);
-    else if (status != EXIT_AGAIN && summarise(r, row, seed, status, linear, skipped) && o->stop_on_collapse)
+    else if (status != EXIT_AGAIN && leads() && summarise(r, row, seed, status, linear, skipped) &&
+             o->stop_on_collapse)
         status = EXIT_COLLAPSED;
+    comm_broadcast(&status, sizeof status);
     progress_close(&r->progress);
     if (status == EXIT_AGAIN && !o->quiet)
         say(stderr, "%s: stopped at epoch %d step %d; the same command goes on from here\n",
                 label, r->t.epoch, r->t.step);
-    if (fclose(r->metrics) || fclose(r->timing) || close(r->seals) || close(r->lock))
+    if (leads() && (fclose(r->metrics) || fclose(r->timing) || close(r->seals) || close(r->lock)))
         die("cannot write into %s: %s " GOES_ON, r->folder, strerror(errno));
     course_close(&r->course);
     trainer_close(&r->t);

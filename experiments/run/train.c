@@ -10,6 +10,12 @@
 #include <string.h>
 
 #include "../methods/recipe.h"
+#include "../../engine/comm.h"
+
+static int shards_here(const struct settings *s)
+{
+    return s->shards / comm_size();
+}
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -65,13 +71,20 @@ void trainer_open(struct trainer *t, const struct settings *s, int seed)
     t->schedule[GROUP_PREDICTOR].constant = s->predictor_lr == PREDICTOR_CONSTANT;
     t->log = mem_alloc(sizeof(float) * LOG_WIDTH * (size_t)t->steps);
     t->log_now = mem_alloc(sizeof(float) * LOG_WIDTH);
-    if (s->shards > 1) t->shard_loss = mem_alloc(sizeof(float) * (size_t)s->shards);
+    if (s->shards > 1) t->shard_loss = mem_alloc(sizeof(float) * (size_t)(shards_here(s) + 1));
     t->lr = mem_alloc(sizeof(float) * GROUPS);
-    t->tape.batch = s->batch;
-    t->tape.parts = s->shards;
+    t->tape.batch = batch_here(s);
+    t->tape.parts = s->shards > 1 ? shards_here(s) : 0;
+    t->across = (struct across){ comm_sum_wide, comm_size(), comm_rank() == 0 };
+    if (comm_size() > 1) t->tape.across = &t->across;
     image_batch_open(&t->encoded, EVAL_CHUNK);
-    const struct loader_source views = { &t->train, t->train.host.n, s->batch, t->plan.views,
-                                         s->image_size, &t->recipe, t->seed };
+    const size_t widths = (size_t)(t->model.backbone.features + t->model.projector.out +
+                                   t->model.predictor.out);
+    if (comm_size() > 1)
+        t->encoded_room = mem_alloc(sizeof(float) * (size_t)comm_size() * EVAL_CHUNK * widths);
+    const struct loader_source views = { &t->train, t->train.host.n, batch_here(s), t->plan.views,
+                                         s->image_size, &t->recipe, t->seed, s->batch,
+                                         comm_rank() * batch_here(s) };
     loader_open(&t->loader, &views);
     t->own = t->method->open ? t->method->open(&t->model, s) : NULL;
     probe_open(&t->probe, t->model.backbone.features, t->train.host.classes);
@@ -88,6 +101,7 @@ void trainer_close(struct trainer *t)
     mem_free(t->shard_loss);
     mem_free(t->lr);
     image_batch_close(&t->encoded);
+    mem_free(t->encoded_room);
     tape_free(&t->tape);
     model_free(&t->model);
     images_close(&t->train);
@@ -101,16 +115,17 @@ void trainer_close(struct trainer *t)
 static struct var batch_var(const struct trainer *t, dev_act *x, int views)
 {
     const int size = t->s->image_size;
-    return var_input(x, views * t->s->batch, size, size, 3);
+    return var_input(x, views * batch_here(t->s), size, size, 3);
 }
 
 /* The step at the trainer's position, as its method sees it. */
 static struct step step_here(struct trainer *t, struct var views)
 {
+    dev_float *const loss = t->shard_loss ? t->shard_loss : float_at(t->log_now, LOG_LOSS);
     return (struct step){
         .tape = &t->tape, .f = &t->model, .x = views, .s = t->s, .plan = &t->plan,
         .distance = distances[t->s->distance].add, .own = t->own,
-        .loss = t->shard_loss ? t->shard_loss : float_at(t->log_now, LOG_LOSS),
+        .loss = loss, .loss_whole = comm_rank() ? float_at(loss, (size_t)shards_here(t->s)) : loss,
         .epoch = t->epoch, .step = t->step, .steps = t->steps, .ahead = t->ahead,
         .loader = &t->loader,
     };
@@ -134,11 +149,12 @@ struct var trainer_views(struct trainer *t)
 static struct var forward(struct trainer *t, const struct step *here)
 {
     mem_zero(t->log_now, sizeof(float) * LOG_WIDTH);
-    if (t->shard_loss) mem_zero(t->shard_loss, sizeof(float) * (size_t)t->s->shards);
+    if (t->shard_loss) mem_zero(t->shard_loss, sizeof(float) * (size_t)(shards_here(t->s) + 1));
     tape_reset(&t->tape);
     const struct var z = t->method->loss(here);
     if (!t->shard_loss) return z;
-    op_tree(t->shard_loss, 1, t->s->shards);
+    op_tree(t->shard_loss, 1, shards_here(t->s));
+    comm_sum(t->shard_loss, 1);
     mem_copy(float_at(t->log_now, LOG_LOSS), t->shard_loss, sizeof(float));
     return z;
 }
@@ -149,10 +165,12 @@ static void step_issue(struct trainer *t, const struct step *here)
     struct params *const ps = &t->model.params;
     mem_zero(ps->grad, sizeof(float) * ps->count);
     const struct var z = forward(t, here);
-    const int n = t->s->batch;
+    const int n = batch_here(t->s);
     for (int v = 0; v < t->plan.views; v++)
-        op_std(float_at(t->log_now, (size_t)(LOG_STD + v)), var_rows(z, v * n, n).data, 1, n, z.c);
+        op_std(float_at(t->log_now, (size_t)(LOG_STD + v)),
+               batch_whole(&t->tape, var_rows(z, v * n, n), 1).data, 1, t->s->batch, z.c);
     tape_backward(&t->tape);
+    comm_sum(ps->grad, ps->count);
     op_sumsq(float_at(t->log_now, LOG_GRAD), ps->grad, ps->count);
     for (int g = 0; g < GROUPS; g++) optim_step(ps, g, float_at(t->lr, (size_t)g), &t->optim);
     if (t->method->moved) t->method->moved(here);
@@ -168,7 +186,7 @@ static void step(struct trainer *t, struct var views, bool make)
     const struct step here = step_here(t, views);
     const bool alike = !t->method->aim || t->method->aim(&here);
     /* A step that makes its views is another one than a step on views in the same place. */
-    const void *const key = !alike ? NULL : make ? (const void *)t->loader.batch.index : views.data;
+    const void *const key = !alike || !comm_is_recordable() ? NULL : make ? (const void *)t->loader.batch.index : views.data;
     if (machine_record(key)) {
         if (make) loader_issue(&t->loader, 0, t->plan.views);
         step_issue(t, &here);

@@ -38,8 +38,11 @@ struct trainer {
     dev_float *log;                /* [steps, LOG_WIDTH] of the current epoch */
     dev_float *log_now;            /* [LOG_WIDTH], of the step under way: at the same address in
                                       every step */
-    dev_float *shard_loss;         /* [shards], of the step under way; NULL: there is one */
+    dev_float *shard_loss;         /* [shards here + 1], of the step under way, and what others add;
+                                    * NULL: there is one */
+    struct across across;          /* what batch norm has of other processes */
     dev_float *lr;                 /* [GROUPS] */
+    dev_float *encoded_room;       /* [processes, EVAL_CHUNK] features, z and p; NULL: there is one */
     struct image_batch encoded;    /* what goes through the model in evaluation, at most EVAL_CHUNK
                                       at a time */
 
