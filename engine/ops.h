@@ -166,8 +166,9 @@ void op_fc_bwd(struct act_grad dx, dev_float *dw, dev_float *db, const dev_act *
  * gamma, beta NULL: no affine part.  residual NULL: none. */
 #define BN_EPS 1e-5f           /* PyTorch's defaults, on both machines */
 #define BN_MOMENTUM 0.1f
-struct bn_shape { int groups, rows, c; struct parts parts; const struct across *across; };
-/* A group has M rows in each of `n` processes: sum(x, n) adds up what all have.  The gradients of gamma
+struct bn_shape { int groups, rows, c; struct parts parts; const struct across *across; struct parts split; };
+/* split: of groups that are themselves parts of a view, [views, n, ...], whose gradients of gamma and beta
+ * are a tree over those parts.  across: a group has M rows in each of `n` processes: sum(x, n) adds up what all have.  The gradients of gamma
  * and beta are of all rows, and are the first one's alone to add.  NULL: there is one. */
 struct across { void (*sum)(dev_wide *x, size_t n); int n; bool is_first; };
 static inline int bn_rows_in_all(const struct bn_shape *s)

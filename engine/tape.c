@@ -341,7 +341,10 @@ struct var bn_act(struct tape *t, struct var x, const struct norm *bn, const str
     if (groups) {
         assert(x.n % groups == 0);
         n.bn.parts = parts_of(t, x.n, groups);
-        if (t->parts && groups <= x.n / t->batch) n.bn.across = t->across;
+        if (!t->splits) n.bn.across = t->across;
+        else if (t->parts)
+            n.bn.split = (struct parts){ t->splits < t->parts ? t->splits : t->parts,
+                                         groups / t->splits };
         n.mean = take(t, 4 * (size_t)groups * (size_t)x.c);
         n.rstd = take(t, 4 * (size_t)groups * (size_t)x.c);
     }

@@ -79,6 +79,7 @@ struct tape {
      * whatever goes through is not cut. */
     int batch, parts;
     const struct across *across;
+    int splits;                    /* of each view that is here, as groups of their own; 0: views are whole */
 };
 
 /* A zeroed struct tape is ready for use. */

@@ -17,6 +17,7 @@
 #include <omp.h>
 #include <string.h>
 #include "cpu.h"
+#include "parts.h"
 #include "vec.h"
 
 enum { BLOCK = 4,        /* vectors; even */
@@ -506,6 +507,34 @@ static void gradient_coefficients(const struct pass *p, float *dgamma, float *db
     }
 }
 
+static void group_gradient(const struct pass *all, int g, float *dgamma, float *dbeta,
+                           const float *gamma, const float *rstd, const struct bn_shape *s)
+{
+    const struct pass group = piece_of(all, g * parts_pieces(s->parts));
+    gradient_coefficients(&group, dgamma, dbeta, gamma, rstd + (size_t)g * (size_t)s->c,
+                          bn_rows_in_all(s));
+    coefficients_spread(all, g);
+}
+
+/* Group after group, and the gradients of gamma and beta of those of each part of a batch. */
+static void split_gradients(const struct pass *all, float *dgamma, float *dbeta, const float *gamma,
+                            const float *rstd, const struct bn_shape *s)
+{
+    const int n = s->split.n, views = s->split.views, each = s->groups / (n * views);
+    const size_t c = (size_t)s->c;
+    struct part_sums sums = parts_open(s->split, 2 * c);
+    for (int i = 0; i < n; i++) {
+        float *const own = parts_next(&sums);
+        for (int k = 0; k < views * each; k++) {
+            const int g = (k / each * n + i) * each + k % each;
+            group_gradient(all, g, own, own + c, gamma, rstd, s);
+        }
+        parts_join(&sums, i);
+    }
+    if (dgamma) parts_add(dgamma, sums.room, c);
+    if (dbeta) parts_add(dbeta, sums.room + c, c);
+}
+
 /* dresidual = g, where that is added or wanted alone. */
 ALWAYS_INLINE void residual_rows(const struct pass *p, size_t at, int rows, bool is_bf16, bool relu,
                                  bool add)
@@ -564,12 +593,10 @@ void op_bn_act_bwd(struct act_grad dx, dev_float *dgamma, dev_float *dbeta,
         dgamma = NULL;
         dbeta = NULL;
     }
-    for (int g = 0; g < s.groups; g++) {
-        const struct pass group = piece_of(&p, g * parts_pieces(s.parts));
-        gradient_coefficients(&group, float_out(dgamma), float_out(dbeta), float_in(gamma),
-                              float_in(rstd) + (size_t)g * (size_t)s.c, bn_rows_in_all(&s));
-        coefficients_spread(&p, g);
-    }
+    float *const to_gamma = float_out(dgamma), *const to_beta = float_out(dbeta);
+    if (s.split.n) split_gradients(&p, to_gamma, to_beta, float_in(gamma), float_in(rstd), &s);
+    for (int g = 0; g < s.groups && !s.split.n; g++)
+        group_gradient(&p, g, to_gamma, to_beta, float_in(gamma), float_in(rstd), &s);
     if (p.g) {
         p.dy = p.g;
         p.y = NULL;

@@ -499,7 +499,7 @@ static void bn_eval(dev_act *y, const dev_act *x, const float *gamma, const floa
 {
     enum { V = PACK_BYTES / sizeof(T) };
     const void *const all[] = { y, x, residual };
-    const struct bn_shape s = { 1, rows, c, { 0, 0 }, NULL };
+    const struct bn_shape s = { 1, rows, c, { 0, 0 }, NULL, { 0, 0 } };
     float *const rstd = (float *)cuda_scratch(SCRATCH_SUMS, (size_t)c * sizeof *rstd);
     each((size_t)c, deviation_one{ rstd, run_var });
     if (width_of<T>(c, all, 3) == V)
@@ -524,7 +524,8 @@ struct line { float scale, slope, shift; };
 /* The lines, and the gradients of gamma and beta. */
 struct lines_of {
     line *lines;
-    float *dgamma, *dbeta;               /* NULL where another process adds them */
+    float *dgamma, *dbeta;               /* NULL where another process adds them, */
+    struct totals *kept;                 /* or where they are kept [G, C], to be added later */
     double unscale;
     const float *gamma, *rstd;
     __device__ void operator()(const cut &k, int g, int j, const totals &t) const
@@ -532,6 +533,7 @@ struct lines_of {
         const size_t at = (size_t)g * (size_t)k.c + (size_t)j;
         const double r = (double)rstd[at], product = t.b * r;    /* sum g xhat */
         const double scale = gamma ? (double)gamma[j] * r : r;
+        if (kept) kept[at] = { unscale * product, unscale * t.a };
         if (dbeta) dbeta[j] += (float)(unscale * t.a);
         if (dgamma) dgamma[j] += (float)(unscale * product);
         const int m = k.rows * k.pieces * k.processes;
@@ -607,17 +609,54 @@ template <typename T> struct told {
     const float *gamma, *beta, *mean, *rstd;
 };
 
+/* What groups that are parts of a view have kept: a part's is the sum of its groups' of all views, and the
+ * parts are a tree. */
+struct split_one {
+    float *dgamma, *dbeta;
+    const totals *kept;
+    int c, n, views, each;
+    __device__ void operator()(size_t j) const
+    {
+        enum { WAITING = 17 };
+        float gamma[WAITING], beta[WAITING];
+        int top = 0;
+        for (int i = 0; i < n; i++) {
+            float own_gamma = 0, own_beta = 0;
+            for (int k = 0; k < views * each; k++) {
+                const int g = (k / each * n + i) * each + k % each;
+                const totals t = kept[(size_t)g * (size_t)c + j];
+                own_gamma += (float)t.a;
+                own_beta += (float)t.b;
+            }
+            for (int behind = i + 1; behind % 2 == 0; behind /= 2) {
+                top--;
+                own_gamma = gamma[top] + own_gamma;
+                own_beta = beta[top] + own_beta;
+            }
+            gamma[top] = own_gamma;
+            beta[top++] = own_beta;
+        }
+        if (dgamma) dgamma[j] += gamma[0];
+        if (dbeta) dbeta[j] += beta[0];
+    }
+};
+
 template <typename T, int V, enum mask MASK, bool GIVE>
 static const line *lines_pass(const told<T> &a, const struct bn_shape &s)
 {
     line *const lines = (line *)cuda_scratch(SCRATCH_RESULT,
                                              (size_t)s.groups * (size_t)s.c * sizeof *lines);
-    const bool adds = !s.across || s.across->is_first;
+    const bool adds = !s.split.n && (!s.across || s.across->is_first);
+    const size_t kept_bytes = (size_t)s.groups * (size_t)s.c * sizeof(totals);
+    totals *const kept = s.split.n ? (totals *)cuda_scratch(SCRATCH_TOTALS, kept_bytes) : NULL;
     sums_pass(gradient_moments<T, V, MASK, GIVE>{ a.dresidual, a.dy, a.y, a.x,
                                                   { a.mean, a.rstd, a.gamma, a.beta } },
-              lines_of{ lines, adds ? a.dgamma : NULL, adds ? a.dbeta : NULL, 1.0 / (double)cuda_gradient_scale(), a.gamma,
+              lines_of{ lines, adds ? a.dgamma : NULL, adds ? a.dbeta : NULL, kept, 1.0 / (double)cuda_gradient_scale(), a.gamma,
                         a.rstd },
               s);
+    if (kept)
+        each((size_t)s.c, split_one{ a.dgamma, a.dbeta, kept, s.c, s.split.n, s.split.views,
+                                     s.groups / (s.split.n * s.split.views) });
     return lines;
 }
 

@@ -12,9 +12,11 @@ static struct var queries(const struct moco *own, const struct step *s, struct v
 {
     const struct params *const ps = &s->f->params;
     const int first = s->tape->n_nodes, groups = views * moco_splits_here(own);
+    s->tape->splits = own->s.bn_splits > 1 ? moco_splits_here(own) : 0;
     split_bn_keep(&own->split, ps);
     const struct var h = model_features(s->tape, s->f, x, groups, true);
     const struct var q = model_project(s->tape, s->f, h, groups, true);
+    s->tape->splits = 0;
     split_bn_move(&own->split, ps, s->tape, first, views);
     return q;
 }
@@ -35,8 +37,10 @@ static struct var keys_of(const struct moco *own, const struct step *s, struct v
             op_rows_take(var_rows(in, v * n, n).data, all.data,
                          int_at(own->order, (size_t)(v * s->s->batch + comm_rank() * n)), n, image);
     }
+    s->tape->splits = own->s.bn_splits > 1 ? moco_splits_here(own) : 0;
     const struct var h = model_features(s->tape, own->key, in, groups, false);
     const struct var k = model_project(s->tape, own->key, h, groups, false);
+    s->tape->splits = 0;
     const struct var keys = batch_whole(s->tape, k, views);
     if (!own->s.shuffle_bn) return keys;
     const struct var back = var_room(s->tape, keys.n, 1, 1, k.c);
