@@ -148,17 +148,20 @@ int command_run(int argc, char **argv)
                   rows, 1, 1);
     if (jobs < 1) die_user("--jobs %d: at least 1", jobs);
     threads_check(o.threads);
+    if (ranks < 0) die_user("--ranks %d: 0 or more", ranks);
+    if (!(patience >= 0)) die_user("--patience %g: 0 or more", patience);
     if (!(o.checkpoint_seconds >= 0)) die_user("--checkpoint-seconds %g: 0 or more", o.checkpoint_seconds);
     struct experiment *const e = host_alloc(1, sizeof *e);         /* large: not for the stack */
     experiment_load(e, argv[1], scale);
     int seeds[SEEDS_MAX];
     const int n_seeds = seeds_parse(seeds, seed_text);
     const int only = row ? experiment_hosted(e, row) : -1;
-    if (ranks > 1) ranks_check(e, only, ranks);
-    if (ranks > 1 && jobs > 1) die_user("--ranks %d and --jobs %d: several runs, or several processes of one", ranks, jobs);
+    if (ranks > 1 && jobs > 1)
+        die_user("--ranks %d and --jobs %d: several runs, or several processes of one", ranks, jobs);
+    if (ranks) ranks_check(e, only, ranks);
     stop_install();
     comm_open(&argc, &argv, ranks, patience);
-    if (ranks < 1) ranks_check(e, only, comm_size());
+    ranks_check(e, only, comm_size());         /* as MPI started them */
     if (!o.threads && comm_size() > 1) o.threads = comm_threads();
     o.quiet = o.quiet || comm_rank();
 
