@@ -3,8 +3,8 @@
 #
 # slurm_array.sh -- a task for each line of a list of runs; it requeues itself until its run is done:
 #
-#   simsiam plan configs/*.yaml --scale cifar10-full --list >list
-#   sbatch --array=0-$(($(wc -l <list) - 1))%16 docs/slurm_array.sh list --scale cifar10-full
+#   simsiam plan configs/*.yaml --scale cifar10 --list >list
+#   sbatch --array=0-$(($(wc -l <list) - 1))%16 docs/slurm_array.sh list --scale cifar10
 #
 # Task i makes line i, from 0; with OFFSET=1000 in the environment line 1000 + i, for a list longer than a site's
 # MaxArraySize.  What follows the list are options of `simsiam run`; --scale and --runs are those of the plan.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * calls.c -- the names of calls, the voices of ranks (calls.h).
+ * calls.c -- the names of calls, what sums and the larger are, the voices of ranks (calls.h).
  */
 #include "calls.h"
 
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../base.h"
+#include "../comm.h"
 
 /* What a call moves, and the bytes of one. */
 static const struct { const char *name, *things; size_t bytes; } calls[] = {
@@ -48,14 +49,14 @@ void call_text(char text[CALL_TEXT], uint64_t packed)
     }
 }
 
-void join_float(void *to, const void *a, const void *b, size_t n)
+static void join_float(void *to, const void *a, const void *b, size_t n)
 {
     float *const y = to;
     const float *const x0 = a, *const x1 = b;
     for (size_t i = 0; i < n; i++) y[i] = x0[i] + x1[i];
 }
 
-void join_double(void *to, const void *a, const void *b, size_t n)
+static void join_double(void *to, const void *a, const void *b, size_t n)
 {
     double *const y = to;
     const double *const x0 = a, *const x1 = b;
@@ -69,11 +70,26 @@ static float larger(float a, float b)
     return isnan(b) || b > a || (b == a && signbit(a)) ? b : a;
 }
 
-void join_larger(void *to, const void *a, const void *b, size_t n)
+static void join_larger(void *to, const void *a, const void *b, size_t n)
 {
     float *const y = to;
     const float *const x0 = a, *const x1 = b;
     for (size_t i = 0; i < n; i++) y[i] = larger(x0[i], x1[i]);
+}
+
+void comm_sum(dev_float *x, size_t n)
+{
+    join_all(x, n, sizeof(float), CALL_SUM, join_float);
+}
+
+void comm_sum_wide(dev_wide *x, size_t n)
+{
+    join_all(x, n, sizeof(double), CALL_SUM_WIDE, join_double);
+}
+
+void comm_max(dev_float *x, size_t n)
+{
+    join_all(x, n, sizeof(float), CALL_MAX, join_larger);
 }
 
 int voice_open(void)

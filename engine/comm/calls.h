@@ -19,7 +19,8 @@ void call_text(char text[CALL_TEXT], uint64_t packed);
 
 /* to[i] = a[i] + b[i], or the larger of them, over n elements of one type; `to` may be a or b. */
 typedef void join_fn(void *to, const void *a, const void *b, size_t n);
-join_fn join_float, join_double, join_larger;
+/* x[n] of `width` bytes each becomes the tree of all ranks' by `join`: each way has its own. */
+void join_all(void *x, size_t n, size_t width, enum call kind, join_fn *join);
 
 /* Memory for what one rank says to stderr; -1 where there is none.  voice_lower(): from here on stdout
  * goes nowhere and stderr there.  voice_tell() says its end to `out`; returns the bytes. */

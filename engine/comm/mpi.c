@@ -344,7 +344,7 @@ static void join_many(char *x, size_t bytes, size_t width, join_fn *join)
     }
 }
 
-static void join_all(void *x, size_t n, size_t width, enum call kind, join_fn *join)
+void join_all(void *x, size_t n, size_t width, enum call kind, join_fn *join)
 {
     if (mpi.size == 1) return;
     const size_t bytes = n * width;
@@ -361,21 +361,6 @@ static void join_all(void *x, size_t n, size_t width, enum call kind, join_fn *j
         mem_upload((char *)x + done, host, piece);
     } while ((done += piece) < bytes);
     call_end(began);
-}
-
-void comm_sum(dev_float *x, size_t n)
-{
-    join_all(x, n, sizeof(float), CALL_SUM, join_float);
-}
-
-void comm_sum_wide(dev_wide *x, size_t n)
-{
-    join_all(x, n, sizeof(double), CALL_SUM_WIDE, join_double);
-}
-
-void comm_max(dev_float *x, size_t n)
-{
-    join_all(x, n, sizeof(float), CALL_MAX, join_larger);
 }
 
 int comm_agree(int bits)

@@ -278,7 +278,7 @@ static void join_many(char *x, size_t bytes, size_t width, join_fn *join, uint64
     }
 }
 
-static void join_all(void *x, size_t n, size_t width, enum call kind, join_fn *join)
+void join_all(void *x, size_t n, size_t width, enum call kind, join_fn *join)
 {
     if (local.size == 1) return;
     const double began = call_begin();
@@ -289,19 +289,4 @@ static void join_all(void *x, size_t n, size_t width, enum call kind, join_fn *j
     else
         join_many(x, bytes, width, join, call);
     call_end(began, 2 * bytes / (size_t)local.size * (size_t)(local.size - 1));
-}
-
-void comm_sum(dev_float *x, size_t n)
-{
-    join_all(x, n, sizeof(float), CALL_SUM, join_float);
-}
-
-void comm_sum_wide(dev_wide *x, size_t n)
-{
-    join_all(x, n, sizeof(double), CALL_SUM_WIDE, join_double);
-}
-
-void comm_max(dev_float *x, size_t n)
-{
-    join_all(x, n, sizeof(float), CALL_MAX, join_larger);
 }
